@@ -1,0 +1,44 @@
+"""gc_jupyter: run a notebook cell on a Globus Compute endpoint as if it had run here.
+
+Public names are imported at first use, so that `import gc_jupyter` and `%load_ext gc_jupyter` load
+neither pika, dill nor ipywidgets, and start no thread.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gc_jupyter.client import Client
+    from gc_jupyter.executor import Executor
+    from gc_jupyter.future import TaskFuture
+
+__version__ = "0.1.0"
+
+__all__ = ["Client", "Executor", "TaskFuture", "load_ipython_extension"]
+
+_HOMES = {
+    "Client": "gc_jupyter.client",
+    "Executor": "gc_jupyter.executor",
+    "TaskFuture": "gc_jupyter.future",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Register the magics with this IPython shell (what `%load_ext gc_jupyter` calls)."""
+    from gc_jupyter.magics import load
+
+    load(ipython)

@@ -1,0 +1,1 @@
+"""A cell -> self-contained source and named inputs."""

@@ -1,0 +1,199 @@
+"""The one tree of errors: each says what happened and what to do next.
+
+::
+
+    ComputeError                    everything this package raises on purpose
+    ├── SerdeError                  values <-> wire text
+    │   ├── SerializationError
+    │   └── DeserializationError
+    ├── CaptureError                a cell that can't travel
+    ├── PayloadTooLarge             over the service's 10 MB
+    ├── UnknownEndpoint             no such endpoint, or not a name, alias or UUID
+    ├── ServiceError                what came back from the web service
+    │   ├── ServiceUnreachable      no connection, no name, no answer
+    │   ├── ServiceRefused          an HTTP error status; `.status`, `.code`
+    │   │   ├── LoginRequired       401, 403 and Globus Auth requirements (`.gare`)
+    │   │   ├── NotFound            404
+    │   │   └── RateLimited         429
+    │   ├── BadReply                a reply that can't be read
+    │   └── SubmitUncertain         the request may or may not have been accepted
+    ├── StreamError                 the result stream (AMQP)
+    ├── VersionMismatch
+    ├── TaskPending                 no result yet
+    └── TaskExecutionFailed         the task ran and failed; `.remote_data` is its traceback
+        ├── WorkerLost              its process died
+        ├── ResultTooLarge
+        └── TaskStopped             stopped here, on request (also a CancelledError)
+
+`str(error)` is what a user reads: the cause, then the next step. Names that the official SDK has too
+are the same here.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from typing import Any
+
+
+class ComputeError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    Parameters
+    ----------
+    reason:
+        What happened, as one or two sentences for a user.
+    next_step:
+        What the user can do about it; may be empty where nothing can be done.
+    """
+
+    def __init__(self, reason: str = "", *, next_step: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n{self.next_step}" if self.next_step else self.reason
+
+
+class SerdeError(ComputeError):
+    """A value or a payload doesn't fit the serialization strategy in use."""
+
+
+class SerializationError(SerdeError):
+    """A value could not be turned into wire text."""
+
+
+class DeserializationError(SerdeError):
+    """Wire text could not be turned back into a value."""
+
+
+class CaptureError(ComputeError):
+    """A cell can't be made self-contained."""
+
+
+class PayloadTooLarge(ComputeError):
+    """More than the service takes: 10 MB of encoded text per submission or result."""
+
+
+class UnknownEndpoint(ComputeError):
+    """Not an endpoint that can be reached under this name or UUID."""
+
+
+class ServiceError(ComputeError):
+    """A call of the web service did not give a usable answer."""
+
+
+class ServiceUnreachable(ServiceError):
+    """No connection to the service; nothing was accepted."""
+
+
+class ServiceRefused(ServiceError):
+    """The service answered with an error status.
+
+    Parameters
+    ----------
+    status:
+        HTTP status code.
+    code:
+        The service's own error code, where it sent one.
+    """
+
+    def __init__(
+        self, reason: str = "", *, next_step: str = "", status: int = 0, code: str = ""
+    ) -> None:
+        super().__init__(reason, next_step=next_step)
+        self.status = status
+        self.code = code
+
+
+class LoginRequired(ServiceRefused):
+    """Not logged in, or the login lacks what the service asks for.
+
+    `gare` is the Globus Auth requirements error as a dict, where the service sent one.
+    """
+
+    gare: dict[str, Any] | None = None
+
+
+class NotFound(ServiceRefused):
+    """The service doesn't know this endpoint, function, task or task group."""
+
+
+class RateLimited(ServiceRefused):
+    """The service asked for fewer requests; `retry_after` is in seconds, where it said so."""
+
+    retry_after: float | None = None
+
+
+class BadReply(ServiceError):
+    """The service's reply can't be read, or doesn't answer what was asked."""
+
+
+class SubmitUncertain(ServiceError):
+    """The connection failed after the request had left: its tasks may or may not run.
+
+    Protocol: there is no idempotency key, so sending again could run them twice.
+    """
+
+
+class StreamError(ComputeError):
+    """The result stream can't be opened or read."""
+
+
+class VersionMismatch(ComputeError):
+    """This package is older than the service accepts."""
+
+
+class TaskPending(ComputeError):
+    """The task has no result yet; `reason` is its status."""
+
+    def __str__(self) -> str:
+        return f"The task has no result yet: {self.reason}."
+
+
+class TaskExecutionFailed(ComputeError):
+    """The task ran and failed, or the endpoint could not run it.
+
+    Parameters
+    ----------
+    remote_data:
+        The remote traceback, as text.
+    completion_t:
+        When it ended, in seconds since 1970, as text (as the service sends it).
+    task_details:
+        What the worker said of its environment: Python, dill, operating system.
+    code:
+        The endpoint's error code, for example ``RemoteExecutionError``.
+    """
+
+    def __init__(
+        self,
+        remote_data: str,
+        completion_t: str | None = None,
+        task_details: dict[str, Any] | None = None,
+        *,
+        code: str = "",
+        next_step: str = "",
+    ) -> None:
+        super().__init__(remote_data, next_step=next_step)
+        self.remote_data = remote_data
+        self.completion_t = completion_t or str(time.time())
+        self.task_details = task_details
+        self.code = code
+
+    def __str__(self) -> str:
+        text = "\n" + self.remote_data.rstrip("\n")
+        return f"{text}\n\n{self.next_step}" if self.next_step else text
+
+
+class WorkerLost(TaskExecutionFailed):
+    """The worker process died while it ran the task."""
+
+
+class ResultTooLarge(TaskExecutionFailed):
+    """The task's result is over the service's limit."""
+
+
+class TaskStopped(TaskExecutionFailed, concurrent.futures.CancelledError):
+    """A running local task was stopped on request."""

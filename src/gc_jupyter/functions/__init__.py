@@ -1,0 +1,1 @@
+"""What can be submitted: Python functions, source text, shell and MPI commands."""

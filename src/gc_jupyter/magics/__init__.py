@@ -1,0 +1,1 @@
+"""%%gcrun, %%gcshell and %gc."""

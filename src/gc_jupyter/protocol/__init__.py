@@ -1,0 +1,1 @@
+"""The protocol as values in, values out: no sockets, threads or clocks."""

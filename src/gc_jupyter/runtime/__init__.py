@@ -1,0 +1,1 @@
+"""Everything that owns a thread, between the executor and a service."""

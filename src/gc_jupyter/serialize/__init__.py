@@ -1,0 +1,1 @@
+"""Python values <-> wire text: one strategy a class, ComputeSerializer in front."""

@@ -1,0 +1,1 @@
+"""What executes tasks: the Globus Compute web service, or this machine."""

@@ -1,0 +1,137 @@
+"""What a service must offer the runtime: register, submit, look up, and a stream of result bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRegistration:
+    """What the service stores of a function (POST /v3/functions).
+
+    `code` is one packed buffer when `serialized`, else plain source with an entry point `name`.
+    """
+
+    name: str
+    code: str
+    serialized: bool = True
+    description: str | None = None
+    public: bool = False
+    group: str | None = None
+    ha_endpoint_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """One batch for one endpoint: function id -> packed `[args, kwargs]` texts, in order."""
+
+    endpoint_id: str
+    tasks: Mapping[str, Sequence[str]]
+    task_group_id: str | None = None
+    create_queue: bool = True
+    resource_specification: Mapping[str, Any] | None = None
+    user_endpoint_config: Mapping[str, Any] | None = None
+    result_serializers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitReply:
+    """The ids given to a batch: function id -> task ids, in the order of the request."""
+
+    task_group_id: str
+    endpoint_id: str
+    request_id: str
+    tasks: Mapping[str, Sequence[str]]
+    ha_warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """One task as `batch_status` knows it; `result` and `exception` are wire text."""
+
+    task_id: str
+    status: str
+    completion_t: str | None = None
+    result: str | None = None
+    exception: str | None = None
+    details: Mapping[str, Any] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the service has its outcome."""
+        return self.result is not None or self.exception is not None
+
+
+class StreamSink(Protocol):
+    """Who receives the stream. Every method is called on the loop's thread."""
+
+    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
+        """A result message. `tag` is for `Stream.ack`; `by_reference`: the data must be fetched
+        by `task_statuses` (high assurance)."""
+
+    def on_stream_up(self) -> None:
+        """Messages flow (again); what was missed meanwhile must be swept."""
+
+    def on_stream_down(self, error: Exception) -> None:
+        """No messages for now; the stream reconnects by itself while it has subscriptions."""
+
+
+class Stream(Protocol):
+    """A stream of result messages. Every method is called on the loop's thread, and returns at
+    once."""
+
+    def subscribe(self, task_group_id: str) -> None:
+        """Receive this group's results from now on; a second call changes nothing."""
+
+    def unsubscribe(self, task_group_id: str) -> None:
+        """Stop receiving this group's results; what is unacknowledged stays in the queue."""
+
+    def ack(self, tags: Sequence[object]) -> None:
+        """These messages are dealt with: their futures are resolved, or their bytes stored."""
+
+    def close(self) -> None:
+        """End the stream; idempotent."""
+
+
+class Service(Protocol):
+    """The small interface behind every executor.
+
+    The blocking calls run on the `gc-http` threads and raise only `gc_jupyter.errors`.
+    """
+
+    #: Whether requests count against the service's limit of 20 in 10 s.
+    rate_limited: bool
+
+    def register_function(self, registration: FunctionRegistration) -> str:
+        """Store a function; returns its function id. Blocks."""
+
+    def submit(self, request: SubmitRequest) -> SubmitReply:
+        """Send one batch. Blocks. `SubmitUncertain` when it may have been accepted."""
+
+    def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
+        """The state of these tasks; unknown ones are absent. Blocks."""
+
+    def task_group(self, task_group_id: str) -> Sequence[str]:
+        """The ids of a group's tasks. Blocks."""
+
+    def stop_task(self, task_id: str) -> bool:
+        """Really stop a task; False where that can't be done (registered tasks at the web
+        service never can). Any thread, returns at once."""
+
+    def open_stream(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        http: concurrent.futures.Executor,
+        sink: StreamSink,
+        *,
+        port: int | None = None,
+    ) -> Stream:
+        """A stream that delivers to `sink` on `loop`; blocking set-up work goes to `http`."""
+
+    def close(self) -> None:
+        """Release what the service holds; idempotent."""

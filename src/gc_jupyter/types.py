@@ -1,0 +1,96 @@
+"""The nouns that every layer shares: endpoint, task, state, event. Frozen values, no behaviour."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from dataclasses import dataclass
+from typing import Union
+
+UUIDLike = Union[uuid.UUID, str]  # noqa: UP007 - evaluated at run time on 3.10
+
+LOCAL_NAME = "local"
+#: The embedded endpoint's id: fixed, so that journals and notebooks of different days agree on it.
+LOCAL_ENDPOINT_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, "local.gc-jupyter"))
+
+
+class TaskState(str, enum.Enum):
+    """Where a task is; the value is the word a user reads."""
+
+    UNSENT = "unsent"
+    WAITING_ENDPOINT = "waiting for endpoint"
+    WAITING_NODES = "waiting for nodes"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # never sent, or stopped here: never said of a task that may still run
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will happen to a task in this state."""
+        return self in (TaskState.SUCCESS, TaskState.FAILED, TaskState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """What a worker reports of itself with each result (protocol: `details`)."""
+
+    python_version: str = ""
+    dill_version: str = ""
+    os: str = ""
+    sdk_version: str = ""
+    endpoint_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """What is known of one task: identifiers, and times from the worker's own clock.
+
+    `submitted_at` is unix seconds on this machine, `started_at`/`ended_at` unix seconds on the
+    worker; `running_s` is exact, `queued_s` mixes both clocks and is never negative.
+    """
+
+    task_id: str | None = None
+    task_group_id: str | None = None
+    endpoint_id: str | None = None
+    function_id: str | None = None
+    submitted_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    worker: WorkerInfo | None = None
+
+    @property
+    def queued_s(self) -> float | None:
+        """Seconds from submission to the worker's start, or None before it is known."""
+        if self.submitted_at is None or self.started_at is None:
+            return None
+        return max(0.0, self.started_at - self.submitted_at)
+
+    @property
+    def running_s(self) -> float | None:
+        """Seconds that the worker spent on the task, or None before it is known."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """A task changed state. `serial` numbers the tasks of this process; `at` is unix seconds."""
+
+    serial: int
+    state: TaskState
+    at: float
+    label: str = ""
+    info: TaskInfo = TaskInfo()
+    error: str = ""  # the last line of the remote traceback, as plain text
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint as a user sees it. `status` is the service's word, or empty when never asked."""
+
+    endpoint_id: str
+    name: str = ""
+    status: str = ""
+    python_version: str = ""
