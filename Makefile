@@ -1,0 +1,53 @@
+# make run    the quickstart notebook on this machine, no account needed
+# make lab    the same notebook in JupyterLab
+# make test   installs what the tests need, then lint, types and every test
+# make bench  floor, official SDK and this package on the same work
+
+PYTHON ?= python3
+BIN := .venv/bin
+ENDPOINT_BIN := .venv-endpoint/bin
+# Debian may come without ensurepip (package python3-venv): pip itself then fills the environment.
+make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --without-pip $(1) \
+	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
+PIP_INSTALL = -m pip install -q --disable-pip-version-check
+
+.PHONY: help test lint types pytest clean
+help:
+	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+
+# The package with what its notebooks need. Stamp files keep a second run quick.
+.venv/.installed: pyproject.toml
+	@$(call make_venv,.venv)
+	$(BIN)/python $(PIP_INSTALL) -e '.[notebook]'
+	@touch $@
+
+.venv/.test-installed: .venv/.installed
+	$(BIN)/python $(PIP_INSTALL) -e '.[test]'
+	@touch $@
+
+# What a user's cluster has: the official endpoint and SDK, and no gc_jupyter.
+.venv-endpoint/.installed: tests/requirements-endpoint.txt
+	@$(call make_venv,.venv-endpoint)
+	$(ENDPOINT_BIN)/python $(PIP_INSTALL) -r $<
+	@touch $@
+
+.venv/.debian-installed: tests/debian-packages.txt tests/install_debian_packages.sh .venv/.installed
+	tests/install_debian_packages.sh $<
+	@touch $@
+
+TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed
+
+test: lint types pytest
+
+lint: .venv/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.test-installed
+	$(BIN)/mypy
+
+pytest: $(TEST_SETUP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+clean:
+	rm -rf .venv .venv-endpoint
