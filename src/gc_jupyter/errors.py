@@ -13,6 +13,7 @@
     │   ├── ServiceUnreachable      no connection, no name, no answer
     │   ├── ServiceRefused          an HTTP error status; `.status`, `.code`
     │   │   ├── LoginRequired       401, 403 and Globus Auth requirements (`.gare`)
+    │   │   │   └── LoginMisconfigured  incomplete or unreadable (also a ValueError)
     │   │   ├── NotFound            404
     │   │   └── RateLimited         429
     │   ├── BadReply                a reply that can't be read
@@ -25,8 +26,8 @@
         ├── ResultTooLarge
         └── TaskStopped             stopped here, on request (also a CancelledError)
 
-`str(error)` is what a user reads: the cause, then the next step. Names that the official SDK has too
-are the same here.
+`str(error)` is what a user reads: the cause, then the next step. Names that the official SDK has
+too are the same here.
 """
 
 from __future__ import annotations
@@ -114,6 +115,10 @@ class LoginRequired(ServiceRefused):
     """
 
     gare: dict[str, Any] | None = None
+
+
+class LoginMisconfigured(LoginRequired, ValueError):
+    """The credentials in the environment are incomplete, contradict each other or can't be read."""
 
 
 class NotFound(ServiceRefused):
