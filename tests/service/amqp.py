@@ -1,0 +1,86 @@
+"""The service's own connection to its broker, on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.channel import Channel
+
+EXCHANGES = ("tasks", "results", "heartbeats")
+_PERSISTENT = pika.BasicProperties(
+    delivery_mode=2, content_type="application/json", content_encoding="utf-8"
+)
+
+
+class Amqp:
+    """One connection, one channel. Declaring is awaited, publishing is not."""
+
+    def __init__(self, parameters: pika.ConnectionParameters) -> None:
+        self._parameters = parameters
+        self._connection: AsyncioConnection | None = None
+        self._channel: Channel | None = None
+        self._declared: set[str] = set()
+
+    async def open(self) -> None:
+        """Connect, open the channel, declare the exchanges."""
+        opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+        self._connection = AsyncioConnection(
+            self._parameters,
+            on_open_callback=lambda c: c.channel(on_open_callback=opened.set_result),
+            on_open_error_callback=lambda _c, error: opened.set_exception(error),
+        )
+        self._channel = await opened
+        for exchange in EXCHANGES:
+            await self._call("exchange_declare", exchange, "direct", durable=True)
+
+    async def _call(self, method: str, *args: object, **kwargs: object) -> None:
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        getattr(self._channel, method)(*args, callback=done.set_result, **kwargs)
+        await done
+
+    async def declare(self, queue: str, exchange: str = "") -> None:
+        """A durable queue, bound to `exchange` under its own name where one is given."""
+        if queue in self._declared:
+            return
+        await self._call("queue_declare", queue, durable=True)
+        if exchange:
+            await self._call("queue_bind", queue, exchange, routing_key=queue)
+        self._declared.add(queue)
+
+    async def delete(self, queue: str) -> None:
+        """Remove a queue and what is in it."""
+        await self._call("queue_delete", queue)
+        self._declared.discard(queue)
+
+    def publish(
+        self,
+        queue: str,
+        body: bytes,
+        *,
+        exchange: str = "",
+        headers: dict[str, object] | None = None,
+    ) -> None:
+        """Send one persistent message; results go to their queue through the default exchange."""
+        assert self._channel is not None
+        properties = _PERSISTENT
+        if headers:
+            properties = pika.BasicProperties(headers=headers, delivery_mode=2)
+        self._channel.basic_publish(exchange, queue, body, properties)
+
+    async def consume(self, queue: str, on_body: Callable[[bytes], None]) -> None:
+        """Hand every message of `queue` to `on_body`."""
+        assert self._channel is not None
+        await self._call(
+            "basic_consume",
+            queue,
+            on_message_callback=lambda _channel, _deliver, _properties, body: on_body(body),
+            auto_ack=True,
+        )
+
+    def close(self) -> None:
+        """Leave the broker."""
+        if self._connection is not None and self._connection.is_open:
+            self._connection.close()

@@ -1,0 +1,165 @@
+"""A RabbitMQ node of our own: private ports and directories, gone when stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pika
+
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CTL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
+ADMIN, ADMIN_PASSWORD = "loopback", "loopback"
+START_LIMIT_S = 60.0
+
+# Users come from the service by HTTP (their passwords change with every call of
+# get_amqp_result_connection_url); only our own user is the broker's.
+_CONFIG = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+default_user = {user}
+default_pass = {password}
+loopback_users = none
+auth_backends.1 = internal
+auth_backends.2 = http
+auth_http.http_method = post
+auth_http.user_path = {auth_url}/user
+auth_http.vhost_path = {auth_url}/vhost
+auth_http.resource_path = {auth_url}/resource
+auth_http.topic_path = {auth_url}/topic
+log.console = false
+vm_memory_high_watermark.relative = 0.8
+disk_free_limit.absolute = 50MB
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class Broker:
+    """One node, from `start` to `stop`. `auth_url` is where it asks who may connect."""
+
+    def __init__(self, auth_url: str) -> None:
+        if not SERVER.exists():
+            raise RuntimeError("rabbitmq-server is not installed. Run `make test`, which does it.")
+        self.port, self._dist_port, self._epmd_port = free_ports(3)
+        self._auth_url = auth_url
+        self._directory = Path(tempfile.mkdtemp(prefix="gc-loopback-broker-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: asyncio.Task[int] | None = None
+
+    @property
+    def parameters(self) -> pika.ConnectionParameters:
+        """How the service itself connects."""
+        return pika.ConnectionParameters(
+            "127.0.0.1",
+            self.port,
+            credentials=pika.PlainCredentials(ADMIN, ADMIN_PASSWORD),
+            heartbeat=0,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        folder = self._directory
+        return {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(folder),
+            "RABBITMQ_NODENAME": f"loopback-{self.port}@localhost",
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "none.conf"),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            # Two schedulers that sleep at once: the tests need the processors themselves.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
+        }
+
+    async def start(self) -> None:
+        """Start the node and return once it takes connections."""
+        for name in ("data", "log"):
+            (self._directory / name).mkdir()
+        config = _CONFIG.format(
+            port=self.port, user=ADMIN, password=ADMIN_PASSWORD, auth_url=self._auth_url
+        )
+        (self._directory / "rabbitmq.conf").write_text(config)
+        (self._directory / "enabled_plugins").write_text("[rabbitmq_auth_backend_http].\n")
+        with (self._directory / "log" / "console").open("wb") as log:
+            self._process = subprocess.Popen(
+                [SERVER],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._watch = asyncio.create_task(asyncio.to_thread(self._process.wait))
+        await asyncio.wait_for(self._wait_for_port(), START_LIMIT_S)
+
+    async def _wait_for_port(self) -> None:
+        assert self._watch is not None
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                # Nothing announces the listener, so ask again; a node that died ends the wait.
+                done, _ = await asyncio.wait({self._watch}, timeout=0.05)
+                if done:
+                    raise RuntimeError(f"RabbitMQ did not start:\n{self._log_tail()}") from None
+            else:
+                writer.close()
+                return
+
+    def _log_tail(self) -> str:
+        files = sorted((self._directory / "log").iterdir())
+        return "\n".join(file.read_text(errors="replace")[-2000:] for file in files)
+
+    async def ctl(self, *arguments: str) -> str:
+        """Run rabbitmqctl with `arguments`; returns what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            CTL,
+            "--quiet",
+            *arguments,
+            env=self._environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {output.decode()}")
+        return output.decode()
+
+    def stop(self) -> None:
+        """End the node and its helpers, and remove its files."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._stop_epmd()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _stop_epmd(self) -> None:
+        # epmd makes itself a daemon of its own session; ours is alone on its port.
+        subprocess.run(
+            ["epmd", "-port", str(self._epmd_port), "-kill"],
+            capture_output=True,
+            check=False,
+            timeout=10,
+        )

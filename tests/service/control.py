@@ -1,0 +1,91 @@
+"""The tests' own door to the service: endpoints, faults, recorded requests."""
+
+from __future__ import annotations
+
+import base64
+
+from aiohttp import web
+
+from tests.service.faults import RequestFault, update
+from tests.service.rest import json_body, reply
+from tests.service.results import QUEUE_PREFIX
+from tests.service.state import State
+
+
+class Control:
+    """Routes under /_control; see handle.py for their use."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def routes(self) -> list[web.RouteDef]:
+        """What to add to the application."""
+        return [
+            web.post("/_control/endpoints", self.add_endpoint),
+            web.post("/_control/endpoints/{id}/online", self.bring_online),
+            web.get("/_control/requests", self.requests),
+            web.post("/_control/clear", self.clear),
+            web.post("/_control/reset", self.reset),
+            web.post("/_control/faults/{which}", self.faults),
+            web.post("/_control/publish", self.publish),
+            web.post("/_control/tasks/{id}", self.change_task),
+            web.post("/_control/versions", self.versions),
+            web.post("/_control/cut_streams", self.cut_streams),
+        ]
+
+    async def add_endpoint(self, request: web.Request) -> web.Response:
+        body = await json_body(request)
+        endpoint = await self._state.add_endpoint(
+            body["kind"], body.get("record"), **body.get("options", {})
+        )
+        return reply({"endpoint_id": endpoint.endpoint_id})
+
+    async def bring_online(self, request: web.Request) -> web.Response:
+        endpoint = self._state.store.endpoint(request.match_info["id"])
+        await self._state.bring_online(endpoint, (await json_body(request))["kind"])
+        return reply({})
+
+    async def requests(self, _request: web.Request) -> web.Response:
+        return reply([one.as_json() for one in self._state.recorder.seen])
+
+    async def clear(self, _request: web.Request) -> web.Response:
+        self._state.recorder.seen.clear()
+        return reply({})
+
+    async def reset(self, _request: web.Request) -> web.Response:
+        self._state.faults.reset()
+        self._state.recorder.seen.clear()
+        return reply({})
+
+    async def faults(self, request: web.Request) -> web.Response:
+        body, faults = await json_body(request), self._state.faults
+        which = request.match_info["which"]
+        if which == "request":
+            faults.requests.append(RequestFault(**body))
+        else:
+            update({"results": faults.results, "broker": faults.broker}[which], body)
+        return reply({})
+
+    async def publish(self, request: web.Request) -> web.Response:
+        body = await json_body(request)
+        group = self._state.store.group(body["task_group_id"])
+        self._state.amqp.publish(
+            QUEUE_PREFIX + group.group_id,
+            base64.b64decode(body["body"]),
+            headers=body.get("headers"),
+        )
+        return reply({})
+
+    async def change_task(self, request: web.Request) -> web.Response:
+        task = self._state.store.task(request.match_info["id"])
+        for name, value in (await json_body(request)).items():
+            setattr(task, name, value)
+        return reply({})
+
+    async def versions(self, request: web.Request) -> web.Response:
+        self._state.versions |= await json_body(request)
+        return reply({})
+
+    async def cut_streams(self, _request: web.Request) -> web.Response:
+        await self._state.broker.ctl("close_all_user_connections", "user", "told to")
+        return reply({})

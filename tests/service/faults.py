@@ -1,0 +1,131 @@
+"""The switches: what goes wrong with the next requests and the next results."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from aiohttp import web
+
+from tests.service.errors import INTERNAL_ERROR, UNKNOWN, Refusal
+
+Handler = Callable[[], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class RequestFault:
+    """What happens to a request whose method and path match; the first live fault wins.
+
+    `times` counts down (None: until reset). One of: `status` (an error instead of an answer, with
+    `headers` and the fields of `error` in its body), `body` (a 200 that isn't JSON), `drop`
+    ("before" or "after" the request was carried out), `hang` (no answer until reset).
+    `delay_s` holds the answer back, alone or before any of them.
+    """
+
+    path: str = ".*"
+    method: str = ""
+    times: int | None = 1
+    delay_s: float = 0.0
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    error: dict[str, Any] = field(default_factory=dict)
+    body: str | None = None
+    drop: str = ""
+    hang: bool = False
+
+    def takes(self, request: web.Request) -> bool:
+        """Whether this request is one of those meant; counts it if so."""
+        if self.times == 0 or (self.method and self.method != request.method):
+            return False
+        if not re.fullmatch(self.path, request.path):
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+    async def apply(
+        self, request: web.Request, handler: Handler, released: asyncio.Event
+    ) -> web.StreamResponse:
+        """Answer `request` in the faulty way."""
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        if self.hang:
+            await released.wait()
+            return _cut(request)
+        if self.drop:
+            if self.drop == "after":
+                await handler()
+            return _cut(request)
+        if self.body is not None:
+            return web.Response(text=self.body, content_type="text/html", headers=self.headers)
+        if self.status:
+            code = INTERNAL_ERROR if self.status >= 500 else UNKNOWN
+            body = Refusal(self.status, code, f"Told to answer {self.status}").body() | self.error
+            return web.json_response(body, status=self.status, headers=self.headers)
+        return await handler()
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+@dataclass(slots=True)
+class ResultFaults:
+    """How results leave the service; every field off by default.
+
+    `duplicates`: extra copies of each. `reorder`: this many are collected, then sent in reverse.
+    `early`: before the submit reply. `by_reference`: as for high assurance, without their data.
+    `lose`: so many next results are stored but never sent. `delay_s`: later.
+    """
+
+    duplicates: int = 0
+    reorder: int = 0
+    early: bool = False
+    by_reference: bool = False
+    lose: int = 0
+    delay_s: float = 0.0
+
+
+@dataclass(slots=True)
+class BrokerFaults:
+    """How the broker is reached. `deny`: so many next logins fail; `refuse`: the address given
+    is one where nobody listens."""
+
+    deny: int = 0
+    refuse: bool = False
+
+
+class Faults:
+    """All switches of the service."""
+
+    def __init__(self) -> None:
+        self.requests: list[RequestFault] = []
+        self.results = ResultFaults()
+        self.broker = BrokerFaults()
+        self.released = asyncio.Event()
+
+    def reset(self) -> None:
+        """Everything off; hanging requests are cut."""
+        self.requests.clear()
+        self.results = ResultFaults()
+        self.broker = BrokerFaults()
+        self.released.set()
+        self.released = asyncio.Event()
+
+    def for_request(self, request: web.Request) -> RequestFault | None:
+        """The fault that this request meets, if any."""
+        return next((one for one in self.requests if one.takes(request)), None)
+
+
+def update(target: object, values: dict[str, Any]) -> None:
+    """Set fields of a faults object by name; an unknown name is an error."""
+    known = {one.name for one in fields(target)}  # type: ignore[arg-type]
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"no such fault: {name}; there are {sorted(known)}")
+        setattr(target, name, value)
