@@ -86,7 +86,12 @@ class ServiceError(ComputeError):
 
 
 class ServiceUnreachable(ServiceError):
-    """No connection to the service; nothing was accepted."""
+    """No connection to the service, or it broke.
+
+    `sent` tells whether the request had left by then; if not, nothing was accepted.
+    """
+
+    sent = False
 
 
 class ServiceRefused(ServiceError):

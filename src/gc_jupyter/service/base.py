@@ -1,12 +1,13 @@
-"""What a service must offer the runtime: register, submit, look up, and a stream of result bytes."""
+"""What a service must offer the runtime: register, submit, look up, and stream results."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+Reply = TypeVar("Reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,14 @@ class TaskStatus:
     def done(self) -> bool:
         """Whether the service has its outcome."""
         return self.result is not None or self.exception is not None
+
+
+class Ask(Protocol):
+    """Runs a blocking call off the loop, within the rate limit, and again where that helps."""
+
+    def __call__(
+        self, call: Callable[[], Reply], *, repeatable: bool = True
+    ) -> Awaitable[Reply]: ...
 
 
 class StreamSink(Protocol):
@@ -126,12 +135,13 @@ class Service(Protocol):
     def open_stream(
         self,
         loop: asyncio.AbstractEventLoop,
-        http: concurrent.futures.Executor,
+        ask: Ask,
         sink: StreamSink,
         *,
         port: int | None = None,
     ) -> Stream:
-        """A stream that delivers to `sink` on `loop`; blocking set-up work goes to `http`."""
+        """A stream that delivers to `sink` on `loop`; blocking set-up work goes through `ask`.
+        `port` overrides the one that the service names."""
 
     def close(self) -> None:
         """Release what the service holds; idempotent."""

@@ -1,0 +1,388 @@
+"""Executor: submit functions to one endpoint and get futures, as with concurrent.futures."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.client import Client
+from gc_jupyter.functions.python import FunctionCache, Submittable, registration
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.batches import Route, check_payload_size
+from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
+from gc_jupyter.serialize import ComputeSerializer, remote_path
+from gc_jupyter.service.base import FunctionRegistration
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
+
+if TYPE_CHECKING:
+    from gc_jupyter.runtime.dispatcher import Dispatcher
+    from gc_jupyter.serialize import Strategylike
+
+
+class Executor(concurrent.futures.Executor):
+    """Runs functions on a Globus Compute endpoint (Executor user guide).
+
+    Parameters
+    ----------
+    endpoint_id:
+        UUID of the endpoint, or ``"local"`` for worker processes on this machine.
+    client:
+        The `Client` to submit with; by default one of its own, which logs in when needed.
+    task_group_id:
+        Group for the tasks, as for `reload_tasks`. By default the client's own, made with its
+        first submission.
+    resource_specification, user_endpoint_config:
+        JSON-serializable dicts for the endpoint's engine and template.
+    label:
+        Shown beside the tasks.
+    batch_size:
+        The most tasks sent in one request.
+    amqp_port:
+        Port of the result stream: 443, 5671 or 5672; by default the one that the service names.
+    api_burst_limit, api_burst_window_s:
+        Accepted for compatibility. The limit of 20 requests in 10 s is kept without them.
+    serializer:
+        Used in place of the client's.
+    result_serializers:
+        Strategies that the endpoint tries in order for the results.
+
+    Notes
+    -----
+    Submitting returns at once. An argument that can't be serialized, or is too large, raises
+    there; everything that goes wrong later is the future's exception. A batch that fails fails its
+    own futures; the executor stays usable.
+    """
+
+    def __init__(
+        self,
+        endpoint_id: UUIDLike | None = None,
+        client: Client | None = None,
+        task_group_id: UUIDLike | None = None,
+        resource_specification: dict[str, Any] | None = None,
+        user_endpoint_config: dict[str, Any] | None = None,
+        label: str = "",
+        batch_size: int = 5000,
+        amqp_port: int | None = None,
+        api_burst_limit: int = 4,  # noqa: ARG002 - official keyword
+        api_burst_window_s: int = 16,  # noqa: ARG002 - official keyword
+        serializer: ComputeSerializer | None = None,
+        result_serializers: Iterable[Strategylike] | None = None,
+    ) -> None:
+        self.endpoint_id = endpoint_id
+        self._client = client
+        self._serializer = serializer
+        self._task_group_id = _optional_uuid(task_group_id)
+        self.amqp_port = amqp_port
+        self.label = label
+        self.batch_size = max(1, batch_size)
+        self._functions = FunctionCache()
+        self._origin = Origin(self._deserialize)
+        self._stopped = False
+        self._resource_specification: dict[str, Any] | None = None
+        self._user_endpoint_config: dict[str, Any] | None = None
+        self._result_serializers: list[Strategylike] | None = None
+        self._options: tuple[str, str, tuple[str, ...]] = ("", "", ())
+        self.resource_specification = resource_specification
+        self.user_endpoint_config = user_endpoint_config
+        self.result_serializers = result_serializers
+
+    # --- where and how ---------------------------------------------------------------------
+
+    @property
+    def client(self) -> Client:
+        """The client that submits; made, and logged in, at first use."""
+        if self._client is None:
+            local = str(self._endpoint_id) == LOCAL_ENDPOINT_ID
+            self._client = Client.local() if local else Client()
+        return self._client
+
+    @property
+    def endpoint_id(self) -> uuid.UUID | None:
+        """The endpoint that tasks go to; assign a UUID, its text, ``"local"`` or None."""
+        return self._endpoint_id
+
+    @endpoint_id.setter
+    def endpoint_id(self, value: UUIDLike | None) -> None:
+        self._endpoint_id = _optional_uuid(LOCAL_ENDPOINT_ID if value == LOCAL_NAME else value)
+
+    @property
+    def task_group_id(self) -> uuid.UUID | None:
+        """The group of the tasks: the one set here, or the client's, which exists from its first
+        submission on."""
+        if self._task_group_id is not None or self._client is None or self._endpoint_id is None:
+            return self._task_group_id
+        return _optional_uuid(self._dispatcher().task_group_id)
+
+    @task_group_id.setter
+    def task_group_id(self, value: UUIDLike | None) -> None:
+        self._task_group_id = _optional_uuid(value)
+
+    @property
+    def resource_specification(self) -> dict[str, Any] | None:
+        """What each task needs of the engine; a JSON-serializable dict or None."""
+        return self._resource_specification
+
+    @resource_specification.setter
+    def resource_specification(self, value: dict[str, Any] | None) -> None:
+        text = _json(value, "resource_specification")
+        self._resource_specification = value
+        self._options = (text, *self._options[1:])
+
+    @property
+    def user_endpoint_config(self) -> dict[str, Any] | None:
+        """Values for the endpoint's configuration template; a JSON-serializable dict or None."""
+        return self._user_endpoint_config
+
+    @user_endpoint_config.setter
+    def user_endpoint_config(self, value: dict[str, Any] | None) -> None:
+        text = _json(value, "user_endpoint_config")
+        self._user_endpoint_config = value
+        self._options = (self._options[0], text, self._options[2])
+
+    @property
+    def serializer(self) -> ComputeSerializer:
+        """Serializes functions and arguments, and decodes results; the client's unless set."""
+        return self._serializer or self.client.fx_serializer
+
+    @serializer.setter
+    def serializer(self, value: ComputeSerializer) -> None:
+        if not isinstance(value, ComputeSerializer):
+            raise TypeError(f"Expected ComputeSerializer, got {type(value).__name__}")
+        self._serializer = value
+        self._functions.clear()
+
+    @property
+    def result_serializers(self) -> Sequence[Strategylike] | None:
+        """Strategies that the endpoint tries in order (Executor user guide, "Specifying Result
+        Serialization Strategies"); sent as the names that the endpoint can resolve."""
+        return self._result_serializers
+
+    @result_serializers.setter
+    def result_serializers(self, value: Iterable[Strategylike] | None) -> None:
+        strategies = None if value is None else list(value)
+        paths = tuple(remote_path(strategy) for strategy in strategies or ())
+        self._result_serializers = strategies
+        self._options = (*self._options[:2], paths)
+
+    @property
+    def task_count_submitted(self) -> int:
+        """How many of this executor's tasks the service has accepted."""
+        return self._origin.submitted
+
+    # --- submitting ------------------------------------------------------------------------
+
+    def submit(self, fn: Submittable, /, *args: Any, **kwargs: Any) -> TaskFuture:
+        """Run ``fn(*args, **kwargs)`` on the endpoint.
+
+        Returns
+        -------
+        TaskFuture
+            At once; the request leaves in the background.
+
+        Raises
+        ------
+        SerializationError
+            The function or an argument can't be serialized.
+        PayloadTooLarge
+            Over the service's 10 MB when encoded.
+        RuntimeError
+            After `shutdown`.
+        ValueError
+            No endpoint is set.
+        """
+        self._check_open("no new functions may be executed")
+        function = self._functions.get(fn)
+        if function is None:
+            function = registration(fn, self.serializer)
+            check_payload_size(function.code, f"function {function.name}")
+            self._functions.put(fn, function)
+        return self._queue(function, args, kwargs)
+
+    def submit_to_registered_function(
+        self,
+        function_id: UUIDLike,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> TaskFuture:
+        """Run a function that is registered already, also one that others registered.
+
+        Parameters
+        ----------
+        function_id:
+            As `register_function` returned it.
+        args, kwargs:
+            Arguments for the function.
+        """
+        self._check_open("no new functions may be executed")
+        return self._queue(str(_uuid(function_id)), tuple(args or ()), dict(kwargs or {}))
+
+    def map(
+        self,
+        fn: Submittable,
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,  # noqa: ARG002 - tasks share requests anyway
+    ) -> Iterator[Any]:
+        """As `concurrent.futures.Executor.map`: submits everything, yields results in order.
+
+        The tasks go out together, in as few requests as the limits of size and count allow.
+        """
+        futures = [self.submit(fn, *args) for args in zip(*iterables, strict=False)]
+        return _results(futures, None if timeout is None else time.monotonic() + timeout)
+
+    def register_function(
+        self, fn: Submittable, function_id: UUIDLike | None = None, **options: Any
+    ) -> str:
+        """Register a function now, or say under which id it is registered already.
+
+        Parameters
+        ----------
+        fn:
+            The function; later `submit(fn)` calls use this registration.
+        function_id:
+            The id of an earlier registration: no request is made.
+        **options:
+            As for `Client.register_function`: description, public, group, ...
+
+        Raises
+        ------
+        ValueError
+            The function is registered with this executor under another id.
+        """
+        self._check_open("refusing to register function")
+        known = self._functions.get(fn)
+        if isinstance(known, str):
+            if function_id is not None and str(function_id) == known:
+                return known
+            raise ValueError(f"Function already registered as function id: {known}")
+        if function_id is None:
+            made = registration(fn, self.serializer, **options)
+            function_id = self._dispatcher().register(made)
+        self._functions.put(fn, str(function_id))
+        return str(function_id)
+
+    def reload_tasks(self, task_group_id: UUIDLike | None = None) -> list[TaskFuture]:
+        """Futures for every task of the group, as to pick up work of an earlier process
+        (Executor user guide, "Reloading Tasks").
+
+        Parameters
+        ----------
+        task_group_id:
+            Replaces the executor's own.
+
+        Raises
+        ------
+        ValueError
+            No task group is known.
+        """
+        if task_group_id is not None:
+            self.task_group_id = task_group_id
+        group = self.task_group_id
+        if group is None:
+            raise ValueError("must specify a task_group_id in order to reload tasks")
+        return self._dispatcher().adopt(str(group), self._origin)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Accept nothing more.
+
+        Parameters
+        ----------
+        wait:
+            Return only when every future of this executor is resolved.
+        cancel_futures:
+            Cancel the tasks that were not sent yet. Sent ones can't be cancelled.
+        """
+        self._stopped = True
+        if self._client is None or self._endpoint_id is None:
+            return
+        dispatcher = self._dispatcher()
+        if cancel_futures:
+            dispatcher.cancel_unsent(self._origin)
+        while wait and (pending := dispatcher.open_futures(self._origin)):
+            concurrent.futures.wait(pending)
+
+    def __repr__(self) -> str:
+        label = f"{self.label}; " if self.label else ""
+        return (
+            f"Executor<{label}ep_id:{self._endpoint_id}; tg_id:{self._task_group_id};"
+            f" bs:{self.batch_size}>"
+        )
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _queue(
+        self, function: FunctionRegistration | str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> TaskFuture:
+        if self._endpoint_id is None:
+            raise ValueError(
+                "No endpoint_id set.  Did you forget to set it at construction?\n"
+                "  Hint:\n\n"
+                "    gce = Executor(endpoint_id=<ep_id>)\n"
+                "    gce.endpoint_id = <ep_id>    # alternative"
+            )
+        serializer = self.serializer
+        payload = serializer.pack_buffers(
+            [serializer.serialize(args), serializer.serialize(kwargs)]
+        )
+        name = function if isinstance(function, str) else function.name
+        size = check_payload_size(payload, name)
+        dispatcher = self._dispatcher()
+        future = TaskFuture(serial=next(serials), label=self.label or name)
+        future._stop = partial(_stop, dispatcher, future)
+        dispatcher.submit(QueuedTask(future, self._origin, self._route(), function, payload, size))
+        return future
+
+    def _route(self) -> Route:
+        group = self._task_group_id
+        return Route(
+            str(self._endpoint_id), str(group) if group else None, self.batch_size, *self._options
+        )
+
+    def _dispatcher(self) -> Dispatcher:
+        return self.client.dispatcher(str(self._endpoint_id), self.amqp_port)
+
+    def _deserialize(self, text: str) -> Any:
+        return self.serializer.deserialize(text)
+
+    def _check_open(self, consequence: str) -> None:
+        if self._stopped:
+            raise RuntimeError(f"{self!r} is shutdown; {consequence}")
+
+
+def _stop(dispatcher: Dispatcher, future: TaskFuture) -> bool:
+    return future.task_id is not None and dispatcher.service.stop_task(future.task_id)
+
+
+def _results(futures: list[TaskFuture], deadline: float | None) -> Iterator[Any]:
+    futures.reverse()
+    try:
+        while futures:
+            left = None if deadline is None else deadline - time.monotonic()
+            yield futures.pop().result(left)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _json(value: dict[str, Any] | None, name: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be of type dict, not {type(value).__name__}")
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be JSON-serializable: {error}") from error
+
+
+def _uuid(value: UUIDLike) -> uuid.UUID:
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
+
+
+def _optional_uuid(value: UUIDLike | None) -> uuid.UUID | None:
+    return _uuid(value) if value else None

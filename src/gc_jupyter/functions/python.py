@@ -1,0 +1,147 @@
+"""A Python function -> what the service registers, kept while the function stays as it is."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import platform
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from gc_jupyter.functions.source import SourceFunction
+from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.service.base import FunctionRegistration
+
+Submittable = Callable[..., Any] | SourceFunction
+
+
+def registration(
+    function: Submittable,
+    serializer: ComputeSerializer,
+    *,
+    description: str | None = None,
+    public: bool = False,
+    group: str | None = None,
+    ha_endpoint_id: str | None = None,
+    metadata: dict[str, str] | None = None,
+) -> FunctionRegistration:
+    """Serialize a function for the service.
+
+    Parameters
+    ----------
+    function:
+        A callable, or a self-contained source text.
+    serializer:
+        Its code strategy is used for callables; source travels as ``st``.
+    description:
+        Wins over the function's docstring (Client user guide, "Sharing Functions").
+    public, group, ha_endpoint_id:
+        Who may run it; the last excludes the other two.
+    metadata:
+        Replaces what is said of this Python.
+
+    Raises
+    ------
+    SerializationError
+        The code strategy can't serialize this function.
+    ValueError
+        `ha_endpoint_id` together with `public` or `group`.
+    """
+    if ha_endpoint_id and (public or group):
+        raise ValueError("`ha_endpoint_id` is mutually exclusive with `public` and `group`")
+    if isinstance(function, SourceFunction):
+        name, text = function.name, f"st\n{function.name}:{function.source}"
+        documented = function.description
+    else:
+        name = getattr(function, "__name__", None) or type(function).__name__
+        text = serializer.serialize(function)
+        documented = inspect.getdoc(function)
+    return FunctionRegistration(
+        name=name,
+        code=ComputeSerializer.pack_buffers([text]),
+        description=description if description is not None else documented,
+        public=public,
+        group=group,
+        ha_endpoint_id=ha_endpoint_id,
+        metadata=metadata or function_metadata(text[:2]),
+    )
+
+
+def function_metadata(serde_identifier: str | None = None) -> dict[str, str]:
+    """What a registration says of this side (`meta`)."""
+    meta = {"python_version": platform.python_version(), "sdk_version": COMPATIBLE_SDK_VERSION}
+    return {**meta, "serde_identifier": serde_identifier} if serde_identifier else meta
+
+
+class FunctionCache:
+    """Remembers what was serialized, as long as the function and what it uses are the same objects.
+
+    A function is sent with the globals that it uses, so rebinding one of them makes it another
+    function for the endpoint. (A global changed in place isn't noticed: pass data as arguments.)
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[list[object], FunctionRegistration | str]] = {}
+
+    def get(self, function: Submittable) -> FunctionRegistration | str | None:
+        """What was `put` for this function, or None when it has changed since."""
+        try:
+            known = self._known.get(function)
+        except TypeError:  # an unhashable callable
+            return None
+        if known is None:
+            return None
+        parts, value = known
+        now = list(_parts(function))
+        same = len(parts) == len(now) and all(a is b for a, b in zip(parts, now, strict=True))
+        return value if same else None
+
+    def put(self, function: Submittable, value: FunctionRegistration | str) -> None:
+        """Remember `value` for the function as it is now."""
+        try:
+            self._known[function] = (list(_parts(function)), value)
+        except TypeError:
+            return
+
+    def clear(self) -> None:
+        """Forget everything, as when the serializer changes."""
+        self._known.clear()
+
+
+def _parts(function: object) -> Iterator[object]:
+    """The objects that decide what a function does: code, defaults, cells, globals, helpers."""
+    seen: set[int] = set()
+    todo = [function]
+    while todo:
+        one = todo.pop()
+        if not isinstance(one, FunctionType) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one.__code__
+        yield from one.__defaults__ or ()
+        yield from (one.__kwdefaults__ or {}).values()
+        used = [cell.cell_contents for cell in one.__closure__ or () if _filled(cell)]
+        namespace = one.__globals__
+        used += [namespace[name] for name in _names(one.__code__) if name in namespace]
+        yield from used
+        todo += used
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=1024)
+def _names(code: CodeType) -> tuple[str, ...]:
+    """The global names that a code object, or one nested in it, may use."""
+    names = dict.fromkeys(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names.update(dict.fromkeys(_names(constant)))
+    return tuple(names)

@@ -1,0 +1,59 @@
+"""TaskFuture: a task's result to come, with what is known of the task so far."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Generator
+from typing import Any
+
+from gc_jupyter.types import TaskInfo
+
+_UNKNOWN = TaskInfo()
+
+
+class TaskFuture(concurrent.futures.Future[Any]):
+    """A `concurrent.futures.Future` that knows its task.
+
+    Works with `concurrent.futures.wait` and `as_completed`, and with asyncio: ``await future``
+    and `asyncio.wrap_future`. Done-callbacks run on the `gc-results` thread.
+    """
+
+    def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
+        super().__init__()
+        self.serial = serial
+        self.label = label
+        self._info = TaskInfo(task_id=task_id) if task_id else _UNKNOWN
+        self._stop: Callable[[], bool] | None = None
+
+    @property
+    def task_id(self) -> str | None:
+        """The service's id of the task; None until the service has accepted it."""
+        return self._info.task_id
+
+    @property
+    def info(self) -> TaskInfo:
+        """Identifiers and, once done, the times that the worker measured (protocol: the
+        `task_statuses` of a result)."""
+        return self._info
+
+    def cancel(self) -> bool:
+        """Cancel a task that was not sent yet, or stop one that runs on this machine.
+
+        Returns
+        -------
+        bool
+            False when the task was sent to the web service: it offers no way to cancel (protocol,
+            "Limits"), so the task may still run.
+        """
+        if super().cancel():
+            return True
+        return not self.done() and self._stop is not None and self._stop()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.wrap_future(self).__await__()
+
+    def __repr__(self) -> str:
+        state = self._state.lower()
+        label = f" {self.label!r}" if self.label else ""
+        return f"<TaskFuture{label} task_id={self.task_id} {state}>"

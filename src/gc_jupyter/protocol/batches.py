@@ -1,0 +1,116 @@
+"""Group tasks into batches, bounded by count and bytes, and match a reply to its tasks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from gc_jupyter.errors import BadReply, PayloadTooLarge
+
+#: The service's limit for one request, counted on the encoded text (docs/protocol.md, "Routes").
+MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
+#: Several tasks share a request only up to here: small enough to be accepted and answered quickly.
+MAX_BATCH_BYTES = 5 * 1024 * 1024
+
+Task = TypeVar("Task")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What all tasks of one request share. The three texts are canonical JSON, or empty."""
+
+    endpoint_id: str
+    task_group_id: str | None = None
+    max_tasks: int = 5000  # of one request
+    resource_specification: str = ""
+    user_endpoint_config: str = ""
+    result_serializers: tuple[str, ...] = ()
+
+
+def check_payload_size(payload: str, name: str) -> int:
+    """The payload's size in bytes.
+
+    Raises
+    ------
+    PayloadTooLarge
+        Over the service's 10 MB.
+    """
+    size = len(payload)
+    if size > MAX_PAYLOAD_BYTES // 4:  # only a large text is worth encoding to count its bytes
+        size = size if payload.isascii() else len(payload.encode("utf-8", "surrogatepass"))
+    if size > MAX_PAYLOAD_BYTES:
+        raise PayloadTooLarge(
+            f"The arguments of {name} take {size / 1e6:.1f} MB when encoded;"
+            f" the service accepts {MAX_PAYLOAD_BYTES / 1e6:.1f} MB.",
+            next_step="Put the data where the endpoint can read it (a shared file system, Globus"
+            " Transfer, an URL) and send its path, or send it in smaller pieces.",
+        )
+    return size
+
+
+class TaskQueue(Generic[Task]):
+    """The unsent tasks of one route, in order."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[tuple[Task, int]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return (task for task, _ in self._tasks)
+
+    def put(self, task: Task, size: int) -> None:
+        """Add a task of `size` bytes at the end."""
+        self._tasks.append((task, size))
+
+    def take(self, max_count: int) -> list[Task]:
+        """Remove and return the next batch: at least one task, at most `max_count`, and no more
+        than `MAX_BATCH_BYTES` unless the first alone is larger."""
+        batch: list[Task] = []
+        size = 0
+        while self._tasks and len(batch) < max_count:
+            task, task_size = self._tasks[0]
+            if batch and size + task_size > MAX_BATCH_BYTES:
+                break
+            self._tasks.popleft()
+            batch.append(task)
+            size += task_size
+        return batch
+
+
+def match_reply(
+    sent: Mapping[str, Sequence[Task]], received: Mapping[str, Sequence[str]]
+) -> tuple[list[tuple[str, str, Task]], list[tuple[Task, BadReply]]]:
+    """Pair the tasks of a request with the ids of its reply; order is kept per function.
+
+    Parameters
+    ----------
+    sent, received:
+        Function id -> tasks, and function id -> task ids.
+
+    Returns
+    -------
+    list, list
+        `(function id, task id, task)` triples, and with the reason the tasks whose ids can't be
+        told.
+    """
+    matched: list[tuple[str, str, Task]] = []
+    unmatched: list[tuple[Task, BadReply]] = []
+    for function_id, tasks in sent.items():
+        ids = received.get(function_id, ())
+        if len(ids) == len(tasks):
+            matched.extend(
+                (function_id, task_id, task) for task_id, task in zip(ids, tasks, strict=True)
+            )
+            continue
+        error = BadReply(
+            f"The service gave {len(ids)} task ids for the {len(tasks)} tasks of function"
+            f" {function_id}, so it can't be told which is which.",
+            next_step="Look at the task group with reload_tasks() before you submit them again:"
+            " some may be running.",
+        )
+        unmatched.extend((task, error) for task in tasks)
+    return matched, unmatched

@@ -1,0 +1,74 @@
+"""What a failed task says -> an error of the right kind with a next step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gc_jupyter.errors import ResultTooLarge, TaskExecutionFailed, TaskStopped, WorkerLost
+
+_WORKER_LOST = re.compile(r"\bWorkerLost\b|\bManagerLost\b|\bBrokenProcessPool\b")
+_MISSING_MODULE = re.compile(
+    r"^(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", re.MULTILINE
+)
+_SERDE = re.compile(r"dill|pickle|serializ", re.IGNORECASE)
+
+
+def task_error(
+    text: str,
+    *,
+    code: str = "RemoteExecutionError",
+    completion_t: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    python_version: str = "",
+) -> TaskExecutionFailed:
+    """The error for a failed task.
+
+    Parameters
+    ----------
+    text:
+        The remote traceback.
+    code:
+        The endpoint's error code (docs/protocol.md, "Messages").
+    completion_t:
+        When it ended, seconds since 1970 as text.
+    details:
+        The worker's environment.
+    python_version:
+        This side's Python, to tell a version mismatch.
+    """
+    worker = dict(details) if details else None
+    kind: type[TaskExecutionFailed] = TaskExecutionFailed
+    step = ""
+    missing = _MISSING_MODULE.search(text)
+    if code == "TaskStopped":
+        kind = TaskStopped
+    elif code == "WorkerLost" or _WORKER_LOST.search(text):
+        kind = WorkerLost
+        step = (
+            "The process that ran the task died: out of memory, a crash in native code, or code"
+            " made by another Python version. Try a smaller task, or a source strategy:"
+            " Executor(serializer=ComputeSerializer(strategy_code=AllCodeStrategies()))."
+        )
+    elif code == "MaxResultSizeExceeded":
+        kind = ResultTooLarge
+        step = "Write the result to a file on the endpoint and return its path, or return less."
+    elif missing:
+        step = (
+            f"Install {missing[1].split('.')[0]!r} where the endpoint's workers run, or choose an"
+            " endpoint that has it."
+        )
+    elif _SERDE.search(text):
+        step = _mismatch(str((details or {}).get("python_version") or ""), python_version)
+    return kind(text, completion_t, worker, code=code, next_step=step)
+
+
+def _mismatch(there: str, here: str) -> str:
+    strategy = "ComputeSerializer(strategy_code=AllCodeStrategies())"
+    if there and here and there.split(".")[:2] != here.split(".")[:2]:
+        return (
+            f"The worker runs Python {there}, this is Python {here}, and bytecode doesn't survive"
+            f" that. Send source instead: Executor(serializer={strategy})."
+        )
+    return f"If this is a serialization error, another strategy may help: {strategy}."

@@ -1,0 +1,103 @@
+"""The book of open tasks: who waits for which task id, and results that come before their id.
+
+A result can overtake the reply that announces its task id. While a submission is under way,
+results of unknown tasks are therefore kept; once every submission that was under way at their
+arrival has ended, what is still unknown belongs to nobody here (a duplicate, or another
+consumer's) and is dropped. So nothing grows, and no list of finished tasks is needed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Owner = TypeVar("Owner")
+Result = TypeVar("Result")
+
+
+class Unclaimed(enum.Enum):
+    """What became of a result for which no open task waits."""
+
+    KEPT = "kept until its task id is known"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[Owner, Result]):
+    """What the end of a submission decided."""
+
+    matched: list[tuple[Owner, Result]]  # early results that found their task
+    dropped: list[Result]  # results that belong to nobody here
+
+
+class TaskBook(Generic[Owner, Result]):
+    """Open tasks by id. Not thread-safe: one thread owns it."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Owner] = {}
+        self._early: dict[str, tuple[Result, set[int]]] = {}
+        self._submissions: set[int] = set()
+        self._next = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._open)
+
+    @property
+    def early(self) -> int:
+        """How many results wait for their task id."""
+        return len(self._early)
+
+    def owners(self) -> Iterable[Owner]:
+        """The owners of the open tasks."""
+        return self._open.values()
+
+    def begin(self) -> int:
+        """A submission starts; returns the number to give to `end`."""
+        self._next += 1
+        self._submissions.add(self._next)
+        return self._next
+
+    def end(
+        self, submission: int, tasks: Iterable[tuple[str, Owner]] = ()
+    ) -> Settled[Owner, Result]:
+        """A submission ended with these tasks; with none, it failed."""
+        self._submissions.discard(submission)
+        matched: list[tuple[Owner, Result]] = []
+        for task_id, owner in tasks:
+            early = self._early.pop(task_id, None)
+            if early is None:
+                self._open[task_id] = owner
+            else:
+                matched.append((owner, early[0]))
+        dropped = []
+        for task_id, (result, waits_for) in list(self._early.items()):
+            waits_for.discard(submission)
+            if not waits_for:
+                dropped.append(result)
+                del self._early[task_id]
+        self.dropped += len(dropped)
+        return Settled(matched, dropped)
+
+    def deliver(self, task_id: str, result: Result) -> Owner | Unclaimed:
+        """The task that waits for this result, now closed, or what became of the result."""
+        if task_id in self._open:
+            return self._open.pop(task_id)
+        if self._submissions and task_id not in self._early:
+            self._early[task_id] = (result, set(self._submissions))
+            return Unclaimed.KEPT
+        self.dropped += 1
+        return Unclaimed.DROPPED
+
+    def owner(self, task_id: str) -> Owner | None:
+        """Who waits for this task, or None."""
+        return self._open.get(task_id)
+
+    def close(self, task_id: str) -> None:
+        """The task's outcome came another way."""
+        self._open.pop(task_id, None)

@@ -1,0 +1,251 @@
+"""Result messages -> the task book -> the completer; sweeps `batch_status` for what is missing.
+
+Lives on the loop. A message is acknowledged only after its future is resolved. While the stream is
+down, and now and then while it is up, the service is asked for the open tasks: results arrive even
+where AMQP is blocked altogether, or another consumer took them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from gc_jupyter.errors import ComputeError, DeserializationError
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.messages import ResultMessage, unpack_result
+from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
+from gc_jupyter.runtime.completer import Finished, Outcome, resolve_all
+from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.runtime.requests import Requests
+from gc_jupyter.runtime.tasks import Origin
+from gc_jupyter.service.base import Service, Stream, TaskStatus
+from gc_jupyter.types import TaskEvent, TaskState
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[Sequence[TaskEvent]], None]
+
+SWEEP_CHUNK = 250  # tasks of one batch_status
+SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
+SWEEP_UP_S = 60.0  # while it is up: only what another consumer took, or a broker lost
+
+_SERVICE_STATES = {
+    "waiting-for-ep": TaskState.WAITING_ENDPOINT,
+    "waiting-for-nodes": TaskState.WAITING_NODES,
+    "waiting-for-launch": TaskState.WAITING_NODES,
+    "running": TaskState.RUNNING,
+    "exec-start": TaskState.RUNNING,
+}
+
+
+class Collector:
+    """The sink of one stream and the owner of its task book (the loop's thread alone)."""
+
+    def __init__(
+        self, loop: KernelLoop, service: Service, requests: Requests, port: int | None
+    ) -> None:
+        self._loop = loop
+        self._service = service
+        self._requests = requests
+        self._port = port
+        self._stream: Stream | None = None
+        self.stream_error: Exception | None = None
+        self.unreadable = 0
+        self.book: TaskBook[tuple[TaskFuture, Origin], tuple[ResultMessage, object]] = TaskBook()
+        self._ready: list[Finished] = []
+        self._referenced: dict[str, object] = {}  # task id -> tag; the data is at the service
+        self._timer: asyncio.TimerHandle | None = None
+        self._sweep: asyncio.Task[None] | None = None
+        self.listeners: list[Listener] = []
+
+    # --- submissions -----------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Open the stream while the first submission is still on its way."""
+        if self._stream is None:
+            self._stream = self._service.open_stream(
+                self._loop.aio, self._requests.send, self, port=self._port
+            )
+
+    def expect(
+        self,
+        submission: int,
+        task_group_id: str,
+        tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]],
+    ) -> None:
+        """A submission was accepted with these task ids: wait for their results."""
+        self.prepare()
+        assert self._stream is not None
+        self._stream.subscribe(task_group_id)
+        self._end(submission, tasks)
+        self._arm()
+
+    def give_up(self, submission: int) -> None:
+        """A submission failed: no ids will come of it."""
+        self._end(submission, ())
+
+    def finish(self, future: TaskFuture, origin: Origin, outcome: Outcome) -> None:
+        """This task ended without a message: resolve it."""
+        self._complete(Finished(future, outcome, origin.deserialize))
+
+    def _end(self, submission: int, tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]]) -> None:
+        settled = self.book.end(submission, tasks)
+        for (future, origin), (message, tag) in settled.matched:
+            self._complete(Finished(future, message, origin.deserialize, tag))
+        self._ack([tag for _, tag in settled.dropped])
+
+    # --- the stream's sink -----------------------------------------------------------------
+
+    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
+        """See StreamSink."""
+        try:
+            message = unpack_result(body)
+        except DeserializationError as error:
+            # requeued, it would come back for ever
+            self.unreadable += 1
+            log.warning("dropped a message that can't be read: %s", error.reason)
+            self._ack([tag])
+            return
+        if by_reference:
+            self._referenced[message.task_id] = tag
+            self._arm(now=True)
+            return
+        self._deliver(message.task_id, message, tag)
+
+    def on_stream_up(self) -> None:
+        """See StreamSink."""
+        recovered = self.stream_error is not None
+        self.stream_error = None
+        if recovered:  # what came meanwhile may have gone elsewhere
+            self._arm(now=True)
+
+    def on_stream_down(self, error: Exception) -> None:
+        """See StreamSink."""
+        log.info("result stream is down: %s", type(error).__name__)
+        self.stream_error = error
+        self._arm(restart=True)
+
+    def _deliver(self, task_id: str, message: ResultMessage, tag: object) -> None:
+        owner = self.book.deliver(task_id, (message, tag))
+        if owner is Unclaimed.DROPPED:
+            self._ack([tag])
+        elif not isinstance(owner, Unclaimed):
+            self._complete(Finished(owner[0], message, owner[1].deserialize, tag))
+
+    def _ack(self, tags: Sequence[object]) -> None:
+        tags = [tag for tag in tags if tag is not None]
+        if tags and self._stream is not None:
+            self._stream.ack(tags)
+
+    # --- completion ------------------------------------------------------------------------
+
+    def _complete(self, finished: Finished) -> None:
+        """Hand over to `gc-results`, everything of one turn of the loop at once."""
+        if not self._ready:
+            self._loop.aio.call_soon(self._flush)
+        self._ready.append(finished)
+
+    def _flush(self) -> None:
+        ready, self._ready = self._ready, []
+        done = partial(self._loop.call, self._resolved, ready)
+        self._loop.results.post(partial(resolve_all, ready, done))
+
+    def _resolved(self, finished: list[Finished]) -> None:
+        self._ack([one.tag for one in finished])
+        if self.listeners:
+            self.announce(
+                (one.future, TaskState.FAILED if one.error else TaskState.SUCCESS, one.error)
+                for one in finished
+            )
+
+    def announce(
+        self, changes: Iterable[tuple[TaskFuture, TaskState, BaseException | None]]
+    ) -> None:
+        """Tell the listeners of tasks' new states."""
+        if not self.listeners:
+            return
+        now = time.time()
+        events = [
+            TaskEvent(f.serial, state, now, f.label, f.info, _last_line(error))
+            for f, state, error in changes
+        ]
+        for listener in self.listeners:
+            try:
+                listener(events)
+            except Exception:  # a broken view must not stop results
+                log.exception("a listener of task events failed")
+
+    # --- sweeps ----------------------------------------------------------------------------
+
+    def _arm(self, *, now: bool = False, restart: bool = False) -> None:
+        """Have a sweep start in time, if one isn't due or running."""
+        if self._timer is not None and (now or restart):
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is not None or self._sweep is not None:
+            return
+        down = self.stream_error is not None
+        delay = 0.0 if now else SWEEP_DOWN_S if down else SWEEP_UP_S
+        self._timer = self._loop.aio.call_later(delay, self._start_sweep)
+
+    def _start_sweep(self) -> None:
+        self._timer = None
+        if self._referenced or len(self.book):
+            self._sweep = self._loop.aio.create_task(self._ask_for_open_tasks())
+            self._sweep.add_done_callback(self._end_sweep)
+
+    def _end_sweep(self, sweep: asyncio.Task[None]) -> None:
+        self._sweep = None
+        if not sweep.cancelled() and (error := sweep.exception()) is not None:
+            log.warning("asking for open tasks failed: %s", error)
+        if self._referenced or len(self.book):
+            self._arm()
+
+    async def _ask_for_open_tasks(self) -> None:
+        ids = list({**self._referenced, **dict.fromkeys(self.book)})
+        for start in range(0, len(ids), SWEEP_CHUNK):
+            chunk = [
+                task_id
+                for task_id in ids[start : start + SWEEP_CHUNK]
+                if task_id in self._referenced or self.book.owner(task_id) is not None
+            ]
+            if not chunk:
+                continue
+            try:
+                found = await self._requests.send(partial(self._service.task_statuses, chunk))
+            except ComputeError as error:
+                log.info("batch_status failed: %s", error.reason)
+                return
+            self._use(found.values())
+
+    def _use(self, statuses: Iterable[TaskStatus]) -> None:
+        changes: list[tuple[TaskFuture, TaskState, BaseException | None]] = []
+        for status in statuses:
+            owner = self.book.owner(status.task_id)
+            if status.done:
+                tag = self._referenced.pop(status.task_id, None)
+                if owner is None:
+                    self._ack([tag])
+                    continue
+                self.book.close(status.task_id)
+                self._complete(Finished(owner[0], status, owner[1].deserialize, tag))
+            elif owner is not None and (state := _SERVICE_STATES.get(status.status)):
+                changes.append((owner[0], state, None))
+        self.announce(changes)
+
+    def close(self) -> None:
+        """Stop receiving; open futures stay pending."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        if self._stream is not None:
+            self._stream.close()
+
+
+def _last_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines() if error is not None else []
+    return lines[-1][:500] if lines else ""

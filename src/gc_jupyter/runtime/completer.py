@@ -1,0 +1,101 @@
+"""Outcome -> resolved future, on the `gc-results` thread, where users' code may run."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gc_jupyter.errors import ComputeError, TaskExecutionFailed
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.failures import task_error
+from gc_jupyter.protocol.messages import ResultMessage, ran, worker_info
+from gc_jupyter.service.base import TaskStatus
+
+log = logging.getLogger(__name__)
+
+Outcome = ResultMessage | TaskStatus | ComputeError
+
+_PYTHON = platform.python_version()
+
+
+@dataclass(slots=True)
+class Finished:
+    """A task and how it ended. `tag` is its message's, to acknowledge; `error` is set by
+    `resolve` where the task failed."""
+
+    future: TaskFuture
+    outcome: Outcome
+    deserialize: Callable[[str], Any]
+    tag: object = None
+    error: BaseException | None = None
+
+
+def resolve_all(finished: Sequence[Finished], done: Callable[[], None]) -> None:
+    """Resolve each future, whatever the others do, then call `done`."""
+    for one in finished:
+        try:
+            resolve(one)
+        except concurrent.futures.InvalidStateError:
+            log.debug("task %s was resolved before", one.future.task_id)
+    done()
+
+
+def resolve(one: Finished) -> None:
+    """Set the future's result or exception.
+
+    Raises
+    ------
+    concurrent.futures.InvalidStateError
+        The future has one already: a duplicate.
+    """
+    future, outcome, text = one.future, one.outcome, ""
+    if isinstance(outcome, ComputeError):
+        one.error = outcome
+    elif isinstance(outcome, ResultMessage):
+        future._info = ran(future._info, outcome)
+        text = outcome.data
+        if outcome.error_code is not None:
+            one.error = task_error(
+                text or outcome.error_message,
+                code=outcome.error_code,
+                completion_t=None if outcome.ended_ns is None else str(outcome.ended_ns / 1e9),
+                details=outcome.details,
+                python_version=_PYTHON,
+            )
+    else:
+        future._info = replace(future._info, worker=worker_info(outcome.details))
+        text = outcome.result or ""
+        if outcome.exception is not None:
+            one.error = task_error(
+                outcome.exception,
+                completion_t=outcome.completion_t,
+                details=outcome.details,
+                python_version=_PYTHON,
+            )
+    if one.error is not None:
+        future.set_exception(one.error)
+        return
+    try:
+        value = one.deserialize(text)
+    except BaseException as error:  # a pickle runs code; whatever it raises is this task's error
+        one.error = _undecodable(error, future.task_id)
+        future.set_exception(one.error)
+        return
+    future.set_result(value)
+
+
+def _undecodable(error: BaseException, task_id: str | None) -> ComputeError:
+    if isinstance(error, ComputeError) and not isinstance(error, TaskExecutionFailed):
+        return error
+    wrapped = ComputeError(
+        f"The result of task {task_id} can't be decoded here:"
+        f" {type(error).__name__}: {error}".rstrip(": "),
+        next_step="Return plain values (numbers, text, lists, arrays), or install here what the"
+        " result's type needs.",
+    )
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,0 +1,136 @@
+"""One service's runtime: requests, submitter and collector, wired to the kernel's loop.
+
+::
+
+    submit ─► Submitter ─► Requests ─► service.submit          gc-loop, gc-http
+                 │ ids
+                 ▼
+    stream ─► Collector (task book) ─► resolve ─► TaskFuture    gc-loop, gc-results
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.pacing import RateLimit
+from gc_jupyter.runtime.collector import Collector, Listener
+from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
+from gc_jupyter.runtime.requests import Requests
+from gc_jupyter.runtime.submitter import Submitter
+from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
+from gc_jupyter.service.base import FunctionRegistration, Service, TaskStatus
+
+T = TypeVar("T")
+
+_STATUS_CHUNK = 250
+
+
+class Dispatcher:
+    """Submits tasks to one service and resolves their futures.
+
+    Parameters
+    ----------
+    service:
+        Where tasks go.
+    port:
+        AMQP port to use instead of the one that the service names.
+    rate_limited:
+        False lifts the limit of 20 requests in 10 s (docs/protocol.md, "Limits").
+    """
+
+    def __init__(
+        self, service: Service, *, port: int | None = None, rate_limited: bool = True
+    ) -> None:
+        self.loop: KernelLoop = kernel_loop()
+        self.service = service
+        rate = RateLimit() if rate_limited and service.rate_limited else None
+        self._requests = Requests(self.loop, rate)
+        self._collector = Collector(self.loop, service, self._requests, port)
+        self._submitter = Submitter(self.loop, service, self._requests, self._collector)
+
+    @property
+    def usable(self) -> bool:
+        """False in a forked child, and once the kernel's loop was closed."""
+        return self.loop.usable
+
+    @property
+    def task_group_id(self) -> str | None:
+        """The group that tasks without one of their own belong to; None before the first."""
+        return self._submitter.task_group_id
+
+    def submit(self, task: QueuedTask) -> None:
+        """Queue a task; any thread."""
+        self._submitter.put(task)
+
+    def request(self, call: Callable[[], T]) -> T:
+        """Do a repeatable request within the rate limit and wait for it; not on the loop."""
+        return self._requests.wait(call)
+
+    def register(self, function: FunctionRegistration) -> str:
+        """Register a function and wait for its id; the same text is registered once."""
+        return self._requests.run(self._submitter.register(function))
+
+    def adopt(self, task_group_id: str, origin: Origin) -> list[TaskFuture]:
+        """Futures for all tasks of a group, finished ones first resolved; blocks on requests."""
+        ids = list(self.request(partial(self.service.task_group, task_group_id)))
+        return self.adopt_tasks(task_group_id, ids, origin)
+
+    def adopt_tasks(
+        self, task_group_id: str, task_ids: Sequence[str], origin: Origin
+    ) -> list[TaskFuture]:
+        """Futures for these tasks of a group; blocks on requests."""
+        statuses: dict[str, TaskStatus] = {}
+        for start in range(0, len(task_ids), _STATUS_CHUNK):
+            chunk = task_ids[start : start + _STATUS_CHUNK]
+            statuses.update(self.request(partial(self.service.task_statuses, chunk)))
+        futures = [TaskFuture(task_id, serial=next(serials)) for task_id in task_ids]
+        for future in futures:
+            future.set_running_or_notify_cancel()  # the service has them: no cancel from here
+            future._stop = partial(self.service.stop_task, future.task_id or "")
+        self.loop.ask(self._watch, task_group_id, futures, statuses, origin)
+        return futures
+
+    def _watch(
+        self,
+        task_group_id: str,
+        futures: list[TaskFuture],
+        statuses: dict[str, TaskStatus],
+        origin: Origin,
+    ) -> None:
+        collector = self._collector
+        pending = []
+        for future in futures:
+            status = statuses.get(future.task_id or "")
+            if status is not None and status.done:
+                collector.finish(future, origin, status)
+            else:
+                pending.append((future.task_id or "", (future, origin)))
+        if pending:
+            collector.expect(collector.book.begin(), task_group_id, pending)
+
+    def open_futures(self, origin: Origin) -> list[TaskFuture]:
+        """The unresolved futures of one origin; any thread but the loop's results pool."""
+        return self.loop.ask(self._open_futures, origin)
+
+    def _open_futures(self, origin: Origin) -> list[TaskFuture]:
+        unsent = [task.future for task in self._submitter.unsent() if task.origin is origin]
+        sent = [future for future, by in self._collector.book.owners() if by is origin]
+        under_way = [task.future for task in self._submitter.under_way if task.origin is origin]
+        return unsent + under_way + sent
+
+    def cancel_unsent(self, origin: Origin) -> int:
+        """Cancel this origin's tasks that no request carries yet; how many they were."""
+        unsent = self.loop.ask(self._submitter.unsent)
+        return sum(task.future.cancel() for task in unsent if task.origin is origin)
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` on the loop with each change of tasks' states."""
+        self.loop.ask(self._collector.listeners.append, listener)
+
+    def close(self) -> None:
+        """Stop receiving; pending futures stay pending. Idempotent."""
+        if self.usable:
+            self.loop.ask(self._collector.close)

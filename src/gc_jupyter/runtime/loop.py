@@ -1,0 +1,146 @@
+"""The kernel's one event loop thread `gc-loop`, and the small daemon pools beside it.
+
+Nothing starts at import. Every thread is a daemon: a pending remote task never keeps the
+interpreter from exiting. (concurrent.futures' own pools join their threads at exit, and a request
+may take a minute; hence `DaemonPool`.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_HTTP_THREADS = 4
+
+
+class DaemonPool(concurrent.futures.Executor):
+    """Up to `size` daemon threads that run calls in order of arrival."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self._name = name
+        self._size = size
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._threads = 0
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Run `call`, which handles its own errors. One thread (the loop's) calls this."""
+        if not self._idle.acquire(blocking=False) and self._threads < self._size:
+            self._threads += 1
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        self._calls.put(call)
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> concurrent.futures.Future[T]:
+        """As concurrent.futures.Executor.submit."""
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def call() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        self.post(call)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        """Let the threads end when their queue is empty; waits for nothing."""
+        for _ in range(self._threads):
+            self._calls.put(None)
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+            del call  # a finished call's arguments must not live until the next one
+            self._idle.release()
+
+
+class KernelLoop:
+    """An asyncio loop on a thread of its own, `http` for blocking requests, `results` for users'
+    code (decoding, callbacks)."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        # the selector loop on every platform: Windows' default can't watch plain sockets
+        self.aio: asyncio.AbstractEventLoop = asyncio.SelectorEventLoop()
+        self.http = DaemonPool("gc-http", _HTTP_THREADS)
+        self.results = DaemonPool("gc-results", 1)
+        self._thread = threading.Thread(target=self._run, name="gc-loop", daemon=True)
+        self._thread.start()
+
+    @property
+    def usable(self) -> bool:
+        """False once closed, and in a child made by fork, where the thread doesn't exist."""
+        return self._thread.is_alive() and self.pid == os.getpid()
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller runs on the loop's thread."""
+        return threading.current_thread() is self._thread
+
+    def call(self, fn: Callable[..., object], *args: Any) -> None:
+        """Run `fn(*args)` on the loop soon; from any thread."""
+        self.aio.call_soon_threadsafe(fn, *args)
+
+    def ask(self, fn: Callable[..., T], *args: Any) -> T:
+        """Run `fn(*args)` on the loop and wait for what it returns or raises."""
+        if self.here:
+            return fn(*args)
+        answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(fn(*args))
+            except Exception as error:
+                answer.set_exception(error)
+
+        self.call(run)
+        return answer.result()
+
+    def close(self) -> None:
+        """End the loop and its pools; what is pending is dropped."""
+        if self.usable:
+            self.call(self.aio.stop)
+            if not self.here:
+                self._thread.join()
+        self.http.shutdown()
+        self.results.shutdown()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.aio)
+        try:
+            self.aio.run_forever()
+        finally:
+            self.aio.close()
+
+
+_current: KernelLoop | None = None
+_creation = threading.Lock()  # two threads' first submits must not make two loops
+
+
+def kernel_loop() -> KernelLoop:
+    """This process's loop, made at first use (and made anew in a forked child)."""
+    global _current
+    with _creation:
+        if _current is None or not _current.usable:
+            _current = KernelLoop()
+        return _current
+
+
+def close_kernel_loop() -> None:
+    """End the loop; the next use makes a new one."""
+    global _current
+    with _creation:
+        if _current is not None:
+            _current.close()
+            _current = None

@@ -1,0 +1,64 @@
+"""Blocking requests off the loop: within the rate limit, and again where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from gc_jupyter.errors import ComputeError
+from gc_jupyter.protocol.pacing import RateLimit, retry_delay
+from gc_jupyter.runtime.loop import KernelLoop
+
+T = TypeVar("T")
+
+
+class Requests:
+    """Every request of one service passes here.
+
+    Parameters
+    ----------
+    loop:
+        Whose `gc-http` threads do the calls.
+    rate:
+        The budget of requests, or None where there is no limit. Owned by the loop.
+    """
+
+    def __init__(self, loop: KernelLoop, rate: RateLimit | None) -> None:
+        self._loop = loop
+        self._rate = rate
+
+    async def send(self, call: Callable[[], T], *, repeatable: bool = True) -> T:
+        """Run `call` on a `gc-http` thread (loop's thread only).
+
+        Raises
+        ------
+        ComputeError
+            What `call` raised at its last try.
+        """
+        attempt = 0
+        while True:
+            if self._rate is not None and (wait := self._rate.reserve(time.monotonic())):
+                await asyncio.sleep(wait)
+            try:
+                return await self._loop.aio.run_in_executor(self._loop.http, call)
+            except ComputeError as error:
+                delay = retry_delay(error, attempt, random.random(), repeatable=repeatable)
+                if delay is None:
+                    raise
+            attempt += 1
+            await asyncio.sleep(delay)
+
+    def spacing(self) -> float:
+        """Seconds for which a fan-out should gather tasks now."""
+        return 0.0 if self._rate is None else self._rate.spacing(time.monotonic())
+
+    def wait(self, call: Callable[[], T], *, repeatable: bool = True) -> T:
+        """`send`, from any other thread, waiting for the reply."""
+        return self.run(self.send(call, repeatable=repeatable))
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, from any other thread, and wait for what it returns."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop.aio).result()

@@ -1,0 +1,213 @@
+"""Queued tasks -> batches -> the service. Lives on the loop.
+
+A batch leaves at once when nothing of its route is under way; what arrives meanwhile forms the
+next one. A failed batch fails its own futures, and the next one leaves as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections import deque
+from functools import partial
+
+from gc_jupyter.errors import ComputeError, NotFound, ServiceError
+from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
+from gc_jupyter.runtime.collector import Collector
+from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.runtime.requests import Requests
+from gc_jupyter.runtime.tasks import QueuedTask
+from gc_jupyter.service.base import FunctionRegistration, Service, SubmitReply, SubmitRequest
+from gc_jupyter.types import TaskInfo, TaskState
+
+log = logging.getLogger(__name__)
+
+
+class Submitter:
+    """Owns the unsent tasks and the registered functions of one service."""
+
+    def __init__(
+        self, loop: KernelLoop, service: Service, requests: Requests, collector: Collector
+    ) -> None:
+        self._loop = loop
+        self._service = service
+        self._requests = requests
+        self._collector = collector
+        self._inbox: deque[QueuedTask] = deque()
+        self._woken = False
+        self._queues: dict[Route, TaskQueue[QueuedTask]] = {}
+        self._sending: dict[Route, list[QueuedTask]] = {}
+        self._senders: dict[Route, asyncio.Task[None]] = {}
+        self._functions: dict[bytes, asyncio.Task[str]] = {}
+        self._first_group = asyncio.Lock()  # two first batches would make two groups
+        self.task_group_id: str | None = None
+
+    def put(self, task: QueuedTask) -> None:
+        """Queue a task; from any thread, and cheap: one wake-up serves a burst of calls."""
+        self._inbox.append(task)
+        if not self._woken:
+            self._woken = True
+            self._loop.call(self._take_in)
+
+    def unsent(self) -> list[QueuedTask]:
+        """The tasks that no request carries yet (loop's thread)."""
+        self._take_in()
+        return [task for queue in self._queues.values() for task in queue]
+
+    @property
+    def under_way(self) -> list[QueuedTask]:
+        """The tasks of the requests that have no reply yet (loop's thread)."""
+        return [task for batch in self._sending.values() for task in batch]
+
+    def _take_in(self) -> None:
+        self._woken = False  # first: a task that is put from here on wakes the loop again
+        while self._inbox:
+            task = self._inbox.popleft()
+            queue = self._queues.get(task.route)
+            if queue is None:
+                queue = self._queues[task.route] = TaskQueue()
+            queue.put(task, task.size)
+            if task.route not in self._senders:
+                self._collector.prepare()
+                self._senders[task.route] = self._loop.aio.create_task(self._send(task.route))
+
+    async def _send(self, route: Route) -> None:
+        queue = self._queues[route]
+        try:
+            while queue:
+                if len(self._collector.book) and len(queue) < route.max_tasks:
+                    await asyncio.sleep(self._requests.spacing())  # a fan-out gathers
+                batch = [
+                    task
+                    for task in queue.take(route.max_tasks)
+                    if task.future.set_running_or_notify_cancel()
+                ]
+                if batch:
+                    self._sending[route] = batch
+                    await self._send_batch(route, batch)
+                    del self._sending[route]
+        finally:
+            del self._senders[route], self._queues[route]
+
+    async def _send_batch(self, route: Route, batch: list[QueuedTask]) -> None:
+        try:
+            sent = await self._register_functions(batch)
+            if not sent:
+                return
+            if route.task_group_id or self.task_group_id:
+                await self._submit(route, sent)
+                return
+            async with self._first_group:
+                await self._submit(route, sent)
+        except Exception as error:  # a defect here must not leave futures pending for ever
+            log.exception("submitting a batch failed")
+            wrapped = ServiceError(f"Submitting failed: {type(error).__name__}: {error}")
+            self._fail(batch, wrapped)
+
+    async def _register_functions(self, batch: list[QueuedTask]) -> dict[str, list[QueuedTask]]:
+        """The batch by function id; tasks whose function can't be registered fail here."""
+        by_function: dict[int, list[QueuedTask]] = {}
+        for task in batch:
+            by_function.setdefault(id(task.function), []).append(task)
+        sent: dict[str, list[QueuedTask]] = {}
+        for tasks in by_function.values():
+            function = tasks[0].function
+            try:
+                function_id = (
+                    function if isinstance(function, str) else await self.register(function)
+                )
+            except ComputeError as error:
+                self._fail(tasks, error)
+            else:
+                sent.setdefault(function_id, []).extend(tasks)
+        return sent
+
+    async def register(self, function: FunctionRegistration) -> str:
+        """The function's id; the same text is registered once."""
+        key = _fingerprint(function)
+        registering = self._functions.get(key)
+        if registering is None:
+            call = partial(self._service.register_function, function)
+            registering = self._loop.aio.create_task(self._requests.send(call))
+            self._functions[key] = registering
+        try:
+            return await asyncio.shield(registering)
+        except ComputeError:
+            self._functions.pop(key, None)  # the next submission tries again
+            raise
+
+    async def _submit(self, route: Route, sent: dict[str, list[QueuedTask]]) -> None:
+        group = route.task_group_id or self.task_group_id
+        request = SubmitRequest(
+            endpoint_id=route.endpoint_id,
+            tasks={function: [task.payload for task in tasks] for function, tasks in sent.items()},
+            task_group_id=group,
+            resource_specification=json.loads(route.resource_specification or "null"),
+            user_endpoint_config=json.loads(route.user_endpoint_config or "null"),
+            result_serializers=route.result_serializers,
+        )
+        submission = self._collector.book.begin()
+        try:
+            reply = await self._requests.send(
+                partial(self._service.submit, request), repeatable=False
+            )
+        except ComputeError as error:
+            self._collector.give_up(submission)
+            if isinstance(error, NotFound):  # perhaps a function was deleted: register it anew
+                self._forget(sent)
+            for tasks in sent.values():
+                self._fail(tasks, error)
+        else:
+            self._accept(route, submission, reply, sent)
+
+    def _accept(
+        self, route: Route, submission: int, reply: SubmitReply, sent: dict[str, list[QueuedTask]]
+    ) -> None:
+        if route.task_group_id is None:
+            self.task_group_id = reply.task_group_id
+        if reply.ha_warning:
+            log.warning("%s", reply.ha_warning)
+        matched, unmatched = match_reply(sent, reply.tasks)
+        now = time.time()
+        for function_id, task_id, task in matched:
+            task.future._info = TaskInfo(
+                task_id, reply.task_group_id, reply.endpoint_id, function_id, now
+            )
+            task.origin.submitted += 1
+        self._collector.expect(
+            submission,
+            reply.task_group_id,
+            ((task_id, (task.future, task.origin)) for _, task_id, task in matched),
+        )
+        self._collector.announce(
+            (task.future, TaskState.WAITING_ENDPOINT, None) for _, _, task in matched
+        )
+        for task, error in unmatched:
+            self._fail([task], error)
+
+    def _fail(self, tasks: list[QueuedTask], error: ComputeError) -> None:
+        for task in tasks:
+            self._collector.finish(task.future, task.origin, error)
+
+    def _forget(self, sent: dict[str, list[QueuedTask]]) -> None:
+        for tasks in sent.values():
+            for task in tasks:
+                if not isinstance(task.function, str):
+                    self._functions.pop(_fingerprint(task.function), None)
+
+
+def _fingerprint(function: FunctionRegistration) -> bytes:
+    """Tells registrations apart without keeping their texts."""
+    parts = (
+        function.name,
+        function.code,
+        str(function.serialized),
+        function.description or "",
+        str(function.public),
+        function.group or "",
+        function.ha_endpoint_id or "",
+    )
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()

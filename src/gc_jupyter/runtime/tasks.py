@@ -1,0 +1,39 @@
+"""What the runtime keeps of a task: the record that is queued, and where it came from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.batches import Route
+from gc_jupyter.service.base import FunctionRegistration
+
+#: Numbers the tasks of this process; `next` on it is atomic, so any thread may.
+serials = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Origin:
+    """Who submits: shared by all tasks of one executor.
+
+    `deserialize` turns a result's wire text into a value. `submitted` counts the tasks that the
+    service has accepted; the loop's thread alone writes it.
+    """
+
+    deserialize: Callable[[str], Any]
+    submitted: int = 0
+
+
+@dataclass(slots=True)
+class QueuedTask:
+    """A task on its way to the service. `function` is a function id or one yet to register."""
+
+    future: TaskFuture
+    origin: Origin
+    route: Route
+    function: FunctionRegistration | str
+    payload: str
+    size: int = field(default=0)

@@ -1,0 +1,263 @@
+"""The result stream of the web service: one AMQP connection, one channel for each task group.
+
+Lives on the kernel's loop, by pika's asyncio adapter. Every reconnect fetches a fresh address (each
+fetch makes a new password: docs/protocol.md, "Routes") and backs off with jitter; it never gives
+up while a task group is subscribed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pika
+import pika.exceptions
+from pika.adapters.asyncio_connection import AsyncioConnection
+
+from gc_jupyter.errors import ComputeError, StreamError
+from gc_jupyter.protocol.pacing import backoff
+from gc_jupyter.service.base import Ask, StreamSink
+
+log = logging.getLogger(__name__)
+
+PREFETCH = 2000  # unacknowledged messages of one group: bounds memory, yet keeps the pipe full
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpAddress:
+    """Where results are; the URL holds a password, so it is in no repr."""
+
+    queue_prefix: str
+    url: str = field(repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class _Consumer:
+    """One group's channel. Tags are acknowledged in order, up to the first that is still needed."""
+
+    group: str
+    channel: Any = None
+    unacked: deque[int] = field(default_factory=deque)
+    settled: set[int] = field(default_factory=set)
+    failures: int = 0
+
+    def settle(self, tag: int) -> None:
+        self.settled.add(tag)
+
+    def flush(self) -> None:
+        last = None
+        while self.unacked and self.unacked[0] in self.settled:
+            last = self.unacked.popleft()
+            self.settled.discard(last)
+        if last is not None and self.channel is not None and self.channel.is_open:
+            self.channel.basic_ack(last, multiple=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A delivery of one channel; worthless once that channel is gone."""
+
+    consumer: _Consumer
+    channel: Any
+    number: int
+
+
+class AmqpStream:
+    """Delivers the messages of the subscribed groups' queues to `sink`.
+
+    Parameters
+    ----------
+    loop, ask, sink:
+        See `Service.open_stream`.
+    fetch:
+        Blocking call that gives a fresh address.
+    port:
+        Used instead of the address's own (443, 5671 and 5672 are served).
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ask: Ask,
+        sink: StreamSink,
+        fetch: Callable[[], AmqpAddress],
+        port: int | None = None,
+    ) -> None:
+        self._loop = loop
+        self._ask = ask
+        self._sink = sink
+        self._fetch = fetch
+        self._port = port
+        self._prefix = ""
+        self._consumers: dict[str, _Consumer] = {}
+        self._connection: AsyncioConnection | None = None
+        self._attempt = 0
+        self._retry: asyncio.TimerHandle | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._closed = False
+        self._open_connection()
+
+    # --- Stream ----------------------------------------------------------------------------
+
+    def subscribe(self, task_group_id: str) -> None:
+        """See Stream."""
+        if task_group_id not in self._consumers:
+            consumer = self._consumers[task_group_id] = _Consumer(task_group_id)
+            self._consume(consumer)
+
+    def unsubscribe(self, task_group_id: str) -> None:
+        """See Stream."""
+        consumer = self._consumers.pop(task_group_id, None)
+        if consumer is not None and consumer.channel is not None and consumer.channel.is_open:
+            consumer.channel.close()
+
+    def ack(self, tags: Sequence[object]) -> None:
+        """See Stream. Tags of a channel that is gone are dropped."""
+        touched: dict[_Consumer, None] = {}
+        for tag in tags:
+            if isinstance(tag, _Tag) and tag.channel is tag.consumer.channel:
+                tag.consumer.settle(tag.number)
+                touched[tag.consumer] = None
+        for consumer in touched:
+            consumer.flush()
+
+    def close(self) -> None:
+        """See Stream."""
+        self._closed = True
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._connection is not None and self._connection.is_open:
+            self._connection.close()
+
+    # --- connection ------------------------------------------------------------------------
+
+    def _open_connection(self) -> None:
+        self._retry = None
+        if not self._closed:
+            self._opening = self._loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        try:
+            address = await self._ask(self._fetch)
+            parameters = self._parameters(address)
+        except ComputeError as error:
+            self._down(error)
+            return
+        self._prefix = address.queue_prefix
+        self._connection = AsyncioConnection(
+            parameters,
+            on_open_callback=self._on_open,
+            on_open_error_callback=self._on_lost,
+            on_close_callback=self._on_lost,
+            custom_ioloop=self._loop,
+        )
+
+    def _parameters(self, address: AmqpAddress) -> pika.URLParameters:
+        try:
+            parameters = pika.URLParameters(address.url)
+        except Exception as error:  # its text holds the password
+            raise StreamError(
+                f"The service gave an AMQP address that can't be read ({type(error).__name__})."
+            ) from None
+        if self._port is not None:
+            parameters.port = self._port
+        return parameters
+
+    def _on_open(self, _connection: AsyncioConnection) -> None:
+        if self._closed:
+            assert self._connection is not None
+            self._connection.close()
+            return
+        self._attempt = 0
+        for consumer in self._consumers.values():
+            self._consume(consumer)
+        self._sink.on_stream_up()
+
+    def _on_lost(self, connection: AsyncioConnection, reason: object) -> None:
+        if self._connection is not connection and self._connection is not None:
+            return  # an older connection's last word
+        self._connection = None
+        for consumer in self._consumers.values():
+            consumer.channel = None
+        if self._closed:
+            return
+        self._down(StreamError(_describe(reason)))
+
+    def _down(self, error: Exception) -> None:
+        delay = backoff(self._attempt, random.random())
+        self._attempt += 1
+        self._retry = self._loop.call_later(delay, self._open_connection)
+        self._sink.on_stream_down(error)
+
+    # --- channels --------------------------------------------------------------------------
+
+    def _consume(self, consumer: _Consumer) -> None:
+        connection = self._connection
+        if (
+            connection is None
+            or not connection.is_open
+            or self._consumers.get(consumer.group) is not consumer
+        ):
+            return  # `_on_open` comes back to it
+
+        def opened(channel: Any) -> None:
+            consumer.channel = channel
+            consumer.unacked.clear()
+            consumer.settled.clear()
+            channel.add_on_close_callback(lambda ch, _reason: self._on_channel_lost(consumer, ch))
+            channel.add_on_cancel_callback(lambda _frame: channel.close())
+            channel.basic_qos(prefetch_count=PREFETCH)
+            channel.basic_consume(
+                queue=f"{self._prefix}{consumer.group}",
+                on_message_callback=lambda ch, deliver, properties, body: self._on_message(
+                    consumer, ch, deliver.delivery_tag, properties, body
+                ),
+                callback=lambda _frame: self._on_consuming(consumer),
+            )
+
+        connection.channel(on_open_callback=opened)
+
+    def _on_consuming(self, consumer: _Consumer) -> None:
+        if consumer.failures:
+            consumer.failures = 0
+            self._sink.on_stream_up()
+
+    def _on_channel_lost(self, consumer: _Consumer, channel: Any) -> None:
+        """The broker closed this group's channel: its queue is missing, or was deleted."""
+        if consumer.channel is not channel:
+            return
+        consumer.channel = None
+        if self._closed or self._connection is None or not self._connection.is_open:
+            return
+        delay = backoff(consumer.failures, random.random(), base=0.5)
+        consumer.failures += 1
+        self._loop.call_later(delay, self._consume, consumer)
+        if consumer.group in self._consumers:
+            self._sink.on_stream_down(StreamError("The result queue is not there."))
+
+    def _on_message(
+        self, consumer: _Consumer, channel: Any, number: int, properties: Any, body: bytes
+    ) -> None:
+        if channel is not consumer.channel:
+            return
+        consumer.unacked.append(number)
+        by_reference = bool(properties.headers and properties.headers.get("high_assurance"))
+        self._sink.on_message(body, _Tag(consumer, channel, number), by_reference=by_reference)
+
+
+def _describe(reason: object) -> str:
+    """Why the connection ended, without its address."""
+    if isinstance(reason, pika.exceptions.ProbableAuthenticationError):
+        return "The broker refused the credentials; fetching new ones."
+    if isinstance(reason, pika.exceptions.AMQPConnectionError) and reason.args:
+        inner = reason.args[0]
+        name = type(getattr(inner, "exception", inner)).__name__
+        return f"No connection to the broker ({name})."
+    return f"The connection to the broker ended ({type(reason).__name__})."

@@ -1,0 +1,362 @@
+"""The Globus Compute web service, over globus-sdk's Compute clients.
+
+The one boundary where globus-sdk's exceptions become this package's. Retries are not made here but
+by `runtime.requests`, so that they count against the rate limit; the one exception is a refused
+access token, which globus-sdk refreshes and sends again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import globus_sdk
+import requests
+import urllib3.exceptions
+from globus_sdk.transport import RetryConfig
+from globus_sdk.transport.default_retry_checks import check_expired_authorization
+
+from gc_jupyter import __version__, errors
+from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.service.amqp import AmqpAddress, AmqpStream
+from gc_jupyter.service.base import (
+    Ask,
+    FunctionRegistration,
+    StreamSink,
+    SubmitReply,
+    SubmitRequest,
+    TaskStatus,
+)
+
+T = TypeVar("T")
+
+_APP_NAME = f"globus-compute-sdk-{COMPATIBLE_SDK_VERSION}/gc_jupyter-{__version__}"
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,  # name resolution included
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.ProxyError,
+)
+
+
+class _OneTry:
+    """A client that sends each request once, and again only with a refreshed token."""
+
+    def _register_standard_retry_checks(self, retry_config: RetryConfig) -> None:
+        retry_config.checks.register_many_checks([check_expired_authorization])
+
+
+class _V2(_OneTry, globus_sdk.ComputeClientV2):
+    pass
+
+
+class _V3(_OneTry, globus_sdk.ComputeClientV3):
+    pass
+
+
+class GlobusService:
+    """See `service.base.Service`; blocking calls may run on several threads at once.
+
+    Parameters
+    ----------
+    app, authorizer:
+        What signs the requests; one of them.
+    base_url:
+        Overrides globus-sdk's choice (which honours ``GLOBUS_SDK_SERVICE_URL_COMPUTE`` and
+        ``GLOBUS_SDK_ENVIRONMENT``).
+    environment:
+        A Globus environment other than the one named by ``GLOBUS_SDK_ENVIRONMENT``.
+    """
+
+    rate_limited = True
+
+    def __init__(
+        self,
+        *,
+        app: globus_sdk.GlobusApp | None = None,
+        authorizer: globus_sdk.authorizers.GlobusAuthorizer | None = None,
+        base_url: str | None = None,
+        environment: str | None = None,
+    ) -> None:
+        options: dict[str, Any] = {
+            "app": app,
+            "authorizer": authorizer,
+            "base_url": base_url,
+            "environment": environment,
+            "app_name": _APP_NAME,
+        }
+        self.v2 = _V2(retry_config=_retry_config(), **options)
+        self.v3 = _V3(retry_config=_retry_config(), **options)
+
+    # --- Service ---------------------------------------------------------------------------
+
+    def register_function(self, registration: FunctionRegistration) -> str:
+        """See Service; POST /v3/functions."""
+        reply = self.call(self.v3.register_function, registration_body(registration))
+        return _field(reply, "function_uuid")
+
+    def submit(self, request: SubmitRequest) -> SubmitReply:
+        """See Service; POST /v3/endpoints/{id}/submit."""
+        try:
+            reply = self.call(self.v3.submit, request.endpoint_id, submit_body(request))
+        except errors.ServiceRefused as error:
+            if error.status >= 500:
+                raise _uncertain(request, f"it answered {error.status}") from error
+            raise
+        except errors.ServiceUnreachable as error:
+            if error.sent:
+                raise _uncertain(request, error.reason) from error
+            raise
+        tasks = reply.get("tasks")
+        if not isinstance(tasks, dict):
+            raise errors.BadReply(
+                "The service's reply to a submission has no tasks.",
+                next_step="Look at the task group before you submit again.",
+            )
+        return SubmitReply(
+            task_group_id=_field(reply, "task_group_id"),
+            endpoint_id=str(reply.get("endpoint_id") or request.endpoint_id),
+            request_id=str(reply.get("request_id") or ""),
+            tasks=tasks,
+            ha_warning=str(reply.get("ha_warning") or ""),
+        )
+
+    def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
+        """See Service; POST /v2/batch_status."""
+        reply = self.call(self.v2.get_task_batch, list(task_ids))
+        found = reply.get("results")
+        if not isinstance(found, dict):
+            raise errors.BadReply("The service's reply to batch_status has no results.")
+        return {
+            task_id: task_status(task_id, one)
+            for task_id, one in found.items()
+            if isinstance(one, dict)
+        }
+
+    def task_group(self, task_group_id: str) -> Sequence[str]:
+        """See Service; GET /v2/taskgroup/{id}."""
+        reply = self.call(self.v2.get_task_group, task_group_id)
+        if reply.get("taskgroup_id") != str(task_group_id):
+            raise errors.BadReply(
+                f"Asked for task group {task_group_id}, the service answered with"
+                f" {reply.get('taskgroup_id')}."
+            )
+        return [_field(task, "id") for task in reply.get("tasks") or ()]
+
+    def stop_task(self, task_id: str) -> bool:  # noqa: ARG002
+        """See Service: registered tasks can't be cancelled (docs/protocol.md, "Limits")."""
+        return False
+
+    def open_stream(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ask: Ask,
+        sink: StreamSink,
+        *,
+        port: int | None = None,
+    ) -> AmqpStream:
+        """See Service."""
+        return AmqpStream(loop, ask, sink, self.amqp_address, port)
+
+    def close(self) -> None:
+        """See Service."""
+        self.v2.close()
+        self.v3.close()
+
+    # --- what the client needs besides -----------------------------------------------------
+
+    def amqp_address(self) -> AmqpAddress:
+        """A fresh address of the result queues; every call makes a new password."""
+        reply = self.call(self.v2.get_result_amqp_url)
+        return AmqpAddress(_field(reply, "queue_prefix"), _field(reply, "connection_url"))
+
+    def call(self, method: Callable[..., globus_sdk.GlobusHTTPResponse], *args: Any) -> Any:
+        """Call a globus-sdk method and return the reply's JSON.
+
+        Raises
+        ------
+        ServiceError
+            Of the kind that fits.
+        """
+        try:
+            reply = method(*args)
+        except globus_sdk.GlobusAPIError as error:
+            raise _refused(error) from error
+        except globus_sdk.NetworkError as error:
+            raise _network_error(error) from error
+        data = reply.data
+        if data is None:
+            raise errors.BadReply(
+                "The service's reply is not JSON.",
+                next_step="Something between here and the service may have answered instead: a"
+                " proxy or a log-in page. %gc doctor checks the way.",
+            )
+        return data
+
+
+def registration_body(registration: FunctionRegistration) -> dict[str, Any]:
+    """The JSON of POST /v3/functions."""
+    optional = {
+        "description": registration.description,
+        "public": registration.public or None,
+        "group": registration.group,
+        "ha_endpoint_id": registration.ha_endpoint_id,
+    }
+    return {
+        "function_name": registration.name,
+        "function_code": registration.code,
+        "serialized": registration.serialized,
+        "meta": dict(registration.metadata) or None,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def submit_body(request: SubmitRequest) -> dict[str, Any]:
+    """The JSON of POST /v3/endpoints/{id}/submit."""
+    optional = {
+        "task_group_id": request.task_group_id,
+        "resource_specification": request.resource_specification,
+        "user_endpoint_config": request.user_endpoint_config,
+        "result_serializers": list(request.result_serializers),
+    }
+    return {
+        "create_queue": request.create_queue,
+        "tasks": dict(request.tasks),
+        "user_runtime": user_runtime(),
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+@functools.cache
+def user_runtime() -> Mapping[str, Any]:
+    """What endpoint templates may know of the submitting side (`user_runtime`)."""
+    return {
+        "globus_compute_sdk_version": COMPATIBLE_SDK_VERSION,
+        "globus_sdk_version": globus_sdk.__version__,
+        "python_version": sys.version,
+        "python": {
+            "version": platform.python_version(),
+            "version_description": sys.version,
+            "version_tuple": sys.version_info[:3],
+            "version_info": tuple(sys.version_info),
+            "compiler": platform.python_compiler(),
+            "implementation": platform.python_implementation(),
+        },
+        "platform": {
+            "architecture": platform.architecture(),
+            "machine": platform.machine(),
+            "node": platform.node(),
+            "platform": platform.platform(),
+            "processor": platform.processor(),
+            "release": platform.release(),
+        },
+    }
+
+
+def task_status(task_id: str, reply: Mapping[str, Any]) -> TaskStatus:
+    """One task of a `batch_status` or `tasks/{id}` reply."""
+    completion = reply.get("completion_t")
+    details = reply.get("details")
+    return TaskStatus(
+        task_id=task_id,
+        status=str(reply.get("status") or "unknown").lower(),
+        completion_t=None if completion is None else str(completion),
+        result=reply.get("result"),
+        exception=reply.get("exception"),
+        details=details if isinstance(details, dict) else None,
+    )
+
+
+def _retry_config() -> RetryConfig:
+    return RetryConfig(max_retries=1, backoff=lambda _context: 0.0)
+
+
+def _field(reply: Mapping[str, Any], name: str) -> str:
+    value = reply.get(name) if isinstance(reply, dict) else None
+    if not isinstance(value, str):
+        raise errors.BadReply(f"The service's reply has no {name}.")
+    return value
+
+
+def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
+    raw = error.raw_json if isinstance(error.raw_json, dict) else {}
+    said = str(raw.get("reason") or raw.get("detail") or error.message or error.http_reason or "")
+    reason = f"The service refused the request ({error.http_status}): {said}".rstrip(": ")
+    known: dict[str, Any] = {"status": error.http_status, "code": str(raw.get("code") or "")}
+    status = error.http_status
+    if status == 429:
+        limited = errors.RateLimited(reason, next_step="Wait, then submit more at once.", **known)
+        limited.retry_after = _seconds(error.headers)
+        return limited
+    if status in (401, 403):
+        step = (
+            "Log in again: %gc login."
+            if status == 401
+            else "Ask the endpoint's or function's owner for access, or log in as someone else:"
+            " %gc login."
+        )
+        login = errors.LoginRequired(reason, next_step=step, **known)
+        if globus_sdk.gare.is_gare(raw):
+            login.gare = raw
+        return login
+    if status == 404:
+        return errors.NotFound(
+            reason,
+            next_step="Check the id; %gc endpoints lists the endpoints that you may use.",
+            **known,
+        )
+    if status == 413:
+        step = "Send less at once, or send the path of a file that the endpoint can read."
+    elif status >= 500:
+        step = "The service has a problem; try again in a while."
+    else:
+        step = ""
+    return errors.ServiceRefused(reason, next_step=step, **known)
+
+
+def _seconds(headers: Mapping[str, str] | None) -> float | None:
+    value = (headers or {}).get("Retry-After", "")
+    return float(value) if value.replace(".", "", 1).isdigit() else None
+
+
+def _network_error(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
+    cause = error.underlying_exception
+    name = type(cause).__name__
+    sent = not (isinstance(error, globus_sdk.GlobusConnectionTimeoutError) or _not_sent(cause))
+    unreachable = errors.ServiceUnreachable(
+        f"The connection to the service failed after the request had left ({name})."
+        if sent
+        else f"No connection to the Globus Compute service ({name}).",
+        next_step="Check the network and the proxy settings; %gc doctor checks each step.",
+    )
+    unreachable.sent = sent
+    return unreachable
+
+
+def _not_sent(cause: BaseException) -> bool:
+    """Whether the connection was never made, so that nothing can have been accepted."""
+    if isinstance(cause, requests.exceptions.SSLError | requests.exceptions.ProxyError):
+        return True
+    inner = cause.args[0] if cause.args else None
+    return isinstance(getattr(inner, "reason", inner), _NOT_SENT)
+
+
+def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:
+    count = sum(len(tasks) for tasks in request.tasks.values())
+    group = request.task_group_id
+    where = f"task group {group}" if group else "a new task group"
+    return errors.SubmitUncertain(
+        f"It is not known whether the service accepted {count} task{'s'[: count != 1]}"
+        f" for {where}: {why.rstrip('.')}.",
+        next_step=(
+            f"They were not sent again, for they could run twice. See what the group has:"
+            f" Executor(task_group_id={group!r}).reload_tasks(); submit again what is missing."
+            if group
+            else "They were not sent again, for they could run twice. Submit them again if that"
+            " does no harm."
+        ),
+    )
