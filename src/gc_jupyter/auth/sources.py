@@ -1,0 +1,234 @@
+"""Where a token comes from, in order: what is given, the environment, a hub, the shared login.
+
+1. ``app=``, ``authorizer=`` or ``login_manager=`` (more than one is an error)
+2. client credentials: GLOBUS_COMPUTE_CLIENT_ID and _SECRET, else FUNCX_SDK_CLIENT_ID and _SECRET
+3. an access token: GLOBUS_COMPUTE_ACCESS_TOKEN
+4. JupyterHub's API: JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN
+5. JupyterHub's GLOBUS_DATA
+6. the login shared with the official SDK, ``~/.globus_compute/storage.db``; where that has none,
+   a person logs in, and the login is kept there
+
+The first that has something is used, and the only one: a refused token is never replaced silently
+by another identity's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from globus_sdk import ClientApp, GlobusApp, GlobusAppConfig, NativeAppAuthClient, UserApp
+from globus_sdk.authorizers import AccessTokenAuthorizer, GlobusAuthorizer
+from globus_sdk.config import get_service_url
+from globus_sdk.scopes import AuthScopes, ComputeScopes
+
+from gc_jupyter.auth.authorizers import HubAuthorizer, access_token_in
+from gc_jupyter.auth.flow import CodeLoginFlow, may_prompt
+from gc_jupyter.auth.globus_data import decode_globus_data
+from gc_jupyter.auth.login import Login
+from gc_jupyter.auth.login_manager import LoginManagerProtocol, authorizer_from
+from gc_jupyter.auth.storage import SharedTokenStorage, namespace, storage_path
+from gc_jupyter.errors import LoginMisconfigured, ServiceError
+
+#: The official SDK's public native client. Refresh tokens are bound to their client, so sharing
+#: its login means being this client (protocol, "Credentials").
+NATIVE_CLIENT_ID = "4cf29807-cf21-49ec-9443-ff9a3fb9f81c"
+
+APP_NAME = "gc_jupyter"
+
+_CREDENTIALS = (
+    ("GLOBUS_COMPUTE_CLIENT_ID", "GLOBUS_COMPUTE_CLIENT_SECRET"),
+    ("FUNCX_SDK_CLIENT_ID", "FUNCX_SDK_CLIENT_SECRET"),
+)
+
+
+def resolve(
+    app: GlobusApp | None = None,
+    authorizer: GlobusAuthorizer | None = None,
+    login_manager: LoginManagerProtocol | None = None,
+    *,
+    environment: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    interactive: bool | None = None,
+    base_url: str | None = None,
+) -> Login:
+    """The login to use. Only a hub is asked over the network; nobody is prompted.
+
+    Parameters
+    ----------
+    app, authorizer, login_manager:
+        A login that the caller has; at most one. `login_manager` is funcX's protocol.
+    environment:
+        The part of the shared login to use; GLOBUS_SDK_ENVIRONMENT by default. Which Globus Auth
+        is asked follows globus-sdk's own variables (and GLOBUS_SDK_SERVICE_URL_AUTH).
+    environ:
+        The environment variables; `os.environ` by default.
+    interactive:
+        Whether a person can be asked for a login, on the main thread; by default found out when
+        it matters (`gc_jupyter.auth.flow.may_prompt`).
+    base_url:
+        The Compute service's address, which a `login_manager` wants to be told.
+
+    Raises
+    ------
+    ValueError
+        More than one of `app`, `authorizer`, `login_manager`.
+    LoginMisconfigured
+        A client id without its secret, or the other way round; a GLOBUS_DATA that isn't plain
+        data.
+    """
+    environ = os.environ if environ is None else environ
+    if app is not None and authorizer is not None:
+        raise ValueError("'app' and 'authorizer' are mutually exclusive.")
+    if login_manager is not None and (app is not None or authorizer is not None):
+        raise ValueError("'login_manager' excludes 'app' and 'authorizer'.")
+
+    def asking() -> bool:
+        return may_prompt(interactive, environ)
+
+    if app is not None:
+        return Login("the app given to the client", app=app, may_prompt=asking)
+    if authorizer is not None:
+        return Login(
+            "the authorizer given to the client",
+            authorizer=authorizer,
+            next_step="Make a new client with an authorizer that has a valid token.",
+        )
+    if login_manager is not None:
+        return Login(
+            "the login manager given to the client",
+            authorizer=authorizer_from(login_manager, base_url or get_service_url("compute")),
+            next_step="Renew the tokens of the login manager, and make a new client with it.",
+            on_logout=login_manager.logout,
+        )
+
+    environment = environment or environ.get("GLOBUS_SDK_ENVIRONMENT") or "production"
+    notes: list[str] = []
+    return (
+        _client_credentials(environ, environment)
+        or _access_token(environ)
+        or _hub(environ, notes)
+        or _globus_data(environ, notes)
+        or user_login(
+            environ=environ, environment=environment, interactive=interactive, notes=notes
+        )
+    )
+
+
+def user_login(
+    *,
+    environment: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    interactive: bool | None = None,
+    notes: list[str] | None = None,
+) -> Login:
+    """A person's own login, shared with the official SDK, whatever the environment holds.
+
+    Parameters are those of `resolve`; `notes` become `Login.notes`.
+    """
+    environ = os.environ if environ is None else environ
+    environment = environment or environ.get("GLOBUS_SDK_ENVIRONMENT") or "production"
+    storage = SharedTokenStorage(storage_path(environ), namespace(environment))
+    client = NativeAppAuthClient(client_id=NATIVE_CLIENT_ID, app_name=APP_NAME)
+    manager = CodeLoginFlow(
+        client, request_refresh_tokens=True, native_prefill_named_grant=APP_NAME
+    )
+    app = UserApp(
+        APP_NAME,
+        login_client=client,
+        config=GlobusAppConfig(
+            token_storage=storage,
+            login_flow_manager=manager,
+            request_refresh_tokens=True,
+            token_validation_error_handler=None,  # the default prompts from inside a request
+        ),
+    )
+    return Login(
+        lambda: f"the Globus login in {storage.description}",
+        app=app,
+        flow_manager=manager,
+        may_prompt=lambda: may_prompt(interactive, environ),
+        notes=(*(notes or ()), *([storage.problem] if storage.problem else ())),
+    )
+
+
+def _client_credentials(environ: Mapping[str, str], environment: str) -> Login | None:
+    for id_name, secret_name in _CREDENTIALS:
+        client_id, secret = environ.get(id_name), environ.get(secret_name)
+        if not client_id and not secret:
+            continue
+        if not client_id or not secret:
+            has, lacks = (id_name, secret_name) if client_id else (secret_name, id_name)
+            raise LoginMisconfigured(
+                f"{has} is set, but {lacks} is not.",
+                next_step="Set both to use a client identity, or remove both to log in as a user.",
+            )
+        storage = SharedTokenStorage(storage_path(environ), namespace(environment, client_id))
+        app = ClientApp(
+            APP_NAME,
+            client_id=client_id,
+            client_secret=secret,
+            config=GlobusAppConfig(token_storage=storage, token_validation_error_handler=None),
+        )
+        return Login(
+            f"the client credentials in {id_name}",
+            app=app,
+            next_step=f"Check {id_name} and {secret_name}, or remove both to log in as a user.",
+            notes=(storage.problem,) if storage.problem else (),
+        )
+    return None
+
+
+def _access_token(environ: Mapping[str, str]) -> Login | None:
+    if not (token := environ.get("GLOBUS_COMPUTE_ACCESS_TOKEN", "").strip()):
+        return None
+    return Login(
+        "the access token in GLOBUS_COMPUTE_ACCESS_TOKEN",
+        authorizer=AccessTokenAuthorizer(token),
+        next_step="Set GLOBUS_COMPUTE_ACCESS_TOKEN to a valid Compute token, or remove it to log "
+        "in another way.",
+    )
+
+
+def _hub(environ: Mapping[str, str], notes: list[str]) -> Login | None:
+    api_url, api_token = environ.get("JUPYTERHUB_API_URL"), environ.get("JUPYTERHUB_API_TOKEN")
+    if not api_url or not api_token:
+        return None
+    next_step = "Log out of the hub and in again, then restart your server."
+    hub = HubAuthorizer(api_url, api_token, next_step)
+    try:
+        hub.get_authorization_header()
+    except ServiceError as error:
+        notes.append(error.reason)
+        return None
+    return Login(
+        "JupyterHub's login",
+        authorizer=hub,
+        next_step=next_step,
+        identity_authorizer=_static(hub.token(AuthScopes.resource_server)),
+        notes=tuple(notes),
+    )
+
+
+def _globus_data(environ: Mapping[str, str], notes: list[str]) -> Login | None:
+    if not (text := environ.get("GLOBUS_DATA")):
+        return None
+    state: dict[str, Any] = decode_globus_data(text)
+    token = access_token_in(state, ComputeScopes.resource_server)
+    if token is None:
+        notes.append("GLOBUS_DATA has no Globus Compute token.")
+        return None
+    return Login(
+        "JupyterHub's GLOBUS_DATA",
+        authorizer=AccessTokenAuthorizer(token),
+        # It has a lifetime but no date, and its refresh token is the hub's own client's.
+        next_step="Restart your server from the hub's control panel to get a new token, or remove "
+        'GLOBUS_DATA (del os.environ["GLOBUS_DATA"]) and log in with %gc login.',
+        identity_authorizer=_static(access_token_in(state, AuthScopes.resource_server)),
+        notes=tuple(notes),
+    )
+
+
+def _static(token: str | None) -> GlobusAuthorizer | None:
+    return AccessTokenAuthorizer(token) if token else None

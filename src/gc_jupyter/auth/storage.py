@@ -1,0 +1,164 @@
+"""The login shared with the official SDK: `~/.globus_compute/storage.db`, or memory without it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from globus_sdk.token_storage import (
+    MemoryTokenStorage,
+    SQLiteTokenStorage,
+    TokenStorage,
+    TokenStorageData,
+)
+
+from gc_jupyter.errors import LoginMisconfigured
+
+T = TypeVar("T")
+
+# What a locked, corrupt, foreign or unwritable file makes sqlite3, json and globus-sdk raise.
+_UNUSABLE = (sqlite3.Error, OSError, ValueError, TypeError, AttributeError, KeyError)
+
+
+def storage_path(environ: Mapping[str, str]) -> Path:
+    """Where the official SDK keeps its login; GLOBUS_COMPUTE_USER_DIR moves it."""
+    if directory := environ.get("GLOBUS_COMPUTE_USER_DIR"):
+        return Path(directory) / "storage.db"
+    try:
+        return Path.home() / ".globus_compute" / "storage.db"
+    except RuntimeError:
+        raise LoginMisconfigured(
+            "No home directory is known, so there is no place for a login.",
+            next_step="Set HOME, or GLOBUS_COMPUTE_USER_DIR, before the kernel starts.",
+        ) from None
+
+
+def namespace(environment: str, client_id: str | None = None) -> str:
+    """The part of the file that is ours: a user's, or one client's (protocol, "Credentials")."""
+    return f"clientprofile/{environment}/{client_id}" if client_id else f"user/{environment}"
+
+
+class SharedTokenStorage(TokenStorage):
+    """Tokens in the file that the official SDK uses too, and in memory once that file fails.
+
+    The file is made at the first login, not before: 0600, in a directory of mode 0700. When it
+    can't be read or written, one warning names it and says what to do; from then on tokens live
+    in this process only, beginning with those last read, so that work goes on.
+
+    Parameters
+    ----------
+    path:
+        The SQLite file.
+    namespace:
+        Its part that belongs to this user or client.
+    lock_timeout:
+        How long to wait for another program that has locked it, in seconds.
+    """
+
+    def __init__(self, path: Path, namespace: str, *, lock_timeout: float = 5.0) -> None:
+        super().__init__(namespace)
+        self.path = path
+        #: Why the file is not used; empty while it is.
+        self.problem = ""
+        self._lock_timeout = lock_timeout
+        self._file: SQLiteTokenStorage | None = None
+        self._memory = MemoryTokenStorage(namespace=namespace)
+
+    @property
+    def description(self) -> str:
+        """Where the tokens are, for `Login.source`."""
+        return "this kernel's memory" if self.problem else str(self.path)
+
+    def get_token_data_by_resource_server(self) -> dict[str, TokenStorageData]:
+        """Every token of the namespace, by resource server."""
+        tokens = self._attempt(self._read)
+        if tokens is None:
+            return self._memory.get_token_data_by_resource_server()
+        self._memory = MemoryTokenStorage(namespace=self.namespace)
+        self._memory.store_token_data_by_resource_server(tokens)
+        return tokens
+
+    def store_token_data_by_resource_server(
+        self, token_data_by_resource_server: Mapping[str, TokenStorageData]
+    ) -> None:
+        """Keep these tokens, replacing older ones of the same resource servers."""
+        self._memory.store_token_data_by_resource_server(token_data_by_resource_server)
+        self._attempt(
+            lambda: self._open().store_token_data_by_resource_server(token_data_by_resource_server)
+        )
+
+    def remove_token_data(self, resource_server: str) -> bool:
+        """Forget one resource server's token; whether there was one."""
+        was_in_memory = self._memory.remove_token_data(resource_server)
+        was_in_file = self._attempt(
+            lambda: self.path.exists() and self._open().remove_token_data(resource_server)
+        )
+        return bool(was_in_file or was_in_memory)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _read(self) -> dict[str, TokenStorageData]:
+        if not self.path.exists():
+            return {}
+        tokens = self._open().get_token_data_by_resource_server()
+        if len({data.identity_id for data in tokens.values()} - {None}) > 1:
+            raise ValueError("it holds tokens of more than one identity")
+        return tokens
+
+    def _open(self) -> SQLiteTokenStorage:
+        if self._file is None:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = SQLiteTokenStorage(
+                self.path,
+                namespace=self.namespace,
+                # Tokens are refreshed on whichever thread sends the request; sqlite3 serializes.
+                connect_params={"check_same_thread": False, "timeout": self._lock_timeout},
+            )
+            if os.name == "posix" and self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o600)
+        return self._file
+
+    def _attempt(self, action: Callable[[], T]) -> T | None:
+        if self.problem:
+            return None
+        try:
+            return action()
+        except _UNUSABLE as error:
+            self.problem = self._explain(error)
+            warnings.warn(
+                f"{self.problem} Until then a login is kept in this kernel's memory only.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return None
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            return (
+                f"The login store {self.path} is locked by another program. "
+                "Wait for it or end it, then restart the kernel."
+            )
+        cause = error.__cause__ or error  # globus-sdk hides a failed mkdir behind a ValueError
+        if isinstance(cause, OSError):
+            return (
+                f"The login store {self.path} can't be opened ({cause.strerror}). Make its "
+                "directory writable, or set GLOBUS_COMPUTE_USER_DIR to one that is."
+            )
+        if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+            return (
+                f"The login store {self.path} can't be used ({error}). Make room or make it "
+                "writable, or set GLOBUS_COMPUTE_USER_DIR to another directory."
+            )
+        # The texts of json and globus-sdk may quote what they could not read.
+        return (
+            f"The login store {self.path} is damaged ({type(error).__name__}). "
+            "Move it away and log in again."
+        )
