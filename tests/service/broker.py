@@ -60,6 +60,7 @@ class Broker:
         self._auth_url = auth_url
         self._directory = Path(tempfile.mkdtemp(prefix="gc-loopback-broker-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[int] | None = None
 
     @property
@@ -103,6 +104,13 @@ class Broker:
         (self._directory / "rabbitmq.conf").write_text(config)
         (self._directory / "enabled_plugins").write_text("[rabbitmq_auth_backend_http].\n")
         with (self._directory / "log" / "console").open("wb") as log:
+            # Erlang would leave a name server behind that nobody stops: give it one of ours.
+            self._epmd = subprocess.Popen(
+                ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
             self._process = subprocess.Popen(
                 [SERVER],
                 env=self._environment(),
@@ -152,14 +160,7 @@ class Broker:
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self._stop_epmd()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _stop_epmd(self) -> None:
-        # epmd makes itself a daemon of its own session; ours is alone on its port.
-        subprocess.run(
-            ["epmd", "-port", str(self._epmd_port), "-kill"],
-            capture_output=True,
-            check=False,
-            timeout=10,
-        )
