@@ -1,0 +1,64 @@
+"""Classes that the wire names by the official SDK's path, and what stands for them here.
+
+Workers have the official SDK and not this package; kernels may have this package only. So both ways
+go through this table: what we send names the official class, and what we read gives ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+_SHELL = "globus_compute_sdk.sdk.shell_function"
+_MPI = "globus_compute_sdk.sdk.mpi_function"
+_ERRORS = "globus_compute_sdk.errors.error_types"
+
+#: The official class -> ours. Values are paths, since this layer imports none above it.
+OFFICIAL_CLASSES: dict[tuple[str, str], tuple[str, str]] = {
+    (_SHELL, "ShellFunction"): ("gc_jupyter.functions.shell", "ShellFunction"),
+    (_SHELL, "ShellResult"): ("gc_jupyter.functions.shell", "ShellResult"),
+    (_MPI, "MPIFunction"): ("gc_jupyter.functions.mpi", "MPIFunction"),
+    **{
+        (_ERRORS, name): ("gc_jupyter.errors", name)
+        for name in (
+            "ComputeError",
+            "SerdeError",
+            "SerializationError",
+            "DeserializationError",
+            "TaskExecutionFailed",
+            "TaskPending",
+            "VersionMismatch",
+        )
+    },
+}
+_OURS = {ours: official for official, ours in OFFICIAL_CLASSES.items()}
+
+
+def official_name(cls: type) -> tuple[str, str] | None:
+    """Module and name of the official class that one of ours stands for, or None."""
+    return _OURS.get((cls.__module__, cls.__qualname__))
+
+
+def stand_in(module: str, name: str) -> Any:
+    """Our class for an official one, or None if the table has none."""
+    ours = OFFICIAL_CLASSES.get((module, name))
+    return None if ours is None else getattr(importlib.import_module(ours[0]), ours[1])
+
+
+def is_ours(module_name: str | None) -> bool:
+    """Whether a module is this package's: no worker can import it."""
+    return bool(module_name) and str(module_name).partition(".")[0] == "gc_jupyter"
+
+
+def same_class_here(name: str, namespace: dict[str, Any]) -> type | None:
+    """The class that a class sent by value was made from, if this process still has it.
+
+    A class of a notebook goes to the worker by value, and comes back by value inside results.
+    Meeting itself here, it should be itself: `==` and `isinstance` depend on it. The attributes
+    must agree, so that a function's own class isn't taken for a module's of the same name.
+    """
+    found = getattr(sys.modules.get(str(namespace.get("__module__"))), name, None)
+    if isinstance(found, type) and namespace.keys() <= vars(found).keys():
+        return found
+    return None

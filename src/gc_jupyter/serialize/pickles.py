@@ -1,0 +1,87 @@
+"""Values <-> base64 pickles, as fast as plain values allow. dill is loaded only when it is needed.
+
+dill's pickler is pure Python. Most arguments and results are plain containers and scalars, which C
+writes in a tenth of the time, to bytes that `dill.loads` reads all the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import pickle
+import sys
+from typing import Any
+
+from gc_jupyter.serialize.official import same_class_here, stand_in
+
+#: Protocol 4 is what every worker's Python (3.8 and newer) reads.
+PROTOCOL = 4
+_LINE = 57  # bytes in a line of 76 characters
+
+
+class _NotPlain(Exception):
+    """The value holds something that C's pickler would write by reference or can't write."""
+
+
+class _PlainPickler(pickle.Pickler):
+    def reducer_override(self, _obj: Any) -> Any:  # called for all but plain builtin values
+        raise _NotPlain
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what dill writes, without what dill does to every value that it has read."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("dill._dill", "_create_type"):
+            return _create_type
+        if module.startswith("globus_compute_sdk."):
+            found = stand_in(module, name)
+            if found is not None:
+                return found
+        # dill's own spellings of two things that have no importable name
+        if module == "__builtin__" and name == "__main__":
+            return vars(sys.modules["__main__"])
+        if module == "__builtin__" and name == "NoneType":
+            return type(None)
+        return super().find_class("dill._dill" if module == "dill.dill" else module, name)
+
+
+def _create_type(metaclass: Any, name: str, bases: Any, namespace: dict[str, Any]) -> Any:
+    return same_class_here(name, namespace) or metaclass(name, bases, namespace)
+
+
+def dumps_data(value: Any) -> bytes:
+    """The pickle of any value; functions and classes that workers can't import go by value."""
+    buffer = io.BytesIO()
+    try:
+        _PlainPickler(buffer, PROTOCOL).dump(value)
+    except _NotPlain:
+        return dumps_by_value(value)
+    return buffer.getvalue()
+
+
+def dumps_by_value(value: Any) -> bytes:
+    """The pickle of a value, written by dill with this package's ideas of what travels."""
+    from gc_jupyter.serialize.dill_pickler import ByValuePickler
+
+    buffer = io.BytesIO()
+    ByValuePickler(buffer, PROTOCOL).dump(value)
+    return buffer.getvalue()
+
+
+def loads(data: bytes) -> Any:
+    """The value of a pickle by pickle or dill. Runs whatever code the pickle asks for."""
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+def to_base64(data: bytes) -> str:
+    """Base64 with a newline after every 76 characters and at the end, as `codecs` writes it."""
+    if len(data) <= _LINE:
+        return binascii.b2a_base64(data).decode()
+    return base64.encodebytes(data).decode()
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of base64 text; newlines don't matter."""
+    return binascii.a2b_base64(text)
