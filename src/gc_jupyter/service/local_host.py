@@ -1,0 +1,254 @@
+"""The host process of the local workers: keeps them, gives each one task at a time, kills them.
+
+The kernel starts it and talks with it over its standard input and output (`local_wire`). Workers
+are forked by multiprocessing's fork server, which has the serializers loaded already; never from
+the kernel, whose threads and `__main__` they don't inherit. When standard input ends, because the
+kernel closed it or died, the workers are killed and the host ends.
+
+A worker that dies costs the task it was running and no other, whatever its exit code was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.context
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from gc_jupyter.protocol.messages import ResultMessage, pack_result
+from gc_jupyter.service.local_wire import Frames, Place, Report, Run, Stop, frame
+
+_CHUNK = 1 << 20
+_WORKER = "gc_jupyter.service.local_worker"
+_PATIENCE = 1.0  # seconds that a process gets to be seen dead
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    body: bytes
+    batch: Run
+
+
+class _Worker:
+    """One worker process, and the task that it runs now."""
+
+    def __init__(self, context: multiprocessing.context.BaseContext, result_limit: int) -> None:
+        self.connection, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(theirs, result_limit), name="gc-local-worker"
+        )
+        self.process.start()
+        theirs.close()
+        self.task_id: str | None = None
+        self.place: Place | None = None
+
+    def run(self, task_id: str, task: _Task) -> None:
+        """Give it a task. It waits for one, so that this doesn't block for long."""
+        place = task.batch.place
+        news = None if place == self.place else place
+        self.task_id, self.place = task_id, place
+        # A worker that is dead already is found by its sentinel.
+        with contextlib.suppress(OSError):
+            self.connection.send((task_id, task.body, task.batch.result_serializers, news))
+
+    def end(self) -> str:
+        """Kill it, if it still lives, and the processes that its task started; says how it
+        ended."""
+        if self.process.pid is not None and hasattr(os, "killpg"):
+            with contextlib.suppress(OSError):  # no such group: nothing of it is left
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()  # no effect on one that ended by itself: its exit code stays
+        self.process.join(_PATIENCE)
+        self.connection.close()
+        return _how_it_ended(self.process.exitcode)
+
+
+class Host:
+    """Tasks waiting in order, workers that run them. One thread: whoever calls `run`.
+
+    Parameters
+    ----------
+    inbox:
+        Gives the kernel's `Run` and `Stop` messages; its end is the host's end.
+    report:
+        Takes the reports of one turn, in order.
+    workers:
+        How many processes at most; each is started when a task needs it.
+    result_limit:
+        The largest result, in characters of encoded text.
+    """
+
+    def __init__(
+        self,
+        inbox: Connection,
+        report: Callable[[list[Report]], None],
+        workers: int,
+        result_limit: int,
+    ) -> None:
+        self._inbox = inbox
+        self._report = report
+        self._limit = workers
+        self._result_limit = result_limit
+        self._context = _start_context()
+        self._waiting: dict[str, _Task] = {}
+        self._workers: dict[int, _Worker] = {}  # by process sentinel
+        self._idle: deque[_Worker] = deque()
+
+    def run(self) -> None:
+        """Serve until the inbox ends, then kill the workers."""
+        try:
+            while True:
+                reports: list[Report] = []
+                connections = {w.connection: w for w in self._workers.values() if w.task_id}
+                ready = wait([self._inbox, *connections, *self._workers])
+                for source in ready:
+                    if source in connections:
+                        self._finish(connections[source], reports)
+                for source in ready:
+                    if source in self._workers:
+                        self._lose(self._workers[source], reports)
+                if self._inbox in ready:
+                    self._take(self._inbox.recv(), reports)
+                self._assign(reports)
+                if reports:
+                    self._report(reports)
+        except (EOFError, BrokenPipeError):
+            pass  # the kernel is gone, or wants us gone
+        finally:
+            for worker in self._workers.values():
+                worker.end()
+
+    def _take(self, messages: list[Run | Stop], reports: list[Report]) -> None:
+        for message in messages:
+            if isinstance(message, Run):
+                for task_id, body in message.tasks:
+                    self._waiting[task_id] = _Task(body, message)
+            else:
+                self._stop(message.task_id, reports)
+
+    def _assign(self, reports: list[Report]) -> None:
+        while self._waiting and (self._idle or len(self._workers) < self._limit):
+            task_id = next(iter(self._waiting))
+            task = self._waiting.pop(task_id)
+            try:
+                worker = self._idle.popleft() if self._idle else self._new_worker()
+            except (OSError, EOFError) as error:
+                text = f"No worker process could be started: {error}"
+                reports.append(_failure(task_id, "WorkerLost", text))
+                continue
+            worker.run(task_id, task)
+            reports.append(Report(task_id))
+
+    def _new_worker(self) -> _Worker:
+        worker = _Worker(self._context, self._result_limit)
+        self._workers[worker.process.sentinel] = worker
+        return worker
+
+    def _finish(self, worker: _Worker, reports: list[Report]) -> None:
+        try:
+            body, failed = worker.connection.recv()
+        except (EOFError, OSError):
+            self._lose(worker, reports)
+            return
+        reports.append(Report(worker.task_id or "", body, failed))
+        worker.task_id = None
+        self._idle.append(worker)
+
+    def _lose(self, worker: _Worker, reports: list[Report]) -> None:
+        task_id = worker.task_id
+        how = self._retire(worker)
+        if task_id is not None:
+            text = f"The worker process {how} while it ran this task."
+            reports.append(_failure(task_id, "WorkerLost", text))
+
+    def _stop(self, task_id: str, reports: list[Report]) -> None:
+        running = next((w for w in self._workers.values() if w.task_id == task_id), None)
+        if running is not None:
+            self._retire(running)
+        elif self._waiting.pop(task_id, None) is None:
+            return  # it has ended: its result is on its way
+        reports.append(_failure(task_id, "TaskStopped", "The task was stopped on request."))
+
+    def _retire(self, worker: _Worker) -> str:
+        del self._workers[worker.process.sentinel]
+        with contextlib.suppress(ValueError):
+            self._idle.remove(worker)
+        return worker.end()
+
+
+def main(workers: int, result_limit: int) -> None:
+    """Be the host: called in a process of its own, with the kernel at both standard streams."""
+    incoming, outgoing = _take_standard_streams()
+    inbox, feeder = multiprocessing.Pipe(duplex=False)
+    # A thread, since Windows can't wait for a plain pipe and for processes at once.
+    threading.Thread(target=_forward, args=(incoming, feeder), daemon=True).start()
+
+    def report(reports: list[Report]) -> None:
+        _write_all(outgoing, frame(reports))
+
+    Host(inbox, report, workers, result_limit).run()
+
+
+def _take_standard_streams() -> tuple[int, int]:
+    """Keep both pipes for ourselves: workers, and what they start, get the null device.
+
+    Duplicates are not inherited. Our own errors still go to the file that the kernel gave.
+    """
+    incoming, outgoing = os.dup(0), os.dup(1)
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    os.close(null)
+    return incoming, outgoing
+
+
+def _forward(incoming: int, feeder: Connection) -> None:
+    frames = Frames()
+    with feeder:
+        while chunk := os.read(incoming, _CHUNK):
+            if messages := frames.feed(chunk):
+                feeder.send(messages)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _start_context() -> multiprocessing.context.BaseContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, _WORKER])
+    return context
+
+
+def _serve(*args: Any) -> None:
+    # Imported in the workers, where the fork server has it loaded: the host needs no serializers.
+    from gc_jupyter.service.local_worker import serve
+
+    serve(*args)
+
+
+def _failure(task_id: str, code: str, text: str) -> Report:
+    result = ResultMessage(task_id, text, error_code=code, error_message=text)
+    return Report(task_id, pack_result(result), True)
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"ended (exit code {exit_code})"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-exit_code).name}"
+    return f"was ended by signal {-exit_code}"

@@ -1,0 +1,56 @@
+"""One daemon thread that owns a table: what is posted to it runs there, in order."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import queue
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+_Call = Callable[[], None]
+
+
+class OwnerThread:
+    """Calls in order, on a thread of their own; it ends when this object is no longer used.
+
+    Parameters
+    ----------
+    name:
+        The thread's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(self._calls,), name=name, daemon=True).start()
+        weakref.finalize(self, self._calls.put, None).atexit = False
+
+    def post(self, call: Callable[..., object], *args: Any) -> None:
+        """Have `call(*args)` run there. Any thread; returns at once. It must not raise."""
+        self._calls.put(lambda: _discard(call(*args)))
+
+    def ask(self, call: Callable[..., _T], *args: Any) -> _T:
+        """Run `call(*args)` there and wait: returns what it returns, raises what it raises."""
+        answer: concurrent.futures.Future[_T] = concurrent.futures.Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(call(*args))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        self._calls.put(work)
+        return answer.result()
+
+
+def _discard(_value: object) -> None:
+    pass
+
+
+def _serve(calls: queue.SimpleQueue[_Call | None]) -> None:
+    while (call := calls.get()) is not None:
+        call()
+        # `call` holds its service: let go of it before waiting, so that it can be collected.
+        del call

@@ -1,0 +1,151 @@
+"""A local service with real worker processes, and a loop in a thread that takes its results."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from gc_jupyter.protocol.messages import ResultMessage, unpack_result
+from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.service.base import FunctionRegistration, SubmitRequest
+from gc_jupyter.service.local import LocalService
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
+TIMEOUT = 30.0
+SERIALIZER = ComputeSerializer()
+
+
+class Consumer:
+    """A stream's sink: keeps what arrives, acknowledges it, and lets a test wait for it."""
+
+    def __init__(self, service: LocalService, *, acknowledge: bool = True) -> None:
+        self.service = service
+        self.acknowledge = acknowledge
+        self.messages: dict[str, ResultMessage] = {}
+        self.bodies: list[bytes] = []
+        self.threads: set[str] = set()
+        self.up = threading.Event()
+        self._changed = threading.Condition()
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="test-loop")
+        self._thread.start()
+        with concurrent.futures.ThreadPoolExecutor(1) as http:
+            self.stream = service.open_stream(self.loop, http, self)
+        self.group: str | None = None
+
+    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
+        assert not by_reference
+        message = unpack_result(body)
+        self.threads.add(threading.current_thread().name)
+        with self._changed:
+            assert message.task_id not in self.messages, "delivered twice"
+            self.messages[message.task_id] = message
+            self.bodies.append(body)
+            self._changed.notify_all()
+        if self.acknowledge:
+            self.stream.ack([tag])
+
+    def on_stream_up(self) -> None:
+        self.up.set()
+
+    def on_stream_down(self, error: Exception) -> None:
+        raise AssertionError(error)
+
+    def on_loop(self, call: Callable[..., object], *args: object) -> None:
+        """Run `call` on the loop's thread, and wait for it."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (call(*args), done.set()))
+        assert done.wait(TIMEOUT)
+
+    def submit(
+        self, source: str, *calls: Sequence[object], serializers: Sequence[str] = ()
+    ) -> list[str]:
+        """Submit `source`'s function `f` once for each tuple of arguments; returns task ids."""
+        function_id = self.service.register_function(
+            FunctionRegistration("f", source, serialized=False)
+        )
+        reply = self.service.submit(
+            SubmitRequest(
+                endpoint_id=LOCAL_ENDPOINT_ID,
+                tasks={function_id: [pack_arguments(*call) for call in calls]},
+                task_group_id=self.group,
+                result_serializers=serializers,
+            )
+        )
+        if self.group is None:
+            self.group = reply.task_group_id
+            self.on_loop(self.stream.subscribe, self.group)
+        return list(reply.tasks[function_id])
+
+    def wait(self, task_ids: Sequence[str], timeout: float = TIMEOUT) -> list[ResultMessage]:
+        """The result messages of these tasks, once they are all there."""
+        with self._changed:
+            missing = "no result in time"
+            assert self._changed.wait_for(
+                lambda: all(i in self.messages for i in task_ids), timeout
+            ), missing
+            return [self.messages[i] for i in task_ids]
+
+    def run(self, source: str, *arguments: object) -> ResultMessage:
+        """Run `f(*arguments)` and wait for its result message."""
+        return self.wait(self.submit(source, arguments))[0]
+
+    def value(self, source: str, *arguments: object) -> Any:
+        """The value of `f(*arguments)`."""
+        return value_of(self.run(source, *arguments))
+
+    def close(self) -> None:
+        self.on_loop(self.stream.close)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(TIMEOUT)
+        self.loop.close()
+
+
+def pack_arguments(*arguments: object) -> str:
+    """A task's payload: args and no kwargs."""
+    return ComputeSerializer.pack_buffers(
+        [SERIALIZER.serialize(arguments), SERIALIZER.serialize({})]
+    )
+
+
+def value_of(message: ResultMessage) -> Any:
+    """What the task returned; its error fails the test."""
+    assert message.error_code is None, message.data
+    return SERIALIZER.deserialize(message.data)
+
+
+def wait_until_gone(pid: int) -> None:
+    """Wait for a process that isn't a child of this one to end (nothing tells when it does)."""
+    deadline = time.monotonic() + TIMEOUT
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} lives on"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether this process runs (a zombie doesn't)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def service() -> Iterator[LocalService]:
+    service = LocalService(workers=2)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def consumer(service: LocalService) -> Iterator[Consumer]:
+    consumer = Consumer(service)
+    yield consumer
+    consumer.close()

@@ -1,0 +1,215 @@
+"""Who starts, who ends, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.local.conftest import Consumer, wait_until_gone
+
+ECHO = "def f(x):\n    return x\n"
+PIDS = "import os\ndef f():\n    return os.getpid(), os.getppid()\n"
+
+# A script without a main guard: anything that imports it again would start another service.
+SCRIPT = """
+import sys
+print("started", flush=True)
+from gc_jupyter.service.local import LocalService
+from gc_jupyter.service.base import FunctionRegistration, SubmitRequest
+from gc_jupyter.serialize import ComputeSerializer
+service = LocalService(workers=2)
+serializer = ComputeSerializer()
+source = '''
+import os, subprocess, time
+def f(path):
+    child = subprocess.Popen(["sleep", "1000"])
+    with open(path, "w") as out:
+        out.write(f"{os.getpid()} {child.pid}")
+    time.sleep(1000)
+'''
+function = service.register_function(FunctionRegistration("f", source, serialized=False))
+payload = serializer.pack_buffers(
+    [serializer.serialize((sys.argv[1],)), serializer.serialize({})]
+)
+reply = service.submit(SubmitRequest("local", {function: [payload, *[""] * 50]}))
+with open(sys.argv[1]) as pids:
+    print(pids.read(), service._host._process.pid, flush=True)
+"""
+
+
+def start(script: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def start_busy(tmp_path: Path, ending: str) -> tuple[subprocess.Popen[str], list[int]]:
+    """A process with a task that never ends, and the processes that it has."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT + ending)
+    process = subprocess.Popen(
+        [sys.executable, str(path), str(fifo)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    pids = [int(word) for word in process.stdout.readline().split()]
+    assert len(pids) == 3
+    return process, pids
+
+
+def test_exit_with_tasks_pending_is_prompt_and_leaves_nothing(tmp_path: Path) -> None:
+    process, pids = start_busy(tmp_path, "sys.stdin.read()\n")
+    begin = time.monotonic()
+    out, errors = process.communicate()
+    assert time.monotonic() - begin < 1.0
+    assert (process.returncode, out, errors) == (0, "", "")
+    for pid in pids:
+        wait_until_gone(pid)
+
+
+def test_a_killed_kernel_leaves_nothing(tmp_path: Path) -> None:
+    process, pids = start_busy(tmp_path, "sys.stdin.read()\n")
+    process.kill()
+    process.communicate()
+    for pid in pids:
+        wait_until_gone(pid)
+
+
+def test_an_interrupt_of_the_kernels_group_leaves_the_workers_alone(tmp_path: Path) -> None:
+    ending = """
+try:
+    sys.stdin.read()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+sys.stdin.read()
+task = reply.tasks[function][0]
+print(service.task_statuses([task])[task].status, flush=True)
+"""
+    process, pids = start_busy(tmp_path, ending)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "interrupted\n"
+    out, errors = process.communicate()
+    assert (out, errors) == ("running\n", "")
+    for pid in pids:
+        wait_until_gone(pid)
+
+
+def test_only_daemon_threads_and_none_at_import() -> None:
+    script = """
+import threading
+import gc_jupyter.service.local
+assert threading.active_count() == 1, threading.enumerate()
+service = gc_jupyter.service.local.local_service()
+assert all(t.daemon for t in threading.enumerate()[1:])
+"""
+    process = start(script)
+    out, errors = process.communicate()
+    assert (process.returncode, out, errors) == (0, "", "")
+
+
+def test_the_owner_thread_ends_with_its_service() -> None:
+    from gc_jupyter.service.local_thread import OwnerThread
+
+    owner = OwnerThread("test-owner")
+    thread = owner.ask(threading.current_thread)
+    assert thread.name == "test-owner"
+    assert thread.daemon
+    del owner
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_close_stops_what_is_open_and_a_new_submit_starts_anew(
+    consumer: Consumer, tmp_path: Path
+) -> None:
+    service = consumer.service
+    service.close()  # nothing started yet
+    worker, _server = consumer.value(PIDS)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    hang = "import time\ndef f(p):\n    open(p, 'w').close()\n    time.sleep(1000)\n"
+    ids = consumer.submit(hang, (str(fifo),), *[("/",)] * 3)
+    fifo.read_text()
+    service.close()
+    messages = consumer.wait(ids)
+    assert messages[0].error_code == "TaskStopped"
+    wait_until_gone(worker)
+    service.close()
+    assert consumer.value(ECHO, 1) == 1
+    assert consumer.value(PIDS)[0] != worker
+
+
+def test_a_host_that_dies_fails_what_is_open_and_a_new_submit_starts_anew(
+    consumer: Consumer, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    hang = "import signal\ndef f(p):\n    open(p, 'w').close()\n    signal.pause()\n"
+    (task,) = consumer.submit(hang, (str(fifo),))
+    fifo.read_text()
+    host = consumer.service._host
+    assert host is not None
+    os.kill(host._process.pid, signal.SIGKILL)
+    message = consumer.wait([task])[0]
+    assert message.error_code == "WorkerLost"
+    assert "host process ended" in message.data
+    assert consumer.value(ECHO, 1) == 1
+
+
+def test_a_forked_child_gets_a_service_of_its_own() -> None:
+    script = """
+import os
+from gc_jupyter.service.local import local_service
+from gc_jupyter.service.base import FunctionRegistration
+parent = local_service()
+registration = FunctionRegistration("f", "def f(): pass", serialized=False)
+parent.register_function(registration)
+if (pid := os.fork()) == 0:
+    assert local_service() is not parent
+    local_service().register_function(registration)
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    out, errors = start(script).communicate(timeout=20)
+    assert (out, errors) == ("7\n", "")
+
+
+def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
+    path = tmp_path / "unguarded.py"
+    path.write_text(
+        """
+print("imported")
+from tests.local.conftest import Consumer
+from gc_jupyter.service.local import LocalService
+service = LocalService(workers=2)
+consumer = Consumer(service)
+print(consumer.value("def f(x):\\n    return x + 1\\n", 1))
+consumer.close()
+"""
+    )
+    root = str(Path(__file__).parents[2])
+    process = subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (process.stdout, process.stderr) == ("imported\n2\n", "")

@@ -1,0 +1,29 @@
+"""Frames between the kernel and the host, cut anywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from gc_jupyter.service.local_wire import Frames, Place, Report, Run, Stop, frame
+
+VALUES = [
+    Stop("a"),
+    Run([("a", b"x" * 300)], Place("/", ("",)), ("s",)),
+    [Report("a"), Report("b", b"", True)],
+    [],
+]
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 100, 10_000])
+def test_values_survive_any_cut(size: int) -> None:
+    data = b"".join(map(frame, VALUES))
+    frames = Frames()
+    chunks = [data[i : i + size] for i in range(0, len(data), size)]
+    assert [value for chunk in chunks for value in frames.feed(chunk)] == VALUES
+
+
+def test_many_values_in_one_chunk_come_at_once() -> None:
+    frames = Frames()
+    data = b"".join(map(frame, VALUES))
+    assert frames.feed(data + data[:5]) == VALUES
+    assert frames.feed(data[5:]) == VALUES
