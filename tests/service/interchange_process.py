@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 
+import globus_compute_sdk.sdk.client
 import globus_sdk
 from globus_compute_endpoint.endpoint.config import UserEndpointConfig
 from globus_compute_endpoint.endpoint.interchange import EndpointInterchange
@@ -43,6 +44,10 @@ def main(endpoint_id: str, engine: str, directory: str) -> None:
     logging.basicConfig(level=logging.INFO)
     # Parsl's workers are found beside this interpreter.
     os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    # The official Client names its address itself, whatever globus-sdk is told.
+    globus_compute_sdk.sdk.client.get_web_service_url = lambda *_: os.environ[
+        "GLOBUS_SDK_SERVICE_URL_COMPUTE"
+    ]
     authorizer = globus_sdk.AccessTokenAuthorizer(os.environ["LOOPBACK_TOKEN"])
     registration = Client(authorizer=authorizer).register_endpoint(
         engine, endpoint_id, metadata={"python_version": platform.python_version()}
