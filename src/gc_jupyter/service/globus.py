@@ -31,6 +31,7 @@ from gc_jupyter.service.base import (
     SubmitRequest,
     TaskStatus,
 )
+from gc_jupyter.service.transport import DirectTransport
 
 T = TypeVar("T")
 
@@ -82,12 +83,15 @@ class GlobusService:
         base_url: str | None = None,
         environment: str | None = None,
     ) -> None:
+        base_url = base_url or globus_sdk.config.get_service_url("compute", environment)
+        self._transport = DirectTransport(base_url)
         options: dict[str, Any] = {
             "app": app,
             "authorizer": authorizer,
             "base_url": base_url,
             "environment": environment,
             "app_name": _APP_NAME,
+            "transport": self._transport,
         }
         self.v2 = _V2(retry_config=_retry_config(), **options)
         self.v3 = _V3(retry_config=_retry_config(), **options)
@@ -164,8 +168,7 @@ class GlobusService:
 
     def close(self) -> None:
         """See Service."""
-        self.v2.close()
-        self.v3.close()
+        self._transport.close()
 
     # --- what the client needs besides -----------------------------------------------------
 
@@ -342,7 +345,7 @@ def _not_sent(cause: BaseException) -> bool:
     if isinstance(cause, requests.exceptions.SSLError | requests.exceptions.ProxyError):
         return True
     inner = cause.args[0] if cause.args else None
-    return isinstance(getattr(inner, "reason", inner), _NOT_SENT)
+    return isinstance(cause, _NOT_SENT) or isinstance(getattr(inner, "reason", inner), _NOT_SENT)
 
 
 def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:

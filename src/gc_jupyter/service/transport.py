@@ -1,0 +1,131 @@
+"""globus-sdk's transport without the work that requests repeats for each request.
+
+A cell that does little waits mostly for its submission, and requests takes as long for one as the
+service and the network together (it prepares URL, cookies, hooks and proxies anew each time). This
+transport hands JSON requests to urllib3, which requests stands on too; everything else (forms,
+query parameters, proxies) takes globus-sdk's own way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import globus_sdk
+import requests
+import urllib3
+from globus_sdk.transport import RequestCallerInfo, RequestsTransport
+
+_CONNECTIONS = 4  # as many as there are gc-http threads
+
+
+class DirectTransport(RequestsTransport):
+    """See the module; errors and retries of refused tokens are as with the base class.
+
+    Parameters
+    ----------
+    url:
+        The service's address: environment variables for proxies are read once, for it.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        # by default requests reads the whole environment again for each request
+        self.session.proxies = requests.utils.get_environ_proxies(url)
+        self.session.trust_env = False
+        self._pools = None if self.session.proxies else self._make_pools()
+
+    def _make_pools(self) -> urllib3.PoolManager:
+        if self.verify_ssl is False:
+            return urllib3.PoolManager(maxsize=_CONNECTIONS, cert_reqs="CERT_NONE")
+        authorities = requests.certs.where() if self.verify_ssl is True else str(self.verify_ssl)
+        return urllib3.PoolManager(maxsize=_CONNECTIONS, ca_certs=authorities)
+
+    def close(self) -> None:
+        """Close all connections."""
+        super().close()
+        if self._pools is not None:
+            self._pools.clear()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        caller_info: RequestCallerInfo,
+        query_params: dict[str, Any] | None = None,
+        data: dict[str, Any] | list[Any] | str | bytes | None = None,
+        headers: dict[str, str] | None = None,
+        encoding: str | None = None,
+        allow_redirects: bool = True,
+        stream: bool = False,
+    ) -> requests.Response:
+        """See RequestsTransport.request."""
+        is_json = data is None or (isinstance(data, dict | list) and encoding in (None, "json"))
+        if self._pools is None or query_params or stream or not is_json:
+            return super().request(
+                method,
+                url,
+                caller_info=caller_info,
+                query_params=query_params,
+                data=data,
+                headers=headers,
+                encoding=encoding,
+                allow_redirects=allow_redirects,
+                stream=stream,
+            )
+        sent = {**self.headers, **(headers or {})}
+        body = None
+        if data is not None:
+            body = json.dumps(data).encode()
+            sent["Content-Type"] = "application/json"
+        response = self._send(self._pools, method, url, body, sent, caller_info)
+        authorizer = caller_info.authorizer
+        if response.status_code == 401 and authorizer is not None:  # noqa: SIM102 - it acts
+            if authorizer.handle_missing_authorization():
+                response = self._send(self._pools, method, url, body, sent, caller_info)
+        return response
+
+    def _send(
+        self,
+        pools: urllib3.PoolManager,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        caller_info: RequestCallerInfo,
+    ) -> requests.Response:
+        authorizer = caller_info.authorizer
+        authorization = None if authorizer is None else authorizer.get_authorization_header()
+        if authorization:
+            headers["Authorization"] = authorization
+        try:
+            answer = pools.urlopen(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=self.http_timeout,
+                retries=False,
+                redirect=False,
+            )
+        except urllib3.exceptions.ConnectTimeoutError as error:
+            raise globus_sdk.GlobusConnectionTimeoutError(
+                "connecting took too long", error
+            ) from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise globus_sdk.GlobusTimeoutError("no answer in time", error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise globus_sdk.GlobusConnectionError("the connection failed", error) from error
+        response = requests.Response()
+        response.status_code = answer.status
+        response.reason = answer.reason
+        response.url = url
+        response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
+        response.encoding = requests.utils.get_encoding_from_headers(response.headers)
+        response._content = answer.data
+        response.request = requests.PreparedRequest()  # globus-sdk's errors name the request
+        response.request.method = method
+        response.request.url = url
+        response.request.headers = requests.structures.CaseInsensitiveDict(headers)
+        return response
