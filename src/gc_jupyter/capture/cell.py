@@ -1,0 +1,193 @@
+"""A cell, or a call of a notebook function -> what an executor submits."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gc_jupyter.capture.collect import Collector, Origin
+from gc_jupyter.capture.compose import Task, compose, remote_filename
+from gc_jupyter.capture.names import Names, find_names
+from gc_jupyter.errors import CaptureError, PayloadTooLarge
+from gc_jupyter.functions.source import SourceFunction
+
+#: Raw bytes that fit the service's 10 MB once they are pickled and encoded (protocol, "Limits").
+SIZE_LIMIT = 7_500_000
+#: What a remote display may be, beside text: pictures can't carry scripts.
+SAFE_MIMES = ("image/png", "image/jpeg")
+ALL_MIMES = (*SAFE_MIMES, "image/svg+xml", "text/html", "text/markdown", "text/latex")
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What travels, and what is needed here to understand the reply.
+
+    Parameters
+    ----------
+    function:
+        The self-contained source. Running a cell again with other data gives the same one.
+    inputs:
+        The data that it is called with, pickled.
+    sizes:
+        Bytes per data name.
+    origins:
+        How frames on the worker name a text -> where it stands here.
+    objects:
+        Classes and functions that travelled by source; a result may refer to them.
+    """
+
+    function: SourceFunction
+    inputs: bytes
+    sizes: Mapping[str, int]
+    origins: Mapping[str, Origin]
+    objects: Mapping[str, Any]
+    calls: Sequence[bytes] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self, call: int | None = None) -> tuple[bytes, dict[str, Any]]:
+        """What to submit `function` with; for a function, `call` is the index of the call."""
+        options = dict(self.options)
+        if call is not None:
+            options["arguments"] = self.calls[call]
+        return self.inputs, options
+
+
+def capture_cell(
+    text: str,
+    namespace: Mapping[str, Any],
+    *,
+    out: Sequence[str] = (),
+    value: bool = True,
+    html: bool = False,
+    filename: str = "",
+    first_line: int = 1,
+) -> Captured:
+    """Make a cell self-contained.
+
+    Parameters
+    ----------
+    text:
+        The cell's Python code, after IPython's own syntax was translated.
+    namespace:
+        The notebook's variables; exactly those that the cell uses are sent.
+    out:
+        Names to bring back.
+    value:
+        Whether the last expression's value is wanted.
+    html:
+        Bring back displays that a browser would run: HTML and SVG.
+    filename, first_line:
+        Where the cell stands here, for tracebacks.
+
+    Raises
+    ------
+    SyntaxError
+        The cell isn't Python; the error names the cell's line.
+    CaptureError
+        Something that the cell uses can't be sent.
+    PayloadTooLarge
+        Its data are too large for one submission.
+    """
+    names = find_names(parse(text, filename, first_line), out)
+    collector = Collector(namespace)
+    collector.add(names)
+    collector.pickle()
+    remote = remote_filename("cell", text)
+    collector.origins[remote] = Origin(filename, first_line, text)
+    task = Task(
+        steps=collector.steps(),
+        modules=collector.module_sources(names.modules),
+        cell=text,
+        filename=remote,
+        line=first_line,
+        out=tuple(out),
+    )
+    return _captured("cell", task, collector, value=value, html=html)
+
+
+def capture_calls(
+    name: str,
+    calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
+    namespace: Mapping[str, Any],
+    *,
+    html: bool = False,
+) -> Captured:
+    """Make a notebook function self-contained, with the arguments of one or more calls.
+
+    Parameters
+    ----------
+    name:
+        The function, as `namespace` knows it.
+    calls:
+        `(args, kwargs)` of each call.
+    namespace, html:
+        As for `capture_cell`.
+
+    Raises
+    ------
+    CaptureError, PayloadTooLarge
+        As `capture_cell`.
+    """
+    collector = Collector(namespace)
+    collector.add(Names(now={name: 0}))
+    packed = collector.pickle(*calls)
+    task = Task(steps=collector.steps(), modules=collector.module_sources(), call=name)
+    return _captured(name, task, collector, value=True, html=html, calls=packed)
+
+
+def parse(text: str, filename: str = "", first_line: int = 1) -> ast.Module:
+    """A cell's tree, with the notebook's line numbers; `await` is allowed at the top level."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    padded = "\n" * (first_line - 1) + text
+    compile(padded, filename or "<cell>", "exec", flags, dont_inherit=True)  # what ast lets pass
+    return ast.parse(padded, filename or "<cell>")
+
+
+def _captured(
+    name: str,
+    task: Task,
+    collector: Collector,
+    *,
+    value: bool,
+    html: bool,
+    calls: Sequence[bytes] = (),
+) -> Captured:
+    sizes = {
+        name: len(piece) for name, piece in zip(collector.values, collector.pieces, strict=True)
+    }
+    total = sum(sizes.values()) + max(map(len, calls), default=0)
+    if total > SIZE_LIMIT:
+        raise PayloadTooLarge(_size_report(sizes, total), next_step=_SMALLER)
+    for module in task.modules:
+        if module.partition(".")[0] == "gc_jupyter":
+            raise CaptureError(f"{module} can't be sent to an endpoint.")
+    return Captured(
+        function=compose(name, task),
+        inputs=b"".join(collector.pieces),
+        sizes=sizes,
+        origins=collector.origins,
+        objects=collector.sent_objects(),
+        calls=calls,
+        options={
+            "mimes": list(ALL_MIMES if html else SAFE_MIMES),
+            "value": value,
+            "limit": SIZE_LIMIT,
+        },
+    )
+
+
+_SMALLER = (
+    "Send a part, or put the data in a file that the endpoint can read (Globus Transfer moves"
+    " large ones) and open it in the cell."
+)
+
+
+def _size_report(sizes: Mapping[str, int], total: int) -> str:
+    largest = sorted(sizes.items(), key=lambda entry: -entry[1])[:5]
+    named = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in largest if size > 10_000)
+    return (
+        f"This cell's data have {total / 1e6:.1f} MB ({named or 'arguments'}); one submission"
+        f" holds {SIZE_LIMIT / 1e6:.1f} MB before encoding, 10 MB after."
+    )

@@ -1,0 +1,251 @@
+"""The names that a text needs -> what to send for each, in an order that works on the worker."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from gc_jupyter.capture.compose import remote_filename
+from gc_jupyter.capture.definitions import Definition, find_definition
+from gc_jupyter.capture.imports import (
+    NOTEBOOK_ONLY,
+    import_module,
+    import_object,
+    is_local,
+    local_modules,
+)
+from gc_jupyter.capture.names import Names, find_names
+from gc_jupyter.capture.worker_side.values import dump
+from gc_jupyter.errors import CaptureError
+
+#: What IPython puts into a notebook's namespace, and the worker has in its own way.
+SHELL_NAMES = {
+    *("In", "Out", "_ih", "_oh", "_dh", "_sh", "exit", "quit", "get_ipython", "display"),
+    *("open", "input", "__builtins__", "__builtin__", "__name__", "__doc__", "__spec__"),
+    *("__package__", "__loader__", "__file__"),
+}
+
+
+@dataclass
+class Item:
+    """What travels for one name. `now` must be there before it, `later` before it is used."""
+
+    name: str
+    source: str = ""  # empty: data
+    defined: str = ""
+    filename: str = ""
+    now: list[str] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a text that travels stands in the notebook: frames on the worker are mapped back."""
+
+    filename: str
+    first_line: int
+    source: str
+
+
+class Collector:
+    """Collects what the names of a text stand for in a notebook's namespace.
+
+    Parameters
+    ----------
+    namespace:
+        The notebook's variables.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self.namespace = namespace
+        self.items: dict[str, Item] = {}
+        self.origins: dict[str, Origin] = {}
+        self.modules: set[str] = set()  # to be sent as source, where they aren't installed
+        self.values: dict[str, Any] = {}  # data, in the order of the pieces
+        self.pieces: list[bytes] = []
+        self._current: Item | None = None  # the data item being pickled
+
+    # --- names -> items --------------------------------------------------------------------
+
+    def add(self, names: Names) -> None:
+        """Everything that a text needs and that this namespace has."""
+        self.modules |= names.modules
+        todo = [*names.needed]
+        chains = {*names.chains}
+        while todo:
+            name = todo.pop()
+            if name in self.items or not self._sendable(name):
+                continue
+            item, inner = self._make(name, self.namespace[name], chains)
+            self.items[name] = item
+            if inner is not None:
+                self.modules |= inner.modules
+                chains |= inner.chains
+                todo += inner.needed
+
+    def _sendable(self, name: str) -> bool:
+        if name in SHELL_NAMES or name not in self.namespace:
+            return False
+        return self.namespace[name] is not getattr(builtins, name, self)
+
+    def _make(self, name: str, value: Any, chains: set[str]) -> tuple[Item, Names | None]:
+        if isinstance(value, ModuleType):
+            self._refuse_notebook_only(name, value.__name__)
+            self.modules.add(value.__name__)
+            statement = import_module(name, value, chains)
+            self.modules |= {line.split()[1] for line in statement.splitlines()}
+            return self._source(name, name, statement), None
+        home = getattr(value, "__module__", None)
+        if isinstance(home, str):
+            self._refuse_notebook_only(name, home, allow=hasattr(type(value), "gc_definition"))
+            imported = import_object(name, value)
+            if imported is not None:
+                self.modules.add(imported.split()[1])
+                return self._source(name, name, imported), None
+        if callable(value):
+            known_as = getattr(value, "__name__", name)
+            if known_as != name and self.namespace.get(known_as) is value:  # another name for it
+                return self._defined(name, Definition(name, f"{name} = {known_as}\n"))
+            definition = find_definition(value)
+            if definition is not None:
+                return self._defined(name, definition)
+        return Item(name), None
+
+    def _defined(self, name: str, definition: Definition) -> tuple[Item, Names]:
+        source, defined = definition.source, definition.name
+        if not defined.isidentifier():  # a lambda
+            source, defined = f"{name} = {source}\n", name
+        item = self._source(name, defined, source)
+        self.origins[item.filename] = Origin(definition.filename, definition.first_line, source)
+        inner = find_names(ast.parse(source))
+        item.now = [other for other in inner.now if other != name]
+        item.later = [other for other in inner.later if other != name]
+        return item, inner
+
+    def _source(self, name: str, defined: str, source: str) -> Item:
+        return Item(name, source, defined, remote_filename(f"def {name}", source))
+
+    def _refuse_notebook_only(self, name: str, module: str, *, allow: bool = False) -> None:
+        root = module.partition(".")[0]
+        if root in NOTEBOOK_ONLY and not allow:
+            raise CaptureError(
+                f"The cell uses {name!r}, which belongs to {root}: it works in the notebook only,"
+                " and an endpoint doesn't have it.",
+                next_step=f"Leave {name!r} out of this cell, or run the cell here.",
+            )
+
+    # --- data -> pieces --------------------------------------------------------------------
+
+    def pickle(self, *calls: Any) -> list[bytes]:
+        """Fill `pieces` with the data items, and return each of `calls` (arguments) pickled.
+
+        A value may hold objects whose class is a notebook's own. The class then travels by source,
+        ahead of the value, and what it needs in turn may be data: so this repeats until nothing
+        new is met.
+        """
+        while True:
+            known = (len(self.items), self._edges())
+            data = [name for name in self.order() if not self.items[name].source]
+            self.values = {name: self.namespace[name] for name in data}
+            self.pieces = self._dump(data)
+            packed = [self._dump_call(call) for call in calls]
+            if (len(self.items), self._edges()) == known:
+                return packed
+
+    def _edges(self) -> int:
+        return sum(len(item.now) for item in self.items.values())
+
+    def _dump(self, names: list[str]) -> list[bytes]:
+        def starting(index: int) -> None:
+            self._current = self.items[names[index]]
+
+        # One pickler for all: what two variables share is still shared on the worker.
+        try:
+            return dump([self.namespace[name] for name in names], self._name_of, starting)
+        except Exception as error:
+            assert self._current is not None
+            raise _cannot_send(self._current.name, error) from error
+
+    def _dump_call(self, call: Any) -> bytes:
+        self._current = None
+        try:
+            return dump([call], self._name_of)[0]
+        except Exception as error:
+            raise CaptureError(
+                f"An argument can't be sent: {type(error).__name__}: {error}",
+                next_step="Pass plain values, or build the object inside the function.",
+            ) from error
+
+    def _name_of(self, obj: Any) -> str | None:
+        """The name of a notebook's class or function that can travel by source."""
+        home = getattr(obj, "__module__", None)
+        if home != "__main__" and not hasattr(type(obj), "gc_definition"):
+            if isinstance(home, str) and home not in self.modules:
+                module = sys.modules.get(home)
+                if module is not None and is_local(module):
+                    self.modules.add(home)
+            return None
+        name = getattr(obj, "__name__", None)
+        if not isinstance(name, str) or self.namespace.get(name) is not obj:
+            return None
+        if name not in self.items:
+            if find_definition(obj) is None:
+                return None
+            self.add(Names(now={name: 0}))
+        if not self.items[name].source:
+            return None
+        if self._current is not None and name not in self._current.now:
+            self._current.now.append(name)
+        return name
+
+    # --- order -----------------------------------------------------------------------------
+
+    def order(self) -> list[str]:
+        """All items, each after what it needs to be executed."""
+        ordered: dict[str, None] = {}
+        started: set[str] = set()
+
+        def place(name: str, usable: bool) -> None:
+            if name in self.items and name not in started:
+                started.add(name)
+                for other in self.items[name].now:
+                    place(other, True)
+                ordered[name] = None
+            if usable and name in self.items:
+                for other in self.items[name].later:
+                    if other not in started:
+                        place(other, True)
+
+        for name in sorted(self.items):
+            place(name, False)
+        return list(ordered)
+
+    def steps(self) -> tuple[tuple[str, ...], ...]:
+        """What the worker does before the cell; see `compose.Task`."""
+        return tuple(
+            ("define", item.name, item.defined, item.source, item.filename)
+            if item.source
+            else ("load", item.name)
+            for item in (self.items[name] for name in self.order())
+        )
+
+    def module_sources(self, own: Iterable[str] = ()) -> dict[str, tuple[str, bool]]:
+        """The modules that aren't installed, as source."""
+        return local_modules(sorted({*self.modules, *own}))
+
+    def sent_objects(self) -> dict[str, Any]:
+        """What travelled by source: a result may name it."""
+        return {name: self.namespace[name] for name, item in self.items.items() if item.source}
+
+
+def _cannot_send(name: str, error: Exception) -> CaptureError:
+    return CaptureError(
+        f"The cell uses {name!r}, which can't be sent: {type(error).__name__}: {error}",
+        next_step=f"Make {name!r} inside the cell, or send plain data (numbers, text, lists,"
+        " arrays) in its place.",
+    )

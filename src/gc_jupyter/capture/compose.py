@@ -1,0 +1,87 @@
+"""The text that travels: worker_side.py, the steps before a cell, the cell, and an entry point."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import pprint
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gc_jupyter.capture.worker_side import worker_text
+from gc_jupyter.functions.source import SourceFunction
+
+#: Names the module that worker_side.py becomes on a worker; its text's digest is added.
+WORKER_MODULE = "_gc_jupyter_worker"
+
+_ENTRY = """
+def {name}(inputs, options):
+    import sys, types
+    worker = sys.modules.get({module!r})
+    if worker is None:
+        worker = types.ModuleType({module!r})
+        worker.__file__ = "<gc_jupyter>"
+        exec(compile(_WORKER, worker.__file__, "exec"), worker.__dict__)
+        if sys.modules.setdefault({module!r}, worker) is worker:
+            worker.install_finders()
+        worker = sys.modules[{module!r}]
+    return worker.run(_TASK, inputs, options)
+"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker does: `steps` in order, then `cell` or the function `call`.
+
+    Parameters
+    ----------
+    steps:
+        ``("load", name)``, the next input, or ``("define", name, name in the source, source,
+        filename)``.
+    modules:
+        Module name -> (source, is a package), importable by the steps and the cell.
+    cell, filename, line:
+        The cell's text, how frames name it, and the number of its first line.
+    call:
+        The name of the function to call, in place of a cell.
+    out:
+        Names to bring back.
+    """
+
+    steps: tuple[tuple[str, ...], ...] = ()
+    modules: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    cell: str = ""
+    filename: str = ""
+    line: int = 1
+    call: str | None = None
+    out: tuple[str, ...] = ()
+
+
+def compose(name: str, task: Task) -> SourceFunction:
+    """One self-contained source text; equal tasks give equal texts."""
+    plain = {
+        "steps": list(task.steps),
+        "modules": dict(task.modules),
+        "cell": task.cell,
+        "filename": task.filename,
+        "line": task.line,
+        "call": task.call,
+        "out": list(task.out),
+    }
+    literal = pprint.pformat(plain, width=100, sort_dicts=True)
+    entry = _ENTRY.format(name=name, module=_worker_module())
+    return SourceFunction(name, f"_WORKER = {worker_text()!r}\n_TASK = {literal}\n{entry}")
+
+
+def remote_filename(kind: str, text: str) -> str:
+    """How frames on the worker name a text: unique by content, and the same on each run."""
+    return f"<{kind} {_digest(text)}>"
+
+
+@functools.cache
+def _worker_module() -> str:
+    return f"{WORKER_MODULE}_{_digest(worker_text())}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()

@@ -1,0 +1,158 @@
+"""A notebook's functions and classes -> the source text that defined them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import linecache
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+_Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+
+
+@dataclass(frozen=True)
+class Definition:
+    """Source that binds one name.
+
+    Parameters
+    ----------
+    name:
+        What the source binds.
+    source:
+        The text, without indentation.
+    filename, first_line:
+        Where the text stands, for tracebacks: a line of `source` is that many lines further down.
+    """
+
+    name: str
+    source: str
+    filename: str = ""
+    first_line: int = 1
+
+
+def find_definition(value: Any) -> Definition | None:
+    """The source of a function, class or decorated function; None where there is none to use.
+
+    A function made by another one (a closure), a `functools.lru_cache(f)` made without `@`, and
+    what `exec` or `type` made have no text that would make them again.
+    """
+    own = getattr(type(value), "gc_definition", None)
+    if own is not None:
+        found: Definition | None = own(value)
+        return found
+    if isinstance(value, type):
+        return _class_definition(value)
+    function = _unwrap(value)
+    if not isinstance(function, FunctionType) or function.__code__.co_freevars:
+        return None
+    found = _function_definition(function.__code__, decorated=function is not value)
+    if found is None and function is not value and not function.__code__.co_freevars:
+        return None
+    return found
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, MethodType):
+        return None
+    try:
+        return inspect.unwrap(value)
+    except ValueError:
+        return None
+
+
+def _function_definition(code: CodeType, *, decorated: bool) -> Definition | None:
+    text = "".join(linecache.getlines(code.co_filename))
+    for node in _definitions(text):
+        if isinstance(node, ast.ClassDef) or _first_line(node) != code.co_firstlineno:
+            continue
+        if isinstance(node, ast.Lambda):
+            if code.co_name == "<lambda>" and not decorated and _is_code_of(node, code):
+                source = ast.get_source_segment(text, node)
+                if source is not None:  # parentheses: a lambda may stand on several lines
+                    return Definition("<lambda>", f"({source})", code.co_filename, node.lineno)
+        elif node.name == code.co_name and (node.decorator_list or not decorated):
+            return _definition(node, text, code.co_filename)
+    return None
+
+
+def _is_code_of(node: ast.Lambda, code: CodeType) -> bool:
+    """Whether this lambda of a line with several is the one that was compiled to `code`."""
+    compiled = compile(ast.Expression(node), code.co_filename, "eval")
+    for constant in compiled.co_consts:
+        if isinstance(constant, CodeType):
+            same = (constant.co_code, constant.co_names, constant.co_varnames)
+            if same != (code.co_code, code.co_names, code.co_varnames):
+                return False
+            ours = [c for c in constant.co_consts if not isinstance(c, CodeType)]
+            return ours == [c for c in code.co_consts if not isinstance(c, CodeType)]
+    return False
+
+
+def _class_definition(value: type) -> Definition | None:
+    code = _any_code(value)
+    if code is not None:
+        files = [code.co_filename]
+    else:  # no method names a file: look through the cells, the newest first
+        files = [name for name in reversed(linecache.cache) if _is_cell(name)]
+    for filename in files:
+        text = "".join(linecache.getlines(filename))
+        if f"class {value.__name__}" not in text:
+            continue
+        for node in reversed(list(_definitions(text))):
+            if not isinstance(node, ast.ClassDef) or node.name != value.__name__:
+                continue
+            last = node.end_lineno or node.lineno
+            if code is None or _first_line(node) <= code.co_firstlineno <= last:
+                return _definition(node, text, filename)
+    return None
+
+
+def _any_code(value: type) -> CodeType | None:
+    """The code of a method that stands in the class's own text."""
+    for member in vars(value).values():
+        function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+        function = _unwrap(function)
+        if isinstance(function, FunctionType):
+            inside = function.__qualname__.startswith(value.__qualname__ + ".")
+            if inside and linecache.getlines(function.__code__.co_filename):
+                return function.__code__
+    return None
+
+
+def _is_cell(filename: str) -> bool:
+    entry = linecache.cache[filename]
+    return len(entry) == 4 and entry[1] is None
+
+
+@functools.lru_cache(maxsize=256)
+def _definitions(text: str) -> tuple[_Node, ...]:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return ()
+    return tuple(node for node in _walk(tree) if isinstance(node, _Node))
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        yield child
+        yield from _walk(child)
+
+
+def _first_line(node: _Node) -> int:
+    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, text: str, filename: str
+) -> Definition:
+    first = _first_line(node)
+    lines = text.splitlines(keepends=True)[first - 1 : node.end_lineno]
+    lines[-1] = lines[-1].encode()[: node.end_col_offset].decode() if lines else ""
+    return Definition(node.name, textwrap.dedent("".join(lines)) + "\n", filename, first)

@@ -1,0 +1,28 @@
+"""What runs on the worker: the text of these files travels with every cell.
+
+A worker has no gc_jupyter. So these files use the standard library and dill only, and Python 3.8
+syntax. They are joined in the order of `PARTS` to one text, without their imports of each other,
+and that text runs once per worker process, as a module of its own. `values` is used at both ends.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+
+PARTS = (
+    *("values", "output", "displays", "failures", "packing", "importing", "namespace"),
+    "run",
+)
+
+
+@functools.cache
+def worker_text() -> str:
+    """The parts as one text that needs nothing of this package."""
+    lines = ["from __future__ import annotations\n"]
+    folder = importlib.resources.files(__name__)
+    for part in PARTS:
+        for line in folder.joinpath(f"{part}.py").read_text(encoding="utf-8").splitlines(True):
+            if not line.startswith(("from __future__", f"from {__name__}")):
+                lines.append(line)
+    return "".join(lines)

@@ -1,0 +1,109 @@
+"""`display`, figures, and the rich representations of values, without IPython."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from typing import Any
+
+from gc_jupyter.capture.worker_side.output import current_output
+
+REPR_LIMIT = 20000
+
+METHODS = [
+    ("image/png", "_repr_png_"),
+    ("image/jpeg", "_repr_jpeg_"),
+    ("image/svg+xml", "_repr_svg_"),
+    ("text/html", "_repr_html_"),
+    ("text/markdown", "_repr_markdown_"),
+    ("text/latex", "_repr_latex_"),
+]
+
+
+def short_repr(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = "<%s: its repr raised %s>" % (type(value).__name__, type(error).__name__)
+    return text if len(text) <= REPR_LIMIT else text[:REPR_LIMIT] + "..."
+
+
+def make_bundle(value: Any, mimes: list[str]) -> dict[str, Any]:
+    """The MIME bundle that Jupyter shows of a value, limited to `mimes` beside text/plain."""
+    bundle: dict[str, Any] = {"text/plain": short_repr(value)}
+    if isinstance(value, type):
+        return bundle
+    try:
+        made = value._repr_mimebundle_() if hasattr(value, "_repr_mimebundle_") else {}
+        bundle.update(made[0] if isinstance(made, tuple) else made or {})
+    except Exception:
+        pass  # as IPython: a broken representation costs that representation alone
+    for mime, method in METHODS:
+        if mime in mimes and mime not in bundle and hasattr(value, method):
+            try:
+                made = getattr(value, method)()
+                made = made[0] if isinstance(made, tuple) else made
+                if made is not None:
+                    bundle[mime] = made
+            except Exception:
+                pass
+    if "image/png" not in bundle and is_figure(value):
+        bundle["image/png"] = figure_png(value)
+    for mime, content in list(bundle.items()):
+        if mime != "text/plain" and mime not in mimes:
+            del bundle[mime]
+        elif isinstance(content, bytes):
+            bundle[mime] = base64.b64encode(content).decode("ascii")
+    return bundle
+
+
+def display(*values: Any, **options: Any) -> None:
+    """Show values, as IPython's `display` does in a local cell."""
+    output = current_output()
+    for value in values:
+        raw = options.get("raw") and isinstance(value, dict)
+        if output is None:
+            print(value)
+        elif raw:
+            kept = {m: c for m, c in value.items() if m in output.mimes or m == "text/plain"}
+            output.display(kept)
+        else:
+            output.display(make_bundle(value, output.mimes))
+
+
+def clear_output(**_options: Any) -> None:
+    """IPython's `clear_output`: what was shown so far is dropped."""
+    output = current_output()
+    if output is not None:
+        output.clear()
+
+
+def is_figure(value: Any) -> bool:
+    module = sys.modules.get("matplotlib.figure")
+    return module is not None and isinstance(value, module.Figure)
+
+
+def figure_png(figure: Any) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", bbox_inches="tight", dpi=figure.dpi)
+    return stream.getvalue()
+
+
+def open_figures() -> list[int]:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return list(pyplot.get_fignums()) if pyplot is not None else []
+
+
+def show_figures(older: Any = ()) -> None:
+    """Display every open figure that has content and isn't one of `older`, and close it."""
+    output = current_output()
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if output is None or pyplot is None:
+        return
+    for number in pyplot.get_fignums():
+        if number not in older:
+            figure = pyplot.figure(number)
+            if figure.axes or figure.lines or figure.images or figure.texts:
+                output.display(make_bundle(figure, output.mimes))
+            pyplot.close(figure)

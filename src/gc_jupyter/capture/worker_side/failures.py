@@ -1,0 +1,76 @@
+"""An exception -> plain data that can be shown elsewhere."""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+FRAME_LIMIT = 60
+
+
+def remember_lines(filename: str, text: str, first_line: int = 1) -> None:
+    """Let tracebacks on the worker show a text's lines."""
+    lines = ["\n"] * (first_line - 1) + [line + "\n" for line in text.split("\n")]
+    linecache.cache[filename] = (len(text), None, lines, filename)
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(traceback.format_exception_only(type(error), error)[-1].split())
+
+
+def describe(
+    error: BaseException, files: list[str], pack: Callable[[Any], Any] | None, depth: int = 0
+) -> dict[str, Any]:
+    """An exception as plain data: type, text, frames, and what led to it.
+
+    `files` are the notebook's own texts: the frames above the first of them are left out.
+    """
+    described: dict[str, Any] = {
+        "type": type(error).__qualname__,
+        "module": type(error).__module__,
+        "text": safe_str(error),
+        "lines": "".join(traceback.format_exception_only(type(error), error)),
+        "frames": find_frames(error.__traceback__, files),
+        "while": getattr(error, "gc_while", ""),
+        "pickle": None,
+        "cause": None,
+        "context": None,
+        "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
+    }
+    if pack is not None:
+        described["pickle"] = pack(error)["pickle"]
+    if depth < 10:
+        if error.__cause__ is not None:
+            described["cause"] = describe(error.__cause__, files, None, depth + 1)
+        elif error.__context__ is not None and not error.__suppress_context__:
+            described["context"] = describe(error.__context__, files, None, depth + 1)
+    return described
+
+
+def safe_str(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "<its str() raised>"
+
+
+def find_frames(trace: Any, files: list[str]) -> list[Any]:
+    """`(filename, line number, function, source line)` per frame, without these files' own."""
+    found = []
+    for frame, number in traceback.walk_tb(trace):
+        code = frame.f_code
+        if code.co_filename == __file__:
+            continue
+        line = linecache.getline(code.co_filename, number, frame.f_globals).strip()
+        found.append((code.co_filename, number, code.co_name, line))
+    for index, entry in enumerate(found):
+        if entry[0] in files or entry[0].startswith("<module "):
+            found = found[index:]
+            break
+    if len(found) > FRAME_LIMIT:
+        half = FRAME_LIMIT // 2
+        note = "%d frames left out" % (len(found) - FRAME_LIMIT)
+        found = found[:half] + [("", 0, note, "")] + found[-half:]
+    return found

@@ -1,0 +1,214 @@
+"""What a task writes, told apart from what other tasks of the same process write.
+
+Several tasks may run as threads of one process (ThreadPoolEngine). So output is caught per thread:
+`sys.stdout` becomes a `Router`, which asks whose thread is writing. Output below Python (C code,
+child processes) can only be told apart where the task has the process to itself, which is where it
+runs on the main thread; there the file descriptors are caught as well.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import threading
+from typing import Any
+
+TEXT_LIMIT = 2000000  # characters of captured output; a result may have 10 MB in all
+
+
+class Output:
+    """What one task wrote and displayed, in order."""
+
+    def __init__(self, mimes: list[str]) -> None:
+        self.mimes = mimes
+        self.events: list[Any] = []
+        self.length = 0
+        self.lock = threading.RLock()
+        self.descriptors: Descriptors | None = None
+        self.older_threads = {thread.ident for thread in threading.enumerate()}
+
+    def write(self, kind: str, text: str) -> None:
+        with self.lock:
+            self.drain()
+            self.append(kind, text)
+
+    def append(self, kind: str, text: str) -> None:
+        room = TEXT_LIMIT - self.length
+        self.length += len(text)
+        if room > 0 and text:
+            self.events.append((kind, text[:room]))
+
+    def display(self, bundle: dict[str, Any]) -> None:
+        with self.lock:
+            self.drain()
+            self.events.append(("display", bundle))
+
+    def clear(self) -> None:
+        with self.lock:
+            self.drain()
+            self.events.append(("clear", ""))
+
+    def drain(self) -> None:
+        if self.descriptors is not None:
+            for kind, text in self.descriptors.read():
+                self.append(kind, text)
+
+    def finish(self) -> list[Any]:
+        """All events, neighbours of one stream joined."""
+        with self.lock:
+            self.drain()
+            joined: list[Any] = []
+            for kind, content in self.events:
+                if kind in ("stdout", "stderr") and joined and joined[-1][0] == kind:
+                    joined[-1][1].append(content)
+                else:
+                    joined.append((kind, [content]))
+            lost = self.length - TEXT_LIMIT
+            if lost > 0:
+                joined.append(("stderr", ["\n[%d more characters were left out]\n" % lost]))
+            return [
+                (kind, parts[0] if kind in ("display", "clear") else "".join(parts))
+                for kind, parts in joined
+            ]
+
+
+class Descriptors:
+    """Catches file descriptors 1 and 2 in temporary files: nothing blocks, no thread is needed."""
+
+    def __init__(self) -> None:
+        self.saved: list[Any] = []
+        for kind, number in (("stdout", 1), ("stderr", 2)):
+            target = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            self.saved.append([kind, number, os.dup(number), target, decoder, 0])
+            os.dup2(target.fileno(), number)
+
+    def read(self) -> list[Any]:
+        news = []
+        for entry in self.saved:
+            kind, _, _, target, decoder, offset = entry
+            data = os.pread(target.fileno(), 1 << 24, offset)
+            if data:
+                entry[5] = offset + len(data)
+                news.append((kind, decoder.decode(data)))
+        return news
+
+    def close(self) -> None:
+        for _, number, old, target, _, _ in self.saved:
+            os.dup2(old, number)
+            os.close(old)
+            target.close()
+
+
+ACTIVE: dict[int, Output] = {}  # thread -> the output of the task that it runs
+SWITCH = threading.Lock()
+
+
+def current_output() -> Output | None:
+    """The output of the task that this thread works for.
+
+    A thread that a cell started belongs to that cell, where only one task runs in this process.
+    """
+    ident = threading.get_ident()
+    output = ACTIVE.get(ident)
+    if output is None and len(ACTIVE) == 1:
+        (output,) = ACTIVE.values()
+        if ident in output.older_threads:
+            return None
+    return output
+
+
+class Router(io.TextIOBase):
+    """Stands in for sys.stdout or sys.stderr: a task's writes go to its own output."""
+
+    def __init__(self, original: Any, kind: str) -> None:
+        self.original = original
+        self.kind = kind
+
+    def write(self, text: str) -> int:
+        output = current_output()
+        if output is None:
+            return int(self.original.write(text) or 0)
+        if not isinstance(text, str):
+            raise TypeError("write() argument must be str, not " + type(text).__name__)
+        output.write(self.kind, text)
+        return len(text)
+
+    def flush(self) -> None:
+        if self.original is not None:
+            self.original.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return int(self.original.fileno())
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    @property
+    def buffer(self) -> Any:
+        return RouterBuffer(self)
+
+
+class RouterBuffer(io.RawIOBase):
+    """`sys.stdout.buffer` of a Router."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.router.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
+
+def start_output(output: Output) -> None:
+    with SWITCH:
+        if not isinstance(sys.stdout, Router):
+            sys.stdout = Router(sys.stdout, "stdout")
+        if not isinstance(sys.stderr, Router):
+            sys.stderr = Router(sys.stderr, "stderr")
+        if threading.current_thread() is threading.main_thread() and hasattr(os, "pread"):
+            flush_all()
+            try:
+                output.descriptors = Descriptors()
+            except OSError:  # no such descriptor here
+                output.descriptors = None
+        ACTIVE[threading.get_ident()] = output
+
+
+def end_output(output: Output) -> list[Any]:
+    with SWITCH:
+        flush_all()
+        events = output.finish()
+        del ACTIVE[threading.get_ident()]
+        if output.descriptors is not None:
+            output.descriptors.close()
+            output.descriptors = None
+        if not ACTIVE:
+            if isinstance(sys.stdout, Router):
+                sys.stdout = sys.stdout.original
+            if isinstance(sys.stderr, Router):
+                sys.stderr = sys.stderr.original
+        return events
+
+
+def flush_all() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # a worker may have no usable stream
+            stream.flush()
+    ctypes = sys.modules.get("ctypes")
+    if ctypes is not None and os.name == "posix":
+        ctypes.CDLL(None).fflush(None)  # what C code has printed and not yet written

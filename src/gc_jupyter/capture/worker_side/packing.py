@@ -1,0 +1,40 @@
+"""Values for the way back: each pickled on its own, so that one that fails costs itself alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gc_jupyter.capture.worker_side.displays import short_repr
+from gc_jupyter.capture.worker_side.failures import one_line
+from gc_jupyter.capture.worker_side.values import dump
+
+
+class Packer:
+    """Pickles values for the way back, each on its own, beside its repr."""
+
+    def __init__(self, sent: dict[int, str], namespace: dict[str, Any], limit: int) -> None:
+        self.sent = sent
+        self.namespace = namespace
+        self.room = limit
+
+    def name_of(self, obj: Any) -> str | None:
+        name = self.sent.get(id(obj))
+        return name if name is not None and self.namespace.get(name) is obj else None
+
+    def __call__(self, value: Any) -> dict[str, Any]:
+        packed: dict[str, Any] = {"repr": short_repr(value), "pickle": None, "reason": ""}
+        packed["type"] = type(value).__module__ + "." + type(value).__qualname__
+        try:
+            (data,) = dump([value], self.name_of)
+        except Exception as error:
+            packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
+            return packed
+        if len(data) > self.room:
+            packed["reason"] = (
+                "it has %.1f MB, and a result may have 10 MB in all, counted as encoded text; "
+                "write it to a file on the endpoint, or reduce it there" % (len(data) / 1e6)
+            )
+            return packed
+        self.room -= len(data)
+        packed["pickle"] = data
+        return packed

@@ -1,0 +1,154 @@
+"""Runs one cell or one call, and says all that came of it."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import linecache
+import os
+import platform
+import time
+import types
+from typing import Any
+
+from gc_jupyter.capture.worker_side.displays import make_bundle, open_figures, show_figures
+from gc_jupyter.capture.worker_side.failures import describe, remember_lines
+from gc_jupyter.capture.worker_side.importing import SENT_MODULES
+from gc_jupyter.capture.worker_side.namespace import make_namespace
+from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
+from gc_jupyter.capture.worker_side.packing import Packer
+from gc_jupyter.capture.worker_side.values import Loader
+
+
+def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[str, Any]:
+    """Run one cell or call one function, and say all that came of it.
+
+    Parameters
+    ----------
+    task:
+        `modules` (name -> source), `steps` in order, then `cell` or `call`; see compose.py.
+    inputs:
+        The pieces of `dump`, one behind the other, in the order of the `load` steps.
+    options:
+        `mimes` to bring back, `arguments` of a call, `value`: whether the last value is wanted,
+        `limit` of the values' bytes in all.
+    """
+    output = Output(options["mimes"])
+    started = time.time()
+    namespace = make_namespace()
+    sent: dict[int, str] = {}
+    files: list[str] = []
+    reply: dict[str, Any] = {"version": 1, "value": None, "out": {}, "error": None}
+    start_output(output)
+    try:
+        older = open_figures()
+        try:
+            SENT_MODULES.accept(task["modules"])
+            value = execute(task, inputs, options, namespace, sent, files)
+            show_figures(older)
+            pack = Packer(sent, namespace, options["limit"])
+            if value is not None and options["value"]:
+                reply["value"] = dict(pack(value), bundle=make_bundle(value, output.mimes))
+            for name in task["out"]:
+                if name in namespace:
+                    reply["out"][name] = pack(namespace[name])
+        except BaseException as error:
+            show_figures(older)
+            reply["error"] = describe(error, files, Packer(sent, namespace, options["limit"]))
+    finally:
+        reply["events"] = end_output(output)
+        for filename in files:
+            linecache.cache.pop(filename, None)
+    reply.update(
+        host=platform.node(),
+        pid=os.getpid(),
+        python=platform.python_version(),
+        seconds=time.time() - started,
+    )
+    return reply
+
+
+def execute(
+    task: dict[str, Any],
+    inputs: bytes,
+    options: dict[str, Any],
+    namespace: dict[str, Any],
+    sent: dict[int, str],
+    files: list[str],
+) -> Any:
+    loader = Loader(inputs, namespace)
+    for step in task["steps"]:
+        if step[0] == "load":
+            name = step[1]
+            try:
+                namespace[name] = loader.load()
+            except Exception as error:
+                error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
+                raise
+        else:
+            _, name, defined, source, filename = step
+            files.append(filename)
+            remember_lines(filename, source)
+            define(name, defined, compile(source, filename, "exec", 0, True), namespace)
+            if isinstance(namespace[name], (type, types.FunctionType)):
+                sent[id(namespace[name])] = name
+    if task["call"] is not None:
+        args, kwargs = Loader(options["arguments"], namespace).load()
+        result = namespace[task["call"]](*args, **kwargs)
+        return asyncio.run(result) if inspect.iscoroutine(result) else result
+    files.append(task["filename"])
+    remember_lines(task["filename"], task["cell"], task["line"])
+    return run_cell(task["cell"], task["filename"], task["line"], namespace)
+
+
+def define(name: str, defined: str, code: Any, namespace: dict[str, Any]) -> None:
+    """Execute a definition, which may have gone by another name (`g = f`)."""
+    kept = namespace.get(defined)
+    exec(code, namespace)
+    if defined != name:
+        namespace[name] = namespace.pop(defined)
+        if kept is not None:
+            namespace[defined] = kept
+
+
+def run_cell(text: str, filename: str, first_line: int, namespace: dict[str, Any]) -> Any:
+    """Run a cell; returns its last expression's value. `await` is allowed at the top level."""
+    flags = getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
+    tree = compile(
+        "\n" * (first_line - 1) + text, filename, "exec", flags | ast.PyCF_ONLY_AST, True
+    )
+    last = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr):
+        last = ast.Expression(tree.body.pop().value)
+
+    def perform(node: Any, mode: str) -> Any:
+        code = compile(node, filename, mode, flags, True)
+        result = eval(code, namespace)
+        awaited = code.co_flags & inspect.CO_COROUTINE
+        return loop.run_until_complete(result) if awaited else result
+
+    loop = LazyLoop()
+    try:
+        perform(tree, "exec")
+        return perform(last, "eval") if last is not None else None
+    finally:
+        loop.close()
+
+
+class LazyLoop:
+    """An event loop for cells that await something; most don't."""
+
+    loop: Any = None
+
+    def run_until_complete(self, awaitable: Any) -> Any:
+        if self.loop is None:
+            self.loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self.loop)
+        return self.loop.run_until_complete(awaitable)
+
+    def close(self) -> None:
+        if self.loop is not None:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            asyncio.set_event_loop(None)
+            self.loop.close()
