@@ -195,13 +195,19 @@ class Executor(concurrent.futures.Executor):
         ValueError
             No endpoint is set.
         """
+        return self.submit_as(TaskFuture(), fn, *args, **kwargs)
+
+    def submit_as(
+        self, future: TaskFuture, fn: Submittable, /, *args: Any, **kwargs: Any
+    ) -> TaskFuture:
+        """As `submit`, for a future of the caller's own: its `decode` unpacks the result."""
         self._check_open("no new functions may be executed")
         function = self._functions.get(fn)
         if function is None:
             function = registration(fn, self.serializer)
             check_payload_size(function.code, f"function {function.name}")
             self._functions.put(fn, function)
-        return self._queue(function, args, kwargs)
+        return self._queue(future, function, args, kwargs)
 
     def submit_to_registered_function(
         self,
@@ -219,7 +225,8 @@ class Executor(concurrent.futures.Executor):
             Arguments for the function.
         """
         self._check_open("no new functions may be executed")
-        return self._queue(str(_uuid(function_id)), tuple(args or ()), dict(kwargs or {}))
+        function = str(_uuid(function_id))
+        return self._queue(TaskFuture(), function, tuple(args or ()), dict(kwargs or {}))
 
     def map(
         self,
@@ -316,7 +323,11 @@ class Executor(concurrent.futures.Executor):
     # --- inside ----------------------------------------------------------------------------
 
     def _queue(
-        self, function: FunctionRegistration | str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        future: TaskFuture,
+        function: FunctionRegistration | str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> TaskFuture:
         if self._endpoint_id is None:
             raise ValueError(
@@ -332,7 +343,8 @@ class Executor(concurrent.futures.Executor):
         name = function if isinstance(function, str) else function.name
         size = check_payload_size(payload, name)
         dispatcher = self._dispatcher()
-        future = TaskFuture(serial=next(serials), label=self.label or name)
+        future.serial = next(serials)
+        future.label = future.label or self.label or name
         future._stop = partial(_stop, dispatcher, future)
         dispatcher.submit(QueuedTask(future, self._origin, self._route(), function, payload, size))
         return future

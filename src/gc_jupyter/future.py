@@ -50,6 +50,14 @@ class TaskFuture(concurrent.futures.Future[Any]):
             return True
         return not self.done() and self._stop is not None and self._stop()
 
+    def decode(self, value: Any) -> Any:
+        """The future's result, from what the task returned: the value itself.
+
+        A subclass may unpack a reply, and raise what makes the task a failed one. Called on the
+        `gc-results` thread, before any callback.
+        """
+        return value
+
     def __await__(self) -> Generator[Any, None, Any]:
         return asyncio.wrap_future(self).__await__()
 

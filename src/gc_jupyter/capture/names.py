@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from gc_jupyter.capture.scopes import (
     Function,
     Stores,
-    annotations,
+    annotated,
     arguments,
     defaults,
     leaves,
@@ -231,7 +231,7 @@ class _Reader(ast.NodeVisitor):
         self.run(node.decorator_list)
         self.run(defaults(node.args))
         with self.shadow(type_parameters(node)):
-            self.run(annotations(node))
+            self.run(annotated(node))
         self.bind(node.name)
         free = self.body_names(node)
         if self.defer and not node.decorator_list:

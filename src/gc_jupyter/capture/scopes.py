@@ -74,10 +74,10 @@ def defaults(args: ast.arguments) -> list[ast.AST]:
     return [default for default in [*args.defaults, *args.kw_defaults] if default is not None]
 
 
-def annotations(node: Function) -> list[ast.AST]:
+def annotated(node: Function) -> list[ast.AST]:
     """Annotations: evaluated where the function is defined."""
-    annotated = [argument.annotation for argument in arguments(node.args)]
-    return [annotation for annotation in [*annotated, node.returns] if annotation is not None]
+    found = [argument.annotation for argument in arguments(node.args)]
+    return [annotation for annotation in [*found, node.returns] if annotation is not None]
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:

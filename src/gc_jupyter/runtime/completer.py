@@ -85,6 +85,12 @@ def resolve(one: Finished) -> None:
         one.error = _undecodable(error, future.task_id)
         future.set_exception(one.error)
         return
+    try:
+        value = future.decode(value)
+    except BaseException as error:
+        one.error = error
+        future.set_exception(error)
+        return
     future.set_result(value)
 
 
