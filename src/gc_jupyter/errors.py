@@ -48,6 +48,10 @@ class ComputeError(Exception):
         What the user can do about it; may be empty where nothing can be done.
     """
 
+    # The official SDK's errors arrive without these.
+    reason: str = ""
+    next_step: str = ""
+
     def __init__(self, reason: str = "", *, next_step: str = "") -> None:
         super().__init__(reason)
         self.reason = reason

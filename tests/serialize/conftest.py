@@ -1,4 +1,4 @@
-"""The official SDK in the endpoint's environment, and a notebook, each one process for all tests."""
+"""The official SDK in the endpoint's environment: one process for all tests."""
 
 from __future__ import annotations
 

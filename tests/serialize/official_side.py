@@ -1,4 +1,4 @@
-"""The official SDK's side of these tests: runs in the endpoint's environment, one JSON line a request.
+"""The official side of these tests, in the endpoint's environment: one JSON line a request.
 
 `call`     unpack a task's three buffers, call, and serialize the result with a strategy
 `encode`   serialize the value of an expression with a strategy

@@ -114,7 +114,7 @@ def test_what_is_ours_is_refused() -> None:
 
 def test_what_cannot_be_pickled_names_the_cause() -> None:
     with pytest.raises(SerializationError, match=r"DillDataBase64 failed.*generator") as caught:
-        DillDataBase64().serialize((i for i in range(3)))
+        DillDataBase64().serialize(i for i in range(3))
     assert isinstance(caught.value.__cause__, TypeError)
     assert "generators stay here" in caught.value.next_step
     process = subprocess.Popen([sys.executable, "-c", ""])
@@ -146,8 +146,8 @@ CELLS = [
     "def helper(x):\n    return math.floor(x) * K",
     "def call_helper(x):\n    return helper(x) + Dot(1).x",
     "def alone(x):\n    import math\n    return math.floor(x) + 1",
-    "def outer():\n    def inner(x):\n        '''Doc\n  string'''\n        return x + 1\n    return inner\n"
-    "inner = outer()",
+    "def outer():\n    def inner(x):\n        '''Doc\n  string'''\n        return x + 1\n"
+    "    return inner\ninner = outer()",
     "def leave(x):\n    return exit if x else 3",
 ]
 NAMES = [

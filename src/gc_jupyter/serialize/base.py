@@ -127,6 +127,9 @@ class SerializationStrategy(ABC):
 class ComboSerializationStrategy(SerializationStrategy, ABC):
     """Several strategies' texts of one value in one payload; the first readable one counts."""
 
+    encode_advice = "Each strategy gives its own reason above."
+    decode_advice = "The payload was damaged on its way: fetch or serialize it again."
+
     #: In the order of preference.
     strategies: ClassVar[list[type[SerializationStrategy]]]
 
