@@ -203,11 +203,23 @@ def worker_environment(directory: Path) -> dict[str, str]:
 
 
 def _lost(job: Job, code: int) -> bytes:
-    text = f"Task failure due to loss of worker process (exit code {code})"
+    # As the interchange reports Parsl's WorkerLost: no details, its own times only.
+    rule = 68
+    text = (
+        f"{'+' * rule}\nTraceback (most recent call last):\n"
+        "parsl.executors.high_throughput.errors.WorkerLost: Task failure due to loss of worker 0"
+        f" on host {platform.node()} (exit code {code})\n{'-' * rule}"
+    )
+    user_message = "An error occurred during the execution of this task"
+    now = time.time_ns()
     data = {
         "task_id": job.task.task_id,
-        "data": f"WorkerLost: {text}",
-        "error_details": {"code": "RemoteExecutionError", "user_message": text},
-        "task_statuses": [],
+        "data": text,
+        "details": None,
+        "error_details": {"code": "RemoteExecutionError", "user_message": user_message},
+        "task_statuses": [
+            {"timestamp": now, "state": state, "actor": "interchange"}
+            for state in ("waiting-for-launch", "execution-end")
+        ],
     }
     return b"\x01" + json.dumps({"message_type": "result", "data": data}).encode()
