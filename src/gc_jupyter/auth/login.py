@@ -18,6 +18,7 @@ from globus_sdk.scopes import AuthScopes, ComputeScopes
 from gc_jupyter.auth.authorizers import AppAuthorizer
 from gc_jupyter.auth.flow import CodeLoginFlow, LoginFlow, login_errors
 from gc_jupyter.auth.requirements import HOW_TO_LOG_IN, parameters_of, refusals
+from gc_jupyter.auth.storage import SharedTokenStorage
 from gc_jupyter.errors import LoginRequired, ServiceError, ServiceUnreachable
 
 logger = logging.getLogger(__name__)
@@ -57,8 +58,8 @@ class Login:
         For Globus Auth, beside an `authorizer` for Compute: to learn whose it is.
     notes:
         Why sources before this one were passed over.
-    flow_manager:
-        The app's flow manager, where it is ours.
+    flow_manager, storage:
+        The app's flow manager and token storage, where they are ours.
     on_logout:
         Replaces the app's logout.
     """
@@ -74,28 +75,36 @@ class Login:
         identity_authorizer: GlobusAuthorizer | None = None,
         notes: tuple[str, ...] = (),
         flow_manager: CodeLoginFlow | None = None,
+        storage: SharedTokenStorage | None = None,
         on_logout: Callable[[], object] | None = None,
     ) -> None:
         if (app is None) == (authorizer is None):
             raise TypeError("A Login needs either an app or an authorizer.")
         self._source = source
         self.app = app
+        self.next_step = next_step
+        self._may_prompt = may_prompt
+        self._identity_authorizer = identity_authorizer
+        self._notes = notes
+        self._flow_manager = flow_manager
+        self._storage = storage
+        self._on_logout = on_logout
+        self._identity: Identity | None = None
         #: For `ComputeClientV2(authorizer=…)` and `V3`, with an app too. Any thread; never prompts.
         self.authorizer = authorizer or self.authorizer_for(
             ComputeScopes.resource_server, ComputeScopes.all
         )
-        self.next_step = next_step
-        self.notes = notes
-        self._may_prompt = may_prompt
-        self._identity_authorizer = identity_authorizer
-        self._flow_manager = flow_manager
-        self._on_logout = on_logout
-        self._identity: Identity | None = None
 
     @property
     def source(self) -> str:
         """Where the token comes from: the line of `%gc whoami`."""
         return self._source if isinstance(self._source, str) else self._source()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why sources before this one were passed over, and what is wrong with the login store."""
+        problem = self._storage.problem if self._storage is not None else ""
+        return (*self._notes, problem) if problem else self._notes
 
     def __repr__(self) -> str:
         return f"<Login from {self.source}>"
@@ -227,9 +236,10 @@ class Login:
         return hmac.new(_PROCESS_KEY, header.encode(), hashlib.sha256).hexdigest()
 
     def close(self) -> None:
-        """Close the app's connections. This is no logout."""
-        if self.app is not None:
+        """Close what was opened for this login; an app that was given stays open. No logout."""
+        if self.app is not None and self._storage is not None:
             self.app.close()
+            self._storage.close()
 
     def authorizer_for(self, resource_server: str, scope: str | Scope) -> GlobusAuthorizer:
         """An authorizer for another service of Globus. Any thread; never prompts.

@@ -10,6 +10,9 @@
 
 The first that has something is used, and the only one: a refused token is never replaced silently
 by another identity's.
+
+A client id without its secret is an error here. The official SDK takes GLOBUS_COMPUTE_CLIENT_ID
+alone for a native client of the user's own; give such a client as ``app=UserApp(…)``.
 """
 
 from __future__ import annotations
@@ -149,7 +152,8 @@ def user_login(
         app=app,
         flow_manager=manager,
         may_prompt=lambda: may_prompt(interactive, environ),
-        notes=(*(notes or ()), *([storage.problem] if storage.problem else ())),
+        notes=tuple(notes or ()),
+        storage=storage,
     )
 
 
@@ -175,7 +179,7 @@ def _client_credentials(environ: Mapping[str, str], environment: str) -> Login |
             f"the client credentials in {id_name}",
             app=app,
             next_step=f"Check {id_name} and {secret_name}, or remove both to log in as a user.",
-            notes=(storage.problem,) if storage.problem else (),
+            storage=storage,
         )
     return None
 
