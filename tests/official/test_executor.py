@@ -113,8 +113,6 @@ def test_result_serializers(loopback: Loopback, tmp_path: Path) -> None:
         tmp_path,
         loopback.endpoint("inline"),
         """
-        from globus_compute_sdk.serialize import JSONData
-
         def pair():
             return (1, 2)
 

@@ -86,6 +86,13 @@ class Loopback:
         seen = self._call("GET", "requests")
         return [one for one in seen if method in ("", one["method"]) and path in one["path"]]
 
+    def busiest(self, window_s: float = 10.0) -> int:
+        """The most requests that arrived within any `window_s` seconds since the last `clear`."""
+        times = [one["at"] for one in self.requests()]
+        return max(
+            (sum(start <= at < start + window_s for at in times) for start in times), default=0
+        )
+
     def clear(self) -> None:
         """Forget the recorded requests."""
         self.control("clear")

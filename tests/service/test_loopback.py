@@ -261,6 +261,8 @@ def test_requests_are_recorded_as_they_came(loopback: Loopback, wire: Wire, inst
     assert first["headers"]["Authorization"] == f"Bearer {loopback.token}"
     assert first["at"] <= second["at"]
     assert loopback.requests("POST", "/submit") == [second]
+    assert loopback.busiest() == 2
+    assert loopback.busiest(window_s=1e-9) == 1
     loopback.clear()
     assert loopback.requests() == []
 

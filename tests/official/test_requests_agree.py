@@ -1,0 +1,193 @@
+"""The same calls through the official SDK and through this package: what arrives at the service
+is compared field by field. The differences allowed are listed here, each with its reason."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.official.scripts import run_official, run_ours
+from tests.service.handle import Loopback
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# Not compared: the clock, and the length, which follows from the body compared.
+_PASSING = ("at", "size")
+_DOUBLE = """
+def double(x, *, plus=0):
+    "Twice."
+    return 2 * x + plus
+
+"""
+
+
+def seen(loopback: Loopback) -> dict[str, list[dict[str, Any]]]:
+    """What was recorded, by method and path, with ids numbered in the order they appear."""
+    numbers: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return numbers.setdefault(match.group(), f"<id {len(numbers)}>")
+
+    # The address of the results may be asked for earlier or later: it depends on nothing.
+    recorded = sorted(loopback.requests(), key=lambda one: "amqp" in one["path"])
+    by_call: dict[str, list[dict[str, Any]]] = {}
+    for one in json.loads(_UUID.sub(number, json.dumps(recorded))):
+        for name in _PASSING:
+            del one[name]
+        one["headers"].pop("Content-Length", None)
+        by_call.setdefault(f"{one['method']} {one['path']}", []).append(one)
+    return by_call
+
+
+def both(
+    loopback: Loopback, directory: Path, body: str, given: object = None
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, list[dict[str, Any]]]]:
+    """Run `body` with each SDK; returns the requests of the official one and of this one."""
+    endpoint_id = loopback.endpoint("inline")
+    recorded = []
+    reports = []
+    for run in (run_official, run_ours):
+        loopback.clear()
+        reports.append(run(loopback, directory, endpoint_id, body, given))
+        recorded.append(seen(loopback))
+    assert reports[0] == reports[1]
+    return recorded[0], recorded[1]
+
+
+def settle(
+    official: dict[str, list[dict[str, Any]]], ours: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Check and remove the differences that are meant."""
+    for one, other in zip(
+        [one for calls in official.values() for one in calls],
+        [one for calls in ours.values() for one in calls],
+        strict=True,
+    ):
+        # The service and the endpoints' templates read the official part; the rest is our name.
+        agent = one["headers"].pop("User-Agent")
+        assert re.fullmatch(
+            re.escape(agent) + r"/gc_jupyter-[\d.]+", other["headers"].pop("User-Agent")
+        )
+        if one["path"] == "/v3/functions" and one["body"]["serialized"]:
+            # The pickled function names its line, and ours carries the globals that it uses. The
+            # results compared above show that both are the same function; here, that the
+            # buffers have the same form.
+            codes = [side["body"].pop("function_code") for side in (one, other)]
+            heads = [code.partition("\n")[2][:3] for code in codes]
+            sizes = [int(code.partition("\n")[0]) for code in codes]
+            assert heads == ["01\n", "01\n"]
+            assert sizes == [len(code.partition("\n")[2]) for code in codes]
+
+
+CALLS = {
+    "submit": (
+        _DOUBLE
+        + """
+with Executor(endpoint_id=endpoint, client=client()) as executor:
+    report["result"] = executor.submit(double, 4, plus=1).result(30)
+"""
+    ),
+    "no arguments": """
+def word():
+    return "said"
+
+with Executor(endpoint_id=endpoint, client=client()) as executor:
+    report["result"] = executor.submit(word).result(30)
+""",
+    "a second task in the same group": (
+        _DOUBLE
+        + """
+with Executor(endpoint_id=endpoint, client=client()) as executor:
+    report["results"] = [executor.submit(double, n).result(30) for n in (1, 2)]
+"""
+    ),
+    "arguments of many kinds": """
+def kinds(*args, **kwargs):
+    return [type(one).__name__ for one in (*args, *kwargs.values())]
+
+with Executor(endpoint_id=endpoint, client=client()) as executor:
+    future = executor.submit(
+        kinds, None, 1.5, "täxt\\n", b"bytes", [1, {2: (3,)}], {"a"}, 2**70, key=True, other=1j
+    )
+    report["result"] = future.result(30)
+""",
+    "options": (
+        _DOUBLE
+        + """
+with Executor(
+    endpoint_id=endpoint,
+    client=client(),
+    resource_specification={"num_nodes": 1, "ranks_per_node": 2},
+    user_endpoint_config={"queue": "debug", "nested": {"walltime": "00:10"}},
+    result_serializers=[JSONData()],
+) as executor:
+    report["result"] = executor.submit(double, 1).result(30)
+"""
+    ),
+    "a task group given": (
+        _DOUBLE
+        + """
+with Executor(endpoint_id=endpoint, client=client(), task_group_id=given) as executor:
+    report["result"] = executor.submit(double, 1).result(30)
+"""
+    ),
+    "a registered function": (
+        _DOUBLE
+        + """
+with Executor(endpoint_id=endpoint, client=client()) as executor:
+    function_id = executor.register_function(double)
+    future = executor.submit_to_registered_function(function_id, args=(3,), kwargs={"plus": 2})
+    report["result"] = future.result(30)
+"""
+    ),
+    "register with everything": (
+        _DOUBLE
+        + """
+id = client().register_function(
+    double,
+    description="Other words.",
+    public=True,
+    group="8e0f4a5e-0000-4000-8000-000000000001",
+)
+report["length"] = len(str(id))
+"""
+    ),
+    "an exception": """
+def fail():
+    raise ValueError("on purpose")
+
+with Executor(endpoint_id=endpoint, client=client()) as executor:
+    try:
+        executor.submit(fail).result(30)
+    except TaskExecutionFailed as error:
+        report["error"] = str(error).strip().splitlines()[-1].strip()
+""",
+    "reload_tasks": """
+executor = Executor(endpoint_id=endpoint, client=client(), task_group_id=given)
+report["results"] = sorted(future.result(30) for future in executor.reload_tasks())
+executor.shutdown()
+""",
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_requests_agree(loopback: Loopback, tmp_path: Path, name: str) -> None:
+    given = None
+    if "given" in CALLS[name]:
+        # A group with one finished task, made by a run of its own.
+        body = (
+            _DOUBLE
+            + """
+with Executor(endpoint_id=endpoint, client=client()) as executor:
+    report["result"] = executor.submit(double, 21).result(30)
+    report["group"] = str(executor.task_group_id)
+"""
+        )
+        given = run_official(loopback, tmp_path, loopback.endpoint("inline"), body)["group"]
+    official, ours = both(loopback, tmp_path, CALLS[name], given)
+    assert list(ours) == list(official)
+    settle(official, ours)
+    assert ours == official
