@@ -22,6 +22,7 @@
     ├── VersionMismatch
     ├── TaskPending                 no result yet
     └── TaskExecutionFailed         the task ran and failed; `.remote_data` is its traceback
+        ├── RemoteException         its own code raised; also of the type that was raised there
         ├── WorkerLost              its process died
         ├── ResultTooLarge
         └── TaskStopped             stopped here, on request (also a CancelledError)
@@ -199,6 +200,14 @@ class TaskExecutionFailed(ComputeError):
     def __str__(self) -> str:
         text = "\n" + self.remote_data.rstrip("\n")
         return f"{text}\n\n{self.next_step}" if self.next_step else text
+
+
+class RemoteException(TaskExecutionFailed):
+    """A cell's or a notebook function's own code raised on the endpoint.
+
+    Where the exception can be decoded here, what is raised also derives from its type, so that
+    ``except ValueError`` works, and has it as `__cause__`.
+    """
 
 
 class WorkerLost(TaskExecutionFailed):

@@ -1,1 +1,17 @@
-"""A cell -> self-contained source and named inputs."""
+"""A cell -> self-contained source and named inputs, and the worker's reply -> values."""
+
+from __future__ import annotations
+
+from gc_jupyter.capture.cell import Captured, capture_calls, capture_cell, parse
+from gc_jupyter.capture.definitions import Definition
+from gc_jupyter.capture.reply import CellFuture, Undecoded
+
+__all__ = [
+    "Captured",
+    "CellFuture",
+    "Definition",
+    "Undecoded",
+    "capture_calls",
+    "capture_cell",
+    "parse",
+]

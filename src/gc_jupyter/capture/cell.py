@@ -10,7 +10,7 @@ from typing import Any
 from gc_jupyter.capture.collect import Collector, Origin
 from gc_jupyter.capture.compose import Task, compose, remote_filename
 from gc_jupyter.capture.names import Names, find_names
-from gc_jupyter.errors import CaptureError, PayloadTooLarge
+from gc_jupyter.errors import PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
 
 #: Raw bytes that fit the service's 10 MB once they are pickled and encoded (protocol, "Limits").
@@ -160,9 +160,6 @@ def _captured(
     total = sum(sizes.values()) + max(map(len, calls), default=0)
     if total > SIZE_LIMIT:
         raise PayloadTooLarge(_size_report(sizes, total), next_step=_SMALLER)
-    for module in task.modules:
-        if module.partition(".")[0] == "gc_jupyter":
-            raise CaptureError(f"{module} can't be sent to an endpoint.")
     return Captured(
         function=compose(name, task),
         inputs=b"".join(collector.pieces),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ class Collector:
             source, defined = f"{name} = {source}\n", name
         item = self._source(name, defined, source)
         self.origins[item.filename] = Origin(definition.filename, definition.first_line, source)
-        inner = find_names(ast.parse(source))
+        inner = _names_of(source)
         item.now = [other for other in inner.now if other != name]
         item.later = [other for other in inner.later if other != name]
         return item, inner
@@ -234,13 +235,18 @@ class Collector:
             for item in (self.items[name] for name in self.order())
         )
 
-    def module_sources(self, own: Iterable[str] = ()) -> dict[str, tuple[str, bool]]:
-        """The modules that aren't installed, as source."""
-        return local_modules(sorted({*self.modules, *own}))
+    def module_sources(self, own: Iterable[str] = ()) -> tuple[tuple[str, tuple[str, bool]], ...]:
+        """The modules that aren't installed, as source; see `compose.Task`."""
+        return tuple(sorted(local_modules({*self.modules, *own}).items()))
 
     def sent_objects(self) -> dict[str, Any]:
         """What travelled by source: a result may name it."""
         return {name: self.namespace[name] for name, item in self.items.items() if item.source}
+
+
+@functools.lru_cache(maxsize=512)
+def _names_of(source: str) -> Names:
+    return find_names(ast.parse(source))
 
 
 def _cannot_send(name: str, error: Exception) -> CaptureError:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import pprint
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gc_jupyter.capture.worker_side import worker_text
 from gc_jupyter.functions.source import SourceFunction
@@ -39,7 +37,7 @@ class Task:
         ``("load", name)``, the next input, or ``("define", name, name in the source, source,
         filename)``.
     modules:
-        Module name -> (source, is a package), importable by the steps and the cell.
+        Pairs of module name and (source, is a package): importable by the steps and the cell.
     cell, filename, line:
         The cell's text, how frames name it, and the number of its first line.
     call:
@@ -49,7 +47,7 @@ class Task:
     """
 
     steps: tuple[tuple[str, ...], ...] = ()
-    modules: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    modules: tuple[tuple[str, tuple[str, bool]], ...] = ()
     cell: str = ""
     filename: str = ""
     line: int = 1
@@ -57,8 +55,9 @@ class Task:
     out: tuple[str, ...] = ()
 
 
+@functools.lru_cache(maxsize=256)
 def compose(name: str, task: Task) -> SourceFunction:
-    """One self-contained source text; equal tasks give equal texts."""
+    """One self-contained source text, the same one for an equal task."""
     plain = {
         "steps": list(task.steps),
         "modules": dict(task.modules),
@@ -68,9 +67,8 @@ def compose(name: str, task: Task) -> SourceFunction:
         "call": task.call,
         "out": list(task.out),
     }
-    literal = pprint.pformat(plain, width=100, sort_dicts=True)
     entry = _ENTRY.format(name=name, module=_worker_module())
-    return SourceFunction(name, f"_WORKER = {worker_text()!r}\n_TASK = {literal}\n{entry}")
+    return SourceFunction(name, f"_WORKER = {worker_text()!r}\n_TASK = {plain!r}\n{entry}")
 
 
 def remote_filename(kind: str, text: str) -> str:

@@ -58,15 +58,22 @@ def find_home(value: Any) -> tuple[str, str] | None:
     qualified = getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(qualified, str) or module == "__main__":
         return None
-    if "." in qualified or getattr(sys.modules.get(module), qualified, None) is not value:
+    if "." in qualified or not offers(value, qualified, module):
         return None
+    if module.startswith("IPython.") and offers(value, qualified, "IPython.display"):
+        return "IPython.display", qualified
     parts = module.split(".")
     for length in range(1, len(parts) + 1):
         home = ".".join(parts[:length])
         private = any(part.startswith("_") for part in parts[:length])
-        if not private and getattr(sys.modules.get(home), qualified, None) is value:
+        if not private and offers(value, qualified, home):
             return home, qualified
     return module, qualified
+
+
+def offers(value: Any, name: str, home: str) -> bool:
+    """Whether an imported module offers this object under its own name."""
+    return getattr(sys.modules.get(home), name, None) is value
 
 
 def local_modules(names: Iterable[str]) -> dict[str, tuple[str, bool]]:

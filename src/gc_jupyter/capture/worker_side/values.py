@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -78,7 +78,7 @@ def _dill_pickler() -> Any:
 class Loader(pickle.Unpickler):
     """Loads what `dump` made, piece by piece; `named` has what travelled by source."""
 
-    def __init__(self, data: bytes, named: dict[str, Any]) -> None:
+    def __init__(self, data: bytes, named: Mapping[str, Any]) -> None:
         super().__init__(io.BytesIO(data))
         self.named = named
 

@@ -1,0 +1,170 @@
+"""A failure as the worker described it -> the exception to raise here, and its traceback."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gc_jupyter.capture.collect import Origin
+from gc_jupyter.errors import RemoteException
+
+#: Turns a file name of the notebook into what a user knows it by: "Cell In[3]".
+LabelOf = Callable[[str], str]
+_CONTEXT = 2  # lines shown before and after a frame's own
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a task ran, for a failure's first line."""
+
+    endpoint: str
+    task_id: str | None = None
+    host: str = ""
+    seconds: float | None = None
+    python: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"on {self.endpoint}" + (f" ({self.host})" if self.host else "")]
+        if self.task_id:
+            parts.append(f"task {self.task_id}")
+        if self.seconds is not None:
+            parts.append(f"after {self.seconds:.2f} s")
+        return ", ".join(parts)
+
+
+def make_exception(
+    described: Mapping[str, Any],
+    original: BaseException | None,
+    place: Place,
+    origins: Mapping[str, Origin],
+    label_of: LabelOf,
+) -> RemoteException:
+    """The exception to raise for what a worker described.
+
+    Parameters
+    ----------
+    described:
+        What `worker_side.failures.describe` made.
+    original:
+        The exception itself, where it could be decoded.
+    place:
+        Where it happened.
+    origins:
+        How frames name a text -> where it stands in the notebook.
+    label_of:
+        Names the notebook's files.
+    """
+    lines = [f"{described['type']} {place}", *_chain(described, origins, label_of)]
+    text = "\n".join(lines)
+    hint = next_step(described, place)
+    kind = _both_types(original)
+    error = kind.__new__(kind)
+    RemoteException.__init__(error, text, code="RemoteExecutionError", next_step=hint)
+    if original is not None:
+        error.args = original.args
+        _copy_members(original, error)
+        error.__cause__ = original
+    error._render_traceback_ = lambda: [*lines, *([hint] if hint else [])]  # type: ignore[attr-defined]
+    return error
+
+
+def next_step(described: Mapping[str, Any], place: Place) -> str:
+    """What to do about a failure whose cause is known."""
+    missing = described["missing"]
+    if described["type"] == "SystemExit":
+        return (
+            "The cell ended itself by exit(). Its results are lost, and nothing else was stopped:"
+            " let the code run to its end, or raise an exception that says why it can't."
+        )
+    if missing and described["while"]:
+        return (
+            f"{described['while'].capitalize()} takes the package {missing.partition('.')[0]!r},"
+            f" which {place.endpoint} doesn't have. Install it there, or send plain data."
+        )
+    if missing:
+        return (
+            f"{place.endpoint} has no module {missing!r}. Install it in the endpoint's environment,"
+            " or use an endpoint that has it."
+        )
+    if described["while"]:
+        return f"This happened while {described['while']} on {place.endpoint}."
+    if described["type"] == "SyntaxError":
+        return f"{place.endpoint} runs Python {place.python}: its syntax may be older."
+    return ""
+
+
+def _chain(
+    described: Mapping[str, Any], origins: Mapping[str, Origin], label_of: LabelOf
+) -> list[str]:
+    lines: list[str] = []
+    for key, words in (
+        ("cause", "The above exception was the direct cause of the following exception:"),
+        ("context", "During handling of the above exception, another exception occurred:"),
+    ):
+        if described[key]:
+            lines += [*_chain(described[key], origins, label_of), "", words, ""]
+    if described["frames"]:
+        lines.append("Traceback (most recent call last):")
+    for frame in described["frames"]:
+        lines += _frame(frame, origins, label_of)
+    last = described["lines"].rstrip("\n")
+    for remote, origin in origins.items():
+        last = last.replace(f'"{remote}"', label_of(origin.filename))
+    return [*lines, *last.split("\n")]
+
+
+def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelOf) -> list[str]:
+    filename, number, function, text = frame
+    if not filename:
+        return [f"[... {function} ...]"]
+    inside = "" if function == "<module>" else f", in {function}"
+    origin = origins.get(filename)
+    if origin is None:
+        return [f"File {filename}:{number}{inside}", *([f"    {text}"] if text else [])]
+    # a cell's frames count as the notebook does, a definition's from its own first line
+    own_count = filename.startswith("<def ")
+    index = number - 1 if own_count else number - origin.first_line
+    shown = [f"{label_of(origin.filename)}, line {origin.first_line + index}{inside}"]
+    source = origin.source.splitlines()
+    for at in range(max(0, index - _CONTEXT), min(len(source), index + _CONTEXT + 1)):
+        line = origin.first_line + at
+        arrow = f"----> {line}" if at == index else f"      {line}"
+        shown.append(f"{arrow} {source[at]}".rstrip())
+    return shown
+
+
+def _both_types(original: BaseException | None) -> type[RemoteException]:
+    """A class that is caught as the original's type, and as RemoteException."""
+    if not isinstance(original, Exception):
+        return RemoteException
+    kind = type(original)
+
+    def text(self: BaseException) -> str:
+        return kind.__str__(self)
+
+    try:
+        made: Any = type(kind.__name__, (RemoteException, kind), {"__str__": text})
+        made.__new__(made)
+    except Exception:  # a final class, a metaclass of its own, a `__new__` that wants arguments
+        return RemoteException
+    joined: type[RemoteException] = made
+    return joined
+
+
+def _copy_members(original: BaseException, error: BaseException) -> None:
+    """What the original knows beside `args`: OSError's errno, a JSONDecodeError's position."""
+    error.__dict__.update(
+        {name: value for name, value in vars(original).items() if name not in error.__dict__}
+    )
+    for kind in type(original).__mro__:
+        if kind in BaseException.__mro__:
+            continue
+        for name, member in vars(kind).items():
+            slot = isinstance(member, (types.MemberDescriptorType, types.GetSetDescriptorType))
+            if slot and not name.startswith("__") and hasattr(original, name):
+                try:
+                    setattr(error, name, getattr(original, name))
+                except (AttributeError, TypeError):
+                    continue  # read-only

@@ -1,0 +1,130 @@
+"""RemoteFunction: a notebook function whose calls run on an endpoint."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import inspect
+import pickle
+from collections.abc import Callable, Iterable, MutableMapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.capture.definitions import Definition
+from gc_jupyter.errors import ComputeError
+from gc_jupyter.session import Session, show_output
+from gc_jupyter.types import Endpoint
+
+if TYPE_CHECKING:
+    from gc_jupyter.capture import CellFuture
+
+# Inside `f.local(…)` other remote functions run here too: a recursion would leave otherwise.
+_here: ContextVar[bool] = ContextVar("gc_jupyter_here", default=False)
+
+
+class RemoteFunction:
+    """Calls run on an endpoint: ``f(…)`` waits, `f.submit` returns a future, `f.map` sends many.
+
+    Parameters
+    ----------
+    definition:
+        The function's source.
+    namespace:
+        The notebook's variables: what the function uses of them is sent with each call, as it is
+        at that moment.
+    session, endpoint:
+        Where it runs.
+    original:
+        The function as it was defined here; None where that wasn't possible.
+    why_not:
+        Why it could not be defined here.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        namespace: MutableMapping[str, Any],
+        session: Session,
+        endpoint: Endpoint,
+        original: Callable[..., Any] | None,
+        why_not: str = "",
+    ) -> None:
+        self._definition = definition
+        self._namespace = namespace
+        self._session = session
+        self._original = original
+        self._why_not = why_not
+        self.endpoint = endpoint
+        if original is not None:
+            functools.update_wrapper(self, original, updated=())
+        self.__name__ = definition.name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run on the endpoint and wait; what the function prints appears here."""
+        if _here.get() and self._original is not None:
+            return self._original(*args, **kwargs)
+        return _finish(self.submit(*args, **kwargs))
+
+    def submit(self, *args: Any, **kwargs: Any) -> CellFuture:
+        """Run on the endpoint; returns a future at once."""
+        return self._submit([(args, kwargs)])[0]
+
+    def map(self, *iterables: Iterable[Any]) -> list[Any]:
+        """Run once per element (or per tuple of elements), as one batch; results in order.
+
+        Raises
+        ------
+        RemoteException
+            What the first failing call raised, once all calls before it are done.
+        """
+        calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+            (args, {}) for args in zip(*iterables, strict=False)
+        ]
+        futures = self._submit(calls) if calls else []
+        return [_finish(future) for future in futures]
+
+    @property
+    def local(self) -> Callable[..., Any]:
+        """The original function, which runs here."""
+        original = self._original
+        if original is None:
+            raise ComputeError(
+                f"{self.__name__} could not be defined here: {self._why_not}",
+                next_step="It runs on the endpoint; to run it here, install here what it needs.",
+            )
+
+        @functools.wraps(original)
+        def local(*args: Any, **kwargs: Any) -> Any:
+            token = _here.set(True)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                _here.reset(token)
+
+        return local
+
+    def gc_definition(self) -> Definition:
+        """What travels in this object's place when another cell uses it."""
+        return self._definition
+
+    def _submit(self, calls: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> list[CellFuture]:
+        name = self.__name__
+        # The notebook may have rebound the name since; this object is what was called.
+        namespace = {**self._namespace, name: self}
+        return self._session.submit_calls(name, calls, namespace, self.endpoint.endpoint_id)
+
+    def __reduce__(self) -> Any:
+        raise pickle.PicklingError(
+            f"{self.__name__} is a remote function: it is sent as source, under its own name"
+        )
+
+    def __repr__(self) -> str:
+        where = self.endpoint.name or self.endpoint.endpoint_id
+        signature = "(…)" if self._original is None else str(inspect.signature(self._original))
+        return f"<remote function {self.__name__}{signature} on {where}>"
+
+
+def _finish(future: CellFuture) -> Any:
+    concurrent.futures.wait([future])
+    show_output(future)
+    return future.result()
