@@ -13,7 +13,7 @@ PIP_INSTALL = -m pip install -q --disable-pip-version-check
 
 .PHONY: help test lint types pytest clean
 help:
-	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
 # The package with what its notebooks need. Stamp files keep a second run quick.
 .venv/.installed: pyproject.toml
