@@ -13,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration, SubmitRequest
@@ -29,9 +30,11 @@ class _Counter:
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.expected, self.seen = 0, 0
         self.complete = threading.Event()
-        self.stream = service.open_stream(self.loop, None, self)  # type: ignore[arg-type]
+        self.stream = service.open_stream(self.loop, _never_asked, self)
 
     def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
+        assert body
+        assert not by_reference
         self.seen += 1
         self.stream.ack([tag])
         if self.seen == self.expected:
@@ -42,6 +45,10 @@ class _Counter:
 
     def on_stream_down(self, error: Exception) -> None:
         raise error
+
+
+def _never_asked(call: Callable[[], Any], *, repeatable: bool = True) -> Any:
+    raise AssertionError((call, repeatable))  # a local stream makes no blocking calls
 
 
 def measure_local(workers: int = 2) -> dict[str, float]:

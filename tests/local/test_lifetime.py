@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.local.conftest import Consumer, wait_until_gone
+from tests.local.conftest import Consumer, is_alive, wait_until_gone
 
 ECHO = "def f(x):\n    return x\n"
 PIDS = "import os\ndef f():\n    return os.getpid(), os.getppid()\n"
@@ -94,19 +94,22 @@ def test_a_killed_kernel_leaves_nothing(tmp_path: Path) -> None:
 def test_an_interrupt_of_the_kernels_group_leaves_the_workers_alone(tmp_path: Path) -> None:
     ending = """
 try:
+    print("ready", flush=True)
     sys.stdin.read()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 sys.stdin.read()
 task = reply.tasks[function][0]
-print(service.task_statuses([task])[task].status, flush=True)
+print(service.task_statuses([task])[task].done, flush=True)
 """
     process, pids = start_busy(tmp_path, ending)
-    os.killpg(process.pid, signal.SIGINT)
     assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, signal.SIGINT)
     assert process.stdout.readline() == "interrupted\n"
+    assert all(map(is_alive, pids))
     out, errors = process.communicate()
-    assert (out, errors) == ("running\n", "")
+    assert (out, errors) == ("False\n", "")
     for pid in pids:
         wait_until_gone(pid)
 
@@ -161,15 +164,24 @@ def test_a_host_that_dies_fails_what_is_open_and_a_new_submit_starts_anew(
 ) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    hang = "import signal\ndef f(p):\n    open(p, 'w').close()\n    signal.pause()\n"
+    hang = """
+import os, signal, subprocess
+def f(fifo):
+    child = subprocess.Popen(["sleep", "1000"])
+    with open(fifo, "w") as out:
+        out.write(f"{os.getpid()} {child.pid}")
+    signal.pause()
+"""
     (task,) = consumer.submit(hang, (str(fifo),))
-    fifo.read_text()
+    pids = [int(word) for word in fifo.read_text().split()]
     host = consumer.service._host
     assert host is not None
     os.kill(host._process.pid, signal.SIGKILL)
     message = consumer.wait([task])[0]
     assert message.error_code == "WorkerLost"
     assert "host process ended" in message.data
+    for pid in pids:
+        wait_until_gone(pid)
     assert consumer.value(ECHO, 1) == 1
 
 

@@ -13,7 +13,6 @@ task, and ends with `close` or with this process.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import json
 import os
 import sys
@@ -25,6 +24,7 @@ from gc_jupyter.errors import NotFound
 from gc_jupyter.protocol.messages import ResultMessage, TaskMessage, pack_result, pack_task
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import (
+    Ask,
     FunctionRegistration,
     Stream,
     StreamSink,
@@ -102,7 +102,7 @@ class LocalService:
     def open_stream(
         self,
         loop: asyncio.AbstractEventLoop,
-        http: concurrent.futures.Executor,  # noqa: ARG002 - nothing here blocks
+        ask: Ask,  # noqa: ARG002 - nothing here blocks
         sink: StreamSink,
         *,
         port: int | None = None,  # noqa: ARG002 - no broker

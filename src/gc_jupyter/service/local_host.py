@@ -11,13 +11,15 @@ A worker that dies costs the task it was running and no other, whatever its exit
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import multiprocessing.context
 import os
 import signal
 import sys
 import threading
-from collections import deque
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -25,10 +27,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
-from gc_jupyter.service.local_wire import Frames, Place, Report, Run, Stop, frame
+from gc_jupyter.service.local_wire import Frames, Place, Report, Run, frame
 
 _CHUNK = 1 << 20
 _WORKER = "gc_jupyter.service.local_worker"
+_START_DELAY = 0.02  # seconds
+_RESULT_DELAY = 0.002  # seconds
 _PATIENCE = 1.0  # seconds that a process gets to be seen dead
 
 
@@ -69,7 +73,7 @@ class _Worker:
         self.process.kill()  # no effect on one that ended by itself: its exit code stays
         self.process.join(_PATIENCE)
         self.connection.close()
-        return _how_it_ended(self.process.exitcode)
+        return describe_exit(self.process.exitcode)
 
 
 class Host:
@@ -78,9 +82,11 @@ class Host:
     Parameters
     ----------
     inbox:
-        Gives the kernel's `Run` and `Stop` messages; its end is the host's end.
+        Something to wait for: the pipe from the kernel.
+    read:
+        Reads what is in the inbox; no bytes or EOFError when it has ended, which ends the host.
     report:
-        Takes the reports of one turn, in order.
+        Takes reports, in order.
     workers:
         How many processes at most; each is started when a task needs it.
     result_limit:
@@ -89,94 +95,113 @@ class Host:
 
     def __init__(
         self,
-        inbox: Connection,
+        inbox: Connection | int,
+        read: Callable[[], bytes],
         report: Callable[[list[Report]], None],
         workers: int,
         result_limit: int,
     ) -> None:
         self._inbox = inbox
+        self._read = read
+        self._frames = Frames()
         self._report = report
+        self._reports: list[Report] = []  # not sent yet
+        self._due = math.inf  # when they must be, by the monotonic clock
         self._limit = workers
         self._result_limit = result_limit
         self._context = _start_context()
-        self._waiting: dict[str, _Task] = {}
+        self._waiting: OrderedDict[str, _Task] = OrderedDict()
         self._workers: dict[int, _Worker] = {}  # by process sentinel
-        self._idle: deque[_Worker] = deque()
+        self._idle: list[_Worker] = []
 
     def run(self) -> None:
         """Serve until the inbox ends, then kill the workers."""
         try:
             while True:
-                reports: list[Report] = []
                 connections = {w.connection: w for w in self._workers.values() if w.task_id}
-                ready = wait([self._inbox, *connections, *self._workers])
+                ready = wait([self._inbox, *connections, *self._workers], self._patience())
                 for source in ready:
                     if source in connections:
-                        self._finish(connections[source], reports)
+                        self._finish(connections[source])
                 for source in ready:
                     if source in self._workers:
-                        self._lose(self._workers[source], reports)
+                        self._lose(self._workers[source])
                 if self._inbox in ready:
-                    self._take(self._inbox.recv(), reports)
-                self._assign(reports)
-                if reports:
-                    self._report(reports)
+                    self._take()
+                self._assign()
+                if self._patience() == 0:
+                    self._report(self._reports)
+                    self._reports, self._due = [], math.inf
         except (EOFError, BrokenPipeError):
             pass  # the kernel is gone, or wants us gone
         finally:
             for worker in self._workers.values():
                 worker.end()
 
-    def _take(self, messages: list[Run | Stop], reports: list[Report]) -> None:
-        for message in messages:
+    def _tell(self, report: Report) -> None:
+        # The kernel wakes for each frame. That a task has started is told with the next result, or
+        # once it takes long; while tasks wait, results that come close together share a frame.
+        ended = report.body is not None
+        delay = (_RESULT_DELAY if self._waiting else 0.0) if ended else _START_DELAY
+        self._reports.append(report)
+        self._due = min(self._due, time.monotonic() + delay)
+
+    def _patience(self) -> float | None:
+        """Seconds until the reports are due; None if there are none."""
+        return max(0.0, self._due - time.monotonic()) if self._reports else None
+
+    def _take(self) -> None:
+        chunk = self._read()
+        if not chunk:
+            raise EOFError
+        for message in self._frames.feed(chunk):
             if isinstance(message, Run):
                 for task_id, body in message.tasks:
                     self._waiting[task_id] = _Task(body, message)
             else:
-                self._stop(message.task_id, reports)
+                self._stop(message.task_id)
 
-    def _assign(self, reports: list[Report]) -> None:
+    def _assign(self) -> None:
         while self._waiting and (self._idle or len(self._workers) < self._limit):
-            task_id = next(iter(self._waiting))
-            task = self._waiting.pop(task_id)
+            task_id, task = self._waiting.popitem(last=False)
             try:
-                worker = self._idle.popleft() if self._idle else self._new_worker()
+                worker = self._idle.pop() if self._idle else self._new_worker()
             except (OSError, EOFError) as error:
                 text = f"No worker process could be started: {error}"
-                reports.append(_failure(task_id, "WorkerLost", text))
+                self._tell(_failure(task_id, "WorkerLost", text))
                 continue
             worker.run(task_id, task)
-            reports.append(Report(task_id))
+            self._tell(Report(task_id))
 
     def _new_worker(self) -> _Worker:
         worker = _Worker(self._context, self._result_limit)
         self._workers[worker.process.sentinel] = worker
         return worker
 
-    def _finish(self, worker: _Worker, reports: list[Report]) -> None:
+    def _finish(self, worker: _Worker) -> None:
         try:
             body, failed = worker.connection.recv()
         except (EOFError, OSError):
-            self._lose(worker, reports)
+            self._lose(worker)
             return
-        reports.append(Report(worker.task_id or "", body, failed))
+        self._tell(Report(worker.task_id or "", body, failed))
         worker.task_id = None
         self._idle.append(worker)
 
-    def _lose(self, worker: _Worker, reports: list[Report]) -> None:
+    def _lose(self, worker: _Worker) -> None:
         task_id = worker.task_id
         how = self._retire(worker)
         if task_id is not None:
             text = f"The worker process {how} while it ran this task."
-            reports.append(_failure(task_id, "WorkerLost", text))
+            self._tell(_failure(task_id, "WorkerLost", text))
 
-    def _stop(self, task_id: str, reports: list[Report]) -> None:
+    def _stop(self, task_id: str) -> None:
         running = next((w for w in self._workers.values() if w.task_id == task_id), None)
         if running is not None:
             self._retire(running)
         elif self._waiting.pop(task_id, None) is None:
             return  # it has ended: its result is on its way
-        reports.append(_failure(task_id, "TaskStopped", "The task was stopped on request."))
+        self._tell(_failure(task_id, "TaskStopped", "The task was stopped on request."))
 
     def _retire(self, worker: _Worker) -> str:
         del self._workers[worker.process.sentinel]
@@ -188,14 +213,29 @@ class Host:
 def main(workers: int, result_limit: int) -> None:
     """Be the host: called in a process of its own, with the kernel at both standard streams."""
     incoming, outgoing = _take_standard_streams()
-    inbox, feeder = multiprocessing.Pipe(duplex=False)
-    # A thread, since Windows can't wait for a plain pipe and for processes at once.
-    threading.Thread(target=_forward, args=(incoming, feeder), daemon=True).start()
 
     def report(reports: list[Report]) -> None:
         _write_all(outgoing, frame(reports))
 
-    Host(inbox, report, workers, result_limit).run()
+    if os.name == "nt":
+        inbox, read = bridge(incoming)
+        Host(inbox, read, report, workers, result_limit).run()
+    else:
+        Host(incoming, lambda: os.read(incoming, _CHUNK), report, workers, result_limit).run()
+
+
+def bridge(incoming: int) -> tuple[Connection, Callable[[], bytes]]:
+    """A pipe's end as something that Windows can wait for, and what reads from it (EOFError at
+    the end): a thread hands the bytes on."""
+    inbox, feeder = multiprocessing.Pipe(duplex=False)
+
+    def forward() -> None:
+        with feeder:
+            while chunk := os.read(incoming, _CHUNK):
+                feeder.send_bytes(chunk)
+
+    threading.Thread(target=forward, daemon=True).start()
+    return inbox, inbox.recv_bytes
 
 
 def _take_standard_streams() -> tuple[int, int]:
@@ -210,14 +250,6 @@ def _take_standard_streams() -> tuple[int, int]:
         os.dup2(null, stream)
     os.close(null)
     return incoming, outgoing
-
-
-def _forward(incoming: int, feeder: Connection) -> None:
-    frames = Frames()
-    with feeder:
-        while chunk := os.read(incoming, _CHUNK):
-            if messages := frames.feed(chunk):
-                feeder.send(messages)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -246,9 +278,10 @@ def _failure(task_id: str, code: str, text: str) -> Report:
     return Report(task_id, pack_result(result), True)
 
 
-def _how_it_ended(exit_code: int | None) -> str:
+def describe_exit(exit_code: int | None) -> str:
+    """How a process ended, in words: `exit_code` is minus the signal's number if one ended it."""
     if exit_code is None or exit_code >= 0:
-        return f"ended (exit code {exit_code})"
+        return f"ended (exit code {'unknown' if exit_code is None else exit_code})"
     with contextlib.suppress(ValueError):
         return f"was ended by {signal.Signals(-exit_code).name}"
     return f"was ended by signal {-exit_code}"

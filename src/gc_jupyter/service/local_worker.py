@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import platform
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -39,6 +42,7 @@ def serve(connection: Connection, result_limit: int) -> None:
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
             os.setsid()
+    threading.Thread(target=_end_with_host, name="gc-local-watch", daemon=True).start()
     serializer = ComputeSerializer()
     place = Place(os.getcwd(), tuple(sys.path))
     while True:
@@ -96,6 +100,17 @@ def worker_details() -> Mapping[str, str]:
         "dill_version": dill.__version__,
         "endpoint_id": LOCAL_ENDPOINT_ID,
     }
+
+
+def _end_with_host() -> None:
+    # The host kills its workers when it ends. If it was killed itself, a running task would go on.
+    host = multiprocessing.parent_process()
+    if host is None:
+        return
+    host.join()
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 def _enter(place: Place) -> None:
