@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeGuard, TypeVar
 
 from gc_jupyter.errors import BadReply, PayloadTooLarge
 
@@ -99,18 +99,30 @@ def match_reply(
     """
     matched: list[tuple[str, str, Task]] = []
     unmatched: list[tuple[Task, BadReply]] = []
+    given: set[str] = set()
     for function_id, tasks in sent.items():
-        ids = received.get(function_id, ())
-        if len(ids) == len(tasks):
+        ids = received.get(function_id)
+        if _usable(ids, len(tasks), given):
+            given.update(ids)
             matched.extend(
                 (function_id, task_id, task) for task_id, task in zip(ids, tasks, strict=True)
             )
             continue
         error = BadReply(
-            f"The service gave {len(ids)} task ids for the {len(tasks)} tasks of function"
+            f"The service did not give one task id for each of the {len(tasks)} tasks of function"
             f" {function_id}, so it can't be told which is which.",
             next_step="Look at the task group with reload_tasks() before you submit them again:"
             " some may be running.",
         )
         unmatched.extend((task, error) for task in tasks)
     return matched, unmatched
+
+
+def _usable(ids: object, count: int, given: set[str]) -> TypeGuard[Sequence[str]]:
+    """Whether these are `count` ids, each text and for one task only."""
+    return (
+        isinstance(ids, list | tuple)
+        and len(ids) == count
+        and all(isinstance(one, str) for one in ids)
+        and len({*ids} - given) == count
+    )

@@ -12,7 +12,11 @@ _WORKER_LOST = re.compile(r"\bWorkerLost\b|\bManagerLost\b|\bBrokenProcessPool\b
 _MISSING_MODULE = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", re.MULTILINE
 )
-_SERDE = re.compile(r"dill|pickle|serializ", re.IGNORECASE)
+# a frame in a serializer, or an error named after one; not a user's line that has the word
+_SERDE = re.compile(
+    r'^(?:\s*File "[^"]*(?:dill|pickle|serializ)|\S*(?:dill|pickl|serializ|serde)\S*:)',
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def task_error(

@@ -136,8 +136,9 @@ def unpack_result(body: bytes) -> ResultMessage:
 def _times(statuses: object) -> dict[str, int]:
     times: dict[str, int] = {}
     for status in statuses if isinstance(statuses, list) else ():
-        if isinstance(status, dict) and isinstance(status.get("timestamp"), int):
-            times[str(status.get("state"))] = status["timestamp"]
+        at = status.get("timestamp") if isinstance(status, dict) else None
+        if type(at) is int and 0 <= at < 2**63:  # what a clock can show; a bool is an int too
+            times[str(status.get("state"))] = at
     return times
 
 
