@@ -1,0 +1,69 @@
+"""Importing the package costs a notebook next to nothing, whatever it may do later."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+#: What a notebook that only loads the extension need not wait for.
+HEAVY = ["pika", "dill", "ipywidgets", "anywidget", "globus_sdk", "pebble", "requests", "urllib3"]
+
+REPORT = f"""
+import json, sys, threading
+loaded = [name for name in {HEAVY} if name in sys.modules]
+print(json.dumps([loaded, [thread.name for thread in threading.enumerate()]]))
+"""
+IN_IPYTHON = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+import sys
+before = set(sys.modules)
+shell.run_line_magic("load_ext", "gc_jupyter")
+assert "gcrun" in shell.magics_manager.magics["cell"]
+"""
+
+
+def run(code: str) -> tuple[list[str], list[str]]:
+    """What of `HEAVY` is loaded after this code in a fresh Python, and which threads run."""
+    done = subprocess.run(
+        [sys.executable, "-c", code + REPORT],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded, threads = json.loads(done.stdout.splitlines()[-1])
+    return loaded, threads
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import gc_jupyter", "import gc_jupyter; dir(gc_jupyter)", "import gc_jupyter.types"],
+)
+def test_import(code: str) -> None:
+    assert run(code) == ([], ["MainThread"])
+
+
+def test_load_ext() -> None:
+    shell_alone = run(IN_IPYTHON.partition("shell.run_line_magic")[0])
+    assert run(IN_IPYTHON) == shell_alone
+
+
+def test_naming_the_executor_starts_no_thread() -> None:
+    loaded, threads = run("from gc_jupyter import Executor, Client, TaskFuture")
+    assert threads == ["MainThread"]
+    assert not {"pika", "pebble", "ipywidgets"} & set(loaded)
+
+
+def test_unknown_public_name() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import gc_jupyter; gc_jupyter.Nothing"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "AttributeError: module 'gc_jupyter' has no attribute 'Nothing'" in done.stderr
