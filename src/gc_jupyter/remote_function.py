@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture.definitions import Definition
+from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.session import Session, show_output
 from gc_jupyter.types import Endpoint
@@ -111,7 +112,11 @@ class RemoteFunction:
         name = self.__name__
         # The notebook may have rebound the name since; this object is what was called.
         namespace = {**self._namespace, name: self}
-        return self._session.submit_calls(name, calls, namespace, self.endpoint.endpoint_id)
+        try:
+            return self._session.submit_calls(name, calls, namespace, self.endpoint.endpoint_id)
+        except ComputeError as error:
+            show_at_caller(error, self._session.label_of)
+            raise
 
     def __reduce__(self) -> Any:
         raise pickle.PicklingError(

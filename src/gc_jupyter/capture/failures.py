@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import linecache
+import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gc_jupyter.capture.collect import Origin
-from gc_jupyter.errors import RemoteException
+from gc_jupyter.errors import ComputeError, RemoteException
 
 #: Turns a file name of the notebook into what a user knows it by: "Cell In[3]".
 LabelOf = Callable[[str], str]
@@ -56,8 +58,9 @@ def make_exception(
     label_of:
         Names the notebook's files.
     """
-    lines = [f"{described['type']} {place}", *_chain(described, origins, label_of)]
-    text = "\n".join(lines)
+    header = f"{described['type']} {place}"
+    lines = _chain(described, origins, label_of)
+    text = "\n".join([header, *lines])
     hint = next_step(described, place)
     kind = _both_types(original)
     error = kind.__new__(kind)
@@ -66,8 +69,25 @@ def make_exception(
         error.args = original.args
         _copy_members(original, error)
         error.__cause__ = original
-    error._render_traceback_ = lambda: [*lines, *([hint] if hint else [])]  # type: ignore[attr-defined]
+    if hasattr(error, "add_note"):  # Python 3.11: shown wherever there is no notebook
+        error.add_note(text)
+
+    def render() -> list[str]:
+        here = _local_frames(error.__traceback__, label_of)
+        return [header, *here, *lines, *([hint] if hint else [])]
+
+    error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
+
+
+def show_at_caller(error: ComputeError, label_of: LabelOf) -> None:
+    """Let a notebook show an error at the cell's line that caused it, without inner frames."""
+
+    def render() -> list[str]:
+        message = f"{type(error).__name__}: {error}".split("\n")
+        return [*_local_frames(error.__traceback__, label_of), *message]
+
+    error._render_traceback_ = render  # type: ignore[attr-defined]
 
 
 def next_step(described: Mapping[str, Any], place: Place) -> str:
@@ -115,6 +135,20 @@ def _chain(
     return [*lines, *last.split("\n")]
 
 
+def _local_frames(trace: types.TracebackType | None, label_of: LabelOf) -> list[str]:
+    """The notebook's lines that called a remote function; none where a cell ran as a whole."""
+    lines: list[str] = []
+    for frame, number in traceback.walk_tb(trace):
+        filename, function = frame.f_code.co_filename, frame.f_code.co_name
+        if function == "run_cell_magic":
+            lines.clear()
+        elif label_of(filename) != filename:
+            source = linecache.getlines(filename)
+            origin = Origin(filename, 1, "".join(source))
+            lines += _frame(("<cell>", number, function, ""), {"<cell>": origin}, label_of)
+    return ["Called here:", *lines] if lines else []
+
+
 def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelOf) -> list[str]:
     filename, number, function, text = frame
     if not filename:
@@ -126,7 +160,8 @@ def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelO
     # a cell's frames count as the notebook does, a definition's from its own first line
     own_count = filename.startswith("<def ")
     index = number - 1 if own_count else number - origin.first_line
-    shown = [f"{label_of(origin.filename)}, line {origin.first_line + index}{inside}"]
+    label = label_of(origin.filename) or "The notebook"
+    shown = [f"{label}, line {origin.first_line + index}{inside}"]
     source = origin.source.splitlines()
     for at in range(max(0, index - _CONTEXT), min(len(source), index + _CONTEXT + 1)):
         line = origin.first_line + at
@@ -163,7 +198,7 @@ def _copy_members(original: BaseException, error: BaseException) -> None:
             continue
         for name, member in vars(kind).items():
             slot = isinstance(member, (types.MemberDescriptorType, types.GetSetDescriptorType))
-            if slot and not name.startswith("__") and hasattr(original, name):
+            if slot and not name.startswith("__") and getattr(original, name, None) is not None:
                 try:
                     setattr(error, name, getattr(original, name))
                 except (AttributeError, TypeError):

@@ -61,7 +61,7 @@ def no_input(_prompt: Any = "") -> str:
 
 
 def leave(code: Any = None) -> None:
-    raise SystemExit(code)
+    raise SystemExit if code is None else SystemExit(code)
 
 
 def make_namespace() -> dict[str, Any]:

@@ -1,0 +1,132 @@
+"""A cell with definitions only: each function becomes a remote one, and nothing is sent."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from gc_jupyter.capture import Definition
+from gc_jupyter.magics.source import CellSource
+from gc_jupyter.remote_function import RemoteFunction
+from gc_jupyter.session import Session
+from gc_jupyter.types import Endpoint
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class MissingModule:
+    """Stands for what a definition cell imports and only the endpoint has.
+
+    Parameters
+    ----------
+    name:
+        The name that the import binds.
+    statement:
+        The import; it runs on the endpoint.
+    reason:
+        Why it failed here.
+    """
+
+    def __init__(self, name: str, statement: str, reason: str) -> None:
+        self.__name__ = name
+        self._statement = statement
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise MissingHere(self._reason)
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise MissingHere(self._reason)
+
+    def gc_definition(self) -> Definition:
+        """The import statement, which travels in its place."""
+        return Definition(self.__name__, self._statement + "\n")
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}: on the endpoint only; here: {self._reason}>"
+
+
+class MissingHere(ImportError):
+    """Something needs a module that this machine doesn't have."""
+
+
+def is_definitions(tree: ast.Module) -> bool:
+    """Whether a cell defines functions, and beside that only classes, imports and constants."""
+    return any(isinstance(node, _FUNCTIONS) for node in tree.body) and all(
+        isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom))
+        or _is_constant(node)
+        for node in tree.body
+    )
+
+
+def define(shell: Any, source: CellSource, session: Session, endpoint: Endpoint) -> None:
+    """Execute the definitions here, and bind each function's name to a remote function.
+
+    What can't be defined here because a module is missing on this machine is defined on the
+    endpoint alone.
+    """
+    namespace = shell.user_ns
+    lines = ("\n" * (source.first_line - 1) + source.text).splitlines(keepends=True)
+    for node in _single_imports(source.tree.body):
+        why_not = _execute(shell, node, source, namespace)
+        if why_not and isinstance(node, (ast.Import, ast.ImportFrom)):
+            name = node.names[0].asname or node.names[0].name.partition(".")[0]
+            namespace[name] = MissingModule(name, ast.unparse(node), why_not)
+        elif isinstance(node, _FUNCTIONS):
+            definition = _definition(node, lines, source.filename)
+            original = None if why_not else namespace[node.name]
+            namespace[node.name] = RemoteFunction(
+                definition, namespace, session, endpoint, original, why_not
+            )
+
+
+def _execute(shell: Any, node: ast.stmt, source: CellSource, namespace: dict[str, Any]) -> str:
+    """Run one statement here; returns why it can't, where a module is missing."""
+    code = compile(ast.Module([node], []), source.filename, "exec", dont_inherit=True)
+    try:
+        exec(code, shell.user_global_ns, namespace)
+    except MissingHere as error:
+        return str(error)
+    except ImportError as error:
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            raise
+        return str(error)
+    return ""
+
+
+def _single_imports(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements, with `import a, b` taken apart: one of them may be missing here."""
+    for node in body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                single: ast.stmt = ast.Import([alias])
+                if isinstance(node, ast.ImportFrom):
+                    single = ast.ImportFrom(node.module, [alias], node.level)
+                yield ast.copy_location(single, node)
+        else:
+            yield node
+
+
+def _definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str], filename: str
+) -> Definition:
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return Definition(
+        node.name, "".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n", filename, first
+    )
+
+
+def _is_constant(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)  # a docstring
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+        return False
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    try:
+        ast.literal_eval(node.value)
+    except ValueError:
+        return False
+    return all(isinstance(target, ast.Name) for target in targets)

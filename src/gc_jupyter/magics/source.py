@@ -1,0 +1,90 @@
+"""A magic's cell -> Python source with the notebook's own line numbers."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from dataclasses import dataclass
+from typing import Any
+
+from gc_jupyter.capture import parse
+from gc_jupyter.errors import CaptureError
+
+_BLANK = {
+    *(tokenize.ENDMARKER, tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT),
+    *(tokenize.INDENT, tokenize.DEDENT),
+}
+#: The cell's first line holds the magic.
+FIRST_LINE = 2
+
+
+@dataclass(frozen=True)
+class CellSource:
+    """A cell's Python text; `filename` is how IPython's tracebacks know it."""
+
+    text: str
+    tree: ast.Module
+    filename: str
+    first_line: int = FIRST_LINE
+
+    @property
+    def silent(self) -> bool:
+        """Whether the cell ends with a semicolon: its last value isn't wanted.
+
+        IPython's `output_can_be_silenced` reads the text before `!` lines are translated, and
+        fails on some of them.
+        """
+        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
+        last = [token.string for token in tokens if token.type not in _BLANK][-1:]
+        return last == [";"]
+
+
+class CellSyntaxError(CaptureError):
+    """The cell isn't Python; shown as IPython shows it, and nothing was sent."""
+
+    def __init__(self, error: SyntaxError, shell: Any) -> None:
+        super().__init__(f"{error.msg} (line {error.lineno})")
+        self._shown: list[str] = shell.SyntaxTB.structured_traceback(type(error), error, [])
+
+    def _render_traceback_(self) -> list[str]:
+        return self._shown
+
+
+def read_cell(shell: Any, cell: str) -> CellSource:
+    """Translate IPython's syntax, register the text for tracebacks, and check it.
+
+    Raises
+    ------
+    CellSyntaxError
+        It isn't Python.
+    CaptureError
+        It has a magic that means nothing on an endpoint.
+    """
+    text = shell.transform_cell(cell)
+    padded = "\n" * (FIRST_LINE - 1) + text
+    filename = shell.compile.cache(padded, shell.execution_count)
+    try:
+        tree = parse(text, filename, FIRST_LINE)
+    except SyntaxError as error:
+        raise CellSyntaxError(error, shell) from None
+    _check_magics(tree)
+    return CellSource(text, tree, filename)
+
+
+def _check_magics(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        kind = node.func.attr
+        if kind not in ("run_line_magic", "run_cell_magic") or not node.args:
+            continue
+        name = str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else ""
+        if name == "matplotlib" and kind == "run_line_magic":
+            continue
+        sign = "%" if kind == "run_line_magic" else "%%"
+        what = f"?{name[5:]}" if name in ("pinfo", "pinfo2") else f"{sign}{name}"
+        raise CaptureError(
+            f"Line {node.lineno}: {what} works in the notebook only, not on an endpoint.",
+            next_step="Take it out, or put it in a cell of its own; !command does run there.",
+        )
