@@ -10,6 +10,10 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from gc_jupyter.errors import ServiceUnreachable
+from gc_jupyter.service import local_process
 from tests.local.conftest import Consumer, is_alive, wait_until_gone
 
 ECHO = "def f(x):\n    return x\n"
@@ -182,6 +186,27 @@ def f(fifo):
     assert "host process ended" in message.data
     for pid in pids:
         wait_until_gone(pid)
+    assert consumer.value(ECHO, 1) == 1
+
+
+def test_no_interpreter_to_start_is_an_error_of_the_submit(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(ServiceUnreachable, match="/nowhere/python"):
+            consumer.submit(ECHO, (1,))
+    assert consumer.value(ECHO, 1) == 1
+
+
+def test_a_host_that_cannot_start_says_why(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(local_process, "_START", "raise ImportError('nothing works')")
+        message = consumer.run(ECHO, 1)
+    assert message.error_code == "WorkerLost"
+    assert message.data.endswith("ImportError: nothing works")
     assert consumer.value(ECHO, 1) == 1
 
 

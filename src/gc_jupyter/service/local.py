@@ -291,5 +291,7 @@ def _worker_count() -> int:
     try:
         count = int(os.environ.get(WORKERS_VARIABLE, ""))
     except ValueError:
-        count = os.cpu_count() or 1
+        # the cores that this process may use, where the system says so
+        usable = getattr(os, "sched_getaffinity", None)
+        count = len(usable(0)) if usable else os.cpu_count() or 1
     return max(1, count)

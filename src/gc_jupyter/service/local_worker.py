@@ -47,9 +47,10 @@ def serve(connection: Connection, result_limit: int) -> None:
     place = Place(os.getcwd(), tuple(sys.path))
     while True:
         try:
-            task_id, body, result_serializers, new_place = connection.recv()
+            assignment: Assignment = connection.recv()
         except (EOFError, OSError):  # the host is gone
             return
+        task_id, body, result_serializers, new_place = assignment
         place = new_place or place
         _enter(place)
         os.environ["GC_TASK_UUID"] = task_id
