@@ -10,17 +10,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gc_jupyter.client import Client
+    from gc_jupyter.client import Batch, Client, FuncXClient
     from gc_jupyter.executor import Executor
+    from gc_jupyter.functions.mpi import MPIFunction
+    from gc_jupyter.functions.shell import ShellFunction, ShellResult
     from gc_jupyter.future import TaskFuture
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "Executor", "TaskFuture", "load_ipython_extension"]
+__all__ = [
+    "Batch",
+    "Client",
+    "Executor",
+    "FuncXClient",
+    "MPIFunction",
+    "ShellFunction",
+    "ShellResult",
+    "TaskFuture",
+    "load_ipython_extension",
+]
 
 _HOMES = {
+    "Batch": "gc_jupyter.client",
     "Client": "gc_jupyter.client",
+    "FuncXClient": "gc_jupyter.client",
     "Executor": "gc_jupyter.executor",
+    "MPIFunction": "gc_jupyter.functions.mpi",
+    "ShellFunction": "gc_jupyter.functions.shell",
+    "ShellResult": "gc_jupyter.functions.shell",
     "TaskFuture": "gc_jupyter.future",
 }
 

@@ -11,13 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.client import Client
-from gc_jupyter.functions.python import FunctionCache, Submittable, registration
+from gc_jupyter.errors import ServiceError
+from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
+from gc_jupyter.functions.versions import serializer_for
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import Route, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
 from gc_jupyter.serialize import ComputeSerializer, remote_path
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
+from gc_jupyter.uuids import as_uuid_text, optional_uuid
 
 if TYPE_CHECKING:
     from gc_jupyter.runtime.dispatcher import Dispatcher
@@ -76,7 +79,7 @@ class Executor(concurrent.futures.Executor):
         self.endpoint_id = endpoint_id
         self._client = client
         self._serializer = serializer
-        self._task_group_id = _optional_uuid(task_group_id)
+        self._task_group_id = optional_uuid(task_group_id, "task_group_id")
         self.amqp_port = amqp_port
         self.label = label
         self.batch_size = max(1, batch_size)
@@ -97,8 +100,7 @@ class Executor(concurrent.futures.Executor):
     def client(self) -> Client:
         """The client that submits; made, and logged in, at first use."""
         if self._client is None:
-            local = str(self._endpoint_id) == LOCAL_ENDPOINT_ID
-            self._client = Client.local() if local else Client()
+            self._client = Client.local() if self._is_local else Client()
         return self._client
 
     @property
@@ -108,7 +110,9 @@ class Executor(concurrent.futures.Executor):
 
     @endpoint_id.setter
     def endpoint_id(self, value: UUIDLike | None) -> None:
-        self._endpoint_id = _optional_uuid(LOCAL_ENDPOINT_ID if value == LOCAL_NAME else value)
+        self._endpoint_id = optional_uuid(
+            LOCAL_ENDPOINT_ID if value == LOCAL_NAME else value, "endpoint_id"
+        )
 
     @property
     def task_group_id(self) -> uuid.UUID | None:
@@ -116,11 +120,11 @@ class Executor(concurrent.futures.Executor):
         submission on."""
         if self._task_group_id is not None or self._client is None or self._endpoint_id is None:
             return self._task_group_id
-        return _optional_uuid(self._dispatcher().task_group_id)
+        return optional_uuid(self._dispatcher().task_group_id, "task_group_id")
 
     @task_group_id.setter
     def task_group_id(self, value: UUIDLike | None) -> None:
-        self._task_group_id = _optional_uuid(value)
+        self._task_group_id = optional_uuid(value, "task_group_id")
 
     @property
     def resource_specification(self) -> dict[str, Any] | None:
@@ -204,7 +208,7 @@ class Executor(concurrent.futures.Executor):
         self._check_open("no new functions may be executed")
         function = self._functions.get(fn)
         if function is None:
-            function = registration(fn, self.serializer)
+            function = registration(fn, self._serializer_for(fn))
             check_payload_size(function.code, f"function {function.name}")
             self._functions.put(fn, function)
         return self._queue(future, function, args, kwargs)
@@ -225,7 +229,7 @@ class Executor(concurrent.futures.Executor):
             Arguments for the function.
         """
         self._check_open("no new functions may be executed")
-        function = str(_uuid(function_id))
+        function = as_uuid_text(function_id, "function_id")
         return self._queue(TaskFuture(), function, tuple(args or ()), dict(kwargs or {}))
 
     def map(
@@ -268,7 +272,7 @@ class Executor(concurrent.futures.Executor):
                 return known
             raise ValueError(f"Function already registered as function id: {known}")
         if function_id is None:
-            made = registration(fn, self.serializer, **options)
+            made = registration(fn, self._serializer_for(fn), **options)
             function_id = self._dispatcher().register(made)
         self._functions.put(fn, str(function_id))
         return str(function_id)
@@ -349,6 +353,19 @@ class Executor(concurrent.futures.Executor):
         dispatcher.submit(QueuedTask(future, self._origin, self._route(), function, payload, size))
         return future
 
+    def _serializer_for(self, fn: Submittable) -> ComputeSerializer:
+        if self._is_local or self._endpoint_id is None or is_source(fn):
+            return self.serializer
+        try:
+            there = self.client.endpoint_python(str(self._endpoint_id))
+        except ServiceError:  # the submission itself will say what is wrong
+            return self.serializer
+        return serializer_for(fn, self.serializer, there)
+
+    @property
+    def _is_local(self) -> bool:
+        return str(self._endpoint_id) == LOCAL_ENDPOINT_ID
+
     def _route(self) -> Route:
         group = self._task_group_id
         return Route(
@@ -390,11 +407,3 @@ def _json(value: dict[str, Any] | None, name: str) -> str:
         return json.dumps(value, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be JSON-serializable: {error}") from error
-
-
-def _uuid(value: UUIDLike) -> uuid.UUID:
-    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
-
-
-def _optional_uuid(value: UUIDLike | None) -> uuid.UUID | None:
-    return _uuid(value) if value else None

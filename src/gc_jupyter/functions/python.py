@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
+from gc_jupyter.errors import SerializationError
+from gc_jupyter.functions.shell import ShellFunction
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
 from gc_jupyter.serialize import ComputeSerializer
@@ -21,6 +23,7 @@ def registration(
     function: Submittable,
     serializer: ComputeSerializer,
     *,
+    name: str | None = None,
     description: str | None = None,
     public: bool = False,
     group: str | None = None,
@@ -35,6 +38,8 @@ def registration(
         A callable, or a self-contained source text.
     serializer:
         Its code strategy is used for callables; source travels as ``st``.
+    name:
+        Registered in place of the function's own name.
     description:
         Wins over the function's docstring (Client user guide, "Sharing Functions").
     public, group, ha_endpoint_id:
@@ -51,13 +56,17 @@ def registration(
     """
     if ha_endpoint_id and (public or group):
         raise ValueError("`ha_endpoint_id` is mutually exclusive with `public` and `group`")
+    documented = None if isinstance(function, SourceFunction) else inspect.getdoc(function)
+    if isinstance(function, ShellFunction):
+        function, documented = function.as_source(), None
     if isinstance(function, SourceFunction):
-        name, text = function.name, f"st\n{function.name}:{function.source}"
+        text = f"st\n{function.name}:{function.source}"
         documented = function.description
+        name = name or function.name
     else:
-        name = getattr(function, "__name__", None) or type(function).__name__
+        function = callable_with_name(function)
         text = serializer.serialize(function)
-        documented = inspect.getdoc(function)
+        name = name or function.__name__
     return FunctionRegistration(
         name=name,
         code=ComputeSerializer.pack_buffers([text]),
@@ -66,6 +75,38 @@ def registration(
         group=group,
         ha_endpoint_id=ha_endpoint_id,
         metadata=metadata or function_metadata(text[:2]),
+    )
+
+
+def is_source(function: Submittable) -> bool:
+    """Whether it travels as source whatever the code strategy is."""
+    return isinstance(function, SourceFunction | ShellFunction)
+
+
+def callable_with_name(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The callable itself, or one that does the same and has the `__name__` that workers ask for
+    (they log it before they call the function).
+
+    Raises
+    ------
+    SerializationError
+        An object of the user's own class without a name, which can't be given one.
+    """
+    if not callable(function):
+        raise SerializationError(
+            f"{function!r:.80} is not callable.",
+            next_step="Submit a function, and its arguments after it: submit(f, 1, 2).",
+        )
+    if hasattr(function, "__name__"):
+        return function
+    if isinstance(function, functools.partial):
+        inner = callable_with_name(function.func)
+        named = functools.partial(inner, *function.args, **function.keywords)
+        named.__name__ = inner.__name__  # type: ignore[attr-defined]
+        return named
+    raise SerializationError(
+        f"An object of class {type(function).__name__} has no __name__, which endpoints need.",
+        next_step="Wrap it in a function: def call(*args): return it(*args)",
     )
 
 

@@ -21,7 +21,13 @@ from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
-from gc_jupyter.service.base import FunctionRegistration, Service, TaskStatus
+from gc_jupyter.service.base import (
+    FunctionRegistration,
+    Service,
+    SubmitReply,
+    SubmitRequest,
+    TaskStatus,
+)
 
 T = TypeVar("T")
 
@@ -61,9 +67,17 @@ class Dispatcher:
         """The group that tasks without one of their own belong to; None before the first."""
         return self._submitter.task_group_id
 
+    def keep_task_group(self, task_group_id: str) -> None:
+        """Put later tasks without a group of their own into this one, unless there is one."""
+        self.loop.ask(self._submitter.keep_task_group, task_group_id)
+
     def submit(self, task: QueuedTask) -> None:
         """Queue a task; any thread."""
         self._submitter.put(task)
+
+    def submit_now(self, request: SubmitRequest) -> SubmitReply:
+        """Send one request of tasks whose results nobody here waits for; returns the reply."""
+        return self._requests.wait(partial(self.service.submit, request), repeatable=False)
 
     def request(self, call: Callable[[], T]) -> T:
         """Do a repeatable request within the rate limit and wait for it; not on the loop."""

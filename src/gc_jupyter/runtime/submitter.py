@@ -52,6 +52,10 @@ class Submitter:
             self._woken = True
             self._loop.call(self._take_in)
 
+    def keep_task_group(self, task_group_id: str) -> None:
+        """The group for tasks without one of their own, from the first submission on."""
+        self.task_group_id = self.task_group_id or task_group_id
+
     def unsent(self) -> list[QueuedTask]:
         """The tasks that no request carries yet (loop's thread)."""
         self._take_in()
@@ -167,7 +171,7 @@ class Submitter:
         self, route: Route, submission: int, reply: SubmitReply, sent: dict[str, list[QueuedTask]]
     ) -> None:
         if route.task_group_id is None:
-            self.task_group_id = reply.task_group_id
+            self.keep_task_group(reply.task_group_id)
         if reply.ha_warning:
             log.warning("%s", reply.ha_warning)
         matched, unmatched = match_reply(sent, reply.tasks)

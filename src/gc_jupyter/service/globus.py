@@ -188,7 +188,8 @@ class GlobusService:
         try:
             reply = method(*args)
         except globus_sdk.GlobusAPIError as error:
-            raise _refused(error) from error
+            # not `from error`: globus-sdk notes the reply's whole body on it
+            raise _refused(error) from None
         except globus_sdk.NetworkError as error:
             raise _network_error(error) from error
         data = reply.data

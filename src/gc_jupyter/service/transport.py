@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import certifi
 import globus_sdk
 import requests
 import urllib3
@@ -38,7 +39,7 @@ class DirectTransport(RequestsTransport):
     def _make_pools(self) -> urllib3.PoolManager:
         if self.verify_ssl is False:
             return urllib3.PoolManager(maxsize=_CONNECTIONS, cert_reqs="CERT_NONE")
-        authorities = requests.certs.where() if self.verify_ssl is True else str(self.verify_ssl)
+        authorities = certifi.where() if self.verify_ssl is True else str(self.verify_ssl)
         return urllib3.PoolManager(maxsize=_CONNECTIONS, ca_certs=authorities)
 
     def close(self) -> None:
@@ -119,10 +120,10 @@ class DirectTransport(RequestsTransport):
             raise globus_sdk.GlobusConnectionError("the connection failed", error) from error
         response = requests.Response()
         response.status_code = answer.status
-        response.reason = answer.reason
+        response.reason = answer.reason or ""
         response.url = url
         response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
-        response.encoding = requests.utils.get_encoding_from_headers(response.headers)
+        response.encoding = requests.utils.get_encoding_from_headers(response.headers) or "utf-8"
         response._content = answer.data
         response.request = requests.PreparedRequest()  # globus-sdk's errors name the request
         response.request.method = method

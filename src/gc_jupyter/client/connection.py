@@ -1,0 +1,256 @@
+"""What every call of a client stands on: login, service, rate limit, caches by token."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gc_jupyter.errors import LoginRequired, VersionMismatch
+from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
+if TYPE_CHECKING:
+    import globus_sdk
+
+    from gc_jupyter.auth import Login, LoginManagerProtocol
+    from gc_jupyter.runtime.dispatcher import Dispatcher
+    from gc_jupyter.serialize import Strategylike
+    from gc_jupyter.service.base import Service
+    from gc_jupyter.service.globus import GlobusService
+
+T = TypeVar("T")
+
+_LOCAL_SERVICES_URL = "http://localhost:5000"
+_COMPUTE_SCOPE = "https://auth.globus.org/scopes/facd7ccc-c5f4-42aa-916b-a0e270e2c2a9/all"
+
+#: Keywords that clients of earlier days had -> what to do instead.
+_ADVICE = {
+    "funcx_service_address": "Set GLOBUS_SDK_SERVICE_URL_COMPUTE instead.",
+    "web_service_address": "Set GLOBUS_SDK_SERVICE_URL_COMPUTE instead.",
+    "asynchronous": "Use an Executor: its futures can be awaited.",
+    "loop": "Use an Executor: its futures can be awaited.",
+    "results_ws_uri": "Results come by AMQP: use an Executor.",
+    "warn_about_url_mismatch": "It is not needed any more.",
+    "http_timeout": "Set GLOBUS_SDK_HTTP_TIMEOUT, in seconds, instead.",
+    "fx_authorizer": "Use authorizer= instead.",
+    "search_authorizer": "It is not needed any more.",
+    "openid_authorizer": "It is not needed any more.",
+    "fx_serializer": "Use serializer= instead.",
+    "task_group_id": "Give it to the Executor, or to create_batch.",
+}
+
+
+@dataclass
+class Caches:
+    """What is remembered under one token (Client user guide: "Caches are based on user
+    authentication tokens")."""
+
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)  # finished ones
+    functions: dict[str, dict[str, Any]] = field(default_factory=dict)  # they never change
+    pythons: dict[str, str] = field(default_factory=dict)  # endpoint id -> Python version
+
+
+class Connection:
+    """See Client, whose parameters these are."""
+
+    FUNCX_SCOPE = _COMPUTE_SCOPE
+    FUNCXSCOPE = _COMPUTE_SCOPE
+
+    def __init__(
+        self,
+        environment: str | None = None,
+        local_compute_services: bool = False,
+        do_version_check: bool = True,
+        *,
+        code_serialization_strategy: Strategylike | None = None,
+        data_serialization_strategy: Strategylike | None = None,
+        serializer: ComputeSerializer | None = None,
+        app: globus_sdk.GlobusApp | None = None,
+        authorizer: globus_sdk.authorizers.GlobusAuthorizer | None = None,
+        login_manager: LoginManagerProtocol | None = None,
+        force_login: bool = False,
+        rate_limited: bool = True,
+        **unknown: Any,
+    ) -> None:
+        for name in unknown:
+            advice = _ADVICE.get(name, "(It might have been removed in a previous release.)")
+            warnings.warn(f"The '{name}' argument is unrecognized. {advice}", stacklevel=2)
+        if app is not None and authorizer is not None:
+            raise ValueError("'app' and 'authorizer' are mutually exclusive.")
+        if login_manager is not None and (app is not None or authorizer is not None):
+            raise ValueError("'login_manager' excludes 'app' and 'authorizer'.")
+        self.app = app
+        self.authorizer = authorizer
+        self._login_manager = login_manager
+        self._environment = environment
+        self._base_url = _LOCAL_SERVICES_URL if local_compute_services else None
+        self._rate_limited = rate_limited
+        self._login: Login | None = None
+        self._service: GlobusService | None = None
+        self._dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
+        self._caches: tuple[str, Caches] = ("", Caches())
+        self.fx_serializer = serializer or ComputeSerializer(
+            strategy_code=code_serialization_strategy, strategy_data=data_serialization_strategy
+        )
+        if force_login:
+            self.login().renew()
+        if do_version_check:
+            self.login().ensure()
+            self.version_check()
+
+    @classmethod
+    def local(cls) -> Any:
+        """A client for the embedded ``local`` endpoint alone: no account, no request."""
+        return cls(do_version_check=False)
+
+    # --- login -----------------------------------------------------------------------------
+
+    def login(self) -> Login:
+        """Where this client's token comes from; asks nobody and no network by itself."""
+        from gc_jupyter import auth
+
+        if self._login is None:
+            self._login = auth.resolve(
+                self.app,
+                self.authorizer,
+                self._login_manager,
+                environment=self._environment,
+                base_url=self._base_url,
+            )
+        return self._login
+
+    def logout(self) -> None:
+        """Revoke and forget this client's tokens, and what was cached under them."""
+        self.login().logout()
+        self._caches = ("", Caches())
+
+    def cache(self) -> Caches:
+        """What is remembered under the token in use."""
+        key = self.login().token_key()
+        if self._caches[0] != key:
+            self._caches = (key, Caches())
+        return self._caches[1]
+
+    # --- requests --------------------------------------------------------------------------
+
+    def request(self, call: Callable[[], T]) -> T:
+        """Do a repeatable request within the rate limit.
+
+        A request that the service refuses for want of a login, or that Globus Auth must be asked
+        more for (GARE), leads to a new login where somebody can be asked, and is sent again.
+        """
+        dispatcher = self.dispatcher("")
+        try:
+            return dispatcher.request(call)
+        except LoginRequired as refused:
+            if refused.status == 403 and refused.gare is None:
+                raise
+            try:
+                self.login().renew(refused.gare)
+            except LoginRequired as hopeless:
+                raise hopeless from refused
+        return dispatcher.request(call)
+
+    def call(self, method: str, *args: Any, version: int = 2) -> Any:
+        """Call a method of globus-sdk's ComputeClientV2 or V3; returns the reply's JSON."""
+        service = self.globus_service()
+        api = service.v2 if version == 2 else service.v3
+        return self.request(partial(service.call, getattr(api, method), *args))
+
+    def version_check(self, endpoint_version: str | None = None) -> None:
+        """Ask the service whether it accepts this version, and that of an endpoint if given.
+
+        Raises
+        ------
+        VersionMismatch
+            It asks for a newer one.
+        """
+        reply = self.call("get_version", "all")
+        _check("this package", COMPATIBLE_SDK_VERSION, reply.get("min_sdk_version"))
+        if endpoint_version is not None:
+            _check("the endpoint", endpoint_version, reply.get("min_ep_version"))
+
+    def get_result_amqp_url(self) -> dict[str, str]:
+        """A fresh address of the result queues: `queue_prefix` and `connection_url`.
+
+        The URL holds a password; every call makes a new one (protocol, "Routes").
+        """
+        address = self.request(self.globus_service().amqp_address)
+        return {"queue_prefix": address.queue_prefix, "connection_url": address.url}
+
+    # --- what executors share --------------------------------------------------------------
+
+    @property
+    def session_task_group_id(self) -> str | None:
+        """The group of all tasks that are submitted without one of their own.
+
+        The service makes it with the first submission; None before (an unknown group is refused,
+        so it can't be made up here).
+        """
+        return self.dispatcher("").task_group_id
+
+    def globus_service(self) -> GlobusService:
+        """The web service as this client reaches it."""
+        from gc_jupyter.service.globus import GlobusService
+
+        if self._service is None:
+            self._service = GlobusService(
+                authorizer=self.login().authorizer,
+                base_url=self._base_url,
+                environment=self._environment,
+            )
+        return self._service
+
+    def dispatcher(self, endpoint_id: str, port: int | None = None) -> Dispatcher:
+        """The runtime for tasks of this endpoint, made at first use."""
+        from gc_jupyter.runtime.dispatcher import Dispatcher
+
+        local = endpoint_id == LOCAL_ENDPOINT_ID
+        key = (local, None if local else port)
+        found = self._dispatchers.get(key)
+        if found is None or not found.usable:
+            service: Service
+            if local:
+                from gc_jupyter.service.local import local_service
+
+                service = local_service()
+            else:
+                service = self.globus_service()
+            made = Dispatcher(service, port=key[1], rate_limited=self._rate_limited)
+            # of two threads' first calls, one wins; an unusable one (after a fork) is replaced
+            found = made if found is not None else self._dispatchers.setdefault(key, made)
+            self._dispatchers[key] = found
+        return found
+
+    def close(self) -> None:
+        """Close connections; pending futures stay pending."""
+        for dispatcher in self._dispatchers.values():
+            dispatcher.close()
+        if self._service is not None:
+            self._service.close()
+
+    def __repr__(self) -> str:
+        source = "not logged in yet" if self._login is None else self._login.source
+        return f"<Client: {source}>"
+
+
+def _check(what: str, version: str, minimum: object) -> None:
+    if _numbers(version) < _numbers(str(minimum or "0")):
+        step = (
+            "Update it: pip install --upgrade gc-jupyter"
+            if what == "this package"
+            else "Ask its owner to update globus-compute-endpoint."
+        )
+        raise VersionMismatch(
+            f"The service asks for version {minimum} at least; {what} speaks {version}.",
+            next_step=step,
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    leading = version.split("+")[0].split("-")[0]
+    return tuple(int(part) for part in leading.split(".") if part.isdigit())

@@ -1,0 +1,212 @@
+"""Tasks at the service: run one, run a batch, ask for states and results."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from gc_jupyter.client.batch import Batch, Call
+from gc_jupyter.client.connection import Connection
+from gc_jupyter.errors import BadReply, NotFound, TaskPending
+from gc_jupyter.protocol.batches import match_reply
+from gc_jupyter.protocol.failures import task_error
+from gc_jupyter.service.base import SubmitReply, TaskStatus
+from gc_jupyter.types import UUIDLike
+from gc_jupyter.uuids import as_uuid_text
+
+_CHUNK = 250  # tasks of one batch_status
+
+
+class TaskCalls(Connection):
+    """See Client."""
+
+    def run(self, *args: Any, endpoint_id: UUIDLike, function_id: UUIDLike, **kwargs: Any) -> str:
+        """Submit one call; returns its task id (Client user guide, "Running Functions").
+
+        Parameters
+        ----------
+        *args, **kwargs:
+            The function's arguments.
+        endpoint_id, function_id:
+            Where, and what.
+        """
+        batch = self.create_batch()
+        batch.add(function_id, args=args, kwargs=kwargs)
+        return self._run(batch, as_uuid_text(endpoint_id, "endpoint_id"))[1][0]
+
+    def create_batch(
+        self,
+        task_group_id: UUIDLike | None = None,
+        resource_specification: dict[str, Any] | None = None,
+        user_endpoint_config: dict[str, Any] | None = None,
+        create_websocket_queue: bool = False,
+        result_serializers: list[str] | None = None,
+    ) -> Batch:
+        """An empty batch; parameters are those of `Batch`, `create_websocket_queue` its
+        `request_queue`."""
+        return Batch(
+            task_group_id,
+            resource_specification,
+            user_endpoint_config,
+            create_websocket_queue,
+            serializer=self.fx_serializer,
+            result_serializers=result_serializers,
+        )
+
+    def batch_run(
+        self, endpoint_id: UUIDLike | Batch, batch: Batch | None = None
+    ) -> dict[str, Any] | list[str]:
+        """Submit a batch, in as few requests as the limits of count and bytes allow.
+
+        ``batch_run(endpoint_id, batch)``
+            Returns a dict: `tasks` (function id -> task ids, in order), `request_id`,
+            `task_group_id`, `endpoint_id` (Client user guide, "Batching").
+        ``batch_run(batch)``
+            For calls that name their endpoints; returns the task ids in the order of the calls
+            (tutorial, "Running Batches").
+
+        Raises
+        ------
+        ValueError
+            The batch is empty.
+        TypeError
+            No endpoint, or no batch.
+        SubmitUncertain
+            A request may or may not have been accepted.
+        """
+        if isinstance(endpoint_id, Batch):
+            return self._run(endpoint_id, None)[1]
+        if not isinstance(batch, Batch):
+            raise TypeError(f"batch_run: expected a Batch, got {type(batch).__name__}")
+        return self._run(batch, as_uuid_text(endpoint_id, "endpoint_id"))[0]
+
+    def _run(self, batch: Batch, endpoint_id: str | None) -> tuple[dict[str, Any], list[str]]:
+        if not batch:
+            raise ValueError("No tasks specified for batch run")
+        dispatcher = self.dispatcher("")
+        group = str(batch.task_group_id) if batch.task_group_id else dispatcher.task_group_id
+        tasks: dict[str, list[str]] = {}
+        ids: dict[int, str] = {}
+        reply: SubmitReply | None = None
+        for where, calls in batch.parts(endpoint_id):
+            reply = dispatcher.submit_now(batch.request(where, calls, group))
+            group = reply.task_group_id
+            if reply.ha_warning:
+                warnings.warn(reply.ha_warning, stacklevel=3)
+            for function_id, task_id, call in _matched(calls, reply):
+                tasks.setdefault(function_id, []).append(task_id)
+                ids[id(call)] = task_id
+        assert reply is not None
+        assert group is not None
+        if batch.task_group_id is None:
+            dispatcher.keep_task_group(group)
+        summary = {
+            "request_id": reply.request_id,
+            "task_group_id": reply.task_group_id,
+            "endpoint_id": reply.endpoint_id,
+            "tasks": tasks,
+        }
+        return summary, [ids[id(call)] for call in batch.calls]
+
+    def get_task(self, task_id: UUIDLike) -> dict[str, Any]:
+        """What is known of a task: `pending`, `status`, and once it is done `completion_t` and
+        `result`, or `exception` (an exception object); `details` of the worker.
+
+        Raises
+        ------
+        NotFound
+            The service doesn't know the task.
+        """
+        key = as_uuid_text(task_id, "task_id")
+        found = self.get_batch_result([key])
+        if key not in found:
+            raise NotFound(
+                f"The service doesn't know task {key}.",
+                next_step="Check the id. Results are kept for two weeks at most.",
+                status=404,
+            )
+        return found[key]
+
+    def get_result(self, task_id: UUIDLike) -> Any:
+        """The task's result.
+
+        Raises
+        ------
+        TaskPending
+            There is none yet.
+        TaskExecutionFailed
+            The task failed: it is raised here.
+        """
+        task = self.get_task(task_id)
+        if task["pending"]:
+            raise TaskPending(task["status"])
+        if "exception" in task:
+            raise task["exception"]
+        return task["result"]
+
+    def get_batch_result(
+        self, task_id_list: Iterable[UUIDLike] | Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """What is known of several tasks, by id, as `get_task` has it; failed ones included.
+
+        Parameters
+        ----------
+        task_id_list:
+            Task ids, or what `batch_run` returned. Tasks that the service doesn't know are absent.
+        """
+        done = self.cache().tasks
+        wanted = [as_uuid_text(one, "task_id") for one in _ids(task_id_list)]
+        missing = [key for key in dict.fromkeys(wanted) if key not in done]
+        found = {key: done[key] for key in wanted if key in done}
+        service = self.globus_service()
+        for start in range(0, len(missing), _CHUNK):
+            chunk = missing[start : start + _CHUNK]
+            statuses = self.request(partial(service.task_statuses, chunk))
+            for key, status in statuses.items():
+                found[key] = self._describe(status)
+                if status.done:
+                    done[key] = found[key]
+        return {key: dict(found[key]) for key in wanted if key in found}
+
+    def _describe(self, status: TaskStatus) -> dict[str, Any]:
+        # a task that the service gave up has neither result nor exception
+        over = status.done or status.status in ("success", "failed")
+        task: dict[str, Any] = {"pending": not over, "status": status.status}
+        if status.details is not None:
+            task["details"] = dict(status.details)
+        if not over:
+            return task
+        task["completion_t"] = status.completion_t
+        if status.result is None:
+            text = status.exception or f"The service says {status.status}, and no more."
+            task["exception"] = task_error(
+                text, completion_t=status.completion_t, details=status.details
+            )
+        else:
+            try:
+                task["result"] = self.fx_serializer.deserialize(status.result)
+            except Exception as error:
+                task["exception"] = error
+        return task
+
+
+def _matched(calls: list[Call], reply: SubmitReply) -> list[tuple[str, str, Call]]:
+    sent: dict[str, list[Call]] = {}
+    for call in calls:
+        sent.setdefault(call.function_id, []).append(call)
+    matched, unmatched = match_reply(sent, reply.tasks)
+    if unmatched:
+        error: BadReply = unmatched[0][1]
+        raise error
+    return matched
+
+
+def _ids(tasks: Iterable[UUIDLike] | Mapping[str, Any]) -> list[UUIDLike]:
+    if isinstance(tasks, Mapping):
+        by_function = tasks.get("tasks", tasks)
+        return [task_id for ids in by_function.values() for task_id in ids]
+    if isinstance(tasks, str):
+        return [tasks]
+    return list(tasks)

@@ -1,0 +1,160 @@
+"""ShellFunction and ShellResult: a command line as a function."""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from typing import Any
+
+from gc_jupyter.functions import shell_worker
+from gc_jupyter.functions.source import SourceFunction
+
+_SHOWN_LINES = 10
+_SHOWN_CHARACTERS = 1024
+
+# The result's class is looked up where the command runs: workers have the official SDK alone.
+_ENTRY = """
+
+def {name}(*args, **kwargs):
+    result = run_command({launcher!r} + {cmd!r}.format(*args, **kwargs), {options})
+    if {return_dict!r}:
+        return result
+    try:
+        from globus_compute_sdk.sdk.shell_function import ShellResult
+    except ImportError:
+        from gc_jupyter.functions.shell import ShellResult
+    return ShellResult(**result)
+"""
+
+
+class ShellResult:
+    """How a command ended.
+
+    Parameters
+    ----------
+    cmd:
+        The command line as it was run.
+    stdout, stderr:
+        The last lines of each (`snippet_lines` of the ShellFunction).
+    returncode:
+        The shell's exit status; 124 when the walltime ended it.
+    exception_name:
+        ``subprocess.CalledProcessError``, ``subprocess.TimeoutExpired`` or None.
+    """
+
+    def __init__(
+        self,
+        cmd: str,
+        stdout: str,
+        stderr: str,
+        returncode: int,
+        exception_name: str | None = None,
+    ) -> None:
+        self.cmd = cmd
+        self.stdout = stdout
+        self.stderr = stderr
+        self.returncode = returncode
+        self.exception_name = exception_name
+
+    def __str__(self) -> str:
+        parts = [f"exit code: {self.returncode}\n   stdout:\n{_tail(self.stdout, 'stdout')}"]
+        if self.returncode != 0:
+            parts.append(f"   stderr:\n{_tail(self.stderr, 'stderr')}")
+            if self.exception_name:
+                parts.append(f"exception: {self.exception_name}")
+        return "\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        shown = ["returncode", "cmd", *(["exception_name"] if self.exception_name else [])]
+        fields = (f"{name}={getattr(self, name)!r}" for name in [*shown, "stdout", "stderr"])
+        return f"ShellResult({', '.join(fields)})"
+
+
+class ShellFunction:
+    """A command line that is formatted with the call's arguments and run by bash on the endpoint.
+
+    Parameters
+    ----------
+    cmd:
+        The command; ``{name}`` stands for the argument of that name.
+    stdout, stderr:
+        Files on the endpoint that get the output; by default files named after the task in its
+        working directory.
+    walltime:
+        Seconds after which the command and everything that it started is ended.
+    snippet_lines:
+        How many of the last lines of each file come back.
+    name:
+        The name to register under.
+    return_dict:
+        Give a dict of plain values instead of a ShellResult, for JSON-only endpoints.
+
+    Raises
+    ------
+    ValueError
+        A `name` that is no Python name, or a negative walltime.
+
+    Notes
+    -----
+    Executor user guide, "Shell Functions". It is registered as source, so that workers need no more
+    than the official SDK. See also `docs/differences.md`.
+    """
+
+    _launcher = ""
+
+    def __init__(
+        self,
+        cmd: str,
+        stdout: str | None = None,
+        stderr: str | None = None,
+        walltime: float | None = None,
+        snippet_lines: int = 1000,
+        name: str | None = None,
+        return_dict: bool = False,
+    ) -> None:
+        if walltime is not None and walltime < 0:
+            raise ValueError(f"Negative walltime={walltime} is not allowed")
+        name = name or type(self).__name__
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError("Function name must be valid python name")
+        self.cmd = cmd
+        self.stdout = stdout
+        self.stderr = stderr
+        self.walltime = walltime
+        self.snippet_lines = snippet_lines
+        self.__name__ = name
+        self.return_dict = return_dict
+
+    def as_source(self) -> SourceFunction:
+        """The source that is registered for this function."""
+        fields = ("stdout", "stderr", "walltime", "snippet_lines")
+        entry = _ENTRY.format(
+            name=self.__name__,
+            cmd=self.cmd,
+            launcher=self._launcher,
+            options=", ".join(f"{field}={getattr(self, field)!r}" for field in fields),
+            return_dict=self.return_dict,
+        )
+        return SourceFunction(self.__name__, inspect.getsource(shell_worker) + entry)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> ShellResult | dict[str, Any]:
+        """Run the command here, as a worker would."""
+        source = self.as_source()
+        namespace: dict[str, Any] = {}
+        exec(source.source, namespace)
+        result: ShellResult | dict[str, Any] = namespace[source.name](*args, **kwargs)
+        return result
+
+    def __repr__(self) -> str:
+        shown = [f"name={self.__name__!r}"] if self.__name__ != type(self).__name__ else []
+        for name in ("walltime", "stdout", "stderr"):
+            if getattr(self, name) is not None:
+                shown.append(f"{name}={getattr(self, name)!r}")
+        shown += [f"snippet_lines={self.snippet_lines}", f"cmd={self.cmd!r}"]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _tail(text: str, name: str) -> str:
+    whole = text.lstrip("\n").rstrip()
+    end = "\n".join(whole[-_SHOWN_CHARACTERS:].splitlines()[-_SHOWN_LINES:])
+    return end if end == whole else f"[... truncated; see .{name} for full output ...]\n{end}"
