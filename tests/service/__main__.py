@@ -1,4 +1,4 @@
-"""Run the loopback until stdin ends; the first line printed is its address, as JSON.
+"""Run the loopback until stdin ends or a signal comes; the first line printed is its address, as JSON.
 
 `python -m tests.service [--endpoint-python PATH] [--endpoint KIND ...]` prints
 `{"url", "token", "endpoints": {KIND: id}}`. Point a client there by
@@ -66,7 +66,11 @@ async def _end_of_stdin() -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, lambda: ended.done() or ended.set_result(None))
     reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    except (PermissionError, ValueError):
+        await ended  # a file or /dev/null: nobody holds the other end, so only signals count
+        return
     await asyncio.wait({ended, asyncio.create_task(reader.read())}, return_when="FIRST_COMPLETED")
 
 

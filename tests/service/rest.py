@@ -118,14 +118,15 @@ class Rest:
         ids: dict[str, list[str]] = {function_id: [] for function_id in tasks}
         for job in jobs:
             ids[job.task.function_id].append(job.task.task_id)
-        return reply(
-            {
-                "request_id": new_id(),
-                "task_group_id": group.group_id,
-                "endpoint_id": endpoint.endpoint_id,
-                "tasks": ids,
-            }
-        )
+        answer = {
+            "request_id": new_id(),
+            "task_group_id": group.group_id,
+            "endpoint_id": endpoint.endpoint_id,
+            "tasks": ids,
+        }
+        if endpoint.record.get("high_assurance"):
+            answer["ha_warning"] = "This endpoint is for high assurance data."
+        return reply(answer)
 
     async def _group(self, body: dict[str, Any]) -> Group:
         """The task group meant, new where none is named, with its queue where one is asked for."""

@@ -209,6 +209,11 @@ def test_results_by_reference(loopback: Loopback, wire: Wire, instant: str) -> N
     assert json.loads(body[1:])["data"]["data"] == ""
 
 
+def test_a_high_assurance_endpoint_warns(loopback: Loopback, wire: Wire) -> None:
+    endpoint_id = loopback.new_endpoint("instant", {"high_assurance": True})
+    assert "high assurance" in wire.submit(endpoint_id, wire.register())["ha_warning"]
+
+
 def test_foreign_messages(loopback: Loopback, wire: Wire, instant: str) -> None:
     group = wire.submit(instant, wire.register())["task_group_id"]
     wire.messages(group, 1)
