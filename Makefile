@@ -11,7 +11,7 @@ make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --
 	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
 PIP_INSTALL = -m pip install -q --disable-pip-version-check
 
-.PHONY: help test lint types pytest clean
+.PHONY: help run lab test lint types pytest clean
 help:
 	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
@@ -34,6 +34,16 @@ help:
 .venv/.debian-installed: tests/debian-packages.txt tests/install_debian_packages.sh .venv/.installed
 	tests/install_debian_packages.sh $<
 	@touch $@
+
+.venv/.lab-installed: .venv/.installed
+	$(BIN)/python $(PIP_INSTALL) -e '.[notebook,lab]'
+	@touch $@
+
+run: .venv/.installed
+	$(BIN)/python notebooks/run.py notebooks/quickstart.ipynb
+
+lab: .venv/.lab-installed
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed
 

@@ -1,0 +1,71 @@
+"""Runs a notebook without a browser and prints each cell and its output.
+
+    python notebooks/run.py notebooks/quickstart.ipynb
+
+Ends with status 1 at the first cell that fails. The kernel is this interpreter.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
+
+
+def main() -> int:
+    path = Path(sys.argv[1])
+    notebook = nbformat.read(path, as_version=4)
+    # This environment's kernel, whatever other kernels of that name the user has.
+    os.environ.pop("JUPYTER_PATH", None)
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    client = Printer(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        config=Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {}),
+    )
+    try:
+        client.execute()
+    except CellExecutionError:
+        print(f"\n{path}: a cell failed.", file=sys.stderr)
+        return 1
+    print(f"\n{path}: every cell ran.")
+    return 0
+
+
+class Printer(NotebookClient):
+    """Prints each cell as it is run, and its outputs as they were once it ended."""
+
+    async def async_execute_cell(self, cell: Any, *args: Any, **kwargs: Any) -> Any:
+        if cell.cell_type == "markdown":
+            print(f"\n{cell.source}", flush=True)
+        elif cell.cell_type == "code":
+            print("\n    " + cell.source.replace("\n", "\n    "), flush=True)
+        try:
+            return await super().async_execute_cell(cell, *args, **kwargs)
+        finally:
+            for output in cell.get("outputs", []):
+                print(text_of(output).rstrip("\n"), flush=True)
+
+
+def text_of(output: Any) -> str:
+    """An output as a terminal can show it."""
+    if output.output_type == "stream":
+        return str(output.text)
+    if output.output_type == "error":
+        return "\n".join(output.traceback)
+    pictures = [f"[{mime}]" for mime in output.data if mime.startswith("image/")]
+    text = " ".join([output.data.get("text/plain", ""), *pictures])
+    number = output.get("execution_count")
+    return f"Out[{number}]: {text}" if number else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
