@@ -1,4 +1,4 @@
-"""Run the loopback until stdin ends or a signal comes; the first line printed is its address, as JSON.
+"""Run the loopback until stdin ends or a signal comes; its first line is its address, as JSON.
 
 `python -m tests.service [--endpoint-python PATH] [--endpoint KIND ...]` prints
 `{"url", "token", "endpoints": {KIND: id}}`. Point a client there by
@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -65,12 +66,12 @@ async def _end_of_stdin() -> None:
     ended = loop.create_future()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, lambda: ended.done() or ended.set_result(None))
-    reader = asyncio.StreamReader()
-    try:
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    except (PermissionError, ValueError):
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
         await ended  # a file or /dev/null: nobody holds the other end, so only signals count
         return
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await asyncio.wait({ended, asyncio.create_task(reader.read())}, return_when="FIRST_COMPLETED")
 
 
