@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -76,23 +77,20 @@ class Executor(concurrent.futures.Executor):
         serializer: ComputeSerializer | None = None,
         result_serializers: Iterable[Strategylike] | None = None,
     ) -> None:
+        self._route = Route("")  # what all tasks share; the properties below replace it
         self.endpoint_id = endpoint_id
-        self._client = client
-        self._serializer = serializer
-        self._task_group_id = optional_uuid(task_group_id, "task_group_id")
-        self.amqp_port = amqp_port
-        self.label = label
-        self.batch_size = max(1, batch_size)
-        self._functions = FunctionCache()
-        self._origin = Origin(self._deserialize)
-        self._stopped = False
-        self._resource_specification: dict[str, Any] | None = None
-        self._user_endpoint_config: dict[str, Any] | None = None
-        self._result_serializers: list[Strategylike] | None = None
-        self._options: tuple[str, str, tuple[str, ...]] = ("", "", ())
+        self.task_group_id = task_group_id
         self.resource_specification = resource_specification
         self.user_endpoint_config = user_endpoint_config
         self.result_serializers = result_serializers
+        self.batch_size = batch_size
+        self.amqp_port = amqp_port
+        self.label = label
+        self._client = client
+        self._serializer = serializer
+        self._functions = FunctionCache()
+        self._origin = Origin(self._deserialize)
+        self._stopped = False
 
     # --- where and how ---------------------------------------------------------------------
 
@@ -113,6 +111,8 @@ class Executor(concurrent.futures.Executor):
         self._endpoint_id = optional_uuid(
             LOCAL_ENDPOINT_ID if value == LOCAL_NAME else value, "endpoint_id"
         )
+        text = str(self._endpoint_id) if self._endpoint_id else ""
+        self._route = replace(self._route, endpoint_id=text)
 
     @property
     def task_group_id(self) -> uuid.UUID | None:
@@ -125,6 +125,17 @@ class Executor(concurrent.futures.Executor):
     @task_group_id.setter
     def task_group_id(self, value: UUIDLike | None) -> None:
         self._task_group_id = optional_uuid(value, "task_group_id")
+        text = str(self._task_group_id) if self._task_group_id else None
+        self._route = replace(self._route, task_group_id=text)
+
+    @property
+    def batch_size(self) -> int:
+        """The most tasks that one request carries; at least 1."""
+        return self._route.max_tasks
+
+    @batch_size.setter
+    def batch_size(self, value: int) -> None:
+        self._route = replace(self._route, max_tasks=max(1, value))
 
     @property
     def resource_specification(self) -> dict[str, Any] | None:
@@ -135,7 +146,7 @@ class Executor(concurrent.futures.Executor):
     def resource_specification(self, value: dict[str, Any] | None) -> None:
         text = _json(value, "resource_specification")
         self._resource_specification = value
-        self._options = (text, *self._options[1:])
+        self._route = replace(self._route, resource_specification=text)
 
     @property
     def user_endpoint_config(self) -> dict[str, Any] | None:
@@ -146,7 +157,7 @@ class Executor(concurrent.futures.Executor):
     def user_endpoint_config(self, value: dict[str, Any] | None) -> None:
         text = _json(value, "user_endpoint_config")
         self._user_endpoint_config = value
-        self._options = (self._options[0], text, self._options[2])
+        self._route = replace(self._route, user_endpoint_config=text)
 
     @property
     def serializer(self) -> ComputeSerializer:
@@ -171,7 +182,7 @@ class Executor(concurrent.futures.Executor):
         strategies = None if value is None else list(value)
         paths = tuple(remote_path(strategy) for strategy in strategies or ())
         self._result_serializers = strategies
-        self._options = (*self._options[:2], paths)
+        self._route = replace(self._route, result_serializers=paths)
 
     @property
     def task_count_submitted(self) -> int:
@@ -349,8 +360,9 @@ class Executor(concurrent.futures.Executor):
         dispatcher = self._dispatcher()
         future.serial = next(serials)
         future.label = future.label or self.label or name
-        future._stop = partial(_stop, dispatcher, future)
-        dispatcher.submit(QueuedTask(future, self._origin, self._route(), function, payload, size))
+        if self._is_local:  # elsewhere a registered task can't be stopped
+            future._stop = partial(_stop, dispatcher, future)
+        dispatcher.submit(QueuedTask(future, self._origin, self._route, function, payload, size))
         return future
 
     def _serializer_for(self, fn: Submittable) -> ComputeSerializer:
@@ -364,16 +376,10 @@ class Executor(concurrent.futures.Executor):
 
     @property
     def _is_local(self) -> bool:
-        return str(self._endpoint_id) == LOCAL_ENDPOINT_ID
-
-    def _route(self) -> Route:
-        group = self._task_group_id
-        return Route(
-            str(self._endpoint_id), str(group) if group else None, self.batch_size, *self._options
-        )
+        return self._route.endpoint_id == LOCAL_ENDPOINT_ID
 
     def _dispatcher(self) -> Dispatcher:
-        return self.client.dispatcher(str(self._endpoint_id), self.amqp_port)
+        return self.client.dispatcher(self._route.endpoint_id, self.amqp_port)
 
     def _deserialize(self, text: str) -> Any:
         return self.serializer.deserialize(text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import platform
-from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType
+from collections.abc import Callable
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from gc_jupyter.errors import SerializationError
@@ -124,7 +124,7 @@ class FunctionCache:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Any, tuple[list[object], FunctionRegistration | str]] = {}
+        self._known: dict[Any, tuple[_Snapshot, FunctionRegistration | str]] = {}
 
     def get(self, function: Submittable) -> FunctionRegistration | str | None:
         """What was `put` for this function, or None when it has changed since."""
@@ -132,17 +132,12 @@ class FunctionCache:
             known = self._known.get(function)
         except TypeError:  # an unhashable callable
             return None
-        if known is None:
-            return None
-        parts, value = known
-        now = list(_parts(function))
-        same = len(parts) == len(now) and all(a is b for a, b in zip(parts, now, strict=True))
-        return value if same else None
+        return known[1] if known is not None and known[0].current() else None
 
     def put(self, function: Submittable, value: FunctionRegistration | str) -> None:
         """Remember `value` for the function as it is now."""
         try:
-            self._known[function] = (list(_parts(function)), value)
+            self._known[function] = (_Snapshot(function), value)
         except TypeError:
             return
 
@@ -151,31 +146,52 @@ class FunctionCache:
         self._known.clear()
 
 
-def _parts(function: object) -> Iterator[object]:
+class _Snapshot:
     """The objects that decide what a function does: code, defaults, cells, globals, helpers."""
-    seen: set[int] = set()
-    todo = [function]
-    while todo:
-        one = todo.pop()
-        if not isinstance(one, FunctionType) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one.__code__
-        yield from one.__defaults__ or ()
-        yield from (one.__kwdefaults__ or {}).values()
-        used = [cell.cell_contents for cell in one.__closure__ or () if _filled(cell)]
-        namespace = one.__globals__
-        used += [namespace[name] for name in _names(one.__code__) if name in namespace]
-        yield from used
-        todo += used
+
+    __slots__ = ("_cells", "_functions", "_globals")
+
+    def __init__(self, function: object) -> None:
+        self._functions: list[tuple[FunctionType, CodeType, object, object]] = []
+        self._cells: list[tuple[CellType, object]] = []
+        self._globals: list[tuple[dict[str, Any], str, object]] = []
+        seen: set[int] = set()
+        todo = [function]
+        while todo:
+            one = todo.pop()
+            if not isinstance(one, FunctionType) or id(one) in seen:
+                continue
+            seen.add(id(one))
+            self._functions.append((one, one.__code__, one.__defaults__, one.__kwdefaults__))
+            for cell in one.__closure__ or ():
+                self._cells.append((cell, _content(cell)))
+                todo.append(_content(cell))
+            namespace = one.__globals__
+            for name in _names(one.__code__):
+                if name in namespace:
+                    self._globals.append((namespace, name, namespace[name]))
+                    todo.append(namespace[name])
+
+    def current(self) -> bool:
+        """Whether all of them are still the same objects."""
+        for function, code, defaults, kwdefaults in self._functions:
+            if (
+                function.__code__ is not code
+                or function.__defaults__ is not defaults
+                or function.__kwdefaults__ is not kwdefaults
+            ):
+                return False
+        for namespace, name, value in self._globals:
+            if namespace.get(name) is not value:
+                return False
+        return all(_content(cell) is content for cell, content in self._cells)
 
 
-def _filled(cell: Any) -> bool:
+def _content(cell: CellType) -> object:
     try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
 
 
 @functools.lru_cache(maxsize=1024)

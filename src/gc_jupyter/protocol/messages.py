@@ -6,6 +6,7 @@ A message is one version byte (1) and JSON `{"message_type": …, "data": {…}}
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,13 @@ from gc_jupyter.types import TaskInfo, WorkerInfo
 _VERSION = b"\x01"
 _START = "execution-start"
 _END = "execution-end"
+_WORKER_FIELDS = (
+    "python_version",
+    "dill_version",
+    "os",
+    "globus_compute_sdk_version",
+    "endpoint_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +60,12 @@ def worker_info(details: Mapping[str, Any] | None) -> WorkerInfo | None:
     """The typed form of a message's or a task status's `details`."""
     if not details:
         return None
-    return WorkerInfo(
-        python_version=str(details.get("python_version") or ""),
-        dill_version=str(details.get("dill_version") or ""),
-        os=str(details.get("os") or ""),
-        sdk_version=str(details.get("globus_compute_sdk_version") or ""),
-        endpoint_id=str(details.get("endpoint_id") or ""),
-    )
+    return _shared_worker_info(*[str(details.get(name) or "") for name in _WORKER_FIELDS])
+
+
+@functools.lru_cache(maxsize=256)  # thousands of results of one worker share one object
+def _shared_worker_info(*values: str) -> WorkerInfo:
+    return WorkerInfo(*values)
 
 
 def ran(info: TaskInfo, message: ResultMessage) -> TaskInfo:
@@ -150,7 +157,7 @@ def _unpack(expected: str, body: bytes) -> dict[str, Any]:
     if body[:1] != _VERSION:
         raise DeserializationError(f"Not a message of version 1: it starts with {body[:1]!r}.")
     try:
-        message = json.loads(body[1:])
+        message = json.loads(str(body[1:], "utf-8"))
     # JSON of absurd depth is a RecursionError; both mean the same to the reader
     except (ValueError, RecursionError) as error:
         raise DeserializationError(

@@ -31,6 +31,8 @@ Listener = Callable[[Sequence[TaskEvent]], None]
 SWEEP_CHUNK = 250  # tasks of one batch_status
 SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
 SWEEP_UP_S = 60.0  # while it is up: only what another consumer took, or a broker lost
+SWEEP_WATCHED_S = 2.0  # while states are shown: one request, a quarter of the service's limit
+SWEEP_UNLIMITED_S = 0.5  # the same, for a service without a limit
 
 _SERVICE_STATES = {
     "waiting-for-ep": TaskState.WAITING_ENDPOINT,
@@ -60,6 +62,8 @@ class Collector:
         self._timer: asyncio.TimerHandle | None = None
         self._sweep: asyncio.Task[None] | None = None
         self.listeners: list[Listener] = []
+        self._watchers = 0
+        self._asked = 0  # open tasks asked for in turn while watched
 
     # --- submissions -----------------------------------------------------------------------
 
@@ -178,6 +182,18 @@ class Collector:
             except Exception:  # a broken view must not stop results
                 log.exception("a listener of task events failed")
 
+    def watch(self, listener: Listener) -> None:
+        """Tell this listener of tasks' states, and ask the service for them so often that the
+        words shown are true: waiting for the endpoint, for nodes, or running."""
+        self.listeners.append(listener)
+        self._watchers += 1
+        self._arm(now=True)
+
+    def unwatch(self, listener: Listener) -> None:
+        """End of `watch`."""
+        self.listeners.remove(listener)
+        self._watchers -= 1
+
     # --- sweeps ----------------------------------------------------------------------------
 
     def _arm(self, *, now: bool = False, restart: bool = False) -> None:
@@ -187,9 +203,15 @@ class Collector:
             self._timer = None
         if self._timer is not None or self._sweep is not None:
             return
-        down = self.stream_error is not None
-        delay = 0.0 if now else SWEEP_DOWN_S if down else SWEEP_UP_S
+        delay = 0.0 if now else self._pause()
         self._timer = self._loop.aio.call_later(delay, self._start_sweep)
+
+    def _pause(self) -> float:
+        if self.stream_error is not None:
+            return SWEEP_DOWN_S
+        if not self._watchers:
+            return SWEEP_UP_S
+        return SWEEP_WATCHED_S if self._service.rate_limited else SWEEP_UNLIMITED_S
 
     def _start_sweep(self) -> None:
         self._timer = None
@@ -206,6 +228,10 @@ class Collector:
 
     async def _ask_for_open_tasks(self) -> None:
         ids = list({**self._referenced, **dict.fromkeys(self.book)})
+        if self._watchers and self.stream_error is None and not self._referenced:
+            first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
+            self._asked = first + SWEEP_CHUNK if first + SWEEP_CHUNK < len(ids) else 0
+            ids = ids[first : first + SWEEP_CHUNK]
         for start in range(0, len(ids), SWEEP_CHUNK):
             chunk = [
                 task_id

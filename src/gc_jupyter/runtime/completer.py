@@ -41,6 +41,11 @@ def resolve_all(finished: Sequence[Finished], done: Callable[[], None]) -> None:
             resolve(one)
         except concurrent.futures.InvalidStateError:
             log.debug("task %s was resolved before", one.future.task_id)
+        except BaseException as error:  # a callback that exits, or a reply of an unforeseen kind
+            log.exception("resolving task %s failed", one.future.task_id)
+            if not one.future.done():
+                one.error = _undecodable(error, one.future.task_id)
+                one.future.set_exception(one.error)
     done()
 
 

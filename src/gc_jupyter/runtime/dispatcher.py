@@ -73,6 +73,7 @@ class Dispatcher:
 
     def submit(self, task: QueuedTask) -> None:
         """Queue a task; any thread."""
+        task.future.source = self
         self._submitter.put(task)
 
     def submit_now(self, request: SubmitRequest) -> SubmitReply:
@@ -102,6 +103,7 @@ class Dispatcher:
             statuses.update(self.request(partial(self.service.task_statuses, chunk)))
         futures = [TaskFuture(task_id, serial=next(serials)) for task_id in task_ids]
         for future in futures:
+            future.source = self
             future.set_running_or_notify_cancel()  # the service has them: no cancel from here
             future._stop = partial(self.service.stop_task, future.task_id or "")
         self.loop.ask(self._watch, task_group_id, futures, statuses, origin)
@@ -143,6 +145,14 @@ class Dispatcher:
     def listen(self, listener: Listener) -> None:
         """Call `listener` on the loop with each change of tasks' states."""
         self.loop.ask(self._collector.listeners.append, listener)
+
+    def watch(self, listener: Listener) -> None:
+        """As `listen`, for a listener that shows states: the service is asked for them often."""
+        self.loop.ask(self._collector.watch, listener)
+
+    def unwatch(self, listener: Listener) -> None:
+        """End of `watch`."""
+        self.loop.ask(self._collector.unwatch, listener)
 
     def close(self) -> None:
         """Stop receiving; pending futures stay pending. Idempotent."""

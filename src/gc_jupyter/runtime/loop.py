@@ -65,15 +65,28 @@ class DaemonPool(concurrent.futures.Executor):
             self._idle.release()
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Resolves names on daemon threads too: asyncio's own pool is joined at exit, and a resolver
+    may take half a minute to give up. (The selector loop on every platform: Windows' default can't
+    watch plain sockets.)"""
+
+    def __init__(self, names: DaemonPool) -> None:
+        super().__init__()
+        self._names = names
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+        """See AbstractEventLoop."""
+        return super().run_in_executor(executor or self._names, func, *args)
+
+
 class KernelLoop:
     """An asyncio loop on a thread of its own, `http` for blocking requests, `results` for users'
     code (decoding, callbacks)."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        # the selector loop on every platform: Windows' default can't watch plain sockets
-        self.aio: asyncio.AbstractEventLoop = asyncio.SelectorEventLoop()
         self.http = DaemonPool("gc-http", _HTTP_THREADS)
+        self.aio: asyncio.AbstractEventLoop = _Loop(self.http)
         self.results = DaemonPool("gc-results", 1)
         self._thread = threading.Thread(target=self._run, name="gc-loop", daemon=True)
         self._thread.start()

@@ -68,15 +68,20 @@ class Submitter:
 
     def _take_in(self) -> None:
         self._woken = False  # first: a task that is put from here on wakes the loop again
+        route, queue = None, None
         while self._inbox:
             task = self._inbox.popleft()
-            queue = self._queues.get(task.route)
-            if queue is None:
-                queue = self._queues[task.route] = TaskQueue()
+            if queue is None or task.route is not route:
+                route, queue = task.route, self._queue_of(task.route)
             queue.put(task, task.size)
-            if task.route not in self._senders:
-                self._collector.prepare()
-                self._senders[task.route] = self._loop.aio.create_task(self._send(task.route))
+
+    def _queue_of(self, route: Route) -> TaskQueue[QueuedTask]:
+        queue = self._queues.get(route)
+        if queue is None:  # nothing of this route is on its way
+            queue = self._queues[route] = TaskQueue()
+            self._collector.prepare()
+            self._senders[route] = self._loop.aio.create_task(self._send(route))
+        return queue
 
     async def _send(self, route: Route) -> None:
         queue = self._queues[route]

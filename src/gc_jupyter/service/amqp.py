@@ -13,7 +13,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pika
 import pika.exceptions
@@ -58,8 +58,7 @@ class _Consumer:
             self.channel.basic_ack(last, multiple=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tag:
+class _Tag(NamedTuple):
     """A delivery of one channel; worthless once that channel is gone."""
 
     consumer: _Consumer
