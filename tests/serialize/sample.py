@@ -10,6 +10,7 @@ import enum
 import functools
 import math
 import xml.etree.ElementTree
+from typing import Generic, NamedTuple, TypeVar
 
 from tests.serialize import sample_helpers
 from tests.serialize.sample_helpers import Thing, halve
@@ -142,6 +143,30 @@ class Derived(Base):
 
 REGISTRY = [Derived, Point]  # holds a class whose own method uses it
 Pair = collections.namedtuple("Pair", "left right")
+
+
+T = TypeVar("T", bound=object)
+
+
+class Box(Generic[T]):
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    @functools.cached_property
+    def doubled(self) -> list[T]:
+        return [self.value] * 2
+
+
+class Named(NamedTuple):
+    first: str
+    last: str = "Doe"
+
+    def full(self) -> str:
+        return f"{self.first} {self.last}"
+
+
+def uses_typing() -> list[object]:
+    return [Box[int](2).doubled, Named("Jane").full()]
 
 
 def uses_classes() -> list[object]:

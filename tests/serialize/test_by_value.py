@@ -40,6 +40,7 @@ SERIALIZER = ComputeSerializer()
             ["Derived", ["Derived", "Point"], True, True, {"left": 1, "right": 2}],
             id="classes",
         ),
+        pytest.param(sample.uses_typing, (), [[2, 2], "Jane Doe"], id="typing and locks"),
         pytest.param(lambda x: sample.add(x, 1), (8,), 9, id="lambda"),
         pytest.param(functools.partial(sample.add, 1, b=4), (), 5, id="partial"),
         pytest.param(sample.Machine().run, (1,), 6, id="method"),

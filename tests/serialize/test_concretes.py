@@ -10,6 +10,7 @@ import pickle
 from typing import Any
 
 import dill
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,7 +140,6 @@ def test_identity_within_a_value_is_kept() -> None:
 
 
 def test_arrays() -> None:
-    np = pytest.importorskip("numpy")
     value = np.arange(12, dtype="float32").reshape(3, 4)
     copy = DillDataBase64().deserialize(DillDataBase64().serialize({"a": value}))["a"]
     assert copy.dtype == value.dtype

@@ -13,11 +13,14 @@ that `global` statements work between them.
 
 from __future__ import annotations
 
+import collections
 import enum
 import functools
 import pickle
 import sys
+import threading
 import types
+import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -240,6 +243,10 @@ def _save_class(pickler: ByValuePickler, cls: type) -> None:
             _save_enum(pickler, cls)
             return
     _dill_save_class(pickler, cls)
+    if issubclass(cls, tuple) and hasattr(cls, "_fields") and not _importable(cls):
+        plain = vars(collections.namedtuple("plain", cls._fields))
+        methods = {n: v for n, v in vars(cls).items() if n not in plain and _is_method(v)}
+        _set_attributes(pickler, [(cls, name, value) for name, value in methods.items()])
 
 
 #: dill's saver of classes, asking `_importable` where it would ask its own `_locate_function`.
@@ -268,9 +275,33 @@ def _save_enum(pickler: ByValuePickler, cls: enum.EnumMeta) -> None:
         for name, value in vars(member).items()
         if not name.startswith("_")
     ]
+    _set_attributes(pickler, attributes)
+
+
+def _set_attributes(pickler: ByValuePickler, attributes: list[tuple[Any, str, Any]]) -> None:
     for owner, name, value in attributes:
         pickler.save_reduce(setattr, (owner, name, value))
         pickler.write(pickle.POP)
+
+
+def _save_type_variable(pickler: ByValuePickler, variable: typing.TypeVar) -> None:
+    if is_installed(variable.__module__):
+        pickler.save_global(variable, name=variable.__name__)
+        return
+    bound = {"bound": variable.__bound__} if variable.__bound__ is not None else {}
+    make = functools.partial(
+        typing.TypeVar,
+        covariant=variable.__covariant__,
+        contravariant=variable.__contravariant__,
+        **bound,
+    )
+    pickler.save_reduce(make, (variable.__name__, *variable.__constraints__), obj=variable)
+
+
+def _save_rlock(pickler: ByValuePickler, lock: Any) -> None:
+    # dill's copy of a free lock is held for ever, by no thread. Python 3.11 has a lock of this kind
+    # in each cached_property.
+    pickler.save_reduce(threading.RLock, (), obj=lock)
 
 
 def _is_method(value: Any) -> bool:
@@ -285,5 +316,7 @@ ByValuePickler.dispatch.update(
         types.ModuleType: _save_module,
         dict: _save_dict,
         type: _save_class,
+        typing.TypeVar: _save_type_variable,
+        type(threading.RLock()): _save_rlock,
     }
 )
