@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.types import TaskInfo
+
+if TYPE_CHECKING:
+    from gc_jupyter.runtime.dispatcher import Dispatcher
 
 _UNKNOWN = TaskInfo()
 
@@ -23,6 +26,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
         super().__init__()
         self.serial = serial
         self.label = label
+        #: The runtime that announces this task's states; None before it is submitted.
+        self.source: Dispatcher | None = None
         self._info = TaskInfo(task_id=task_id) if task_id else _UNKNOWN
         self._stop: Callable[[], bool] | None = None
 
