@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 import globus_sdk
@@ -34,19 +35,21 @@ class DirectTransport(RequestsTransport):
         # by default requests reads the whole environment again for each request
         self.session.proxies = requests.utils.get_environ_proxies(url)
         self.session.trust_env = False
-        self._pools = None if self.session.proxies else self._make_pools()
+        self._pool = None if self.session.proxies else self._make_pool(url)
 
-    def _make_pools(self) -> urllib3.PoolManager:
-        if self.verify_ssl is False:
-            return urllib3.PoolManager(maxsize=_CONNECTIONS, cert_reqs="CERT_NONE")
-        authorities = certifi.where() if self.verify_ssl is True else str(self.verify_ssl)
-        return urllib3.PoolManager(maxsize=_CONNECTIONS, ca_certs=authorities)
+    def _make_pool(self, url: str) -> urllib3.HTTPConnectionPool:
+        options: dict[str, Any] = {"maxsize": _CONNECTIONS}
+        if url.startswith("https:"):
+            verify = self.verify_ssl
+            options["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
+            options["ca_certs"] = certifi.where() if verify is True else verify or None
+        return urllib3.connection_from_url(url, **options)
 
     def close(self) -> None:
         """Close all connections."""
         super().close()
-        if self._pools is not None:
-            self._pools.clear()
+        if self._pool is not None:
+            self._pool.close()
 
     def request(
         self,
@@ -63,7 +66,7 @@ class DirectTransport(RequestsTransport):
     ) -> requests.Response:
         """See RequestsTransport.request."""
         is_json = data is None or (isinstance(data, dict | list) and encoding in (None, "json"))
-        if self._pools is None or query_params or stream or not is_json:
+        if self._pool is None or query_params or stream or not is_json:
             return super().request(
                 method,
                 url,
@@ -80,16 +83,16 @@ class DirectTransport(RequestsTransport):
         if data is not None:
             body = json.dumps(data).encode()
             sent["Content-Type"] = "application/json"
-        response = self._send(self._pools, method, url, body, sent, caller_info)
+        response = self._send(self._pool, method, url, body, sent, caller_info)
         authorizer = caller_info.authorizer
         if response.status_code == 401 and authorizer is not None:  # noqa: SIM102 - it acts
             if authorizer.handle_missing_authorization():
-                response = self._send(self._pools, method, url, body, sent, caller_info)
+                response = self._send(self._pool, method, url, body, sent, caller_info)
         return response
 
     def _send(
         self,
-        pools: urllib3.PoolManager,
+        pool: urllib3.HTTPConnectionPool,
         method: str,
         url: str,
         body: bytes | None,
@@ -101,9 +104,9 @@ class DirectTransport(RequestsTransport):
         if authorization:
             headers["Authorization"] = authorization
         try:
-            answer = pools.urlopen(
+            answer = pool.urlopen(
                 method,
-                url,
+                urlsplit(url).path,
                 body=body,
                 headers=headers,
                 timeout=self.http_timeout,
@@ -123,10 +126,8 @@ class DirectTransport(RequestsTransport):
         response.reason = answer.reason or ""
         response.url = url
         response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
-        response.encoding = requests.utils.get_encoding_from_headers(response.headers) or "utf-8"
+        response.encoding = "utf-8"  # as JSON always is
         response._content = answer.data
-        response.request = requests.PreparedRequest()  # globus-sdk's errors name the request
-        response.request.method = method
-        response.request.url = url
-        response.request.headers = requests.structures.CaseInsensitiveDict(headers)
+        if answer.status >= 400:  # globus-sdk's errors name the request
+            response.request = requests.Request(method, url, headers=headers).prepare()
         return response
