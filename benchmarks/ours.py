@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import os
 
 import globus_sdk
 
@@ -17,7 +16,6 @@ def nothing() -> None:
 
 if __name__ == "__main__":
     asked = arguments()
-    os.environ["GLOBUS_SDK_SERVICE_URL_COMPUTE"] = asked.url
     authorizer = globus_sdk.AccessTokenAuthorizer(asked.token)
     client = Client(authorizer=authorizer, rate_limited=False)
     with Executor(asked.endpoint, client) as executor:

@@ -30,9 +30,7 @@ def arguments() -> Arguments:
     return Arguments(**vars(parser.parse_args()))
 
 
-def measure(
-    asked: Arguments, call: Callable[[], object], fan_out: Callable[[int], object]
-) -> None:
+def measure(asked: Arguments, call: Callable[[], object], fan_out: Callable[[int], object]) -> None:
     """Time single calls and fan-outs, and print one line of JSON.
 
     `call` does one task and waits for it; `fan_out(n)` does n and waits for all.

@@ -1,0 +1,79 @@
+"""`make bench`: every contestant on the same service, and a table of what each took.
+
+The contestants take turns, several rounds, each in a process of its own; the table gives medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.service import handle
+
+ROOT = Path(__file__).parents[1]
+
+ROWS = (
+    ("p50_ms", "one call, p50", "ms"),
+    ("tasks_1000_s", "1,000 no-op tasks", "s"),
+    ("tasks_10000_s", "10,000 no-op tasks", "s"),
+)
+
+
+def run(python: str, module: str, loopback: handle.Loopback, endpoint: str, *more: str) -> dict:
+    """One contestant's figures."""
+    command = [python, "-m", module, "--url", loopback.url, "--token", loopback.token]
+    done = subprocess.run(
+        [*command, "--endpoint", endpoint, *more],
+        cwd=ROOT,
+        env={**os.environ, **loopback.environment},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def medians(rounds: list[dict]) -> dict:
+    """Each figure's median over the rounds."""
+    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def table(floor: dict, official: dict, ours: dict) -> None:
+    """Print the comparison."""
+    print(f"\n{'':22}{'floor':>12}{'official':>12}{'gc_jupyter':>12}{'ours/floor':>12}")
+    for name, title, unit in ROWS:
+        values = [one.get(name) for one in (floor, official, ours)]
+        cells = "".join("—".rjust(12) if v is None else f"{v:.3g} {unit}".rjust(12) for v in values)
+        print(f"{title:22}{cells}{ours[name] / floor[name]:>11.2f}x")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-official", action="store_true")
+    asked = parser.parse_args()
+    python = handle.endpoint_python()
+    with handle.Loopback(python) as loopback:
+        instant, offline = loopback.endpoint("instant"), loopback.endpoint("offline")
+        floors, ours = [], []
+        for _ in range(asked.rounds):
+            floors.append(run(sys.executable, "benchmarks.floor", loopback, instant))
+            ours.append(run(sys.executable, "benchmarks.ours", loopback, instant))
+        official = {}
+        if not asked.no_official:
+            few = ("--calls", "3", "--counts", "1000")
+            official = run(python, "benchmarks.official", loopback, instant, *few)
+        table(medians(floors), official, medians(ours))
+        limits = run(sys.executable, "benchmarks.limits", loopback, f"{instant},{offline}")
+    print("\nthis package alone")
+    for name, value in limits.items():
+        print(f"  {name:32}{value:12.5g}")
+
+
+if __name__ == "__main__":
+    main()
