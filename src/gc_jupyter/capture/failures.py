@@ -62,12 +62,9 @@ def make_exception(
     lines = _chain(described, origins, label_of)
     text = "\n".join([header, *lines])
     hint = next_step(described, place)
-    kind = _both_types(original)
-    error = kind.__new__(kind)
-    RemoteException.__init__(error, text, code="RemoteExecutionError", next_step=hint)
+    error = RemoteException(text, code="RemoteExecutionError", next_step=hint)
     if original is not None:
-        error.args = original.args
-        _copy_members(original, error)
+        error = _as_original(error, original)
         error.__cause__ = original
     if hasattr(error, "add_note"):  # Python 3.11: shown wherever there is no notebook
         error.add_note(text)
@@ -170,29 +167,29 @@ def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelO
     return shown
 
 
-def _both_types(original: BaseException | None) -> type[RemoteException]:
-    """A class that is caught as the original's type, and as RemoteException."""
-    if not isinstance(original, Exception):
-        return RemoteException
+def _as_original(plain: RemoteException, original: BaseException) -> RemoteException:
+    """The same error, caught as the original's type too, with the original's text and members."""
     kind = type(original)
+    if not isinstance(original, Exception):
+        return plain  # SystemExit would end the kernel
 
     def text(self: BaseException) -> str:
         return kind.__str__(self)
 
     try:
         made: Any = type(kind.__name__, (RemoteException, kind), {"__str__": text})
-        made.__new__(made)
+        error: RemoteException = made.__new__(made)
+        str(error)
     except Exception:  # a final class, a metaclass of its own, a `__new__` that wants arguments
-        return RemoteException
-    joined: type[RemoteException] = made
-    return joined
+        return plain
+    error.__dict__.update({**vars(plain), **vars(original)})
+    error.args = original.args
+    _copy_slots(original, error)
+    return error
 
 
-def _copy_members(original: BaseException, error: BaseException) -> None:
-    """What the original knows beside `args`: OSError's errno, a JSONDecodeError's position."""
-    error.__dict__.update(
-        {name: value for name, value in vars(original).items() if name not in error.__dict__}
-    )
+def _copy_slots(original: BaseException, error: BaseException) -> None:
+    """What a built-in exception knows beside `args`, such as OSError's errno."""
     for kind in type(original).__mro__:
         if kind in BaseException.__mro__:
             continue

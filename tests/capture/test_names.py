@@ -1,0 +1,112 @@
+"""Which names a text needs: a table over what Python's scopes can do."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+import pytest
+
+from gc_jupyter.capture.names import find_names
+
+NOW = [
+    ("x", "x"),
+    ("x = 1\nx", ""),
+    ("x += 1", "x"),
+    ("x: int = y", "int y"),
+    ("print(a.b.c)", "print a"),
+    ("del x", ""),
+    # comprehensions
+    ("[a for a in b]", "b"),
+    ("[a + c for a in b if d]", "b c d"),
+    ("[[i * j for i in r] for j in s]", "r s"),
+    ("{k: v for k, v in items}", "items"),
+    ("(x for x in x)", "x"),
+    ("[last := a for a in b]\nlast", "b"),
+    ("any((hit := v) > t for v in values)\nhit", "any values t"),
+    # functions: needed once they are used
+    ("def f(): return g()", ""),
+    ("def f(): return g()\nf()", "g"),
+    ("def f(): return g()\ndef g(): return h\nf()", "h"),
+    ("def f(n): return f(n - 1)\nf(1)", ""),
+    ("def f(a, b=c, *, d=e) -> r: return a", "c e r"),
+    ("def f(a: t): return a", "t"),
+    ("@deco\ndef f(): return g", "deco g"),
+    ("def outer():\n    v = 1\n    def inner(): return v + w\n    return inner\nouter()", "w"),
+    ("def f():\n    global g\n    g = h\nf()", "h"),
+    (
+        "def f():\n    x = 1\n    def g():\n        nonlocal x\n        x = y\n    return g\nf()",
+        "y",
+    ),
+    ("lambda a, b=c: a + d", "c d"),
+    ("f = lambda: g\nf()", "g"),
+    ("f = lambda: g", ""),
+    ("async def f():\n    async with a as b, c: return b\n    async for d in e: d\nf", "a c e"),
+    # classes
+    ("class A(B, metaclass=M): pass", "B M"),
+    ("class A:\n    n = k\n    m = n + 1", "k"),
+    ("class A:\n    n = 1\n    def f(self): return n\nA", "n"),
+    ("class A:\n    def f(self): return super().f() + g", ""),
+    ("class A:\n    def f(self): return __class__, g\nA()", "g"),
+    ("@dataclass\nclass A:\n    x: t = field(d)", "dataclass t field d"),
+    # text
+    ("f'{a} {b!r:>{c}} {{d}}'", "a b c"),
+    # walrus, match
+    ("if (n := f()) > 1: n", "f"),
+    (
+        "match s:\n    case P(x=a, y=[b, *c]) | {'k': a, **b}: a, b, c\n    case N.V: d\n"
+        "    case _ as e: e",
+        "s P N d",
+    ),
+    # what may not be bound
+    ("if c: x = 1\nx", "c x"),
+    ("if c: x = 1\nelse: x = 2\nx", "c"),
+    ("if c: x = 1\nelse: raise E\nx", "c E"),
+    ("for i in r: x = i\nx, i", "r x i"),
+    ("while c: x = 1\nx", "c x"),
+    ("try: x = f()\nexcept E as e: e\nx", "f E x"),
+    ("try: import a\nexcept ImportError: raise\na", "ImportError"),
+    ("try: pass\nfinally: x = 1\nx", ""),
+    ("with a as b, c(b) as (d, e): d", "a c"),
+    # imports
+    ("import a.b, c as d\nfrom e import f as g\na, d, g", ""),
+    ("from math import *\nsqrt(n)", "n"),
+    # commands
+    ("get_ipython().system('ls {folder} $file {x[0]}')", "get_ipython folder file x"),
+    ("get_ipython().getoutput('awk {print $1}')", "get_ipython"),
+]
+LATER = [
+    ("def f(n): return g(n) + f(n)", "f", "g"),
+    ("class A:\n    def f(self): return A, h", "A", "h"),
+    ("@deco\ndef f(): return g", "f", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NOW)
+def test_needed_to_execute(text: str, expected: str) -> None:
+    assert set(find_names(ast.parse(text)).now) == set(expected.split())
+
+
+@pytest.mark.parametrize(("text", "bound", "expected"), LATER)
+def test_needed_once_called(text: str, bound: str, expected: str) -> None:
+    names = find_names(ast.parse(text))
+    assert set(names.later) - {bound} == set(expected.split())
+    assert bound in names.bound
+
+
+def test_outputs_are_read_at_the_end() -> None:
+    tree = ast.parse("def f(): return g\nx = 1")
+    assert set(find_names(tree, ["f", "x", "y"]).now) == {"g", "y"}
+
+
+def test_paths_and_lines() -> None:
+    names = find_names(ast.parse("import os\n\nscipy.stats.norm(1)\nn"))
+    assert "scipy.stats.norm" in names.chains
+    assert names.now == {"scipy": 3, "n": 4}
+    assert names.modules == {"os"}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+def test_type_parameters() -> None:
+    text = "def f[T](a: T) -> U: return T\nclass A[S](B[S]): pass\nf"
+    assert set(find_names(ast.parse(text)).now) == {"U", "B"}
