@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import globus_sdk
 import pytest
 
+from gc_jupyter import Client
+from gc_jupyter.runtime.loop import close_kernel_loop
 from tests.service import handle
 
 
@@ -26,6 +30,7 @@ def loopback_session(endpoint_python: str) -> Iterator[handle.Loopback]:
 def loopback(loopback_session: handle.Loopback) -> Iterator[handle.Loopback]:
     """A loopback Globus Compute with no fault set and nothing recorded."""
     loopback_session.reset()
+    close_kernel_loop()  # a new one: no budget spent, no stream of the test before
     yield loopback_session
     loopback_session.reset()
 
@@ -36,3 +41,17 @@ def to_loopback(loopback: handle.Loopback, monkeypatch: pytest.MonkeyPatch) -> h
     for name, value in loopback.environment.items():
         monkeypatch.setenv(name, value)
     return loopback
+
+
+@pytest.fixture
+def client(to_loopback: handle.Loopback) -> Iterator[Client]:
+    """A client of the loopback, without the limit of requests, which tests would wait for."""
+    made = connect(to_loopback, rate_limited=False)
+    yield made
+    made.close()
+
+
+def connect(loopback: handle.Loopback, **options: Any) -> Client:
+    """A client of the loopback with these options; it asks nothing before its first use."""
+    authorizer = globus_sdk.AccessTokenAuthorizer(loopback.token)
+    return Client(authorizer=authorizer, do_version_check=False, **options)

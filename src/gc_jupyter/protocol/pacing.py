@@ -39,6 +39,10 @@ class RateLimit:
         used = self.burst - self._level(now)
         return 0.0 if used < 1.5 else min(0.02 * 2 ** (used - 2), 1 / self.per_second)
 
+    def spare(self, now: float) -> float:
+        """How long a request that can wait should: half of the budget is for the others."""
+        return max(0.0, (self.burst / 2 - self._level(now)) / self.per_second)
+
     def _level(self, now: float) -> float:
         elapsed = max(0.0, now - self._at)  # a clock stepped back gives nothing and takes nothing
         return min(float(self.burst), self._tokens + elapsed * self.per_second)

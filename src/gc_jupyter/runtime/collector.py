@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from gc_jupyter.errors import ComputeError, DeserializationError
@@ -27,6 +28,7 @@ from gc_jupyter.types import TaskEvent, TaskState
 log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[TaskEvent]], None]
+_Result = ResultMessage | TaskStatus
 
 SWEEP_CHUNK = 250  # tasks of one batch_status
 SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
@@ -56,8 +58,9 @@ class Collector:
         self._stream: Stream | None = None
         self.stream_error: Exception | None = None
         self.unreadable = 0
-        self.book: TaskBook[tuple[TaskFuture, Origin], tuple[ResultMessage, object]] = TaskBook()
+        self.book: TaskBook[tuple[TaskFuture, Origin], tuple[_Result, object]] = TaskBook()
         self._ready: list[Finished] = []
+        self._resolving: deque[list[Finished]] = deque()  # at `gc-results`, in order
         self._referenced: dict[str, object] = {}  # task id -> tag; the data is at the service
         self._timer: asyncio.TimerHandle | None = None
         self._sweep: asyncio.Task[None] | None = None
@@ -93,12 +96,12 @@ class Collector:
 
     def finish(self, future: TaskFuture, origin: Origin, outcome: Outcome) -> None:
         """This task ended without a message: resolve it."""
-        self._complete(Finished(future, outcome, origin.deserialize))
+        self._complete(Finished(future, outcome, origin))
 
     def _end(self, submission: int, tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]]) -> None:
         settled = self.book.end(submission, tasks)
         for (future, origin), (message, tag) in settled.matched:
-            self._complete(Finished(future, message, origin.deserialize, tag))
+            self._complete(Finished(future, message, origin, tag))
         self._ack([tag for _, tag in settled.dropped])
 
     # --- the stream's sink -----------------------------------------------------------------
@@ -114,6 +117,7 @@ class Collector:
             self._ack([tag])
             return
         if by_reference:
+            self._ack([self._referenced.get(message.task_id)])  # a duplicate
             self._referenced[message.task_id] = tag
             self._arm(now=True)
             return
@@ -132,12 +136,12 @@ class Collector:
         self.stream_error = error
         self._arm(restart=True)
 
-    def _deliver(self, task_id: str, message: ResultMessage, tag: object) -> None:
-        owner = self.book.deliver(task_id, (message, tag))
+    def _deliver(self, task_id: str, result: _Result, tag: object) -> None:
+        owner = self.book.deliver(task_id, (result, tag))
         if owner is Unclaimed.DROPPED:
             self._ack([tag])
         elif not isinstance(owner, Unclaimed):
-            self._complete(Finished(owner[0], message, owner[1].deserialize, tag))
+            self._complete(Finished(owner[0], result, owner[1], tag))
 
     def _ack(self, tags: Sequence[object]) -> None:
         tags = [tag for tag in tags if tag is not None]
@@ -145,6 +149,12 @@ class Collector:
             self._stream.ack(tags)
 
     # --- completion ------------------------------------------------------------------------
+
+    def unresolved(self) -> Iterator[tuple[TaskFuture, Origin]]:
+        """Tasks that the service has accepted, or refused, and whose futures are still pending."""
+        yield from self.book.owners()
+        for finished in (*self._resolving, self._ready):
+            yield from ((one.future, one.origin) for one in finished if not one.future.done())
 
     def _complete(self, finished: Finished) -> None:
         """Hand over to `gc-results`, everything of one turn of the loop at once."""
@@ -154,10 +164,12 @@ class Collector:
 
     def _flush(self) -> None:
         ready, self._ready = self._ready, []
+        self._resolving.append(ready)
         done = partial(self._loop.call, self._resolved, ready)
         self._loop.results.post(partial(resolve_all, ready, done))
 
     def _resolved(self, finished: list[Finished]) -> None:
+        self._resolving.popleft()
         self._ack([one.tag for one in finished])
         if self.listeners:
             self.announce(
@@ -207,7 +219,7 @@ class Collector:
         self._timer = self._loop.aio.call_later(delay, self._start_sweep)
 
     def _pause(self) -> float:
-        if self.stream_error is not None:
+        if self.stream_error is not None or self._referenced:
             return SWEEP_DOWN_S
         if not self._watchers:
             return SWEEP_UP_S
@@ -241,11 +253,17 @@ class Collector:
             if not chunk:
                 continue
             try:
-                found = await self._requests.send(partial(self._service.task_statuses, chunk))
+                found = await self._requests.send(
+                    partial(self._service.task_statuses, chunk),
+                    spare=self.stream_error is None and not self._referenced,
+                )
             except ComputeError as error:
                 log.info("batch_status failed: %s", error.reason)
                 return
             self._use(found.values())
+            for task_id in chunk:  # what nobody knows would be asked for for ever
+                if task_id not in found and self.book.owner(task_id) is None:
+                    self._ack([self._referenced.pop(task_id, None)])
 
     def _use(self, statuses: Iterable[TaskStatus]) -> None:
         changes: list[tuple[TaskFuture, TaskState, BaseException | None]] = []
@@ -253,11 +271,8 @@ class Collector:
             owner = self.book.owner(status.task_id)
             if status.done:
                 tag = self._referenced.pop(status.task_id, None)
-                if owner is None:
-                    self._ack([tag])
-                    continue
-                self.book.close(status.task_id)
-                self._complete(Finished(owner[0], status, owner[1].deserialize, tag))
+                if owner is not None or tag is not None:
+                    self._deliver(status.task_id, status, tag)
             elif owner is not None and (state := _SERVICE_STATES.get(status.status)):
                 changes.append((owner[0], state, None))
         self.announce(changes)

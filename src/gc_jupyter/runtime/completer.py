@@ -7,12 +7,12 @@ import logging
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.failures import task_error
 from gc_jupyter.protocol.messages import ResultMessage, ran, worker_info
+from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import TaskStatus
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Finished:
 
     future: TaskFuture
     outcome: Outcome
-    deserialize: Callable[[str], Any]
+    origin: Origin
     tag: object = None
     error: BaseException | None = None
 
@@ -85,7 +85,7 @@ def resolve(one: Finished) -> None:
         future.set_exception(one.error)
         return
     try:
-        value = one.deserialize(text)
+        value = one.origin.deserialize(text)
     except BaseException as error:  # a pickle runs code; whatever it raises is this task's error
         one.error = _undecodable(error, future.task_id)
         future.set_exception(one.error)

@@ -10,12 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.pacing import RateLimit
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.runtime.requests import Requests
@@ -28,6 +27,7 @@ from gc_jupyter.service.base import (
     SubmitRequest,
     TaskStatus,
 )
+from gc_jupyter.types import TaskInfo
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Dispatcher:
     ) -> None:
         self.loop: KernelLoop = kernel_loop()
         self.service = service
-        rate = RateLimit() if rate_limited and service.rate_limited else None
+        rate = self.loop.rate if rate_limited and service.rate_limited else None
         self._requests = Requests(self.loop, rate)
         self._collector = Collector(self.loop, service, self._requests, port)
         self._submitter = Submitter(self.loop, service, self._requests, self._collector)
@@ -96,46 +96,60 @@ class Dispatcher:
     def adopt_tasks(
         self, task_group_id: str, task_ids: Sequence[str], origin: Origin
     ) -> list[TaskFuture]:
-        """Futures for these tasks of a group; blocks on requests."""
-        statuses: dict[str, TaskStatus] = {}
-        for start in range(0, len(task_ids), _STATUS_CHUNK):
-            chunk = task_ids[start : start + _STATUS_CHUNK]
-            statuses.update(self.request(partial(self.service.task_statuses, chunk)))
-        futures = [TaskFuture(task_id, serial=next(serials)) for task_id in task_ids]
-        for future in futures:
-            future.source = self
-            future.set_running_or_notify_cancel()  # the service has them: no cancel from here
-            future._stop = partial(self.service.stop_task, future.task_id or "")
-        self.loop.ask(self._watch, task_group_id, futures, statuses, origin)
+        """Futures for these tasks of a group, a task that is open here keeping the one that it
+        has; blocks on requests."""
+        task_ids = list(dict.fromkeys(task_ids))
+        # like a submission: results that come before the states are known must wait
+        submission = self.loop.ask(self._collector.book.begin)
+        try:
+            statuses: dict[str, TaskStatus] = {}
+            for start in range(0, len(task_ids), _STATUS_CHUNK):
+                chunk = task_ids[start : start + _STATUS_CHUNK]
+                statuses.update(self.request(partial(self.service.task_statuses, chunk)))
+            return self.loop.ask(self._adopt, submission, task_group_id, task_ids, statuses, origin)
+        finally:
+            self.loop.ask(self._collector.give_up, submission)
+
+    def _adopt(
+        self,
+        submission: int,
+        task_group_id: str,
+        task_ids: Sequence[str],
+        statuses: Mapping[str, TaskStatus],
+        origin: Origin,
+    ) -> list[TaskFuture]:
+        collector = self._collector
+        futures, pending = [], []
+        for task_id in task_ids:
+            known = collector.book.owner(task_id)
+            future, by = known or (self._adopted(task_id, task_group_id), origin)
+            futures.append(future)
+            status = statuses.get(task_id)
+            if status is not None and status.done:
+                collector.book.close(task_id)
+                collector.finish(future, by, status)
+            elif known is None:
+                pending.append((task_id, (future, by)))
+        if pending:
+            collector.expect(submission, task_group_id, pending)
         return futures
 
-    def _watch(
-        self,
-        task_group_id: str,
-        futures: list[TaskFuture],
-        statuses: dict[str, TaskStatus],
-        origin: Origin,
-    ) -> None:
-        collector = self._collector
-        pending = []
-        for future in futures:
-            status = statuses.get(future.task_id or "")
-            if status is not None and status.done:
-                collector.finish(future, origin, status)
-            else:
-                pending.append((future.task_id or "", (future, origin)))
-        if pending:
-            collector.expect(collector.book.begin(), task_group_id, pending)
+    def _adopted(self, task_id: str, task_group_id: str) -> TaskFuture:
+        future = TaskFuture(task_id, serial=next(serials))
+        future._info = TaskInfo(task_id, task_group_id)
+        future.source = self
+        future.set_running_or_notify_cancel()  # the service has it: no cancel from here
+        future._stop = partial(self.service.stop_task, task_id)
+        return future
 
     def open_futures(self, origin: Origin) -> list[TaskFuture]:
         """The unresolved futures of one origin; any thread but the loop's results pool."""
         return self.loop.ask(self._open_futures, origin)
 
     def _open_futures(self, origin: Origin) -> list[TaskFuture]:
-        unsent = [task.future for task in self._submitter.unsent() if task.origin is origin]
-        sent = [future for future, by in self._collector.book.owners() if by is origin]
-        under_way = [task.future for task in self._submitter.under_way if task.origin is origin]
-        return unsent + under_way + sent
+        tasks = [*self._submitter.unsent(), *self._submitter.under_way]
+        queued = [task.future for task in tasks if task.origin is origin]
+        return queued + [future for future, by in self._collector.unresolved() if by is origin]
 
     def cancel_unsent(self, origin: Origin) -> int:
         """Cancel this origin's tasks that no request carries yet; how many they were."""

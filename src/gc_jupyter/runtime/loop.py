@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from gc_jupyter.protocol.pacing import RateLimit
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -74,7 +76,9 @@ class _Loop(asyncio.SelectorEventLoop):
         super().__init__()
         self._names = names
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Any, *args: Any
+    ) -> asyncio.Future[Any]:
         """See AbstractEventLoop."""
         return super().run_in_executor(executor or self._names, func, *args)
 
@@ -85,6 +89,7 @@ class KernelLoop:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self.rate = RateLimit()  # the service counts by user: one budget for all clients here
         self.http = DaemonPool("gc-http", _HTTP_THREADS)
         self.aio: asyncio.AbstractEventLoop = _Loop(self.http)
         self.results = DaemonPool("gc-results", 1)

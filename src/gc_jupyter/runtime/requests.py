@@ -30,8 +30,11 @@ class Requests:
         self._loop = loop
         self._rate = rate
 
-    async def send(self, call: Callable[[], T], *, repeatable: bool = True) -> T:
-        """Run `call` on a `gc-http` thread (loop's thread only).
+    async def send(
+        self, call: Callable[[], T], *, repeatable: bool = True, spare: bool = False
+    ) -> T:
+        """Run `call` on a `gc-http` thread (loop's thread only); a `spare` one when the budget
+        isn't needed for others.
 
         Raises
         ------
@@ -39,6 +42,8 @@ class Requests:
             What `call` raised at its last try.
         """
         attempt = 0
+        while spare and self._rate is not None and (wait := self._rate.spare(time.monotonic())):
+            await asyncio.sleep(wait)
         while True:
             if self._rate is not None and (wait := self._rate.reserve(time.monotonic())):
                 await asyncio.sleep(wait)

@@ -144,7 +144,7 @@ class Submitter:
             self._functions[key] = registering
         try:
             return await asyncio.shield(registering)
-        except ComputeError:
+        except Exception:
             self._functions.pop(key, None)  # the next submission tries again
             raise
 
@@ -164,13 +164,14 @@ class Submitter:
                 partial(self._service.submit, request), repeatable=False
             )
         except ComputeError as error:
-            self._collector.give_up(submission)
             if isinstance(error, NotFound):  # perhaps a function was deleted: register it anew
                 self._forget(sent)
             for tasks in sent.values():
                 self._fail(tasks, error)
         else:
             self._accept(route, submission, reply, sent)
+        finally:
+            self._collector.give_up(submission)  # where it hasn't ended by `expect`
 
     def _accept(
         self, route: Route, submission: int, reply: SubmitReply, sent: dict[str, list[QueuedTask]]

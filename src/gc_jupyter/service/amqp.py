@@ -19,7 +19,7 @@ import pika
 import pika.exceptions
 from pika.adapters.asyncio_connection import AsyncioConnection
 
-from gc_jupyter.errors import ComputeError, StreamError
+from gc_jupyter.errors import StreamError
 from gc_jupyter.protocol.pacing import backoff
 from gc_jupyter.service.base import Ask, StreamSink
 
@@ -146,7 +146,7 @@ class AmqpStream:
         try:
             address = await self._ask(self._fetch)
             parameters = self._parameters(address)
-        except ComputeError as error:
+        except Exception as error:  # whatever it is, the next try may do better
             self._down(error)
             return
         self._prefix = address.queue_prefix
@@ -207,6 +207,9 @@ class AmqpStream:
             return  # `_on_open` comes back to it
 
         def opened(channel: Any) -> None:
+            if consumer.channel is not None or self._consumers.get(consumer.group) is not consumer:
+                channel.close()  # another was faster, or nobody wants it any more
+                return
             consumer.channel = channel
             consumer.unacked.clear()
             consumer.settled.clear()
