@@ -87,7 +87,22 @@ class UnknownEndpoint(ComputeError):
 
 
 class ServiceError(ComputeError):
-    """A call of the web service did not give a usable answer."""
+    """A call of the web service did not give a usable answer.
+
+    `accepted` is what earlier requests of the same batch have submitted, as `Client.batch_run`
+    returns it; None where there is nothing.
+    """
+
+    accepted: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        if not self.accepted:
+            return super().__str__()
+        count = sum(len(ids) for ids in self.accepted["tasks"].values())
+        return (
+            f"{super().__str__()}\n{count} other tasks of the batch were accepted, in task group"
+            f" {self.accepted['task_group_id']}: see the error's `accepted`."
+        )
 
 
 class ServiceUnreachable(ServiceError):

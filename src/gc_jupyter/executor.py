@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,16 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.client import Client
+from gc_jupyter.client.batch import json_text
 from gc_jupyter.errors import ServiceError
 from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
-from gc_jupyter.functions.versions import serializer_for
+from gc_jupyter.functions.versions import differs, serializer_for, warn_of_arguments
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import Route, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
 from gc_jupyter.serialize import ComputeSerializer, remote_path
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
-from gc_jupyter.uuids import as_uuid_text, optional_uuid
+from gc_jupyter.uuids import as_uuid_text, optional_uuid, optional_uuid_text
 
 if TYPE_CHECKING:
     from gc_jupyter.runtime.dispatcher import Dispatcher
@@ -91,6 +91,8 @@ class Executor(concurrent.futures.Executor):
         self._functions = FunctionCache()
         self._origin = Origin(self._deserialize)
         self._stopped = False
+        self._other_python = ""  # the endpoint's version, where it differs from this one
+        self._checked: set[str] = set()  # registered functions whose Python was looked at
 
     # --- where and how ---------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class Executor(concurrent.futures.Executor):
 
     @resource_specification.setter
     def resource_specification(self, value: dict[str, Any] | None) -> None:
-        text = _json(value, "resource_specification")
+        text = json_text(value, "resource_specification")
         self._resource_specification = value
         self._route = replace(self._route, resource_specification=text)
 
@@ -155,7 +157,7 @@ class Executor(concurrent.futures.Executor):
 
     @user_endpoint_config.setter
     def user_endpoint_config(self, value: dict[str, Any] | None) -> None:
-        text = _json(value, "user_endpoint_config")
+        text = json_text(value, "user_endpoint_config")
         self._user_endpoint_config = value
         self._route = replace(self._route, user_endpoint_config=text)
 
@@ -241,6 +243,9 @@ class Executor(concurrent.futures.Executor):
         """
         self._check_open("no new functions may be executed")
         function = as_uuid_text(function_id, "function_id")
+        if function not in self._checked and self._endpoint_id is not None and not self._is_local:
+            self._checked.add(function)
+            self.client.warn_of_versions(str(self._endpoint_id), [function])
         return self._queue(TaskFuture(), function, tuple(args or ()), dict(kwargs or {}))
 
     def map(
@@ -267,7 +272,7 @@ class Executor(concurrent.futures.Executor):
         fn:
             The function; later `submit(fn)` calls use this registration.
         function_id:
-            The id of an earlier registration: no request is made.
+            The id of an earlier registration, a UUID: no request is made.
         **options:
             As for `Client.register_function`: description, public, group, ...
 
@@ -277,16 +282,17 @@ class Executor(concurrent.futures.Executor):
             The function is registered with this executor under another id.
         """
         self._check_open("refusing to register function")
+        given = optional_uuid_text(function_id, "function_id")
         known = self._functions.get(fn)
         if isinstance(known, str):
-            if function_id is not None and str(function_id) == known:
+            if given == known:
                 return known
             raise ValueError(f"Function already registered as function id: {known}")
-        if function_id is None:
+        if given is None:
             made = registration(fn, self._serializer_for(fn), **options)
-            function_id = self._dispatcher().register(made)
-        self._functions.put(fn, str(function_id))
-        return str(function_id)
+            given = self.client.with_login(partial(self._dispatcher().register, made))
+        self._functions.put(fn, given)
+        return given
 
     def reload_tasks(self, task_group_id: UUIDLike | None = None) -> list[TaskFuture]:
         """Futures for every task of the group, as to pick up work of an earlier process
@@ -357,6 +363,8 @@ class Executor(concurrent.futures.Executor):
         )
         name = function if isinstance(function, str) else function.name
         size = check_payload_size(payload, name)
+        if self._other_python:
+            warn_of_arguments(payload, self._other_python)
         dispatcher = self._dispatcher()
         future.serial = next(serials)
         future.label = future.label or self.label or name
@@ -372,6 +380,7 @@ class Executor(concurrent.futures.Executor):
             there = self.client.endpoint_python(str(self._endpoint_id))
         except ServiceError:  # the submission itself will say what is wrong
             return self.serializer
+        self._other_python = there if differs(there) else ""
         return serializer_for(fn, self.serializer, there)
 
     @property
@@ -402,14 +411,3 @@ def _results(futures: list[TaskFuture], deadline: float | None) -> Iterator[Any]
     finally:
         for future in futures:
             future.cancel()
-
-
-def _json(value: dict[str, Any] | None, name: str) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} must be of type dict, not {type(value).__name__}")
-    try:
-        return json.dumps(value, sort_keys=True)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be JSON-serializable: {error}") from error

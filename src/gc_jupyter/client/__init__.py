@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from gc_jupyter.client.batch import Batch
-from gc_jupyter.client.connection import Connection
 from gc_jupyter.client.endpoints import EndpointCalls
-from gc_jupyter.client.functions import FunctionCalls
-from gc_jupyter.client.tasks import TaskCalls
 
 __all__ = ["Batch", "Client", "FuncXClient"]
 
 
-class Client(FunctionCalls, TaskCalls, EndpointCalls, Connection):
+class Client(EndpointCalls):
     """Calls of the web service (Client user guide), one method a call.
 
     Parameters

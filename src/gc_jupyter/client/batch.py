@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gc_jupyter.protocol.batches import MAX_BATCH_BYTES, check_payload_size
-from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.serialize import ComputeSerializer, Strategylike, remote_path
 from gc_jupyter.service.base import SubmitRequest
 from gc_jupyter.types import UUIDLike
 from gc_jupyter.uuids import as_uuid_text, is_uuid_like, optional_uuid
@@ -27,6 +28,24 @@ class Call:
     size: int
 
 
+def json_text(value: dict[str, Any] | None, name: str) -> str:
+    """The canonical text of an option for the endpoint; empty for None.
+
+    Raises
+    ------
+    TypeError
+        It is no dict, or not JSON-serializable; `name` says which option is meant.
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be of type dict, not {type(value).__name__}")
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be JSON-serializable: {error}") from error
+
+
 class Batch:
     """Calls to submit together by `Client.batch_run`; made by `Client.create_batch`.
 
@@ -40,10 +59,17 @@ class Batch:
         Whether the service shall make the group's result queue, as executors need.
     serializer:
         For the arguments.
-    user_runtime:
-        What is said of this side; by default what executors say.
     result_serializers:
-        Import paths of strategies, as the endpoint resolves them.
+        Strategies that the endpoint tries in order for the results.
+
+    Raises
+    ------
+    TypeError
+        An option is no dict, or not JSON-serializable.
+    SerdeError
+        No strategy of this name is known.
+    ValueError
+        A malformed UUID.
     """
 
     def __init__(
@@ -53,15 +79,15 @@ class Batch:
         user_endpoint_config: dict[str, Any] | None = None,
         request_queue: bool = False,
         serializer: ComputeSerializer | None = None,
-        user_runtime: Mapping[str, Any] | None = None,
-        result_serializers: list[str] | None = None,
+        result_serializers: Sequence[Strategylike] | None = None,
     ) -> None:
         self.task_group_id = optional_uuid(task_group_id, "task_group_id")
+        json_text(resource_specification, "resource_specification")
+        json_text(user_endpoint_config, "user_endpoint_config")
         self.resource_specification = resource_specification
         self.user_endpoint_config = user_endpoint_config
         self.request_queue = request_queue
-        self.user_runtime = user_runtime
-        self.result_serializers = result_serializers
+        self.result_serializers = [remote_path(one) for one in result_serializers or ()]
         self._serializer = serializer or ComputeSerializer()
         self.calls: list[Call] = []
 
@@ -82,6 +108,15 @@ class Batch:
             Executor user guide, "Reloading Tasks".
         ``add(x, …, endpoint_id=…, function_id=…)``
             Tutorial and funcX guide: everything else goes to the function.
+
+        Parameters
+        ----------
+        function_id, endpoint_id:
+            UUIDs; without an endpoint, `batch_run` says it.
+        args, kwargs:
+            The function's arguments, in the first two forms.
+        *positional, **named:
+            The function's arguments, in the third form.
 
         Raises
         ------
@@ -157,13 +192,14 @@ class Batch:
         return grouped
 
     def prepare(self) -> dict[str, Any]:
-        """What will be sent, as a dict (Client user guide, "Batching")."""
+        """What will be sent, as a dict (Client user guide, "Batching").
+
+        A large batch is sent in several parts, and one with calls for several endpoints in one for
+        each at least.
+        """
         from gc_jupyter.service.globus import submit_body
 
-        body = submit_body(self.request("", self.calls, None))
-        if self.user_runtime is not None:
-            body["user_runtime"] = dict(self.user_runtime)
-        return body
+        return submit_body(self.request("", self.calls, None))
 
     def request(
         self, endpoint_id: str, calls: Sequence[Call], task_group_id: str | None
@@ -180,7 +216,7 @@ class Batch:
             create_queue=self.request_queue,
             resource_specification=self.resource_specification,
             user_endpoint_config=self.user_endpoint_config,
-            result_serializers=self.result_serializers or (),
+            result_serializers=self.result_serializers,
         )
 
     def parts(self, endpoint_id: str | None) -> list[tuple[str, list[Call]]]:

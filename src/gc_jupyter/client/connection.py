@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gc_jupyter.auth import Login, LoginManagerProtocol
     from gc_jupyter.runtime.dispatcher import Dispatcher
     from gc_jupyter.serialize import Strategylike
-    from gc_jupyter.service.base import Service
+    from gc_jupyter.service.base import FunctionRegistration, Service
     from gc_jupyter.service.globus import GlobusService
 
 T = TypeVar("T")
@@ -78,7 +78,8 @@ class Connection:
     ) -> None:
         for name in unknown:
             advice = _ADVICE.get(name, "(It might have been removed in a previous release.)")
-            warnings.warn(f"The '{name}' argument is unrecognized. {advice}", stacklevel=2)
+            # the caller's line: FunctionCalls stands between
+            warnings.warn(f"The '{name}' argument is unrecognized. {advice}", stacklevel=3)
         if app is not None and authorizer is not None:
             raise ValueError("'app' and 'authorizer' are mutually exclusive.")
         if login_manager is not None and (app is not None or authorizer is not None):
@@ -129,7 +130,8 @@ class Connection:
         self._caches = ("", Caches())
 
     def cache(self) -> Caches:
-        """What is remembered under the token in use."""
+        """What is remembered under the token in use; logs in if nobody is."""
+        self.login().ensure()
         key = self.login().token_key()
         if self._caches[0] != key:
             self._caches = (key, Caches())
@@ -137,15 +139,14 @@ class Connection:
 
     # --- requests --------------------------------------------------------------------------
 
-    def request(self, call: Callable[[], T]) -> T:
-        """Do a repeatable request within the rate limit.
+    def with_login(self, call: Callable[[], T]) -> T:
+        """Do `call`; where it is refused for want of a login, log in and do it once more.
 
-        A request that the service refuses for want of a login, or that Globus Auth must be asked
-        more for (GARE), leads to a new login where somebody can be asked, and is sent again.
+        That is a 401, and a Globus Auth requirements error (GARE), whose parameters go into the
+        login. A person is asked on the main thread of a session that has one, and nowhere else.
         """
-        dispatcher = self.dispatcher("")
         try:
-            return dispatcher.request(call)
+            return call()
         except LoginRequired as refused:
             if refused.status == 403 and refused.gare is None:
                 raise
@@ -153,7 +154,15 @@ class Connection:
                 self.login().renew(refused.gare)
             except LoginRequired as hopeless:
                 raise hopeless from refused
-        return dispatcher.request(call)
+        return call()
+
+    def request(self, call: Callable[[], T]) -> T:
+        """Do a repeatable request within the rate limit, and `with_login`."""
+        return self.with_login(partial(self.dispatcher("").request, call))
+
+    def register(self, function: FunctionRegistration) -> str:
+        """Register a function at the web service; returns its id, a new one each time."""
+        return self.request(partial(self.globus_service().register_function, function))
 
     def call(self, method: str, *args: Any, version: int = 2) -> Any:
         """Call a method of globus-sdk's ComputeClientV2 or V3; returns the reply's JSON."""
@@ -161,8 +170,28 @@ class Connection:
         api = service.v2 if version == 2 else service.v3
         return self.request(partial(service.call, getattr(api, method), *args))
 
+    def endpoint_python(self, endpoint_id: str) -> str:
+        """The Python version that an endpoint reported, or empty text. Asked once.
+
+        Parameters
+        ----------
+        endpoint_id:
+            UUID of the endpoint.
+        """
+        known = self.cache().pythons
+        if endpoint_id not in known:
+            shown = self.call("get_endpoint", endpoint_id)
+            reported = {**(shown.get("metadata") or {}), **shown}
+            known[endpoint_id] = str(reported.get("python_version") or "")
+        return known[endpoint_id]
+
     def version_check(self, endpoint_version: str | None = None) -> None:
         """Ask the service whether it accepts this version, and that of an endpoint if given.
+
+        Parameters
+        ----------
+        endpoint_version:
+            As the endpoint's metadata has it.
 
         Raises
         ------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gc_jupyter.client.connection import Connection
 from gc_jupyter.client.tasks import TaskCalls
 from gc_jupyter.functions.hardware import HARDWARE_REPORT
 from gc_jupyter.functions.python import registration
@@ -21,7 +20,7 @@ _NO_WORKERS = {
 }
 
 
-class EndpointCalls(Connection):
+class EndpointCalls(TaskCalls):
     """See Client."""
 
     def get_endpoint_status(self, endpoint_uuid: UUIDLike) -> dict[str, Any]:
@@ -29,25 +28,58 @@ class EndpointCalls(Connection):
 
         `logs` holds the details once more, where the tutorial ("Managing Endpoints") looks for
         them.
+
+        Parameters
+        ----------
+        endpoint_uuid:
+            UUID of the endpoint.
+
+        Raises
+        ------
+        NotFound
+            There is none.
         """
         key = as_uuid_text(endpoint_uuid, "endpoint_uuid")
         reply: dict[str, Any] = self.call("get_endpoint_status", key)
         return {**reply, "logs": [{**_NO_WORKERS, **(reply.get("details") or {})}]}
 
     def get_endpoint_metadata(self, endpoint_uuid: UUIDLike) -> dict[str, Any]:
-        """What is registered of an endpoint: name, owner, configuration, Python version, ..."""
+        """What is registered of an endpoint: name, owner, configuration, Python version, ...
+
+        Parameters
+        ----------
+        endpoint_uuid:
+            UUID of the endpoint.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
         reply: dict[str, Any] = self.call(
             "get_endpoint", as_uuid_text(endpoint_uuid, "endpoint_uuid")
         )
         return reply
 
     def get_endpoints(self, role: str | None = None) -> list[dict[str, Any]]:
-        """The endpoints that you own, or with ``role="any"`` may use."""
+        """The endpoints that you own.
+
+        Parameters
+        ----------
+        role:
+            ``"any"`` to list all that you may use.
+        """
         reply: list[dict[str, Any]] = self.call("get_endpoints", *([role] if role else []))
         return reply
 
     def get_allowed_functions(self, endpoint_id: UUIDLike) -> dict[str, Any]:
-        """The functions that an endpoint restricts itself to."""
+        """The functions that an endpoint restricts itself to: `restricted` and `functions`.
+
+        Parameters
+        ----------
+        endpoint_id:
+            UUID of the endpoint.
+        """
         key = as_uuid_text(endpoint_id, "endpoint_id")
         reply: dict[str, Any] = self.call("get_endpoint_allowlist", key, version=3)
         return reply
@@ -56,10 +88,13 @@ class EndpointCalls(Connection):
         """Submit a task that reports the hardware of an endpoint's worker; returns its task id.
 
         Its result is a text for people: see `get_result`.
+
+        Parameters
+        ----------
+        endpoint_id:
+            UUID of the endpoint.
         """
-        assert isinstance(self, TaskCalls)
-        made = registration(HARDWARE_REPORT, self.fx_serializer)
-        function_id = self.dispatcher("").register(made)
+        function_id = self.register(registration(HARDWARE_REPORT, self.fx_serializer))
         return self.run(endpoint_id=endpoint_id, function_id=function_id)
 
     def register_endpoint(
@@ -94,6 +129,11 @@ class EndpointCalls(Connection):
             UUIDs of a Globus authentication policy and subscription.
         admins:
             Globus identities that may manage it beside the owner.
+
+        Raises
+        ------
+        ValueError
+            A malformed UUID.
         """
         self.version_check()
         data: dict[str, Any] = {"endpoint_name": name}
@@ -101,12 +141,12 @@ class EndpointCalls(Connection):
             "display_name": display_name,
             "multi_user": multi_user or None,
             "metadata": metadata or None,
-            "allowed_functions": [str(one) for one in allowed_functions or ()] or None,
+            "allowed_functions": _ids(allowed_functions, "allowed_functions"),
             "authentication_policy": optional_uuid_text(auth_policy, "auth_policy"),
             "subscription_uuid": optional_uuid_text(subscription_id, "subscription_id"),
             "public": public,
             "high_assurance": high_assurance,
-            "admins": [str(one) for one in admins or ()] or None,
+            "admins": _ids(admins, "admins"),
         }
         data.update({key: value for key, value in optional.items() if value is not None})
         if endpoint_id:
@@ -117,21 +157,29 @@ class EndpointCalls(Connection):
         return reply
 
     def stop_endpoint(self, endpoint_id: UUIDLike) -> dict[str, Any]:
-        """Drop an endpoint's connections to the service, and refuse new ones for a while."""
+        """Drop an endpoint's connections to the service, and refuse new ones for a while.
+
+        Parameters
+        ----------
+        endpoint_id:
+            UUID of the endpoint.
+        """
         key = as_uuid_text(endpoint_id, "endpoint_id")
         reply: dict[str, Any] = self.call("lock_endpoint", key, version=3)
         return reply
 
     def delete_endpoint(self, endpoint_id: UUIDLike) -> dict[str, Any]:
-        """Delete an endpoint's registration."""
+        """Delete an endpoint's registration.
+
+        Parameters
+        ----------
+        endpoint_id:
+            UUID of the endpoint.
+        """
         key = as_uuid_text(endpoint_id, "endpoint_id")
         reply: dict[str, Any] = self.call("delete_endpoint", key)
         return reply
 
-    def endpoint_python(self, endpoint_id: str) -> str:
-        """The endpoint's Python version, where it reported it; empty otherwise. Asked once."""
-        known = self.cache().pythons
-        if endpoint_id not in known:
-            version = self.get_endpoint_metadata(endpoint_id).get("python_version")
-            known[endpoint_id] = str(version or "")
-        return known[endpoint_id]
+
+def _ids(values: Sequence[UUIDLike] | None, name: str) -> list[str] | None:
+    return [as_uuid_text(one, name) for one in values or ()] or None

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from gc_jupyter.client.connection import Connection
+from gc_jupyter.errors import NotFound
 from gc_jupyter.functions.python import Submittable, function_metadata, registration
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import UUIDLike
@@ -26,13 +27,13 @@ class FunctionCalls(Connection):
     def register_function(
         self,
         function: Submittable,
-        function_name: str | None = None,
         description: str | None = None,
         metadata: dict[str, str] | None = None,
         public: bool = False,
         group: UUIDLike | None = None,
         ha_endpoint_id: UUIDLike | None = None,
         *,
+        function_name: str | None = None,
         container_uuid: UUIDLike | None = None,
         searchable: bool | None = None,
     ) -> str:
@@ -42,8 +43,6 @@ class FunctionCalls(Connection):
         ----------
         function:
             The function; what it uses travels with it.
-        function_name:
-            A name in place of the function's own (funcX).
         description:
             Wins over the function's docstring.
         metadata:
@@ -52,6 +51,8 @@ class FunctionCalls(Connection):
             Share it with everyone, or with a Globus group (its UUID).
         ha_endpoint_id:
             The only (high-assurance) endpoint that may run it; excludes `public` and `group`.
+        function_name:
+            A name in place of the function's own (funcX).
         container_uuid, searchable:
             Accepted for funcX's sake, with a warning: the service has neither any more.
 
@@ -64,6 +65,8 @@ class FunctionCalls(Connection):
         ------
         SerializationError
             The code strategy can't serialize it.
+        ValueError
+            A malformed UUID, or `ha_endpoint_id` together with `public` or `group`.
         """
         for name, value in (("container_uuid", container_uuid), ("searchable", searchable)):
             if value is not None:
@@ -93,7 +96,18 @@ class FunctionCalls(Connection):
     ) -> str:
         """Register Python source with the name of its entry point; returns the function id.
 
-        Parameters are those of `register_function`; the code strategy is not used.
+        Parameters
+        ----------
+        source, function_name:
+            The text, which a worker executes in an empty namespace, and what it then calls of it.
+            The code strategy is not used.
+        description, metadata, public, group, ha_endpoint_id:
+            As for `register_function`.
+
+        Raises
+        ------
+        ValueError
+            As `register_function`.
         """
         if ha_endpoint_id and (public or group):
             raise ValueError("`ha_endpoint_id` is mutually exclusive with `public` and `group`")
@@ -111,18 +125,24 @@ class FunctionCalls(Connection):
         )
 
     def _register(self, made: FunctionRegistration) -> str:
-        function_id = self.dispatcher("").register(made)
+        function_id = self.register(made)
         self._registered[function_id] = {
             "function_uuid": function_id,
             "function_name": made.name,
             "description": made.description or "",
             "public": made.public,
             "group": made.group,
+            "metadata": dict(made.metadata),
         }
         return function_id
 
     def get_function(self, function_id: UUIDLike) -> dict[str, Any]:
         """What the service has of a function: name, description, serialized code, metadata.
+
+        Parameters
+        ----------
+        function_id:
+            As `register_function` returned it.
 
         Raises
         ------
@@ -136,7 +156,18 @@ class FunctionCalls(Connection):
         return dict(known[key])
 
     def delete_function(self, function_id: UUIDLike) -> dict[str, Any]:
-        """Delete a function; tasks that use it can't be submitted any more."""
+        """Delete a function; tasks that use it can't be submitted any more.
+
+        Parameters
+        ----------
+        function_id:
+            As `register_function` returned it.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
         key = as_uuid_text(function_id, "function_id")
         self.cache().functions.pop(key, None)
         self._registered.pop(key, None)
@@ -146,7 +177,8 @@ class FunctionCalls(Connection):
     def search_function(self, q: str, offset: int = 0, limit: int = 10) -> list[dict[str, Any]]:
         """Search the functions that this client registered, by words in name and description.
 
-        The service's own index of functions is gone; this says so once, as a warning.
+        The service's own index (funcX SDK user guide, "Discovering Functions") is gone; a warning
+        says so.
 
         Parameters
         ----------
@@ -154,6 +186,12 @@ class FunctionCalls(Connection):
             Words; a function must have all of them, in any case.
         offset, limit:
             Which of the hits, newest first.
+
+        Returns
+        -------
+        list
+            Dicts with `function_uuid`, `function_name`, `description`, `public`, `group`,
+            `metadata`.
         """
         warnings.warn(
             "Globus Compute has no function search any more: only functions registered by this"
@@ -188,7 +226,7 @@ class FunctionCalls(Connection):
         Raises
         ------
         NotFound
-            The service has no containers: name the image in the endpoint's configuration instead.
+            The service has no containers.
         """
         data = {
             "name": name,
@@ -196,12 +234,30 @@ class FunctionCalls(Connection):
             "description": description,
             "type": container_type,
         }
-        reply = self.call("post", "/v2/containers", data)
-        return str(reply.get("container_id") or reply.get("container_uuid"))
+        try:
+            reply = self.call("post", "/v2/containers", data)
+        except NotFound as error:
+            error.next_step = (
+                "The service has no containers any more: name the image in the endpoint's"
+                " configuration, under engine.container_uri."
+            )
+            raise
+        return str(reply["container_id"])
 
     def get_container(self, container_uuid: UUIDLike, container_type: str) -> dict[str, Any]:
-        """The details of a container for one kind of system (funcX)."""
+        """The details of a container for one kind of system (funcX).
+
+        Parameters
+        ----------
+        container_uuid, container_type:
+            As `register_container` returned it, and ``docker``, ``singularity`` or ``shifter``.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
         key = as_uuid_text(container_uuid, "container_uuid")
         reply: dict[str, Any] = self.call("get", f"/v2/containers/{key}/{container_type}")
-        details: dict[str, Any] = reply.get("container", reply)
+        details: dict[str, Any] = reply["container"]
         return details

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import platform
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from gc_jupyter.client.batch import Batch, Call
-from gc_jupyter.client.connection import Connection
-from gc_jupyter.errors import BadReply, NotFound, TaskPending
+from gc_jupyter.client.functions import FunctionCalls
+from gc_jupyter.errors import BadReply, ServiceError, TaskPending
+from gc_jupyter.functions.versions import differs, warn_of_registered
 from gc_jupyter.protocol.batches import match_reply
 from gc_jupyter.protocol.failures import task_error
+from gc_jupyter.serialize import Strategylike
 from gc_jupyter.service.base import SubmitReply, TaskStatus
 from gc_jupyter.types import UUIDLike
 from gc_jupyter.uuids import as_uuid_text
@@ -19,7 +22,7 @@ from gc_jupyter.uuids import as_uuid_text
 _CHUNK = 250  # tasks of one batch_status
 
 
-class TaskCalls(Connection):
+class TaskCalls(FunctionCalls):
     """See Client."""
 
     def run(self, *args: Any, endpoint_id: UUIDLike, function_id: UUIDLike, **kwargs: Any) -> str:
@@ -31,6 +34,15 @@ class TaskCalls(Connection):
             The function's arguments.
         endpoint_id, function_id:
             Where, and what.
+
+        Raises
+        ------
+        NotFound
+            The service doesn't know the endpoint or the function.
+        SerializationError, PayloadTooLarge
+            An argument can't be serialized, or all take more than 10 MB.
+        ValueError
+            A malformed UUID.
         """
         batch = self.create_batch()
         batch.add(function_id, args=args, kwargs=kwargs)
@@ -42,17 +54,24 @@ class TaskCalls(Connection):
         resource_specification: dict[str, Any] | None = None,
         user_endpoint_config: dict[str, Any] | None = None,
         create_websocket_queue: bool = False,
-        result_serializers: list[str] | None = None,
+        result_serializers: Sequence[Strategylike] | None = None,
     ) -> Batch:
-        """An empty batch; parameters are those of `Batch`, `create_websocket_queue` its
-        `request_queue`."""
+        """An empty batch, whose arguments this client's data strategy serializes.
+
+        Parameters
+        ----------
+        task_group_id, resource_specification, user_endpoint_config, result_serializers:
+            See `Batch`.
+        create_websocket_queue:
+            The `request_queue` of `Batch`.
+        """
         return Batch(
             task_group_id,
             resource_specification,
             user_endpoint_config,
             create_websocket_queue,
-            serializer=self.fx_serializer,
-            result_serializers=result_serializers,
+            self.fx_serializer,
+            result_serializers,
         )
 
     def batch_run(
@@ -69,12 +88,13 @@ class TaskCalls(Connection):
 
         Raises
         ------
+        ServiceError
+            A request was refused, or failed (SubmitUncertain: it may have been accepted). What
+            earlier requests of the same batch have submitted is its `accepted`.
         ValueError
-            The batch is empty.
+            The batch is empty, or a malformed UUID.
         TypeError
             No endpoint, or no batch.
-        SubmitUncertain
-            A request may or may not have been accepted.
         """
         if isinstance(endpoint_id, Batch):
             return self._run(endpoint_id, None)[1]
@@ -85,52 +105,83 @@ class TaskCalls(Connection):
     def _run(self, batch: Batch, endpoint_id: str | None) -> tuple[dict[str, Any], list[str]]:
         if not batch:
             raise ValueError("No tasks specified for batch run")
+        parts = batch.parts(endpoint_id)
+        for where, calls in parts:
+            self.warn_of_versions(where, {call.function_id for call in calls})
         dispatcher = self.dispatcher("")
         group = str(batch.task_group_id) if batch.task_group_id else dispatcher.task_group_id
         tasks: dict[str, list[str]] = {}
+        summary: dict[str, Any] = {}
         ids: dict[int, str] = {}
-        reply: SubmitReply | None = None
-        for where, calls in batch.parts(endpoint_id):
-            reply = dispatcher.submit_now(batch.request(where, calls, group))
+        for where, calls in parts:
+            request = batch.request(where, calls, group)
+            try:
+                reply = self.with_login(partial(dispatcher.submit_now, request))
+                matched = _matched(calls, reply)
+            except ServiceError as error:
+                error.accepted = summary or None
+                raise
             group = reply.task_group_id
+            if batch.task_group_id is None:
+                dispatcher.keep_task_group(group)
             if reply.ha_warning:
                 warnings.warn(reply.ha_warning, stacklevel=3)
-            for function_id, task_id, call in _matched(calls, reply):
+            for function_id, task_id, call in matched:
                 tasks.setdefault(function_id, []).append(task_id)
                 ids[id(call)] = task_id
-        assert reply is not None
-        assert group is not None
-        if batch.task_group_id is None:
-            dispatcher.keep_task_group(group)
-        summary = {
-            "request_id": reply.request_id,
-            "task_group_id": reply.task_group_id,
-            "endpoint_id": reply.endpoint_id,
-            "tasks": tasks,
-        }
+            summary = {
+                "request_id": reply.request_id,
+                "task_group_id": group,
+                "endpoint_id": reply.endpoint_id,
+                "tasks": tasks,
+            }
         return summary, [ids[id(call)] for call in batch.calls]
+
+    def warn_of_versions(self, endpoint_id: str, function_ids: Iterable[str]) -> None:
+        """Warn of functions registered as bytecode that this endpoint's Python can't read.
+
+        Parameters
+        ----------
+        endpoint_id, function_ids:
+            UUIDs. What the service has of a function is asked where the versions differ.
+        """
+        try:
+            there = self.endpoint_python(endpoint_id)
+            if not differs(there):
+                return
+            shown = [self._registered.get(one) or self.get_function(one) for one in function_ids]
+        except ServiceError:  # the submission itself will say what is wrong
+            return
+        for one in shown:
+            warn_of_registered(one, there)
 
     def get_task(self, task_id: UUIDLike) -> dict[str, Any]:
         """What is known of a task: `pending`, `status`, and once it is done `completion_t` and
         `result`, or `exception` (an exception object); `details` of the worker.
 
+        Parameters
+        ----------
+        task_id:
+            As `run` returned it.
+
         Raises
         ------
         NotFound
             The service doesn't know the task.
+        ValueError
+            A malformed UUID.
         """
         key = as_uuid_text(task_id, "task_id")
-        found = self.get_batch_result([key])
-        if key not in found:
-            raise NotFound(
-                f"The service doesn't know task {key}.",
-                next_step="Check the id. Results are kept for two weeks at most.",
-                status=404,
-            )
-        return found[key]
+        known = self.cache().tasks.get(key)
+        return dict(known or self._note(self.request(partial(self.globus_service().task, key))))
 
     def get_result(self, task_id: UUIDLike) -> Any:
-        """The task's result.
+        """The task's result (Client user guide, "Retrieving Results").
+
+        Parameters
+        ----------
+        task_id:
+            As `run` returned it.
 
         Raises
         ------
@@ -138,6 +189,10 @@ class TaskCalls(Connection):
             There is none yet.
         TaskExecutionFailed
             The task failed: it is raised here.
+        DeserializationError
+            The result can't be read here.
+        NotFound, ValueError
+            As `get_task`.
         """
         task = self.get_task(task_id)
         if task["pending"]:
@@ -154,7 +209,17 @@ class TaskCalls(Connection):
         Parameters
         ----------
         task_id_list:
-            Task ids, or what `batch_run` returned. Tasks that the service doesn't know are absent.
+            Task ids, or what `batch_run` returned.
+
+        Returns
+        -------
+        dict
+            By task id; tasks that the service doesn't know are absent.
+
+        Raises
+        ------
+        ValueError
+            A malformed UUID.
         """
         done = self.cache().tasks
         wanted = [as_uuid_text(one, "task_id") for one in _ids(task_id_list)]
@@ -165,14 +230,13 @@ class TaskCalls(Connection):
             chunk = missing[start : start + _CHUNK]
             statuses = self.request(partial(service.task_statuses, chunk))
             for key, status in statuses.items():
-                found[key] = self._describe(status)
-                if status.done:
-                    done[key] = found[key]
+                found[key] = self._note(status)
         return {key: dict(found[key]) for key in wanted if key in found}
 
-    def _describe(self, status: TaskStatus) -> dict[str, Any]:
+    def _note(self, status: TaskStatus) -> dict[str, Any]:
+        """A task as users see it; a finished one is kept."""
         # a task that the service gave up has neither result nor exception
-        over = status.done or status.status in ("success", "failed")
+        over = status.done or status.status in ("success", "failed", "abandoned")
         task: dict[str, Any] = {"pending": not over, "status": status.status}
         if status.details is not None:
             task["details"] = dict(status.details)
@@ -180,15 +244,19 @@ class TaskCalls(Connection):
             return task
         task["completion_t"] = status.completion_t
         if status.result is None:
-            text = status.exception or f"The service says {status.status}, and no more."
+            text = status.exception or f"The service has no result: the task is {status.status}."
             task["exception"] = task_error(
-                text, completion_t=status.completion_t, details=status.details
+                text,
+                completion_t=status.completion_t,
+                details=status.details,
+                python_version=platform.python_version(),
             )
         else:
             try:
                 task["result"] = self.fx_serializer.deserialize(status.result)
             except Exception as error:
                 task["exception"] = error
+        self.cache().tasks[status.task_id] = task
         return task
 
 

@@ -16,10 +16,13 @@ def hardware_report(kind="Compute Endpoint worker"):
     def output(*command):
         if shutil.which(command[0]) is None:
             return command[0] + " is not installed"
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            universal_newlines=True, timeout=60,
-        )
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, universal_newlines=True, timeout=30,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
         return done.stdout.strip()
 
     disk = shutil.disk_usage(os.getcwd())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import platform
@@ -56,17 +57,23 @@ def registration(
     """
     if ha_endpoint_id and (public or group):
         raise ValueError("`ha_endpoint_id` is mutually exclusive with `public` and `group`")
-    documented = None if isinstance(function, SourceFunction) else inspect.getdoc(function)
     if isinstance(function, ShellFunction):
-        function, documented = function.as_source(), None
+        name = name or function.__name__
+        function = function.as_source()
     if isinstance(function, SourceFunction):
         text = f"st\n{function.name}:{function.source}"
         documented = function.description
         name = name or function.name
     else:
-        function = callable_with_name(function)
+        if not callable(function):
+            raise SerializationError(
+                f"{function!r:.80} is not callable.",
+                next_step="Submit a function, and its arguments after it: submit(f, 1, 2).",
+            )
         text = serializer.serialize(function)
-        name = name or function.__name__
+        named = _named(function)
+        documented = inspect.getdoc(named)
+        name = name or named.__name__
     return FunctionRegistration(
         name=name,
         code=ComputeSerializer.pack_buffers([text]),
@@ -83,31 +90,12 @@ def is_source(function: Submittable) -> bool:
     return isinstance(function, SourceFunction | ShellFunction)
 
 
-def callable_with_name(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The callable itself, or one that does the same and has the `__name__` that workers ask for
-    (they log it before they call the function).
-
-    Raises
-    ------
-    SerializationError
-        An object of the user's own class without a name, which can't be given one.
-    """
-    if not callable(function):
-        raise SerializationError(
-            f"{function!r:.80} is not callable.",
-            next_step="Submit a function, and its arguments after it: submit(f, 1, 2).",
-        )
-    if hasattr(function, "__name__"):
-        return function
+def _named(function: Callable[..., Any]) -> Any:
+    """What gives a callable its name and docstring: itself, the function of a partial, or the class
+    of an object."""
     if isinstance(function, functools.partial):
-        inner = callable_with_name(function.func)
-        named = functools.partial(inner, *function.args, **function.keywords)
-        named.__name__ = inner.__name__  # type: ignore[attr-defined]
-        return named
-    raise SerializationError(
-        f"An object of class {type(function).__name__} has no __name__, which endpoints need.",
-        next_step="Wrap it in a function: def call(*args): return it(*args)",
-    )
+        return _named(function.func)
+    return function if hasattr(function, "__name__") else type(function)
 
 
 def function_metadata(serde_identifier: str | None = None) -> dict[str, str]:
@@ -129,21 +117,29 @@ class FunctionCache:
     def get(self, function: Submittable) -> FunctionRegistration | str | None:
         """What was `put` for this function, or None when it has changed since."""
         try:
-            known = self._known.get(function)
+            known = self._known.get(_key(function))
         except TypeError:  # an unhashable callable
             return None
         return known[1] if known is not None and known[0].current() else None
 
     def put(self, function: Submittable, value: FunctionRegistration | str) -> None:
-        """Remember `value` for the function as it is now."""
-        try:
-            self._known[function] = (_Snapshot(function), value)
-        except TypeError:
-            return
+        """Remember `value` for the function as it is now.
+
+        A callable of another kind is an object that may change inside: only its id is kept, which
+        somebody asked for.
+        """
+        if isinstance(value, str) or isinstance(_key(function), FunctionType | SourceFunction):
+            with contextlib.suppress(TypeError):
+                self._known[_key(function)] = (_Snapshot(function), value)
 
     def clear(self) -> None:
         """Forget everything, as when the serializer changes."""
         self._known.clear()
+
+
+def _key(function: Submittable) -> Submittable:
+    """A shell function is known by its source, since it may change like any object."""
+    return function.as_source() if isinstance(function, ShellFunction) else function
 
 
 class _Snapshot:

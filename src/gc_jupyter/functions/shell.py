@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import keyword
 from typing import Any
@@ -15,7 +16,7 @@ _SHOWN_CHARACTERS = 1024
 # The result's class is looked up where the command runs: workers have the official SDK alone.
 _ENTRY = """
 
-def {name}(*args, **kwargs):
+def shell_function(*args, **kwargs):
     result = run_command({launcher!r} + {cmd!r}.format(*args, **kwargs), {options})
     if {return_dict!r}:
         return result
@@ -24,6 +25,9 @@ def {name}(*args, **kwargs):
     except ImportError:
         from gc_jupyter.functions.shell import ShellResult
     return ShellResult(**result)
+
+
+shell_function.__name__ = {name!r}
 """
 
 
@@ -78,10 +82,11 @@ class ShellFunction:
     cmd:
         The command; ``{name}`` stands for the argument of that name.
     stdout, stderr:
-        Files on the endpoint that get the output; by default files named after the task in its
-        working directory.
+        Files on the endpoint that the output is appended to; by default new ones, named after the
+        task. Relative ones are in the task's working directory, or its sandbox.
     walltime:
-        Seconds after which the command and everything that it started is ended.
+        Seconds after which the command and everything that it started is ended: SIGTERM, and two
+        seconds later SIGKILL.
     snippet_lines:
         How many of the last lines of each file come back.
     name:
@@ -92,12 +97,13 @@ class ShellFunction:
     Raises
     ------
     ValueError
-        A `name` that is no Python name, or a negative walltime.
+        A `name` that is no Python name, or a negative walltime or number of lines.
 
     Notes
     -----
-    Executor user guide, "Shell Functions". It is registered as source, so that workers need no more
-    than the official SDK. See also `docs/differences.md`.
+    Executor user guide, "Shell Functions". A command that fails is no error of the task: look at
+    the result's `returncode`. Literal braces are written twice, as for `str.format`. It is
+    registered as source, so that workers need no more than the official SDK.
     """
 
     _launcher = ""
@@ -114,6 +120,8 @@ class ShellFunction:
     ) -> None:
         if walltime is not None and walltime < 0:
             raise ValueError(f"Negative walltime={walltime} is not allowed")
+        if snippet_lines < 0:
+            raise ValueError(f"Negative snippet_lines={snippet_lines} is not allowed")
         name = name or type(self).__name__
         if not name.isidentifier() or keyword.iskeyword(name):
             raise ValueError("Function name must be valid python name")
@@ -135,10 +143,16 @@ class ShellFunction:
             options=", ".join(f"{field}={getattr(self, field)!r}" for field in fields),
             return_dict=self.return_dict,
         )
-        return SourceFunction(self.__name__, inspect.getsource(shell_worker) + entry)
+        return SourceFunction("shell_function", _worker_source() + entry)
 
     def __call__(self, *args: Any, **kwargs: Any) -> ShellResult | dict[str, Any]:
-        """Run the command here, as a worker would."""
+        """Run the command here, as a worker would.
+
+        Parameters
+        ----------
+        *args, **kwargs:
+            Fill the command's ``{}`` and ``{name}``.
+        """
         source = self.as_source()
         namespace: dict[str, Any] = {}
         exec(source.source, namespace)
@@ -152,6 +166,11 @@ class ShellFunction:
                 shown.append(f"{name}={getattr(self, name)!r}")
         shown += [f"snippet_lines={self.snippet_lines}", f"cmd={self.cmd!r}"]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@functools.cache
+def _worker_source() -> str:
+    return inspect.getsource(shell_worker)
 
 
 def _tail(text: str, name: str) -> str:

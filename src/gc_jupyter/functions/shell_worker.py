@@ -8,26 +8,25 @@ process group ends, where the official one leaves the command running.
 import collections
 import contextlib
 import os
+import select
 import signal
 import subprocess
-import tempfile
 import uuid
 
 
 def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: ignore[no-untyped-def]
     """Run a command line by bash; a dict as ShellResult has it."""
-    directory = os.environ.get("GC_TASK_SANDBOX_DIR")
-    if directory:
-        os.makedirs(directory, exist_ok=True)
-        os.chdir(directory)
-    prefix = os.environ.get("GC_TASK_UUID", str(uuid.uuid4())[-10:]) + "."
-    stdout = stdout or tempfile.mktemp(".stdout", prefix, os.getcwd())
-    stderr = stderr or tempfile.mktemp(".stderr", prefix, os.getcwd())
-    for name in (stdout, stderr):
-        if os.path.dirname(name):
-            os.makedirs(os.path.dirname(name), exist_ok=True)
+    directory = os.environ.get("GC_TASK_SANDBOX_DIR") or os.getcwd()
+    own = os.environ.get("GC_TASK_UUID", "task") + "." + uuid.uuid4().hex[:8]
+    paths = []
+    for given, suffix in ((stdout, ".stdout"), (stderr, ".stderr")):
+        paths.append(os.path.join(directory, given or own + suffix))
+        os.makedirs(os.path.dirname(paths[-1]), exist_ok=True)
     exception_name = None
-    with open(stdout, "a+", errors="replace") as out, open(stderr, "a+", errors="replace") as err:
+    with contextlib.ExitStack() as stack:
+        out, err = [stack.enter_context(open(path, "a+", errors="replace")) for path in paths]
+        # all that the command starts holds the other end of this pipe
+        alive, held = os.pipe()
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -35,19 +34,24 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
             stderr=err,
             shell=True,
             executable="/bin/bash",
+            cwd=directory,
             start_new_session=True,
+            pass_fds=(held,),
         )
+        os.close(held)
         try:
             returncode = process.wait(timeout=walltime)
             if returncode != 0:
                 exception_name = "subprocess.CalledProcessError"
         except subprocess.TimeoutExpired:
-            end_group(process)  # type: ignore[no-untyped-call]
+            end_group(process, alive)  # type: ignore[no-untyped-call]
             returncode = 124  # as timeout(1) has it
             exception_name = "subprocess.TimeoutExpired"
         except BaseException:
-            end_group(process)  # type: ignore[no-untyped-call]
+            end_group(process, alive)  # type: ignore[no-untyped-call]
             raise
+        finally:
+            os.close(alive)
         texts = []
         for stream in (out, err):
             stream.seek(0)
@@ -61,11 +65,11 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
     }
 
 
-def end_group(process, grace=2.0):  # type: ignore[no-untyped-def]
+def end_group(process, alive, grace=2.0):  # type: ignore[no-untyped-def]
     """End the process and all that it started: politely, and after `grace` seconds for good."""
-    for sign, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, None)):
-        # the second signal is for children that ignored the first, even when the shell is gone
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=wait)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    select.select([alive], [], [], grace)  # readable at once when nobody is left
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

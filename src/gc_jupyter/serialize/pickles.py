@@ -75,6 +75,12 @@ def loads(data: bytes) -> Any:
     return _Unpickler(io.BytesIO(data)).load()
 
 
+def has_code(payload: str) -> bool:
+    """Whether a payload of `DillDataBase64` holds a function or class written by value: bytecode,
+    which another Python version can't read."""
+    return payload.startswith("00\n") and b"_create_code" in from_base64(payload[3:])
+
+
 def to_base64(data: bytes) -> str:
     """Base64 with a newline after every 76 characters and at the end, as `codecs` writes it."""
     if len(data) <= _LINE:

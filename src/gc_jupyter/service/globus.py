@@ -172,6 +172,10 @@ class GlobusService:
 
     # --- what the client needs besides -----------------------------------------------------
 
+    def task(self, task_id: str) -> TaskStatus:
+        """GET /v2/tasks/{id}."""
+        return task_status(task_id, self.call(self.v2.get_task, task_id))
+
     def amqp_address(self) -> AmqpAddress:
         """A fresh address of the result queues; every call makes a new password."""
         reply = self.call(self.v2.get_result_amqp_url)
@@ -306,13 +310,16 @@ def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
         login = errors.LoginRequired(reason, next_step=step, **known)
         if globus_sdk.gare.is_gare(raw):
             login.gare = raw
+            login.next_step = (
+                "The service asks for another login, with conditions of its own: do"
+                " client.login().renew(error.gare), then try again."
+            )
         return login
     if status == 404:
-        return errors.NotFound(
-            reason,
-            next_step="Check the id; %gc endpoints lists the endpoints that you may use.",
-            **known,
-        )
+        step = "Check the id."
+        if "endpoint" in said.lower():
+            step = "Check the id; %gc endpoints lists the endpoints that you may use."
+        return errors.NotFound(reason, next_step=step, **known)
     if status == 413:
         step = "Send less at once, or send the path of a file that the endpoint can read."
     elif status >= 500:
