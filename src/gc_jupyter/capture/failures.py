@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import traceback
 import types
@@ -195,8 +196,6 @@ def _copy_slots(original: BaseException, error: BaseException) -> None:
             continue
         for name, member in vars(kind).items():
             slot = isinstance(member, (types.MemberDescriptorType, types.GetSetDescriptorType))
-            if slot and not name.startswith("__") and getattr(original, name, None) is not None:
-                try:
-                    setattr(error, name, getattr(original, name))
-                except (AttributeError, TypeError):
-                    continue  # read-only
+            if slot and not name.startswith("__") and member.__get__(original, kind) is not None:
+                with contextlib.suppress(AttributeError, TypeError):  # read-only
+                    member.__set__(error, member.__get__(original, kind))

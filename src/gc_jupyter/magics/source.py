@@ -63,7 +63,7 @@ def read_cell(shell: Any, cell: str) -> CellSource:
     """
     text = shell.transform_cell(cell)
     padded = "\n" * (FIRST_LINE - 1) + text
-    filename = shell.compile.cache(padded, shell.execution_count)
+    filename = shell.compile.cache(padded, shell.displayhook.prompt_count)
     try:
         tree = parse(text, filename, FIRST_LINE)
     except SyntaxError as error:

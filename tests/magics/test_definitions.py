@@ -1,0 +1,125 @@
+"""Cells with definitions only: remote functions in a real kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.magics.conftest import Kernel
+
+CELL = """%%gcrun local
+'''Functions of a test.'''
+import math, only_on_the_endpoint
+SCALE = 10
+
+class Pair:
+    def __init__(self, a, b): self.a, self.b = a, b
+
+def scaled(x, by=SCALE):
+    '''Scale a number.'''
+    print('scaling', x)
+    return math.floor(x * by)
+
+def fact(k):
+    return k * fact(k - 1) if k else 1
+
+def swap(pair):
+    return Pair(pair.b, pair.a)
+
+def where():
+    import os
+    return os.getpid()
+
+def fails(x):
+    return 1 / x
+
+@only_on_the_endpoint.decorate
+def elsewhere(x):
+    return x
+
+async def later(x):
+    return x + 1
+"""
+
+
+@pytest.fixture(scope="module")
+def defined(kernel: Kernel) -> Kernel:
+    assert kernel.ok(CELL).outputs == []
+    kernel.ok("import os")
+    return kernel
+
+
+def test_call(defined: Kernel) -> None:
+    shown = defined.ok("scaled(1.55), scaled(2, by=3)")
+    assert shown.text == "(15, 6)"
+    assert shown.stream("stdout") == "scaling 1.55\nscaling 2\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("where() != os.getpid()", "True"),
+        ("where.local() == os.getpid()", "True"),
+        ("scaled.submit(3).result()", "30"),
+        ("fact.map(range(5))", "[1, 1, 2, 6, 24]"),
+        ("scaled.map([1, 2], [3, 4])", "[3, 8]"),
+        ("fact.map([])", "[]"),
+        ("fact(5), fact.local(5)", "(120, 120)"),
+        ("type(swap(Pair(1, 2))) is Pair, swap(Pair(1, 2)).a", "(True, 2)"),
+        ("later(1)", "2"),
+        ("SCALE, math.pi > 3", "(10, True)"),
+        ("scaled.__doc__", "'Scale a number.'"),
+        ("scaled", "<remote function scaled(x, by=10) on local>"),
+        ("elsewhere", "<remote function elsewhere(…) on local>"),
+        ("[f.result() for f in [fact.submit(k) for k in range(3)]]", "[1, 1, 2]"),
+        ("(await fact.submit(4))", "24"),
+    ],
+)
+def test_values(defined: Kernel, expression: str, value: str) -> None:
+    assert defined.ok(expression).text == value
+
+
+def test_in_later_cells(defined: Kernel) -> None:
+    shown = defined.ok("%%gcrun local\n[fact(3), scaled(1), where() == __import__('os').getpid()]")
+    assert shown.text == "[6, 10, True]"
+
+
+def test_new_values_of_what_it_uses(defined: Kernel) -> None:
+    defined.ok("offset = 1")
+    defined.ok("%%gcrun local\ndef shifted(x):\n    return x + offset")
+    assert defined.ok("shifted(1)").text == "2"
+    defined.ok("offset = 100")
+    assert defined.ok("shifted(1)").text == "101"
+
+
+def test_an_error_is_caught_by_its_type(defined: Kernel) -> None:
+    shown = defined.ok("try:\n    fails(0)\nexcept ZeroDivisionError as e:\n    print('caught', e)")
+    assert shown.stream("stdout") == "caught division by zero\n"
+
+
+def test_an_error_shows_both_sides(defined: Kernel) -> None:
+    shown = defined.run("a = 1\nfails(0)")
+    assert "----> 2 fails(0)" in shown.traceback
+    assert "    return 1 / x" in shown.traceback
+    assert "gc_jupyter" not in shown.traceback
+
+
+def test_an_argument_that_cannot_be_sent(defined: Kernel) -> None:
+    shown = defined.run("fact((i for i in 'a'))")
+    assert shown.error["ename"] == "CaptureError"
+    assert "----> 1 fact((i for i in 'a'))" in shown.traceback
+    assert "gc_jupyter" not in shown.traceback
+
+
+def test_a_module_that_only_the_endpoint_has(defined: Kernel) -> None:
+    assert "has no module 'only_on_the_endpoint'" in defined.run("elsewhere(1)").traceback
+    shown = defined.run("elsewhere.local(1)")
+    assert "could not be defined here" in shown.error["evalue"]
+
+
+def test_a_cell_that_also_runs_something_is_no_definition(defined: Kernel) -> None:
+    assert defined.ok("%%gcrun local\ndef f(): return 3\nf()").text == "3"
+    assert defined.run("f").error["ename"] == "NameError"
+
+
+def test_imports_alone_run(defined: Kernel) -> None:
+    assert "has no module" in defined.run("%%gcrun local\nimport nothing_here").traceback

@@ -1,0 +1,202 @@
+"""%%gcrun in a real kernel, on the embedded local endpoint."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.magics.conftest import Kernel
+
+PLAIN = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_a_cell_like_a_local_one(kernel: Kernel) -> None:
+    kernel.ok("n = 4\ndef helper(x):\n    return x * n")
+    shown = kernel.ok(
+        "%%gcrun local\nimport os, sys\nprint('out')\nprint('err', file=sys.stderr)\n"
+        "[helper(3), os.getpid()]"
+    )
+    assert shown.stream("stdout") == "out\n"
+    assert shown.stream("stderr") == "err\n"
+    value = kernel.ok("import os; (_[0], _[1] != os.getpid())")
+    assert value.text == "(12, True)"
+
+
+def test_out_n(kernel: Kernel) -> None:
+    shown = kernel.ok("%%gcrun local\n{'a': 1}")
+    number = shown.result["execution_count"]
+    assert kernel.ok(f"Out[{number}] == _ == {{'a': 1}}").text == "True"
+
+
+@pytest.mark.parametrize("cell", ["x = 1", "None", "5;", "!true", "# nothing"])
+def test_no_value_no_out(kernel: Kernel, cell: str) -> None:
+    assert kernel.ok(f"%%gcrun local\n{cell}").outputs == []
+
+
+def test_streams_and_displays_in_order(kernel: Kernel) -> None:
+    shown = kernel.ok(
+        "%%gcrun local\nimport sys\nprint(1); sys.stdout.flush(); display('a'); print(2)\n"
+        "print(3, file=sys.stderr)\ndisplay('b')\n4"
+    )
+    kinds = [kind for kind in shown.order if kind != "stderr"]
+    assert kinds == ["stdout", "display_data", "stdout", "display_data", "execute_result"]
+
+
+def test_a_figure_is_a_picture(kernel: Kernel) -> None:
+    shown = kernel.ok("%%gcrun local\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    (figure,) = shown.outputs
+    assert figure["data"]["image/png"].startswith("iVBORw0KGgo")
+
+
+def test_remote_text_is_never_markup(kernel: Kernel) -> None:
+    cell = "from IPython.display import HTML, display\ndisplay(HTML('<script>1</script>'))"
+    (shown,) = kernel.ok(f"%%gcrun local\n{cell}").outputs
+    assert set(shown["data"]) == {"text/plain"}
+    (shown,) = kernel.ok(f"%%gcrun local --html\n{cell}").outputs
+    assert shown["data"]["text/html"] == "<script>1</script>"
+
+
+def test_shell_commands(kernel: Kernel) -> None:
+    kernel.ok("word = 'hello'")
+    shown = kernel.ok("%%gcrun local\nfiles = !echo a; echo b\n!echo {word} $word\nfiles")
+    assert shown.stream("stdout") == "hello hello\n"
+    assert shown.text == "['a', 'b']"
+
+
+def test_traceback_has_the_cells_own_lines(kernel: Kernel) -> None:
+    defined = kernel.ok("def inner(x):\n    y = x\n    return 1 / y\n42")
+    where = defined.result["execution_count"]
+    shown = kernel.run("%%gcrun local\na = 1\n\ninner(0)")
+    assert shown.status == "error"
+    assert shown.error["ename"] == "ZeroDivisionError"
+    lines = shown.traceback.splitlines()
+    assert re.match(r"ZeroDivisionError on local \(.*\), task [0-9a-f-]{36}, after \d", lines[0])
+    assert f"Cell In[{where + 1}], line 4" in lines
+    assert "----> 4 inner(0)" in lines
+    assert f"Cell In[{where}], line 3, in inner" in lines
+    assert "----> 3     return 1 / y" in lines
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert "gc_jupyter" not in shown.traceback
+    assert "IPython" not in shown.traceback
+
+
+def test_a_remote_error_stops_run_all(kernel: Kernel) -> None:
+    first = kernel.send("%%gcrun local\n1 / 0")
+    second = kernel.send("print('ran all the same')")
+    assert kernel.finish(first).status == "error"
+    after = kernel.finish(second)
+    assert after.status == "aborted"
+    assert after.outputs == []
+
+
+def test_syntax_error_as_ipython_shows_it(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcrun local\nx = 1\ny = (2,\n")
+    assert shown.status == "error"
+    text = PLAIN.sub("", shown.traceback)
+    assert re.search(r"Cell In\[\d+\], line 3", text)
+    assert "SyntaxError: '(' was never closed" in text
+    assert "gc_jupyter" not in text
+
+
+def test_exit(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcrun local\nexit()")
+    assert shown.status == "error"
+    assert "ended itself by exit()" in shown.traceback
+    assert kernel.ok("%%gcrun local\n1").text == "1"
+
+
+def test_a_worker_that_dies(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcrun local\nimport os\nos._exit(1)")
+    assert shown.error["ename"] == "WorkerLost"
+    assert re.match(r"WorkerLost on local, task [0-9a-f-]{36}: ", shown.traceback)
+    assert kernel.ok("%%gcrun local\n1").text == "1"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("%%gcrun locl\n1", "Did you mean 'local'?"),
+        ("%%gcrun not-a-uuid\n1", "neither 'local' nor a UUID"),
+        ("%%gcrun\n1", "Name one: %%gcrun local"),
+        ("%%gcrun $nowhere\n1", "Set that variable"),
+        ("%%gcrun local --nonsense\n1", "unrecognized arguments: --nonsense"),
+        ("%%gcrun local --out 1a\n1", "--out A,B"),
+        ("%%gcrun local --out missing\n1", "has not set this variable"),
+    ],
+)
+def test_a_mistake_is_one_line(kernel: Kernel, cell: str, said: str) -> None:
+    shown = kernel.run(cell)
+    assert shown.status == "error"
+    message = shown.stream("stderr").strip()
+    assert message.startswith("UsageError: ")
+    assert said in message
+    assert "\n" not in message
+    assert "error" not in shown.order
+
+
+@pytest.mark.parametrize("magic", ["%time 1", "x?", "%%timeit\n1"])
+def test_magics_that_mean_nothing_there(kernel: Kernel, magic: str) -> None:
+    shown = kernel.run(f"%%gcrun local\n{magic}")
+    assert "works in the notebook only" in shown.traceback
+    assert "File" not in shown.traceback
+
+
+def test_what_cannot_be_sent(kernel: Kernel) -> None:
+    kernel.ok("numbers = (i for i in range(3))")
+    shown = kernel.run("%%gcrun local\nsum(numbers)")
+    assert shown.error["ename"] == "CaptureError"
+    assert len(shown.traceback.splitlines()) == 2
+    kernel.ok("big = bytes(9_000_000)")
+    assert "big 9.0 MB" in kernel.run("%%gcrun local\nlen(big)").traceback
+
+
+def test_endpoint_from_a_variable(kernel: Kernel) -> None:
+    kernel.ok("where = ['local']")
+    assert kernel.ok("%%gcrun {where[0]}\n'$where {where}'").text == "'$where {where}'"
+    kernel.ok("where = 'local'")
+    assert kernel.ok("%%gcrun $where\n2").text == "2"
+
+
+def test_outputs(kernel: Kernel) -> None:
+    shown = kernel.ok("%%gcrun local --out a,b --future kept\na = 1\nb = [2]\na + 1")
+    assert shown.text == "2"
+    assert kernel.ok("a, b, kept.result(), kept.task_id is not None").text == "(1, [2], 2, True)"
+
+
+def test_async(kernel: Kernel) -> None:
+    shown = kernel.ok("%%gcrun local -a --out a\nprint('there')\na = 5\na + 1")
+    assert shown.text.startswith("<TaskFuture")
+    assert shown.stream("stdout").count("\n") == 1
+    value = kernel.ok("f = _; (f.result(), f.out['a'], f.stdout)")
+    assert value.text == "(6, 5, 'there\\n')"
+
+
+def test_async_with_an_error(kernel: Kernel) -> None:
+    kernel.ok("%%gcrun local -a --future broken\n1 / 0")
+    shown = kernel.ok("try:\n    broken.result()\nexcept ZeroDivisionError as e:\n    print(e)")
+    assert shown.stream("stdout") == "division by zero\n"
+
+
+def test_help(kernel: Kernel) -> None:
+    magics = "get_ipython().magics_manager.magics['cell']"
+    assert "--future NAME" in kernel.ok(f"{magics}['gcrun'].__doc__").text
+
+
+def test_interrupt_says_that_the_task_runs_on(kernel: Kernel) -> None:
+    kernel.ok("import threading, _thread")
+    kernel.ok(
+        "from gc_jupyter.magics import waiting\n"
+        "def interrupt(futures):\n"
+        "    while futures[0].task_id is None: pass\n"
+        "    raise KeyboardInterrupt\n"
+        "kept_wait = waiting.concurrent.futures.wait\n"
+        "waiting.concurrent.futures.wait = interrupt"
+    )
+    shown = kernel.run("%%gcrun local\nimport time\ntime.sleep(0.1)")
+    kernel.ok("waiting.concurrent.futures.wait = kept_wait")
+    assert shown.status == "error"
+    assert re.fullmatch(
+        r"Interrupted: task [0-9a-f-]{36} runs on at local\.", shown.traceback.strip()
+    )
+    assert "cancelled" not in shown.traceback
