@@ -196,6 +196,8 @@ def _copy_slots(original: BaseException, error: BaseException) -> None:
             continue
         for name, member in vars(kind).items():
             slot = isinstance(member, (types.MemberDescriptorType, types.GetSetDescriptorType))
-            if slot and not name.startswith("__") and member.__get__(original, kind) is not None:
-                with contextlib.suppress(AttributeError, TypeError):  # read-only
-                    member.__set__(error, member.__get__(original, kind))
+            if slot and not name.startswith("__"):
+                with contextlib.suppress(AttributeError, TypeError):  # unset, or read-only
+                    value = member.__get__(original, kind)
+                    if value is not None:
+                        member.__set__(error, value)
