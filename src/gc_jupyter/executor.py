@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from gc_jupyter.client.batch import json_text
 from gc_jupyter.errors import ServiceError
 from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
 from gc_jupyter.functions.versions import differs, serializer_for, warn_of_arguments
-from gc_jupyter.future import TaskFuture
+from gc_jupyter.future import TaskFuture, results_in_order
 from gc_jupyter.protocol.batches import Route, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
 from gc_jupyter.serialize import ComputeSerializer, remote_path
@@ -260,7 +259,7 @@ class Executor(concurrent.futures.Executor):
         The tasks go out together, in as few requests as the limits of size and count allow.
         """
         futures = [self.submit(fn, *args) for args in zip(*iterables, strict=False)]
-        return _results(futures, None if timeout is None else time.monotonic() + timeout)
+        return results_in_order(futures, timeout)
 
     def register_function(
         self, fn: Submittable, function_id: UUIDLike | None = None, **options: Any
@@ -351,12 +350,7 @@ class Executor(concurrent.futures.Executor):
         kwargs: dict[str, Any],
     ) -> TaskFuture:
         if self._endpoint_id is None:
-            raise ValueError(
-                "No endpoint_id set.  Did you forget to set it at construction?\n"
-                "  Hint:\n\n"
-                "    gce = Executor(endpoint_id=<ep_id>)\n"
-                "    gce.endpoint_id = <ep_id>    # alternative"
-            )
+            raise ValueError("No endpoint_id set.  Set it: executor.endpoint_id = <endpoint id>")
         serializer = self.serializer
         payload = serializer.pack_buffers(
             [serializer.serialize(args), serializer.serialize(kwargs)]
@@ -400,14 +394,3 @@ class Executor(concurrent.futures.Executor):
 
 def _stop(dispatcher: Dispatcher, future: TaskFuture) -> bool:
     return future.task_id is not None and dispatcher.service.stop_task(future.task_id)
-
-
-def _results(futures: list[TaskFuture], deadline: float | None) -> Iterator[Any]:
-    futures.reverse()
-    try:
-        while futures:
-            left = None if deadline is None else deadline - time.monotonic()
-            yield futures.pop().result(left)
-    finally:
-        for future in futures:
-            future.cancel()

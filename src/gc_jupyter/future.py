@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.types import TaskInfo
@@ -70,3 +71,28 @@ class TaskFuture(concurrent.futures.Future[Any]):
         state = self._state.lower()
         label = f" {self.label!r}" if self.label else ""
         return f"<TaskFuture{label} task_id={self.task_id} {state}>"
+
+
+def results_in_order(futures: list[TaskFuture], timeout: float | None) -> Iterator[Any]:
+    """The results of futures, as `concurrent.futures.Executor.map` yields them.
+
+    Parameters
+    ----------
+    futures:
+        Those that are left when the caller stops asking are cancelled.
+    timeout:
+        Seconds from now for all of them.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    futures.reverse()
+    return _results(futures, deadline)
+
+
+def _results(futures: list[TaskFuture], deadline: float | None) -> Iterator[Any]:
+    try:
+        while futures:
+            left = None if deadline is None else deadline - time.monotonic()
+            yield futures.pop().result(left)
+    finally:
+        for future in futures:
+            future.cancel()
