@@ -75,6 +75,7 @@ if __name__ == "__main__":
     waiting = Executor(offline, free)
     figures["bytes_per_pending_task"] = pending_bytes(waiting, 20_000)
     waiting.shutdown(wait=False)
+    free.close()
 
     request = urllib.request.Request(f"{asked.url}/_control/clear", data=b"{}", method="POST")
     urllib.request.urlopen(request).close()

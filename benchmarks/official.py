@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 
+import globus_compute_sdk.sdk.client
 import globus_sdk
 from globus_compute_sdk import Client, Executor
 
@@ -20,6 +21,8 @@ def nothing() -> None:
 
 if __name__ == "__main__":
     asked = arguments()
+    # it has an environment variable for its own addresses only
+    globus_compute_sdk.sdk.client.get_web_service_url = lambda *_: asked.url
     authorizer = globus_sdk.AccessTokenAuthorizer(asked.token)
     client = Client(authorizer=authorizer, do_version_check=False)
     with Executor(asked.endpoint, client, batch_size=1000) as executor:

@@ -66,7 +66,7 @@ def main() -> None:
             ours.append(run(sys.executable, "benchmarks.ours", loopback, instant))
         official = {}
         if not asked.no_official:
-            few = ("--calls", "3", "--counts", "1000")
+            few = ("--warm-up", "1", "--calls", "3", "--counts", "1000")
             official = run(python, "benchmarks.official", loopback, instant, *few)
         table(medians(floors), official, medians(ours))
         limits = run(sys.executable, "benchmarks.limits", loopback, f"{instant},{offline}")

@@ -15,6 +15,7 @@ class Arguments:
     url: str
     token: str
     endpoint: str
+    warm_up: int
     calls: int
     counts: list[int]
 
@@ -25,6 +26,7 @@ def arguments() -> Arguments:
     parser.add_argument("--url", required=True)
     parser.add_argument("--token", required=True)
     parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--warm-up", type=int, default=10)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--counts", type=int, nargs="*", default=[1000, 10_000])
     return Arguments(**vars(parser.parse_args()))
@@ -35,7 +37,7 @@ def measure(asked: Arguments, call: Callable[[], object], fan_out: Callable[[int
 
     `call` does one task and waits for it; `fan_out(n)` does n and waits for all.
     """
-    for _ in range(3):
+    for _ in range(asked.warm_up):
         call()  # connections, caches
     took = []
     for _ in range(asked.calls):

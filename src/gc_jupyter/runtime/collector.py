@@ -32,7 +32,7 @@ _Result = ResultMessage | TaskStatus
 
 SWEEP_CHUNK = 250  # tasks of one batch_status
 SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
-SWEEP_UP_S = 60.0  # while it is up: only what another consumer took, or a broker lost
+SWEEP_UP_S = 20.0  # while it is up: only what another consumer took, or a broker lost
 SWEEP_WATCHED_S = 2.0  # while states are shown: one request, a quarter of the service's limit
 SWEEP_UNLIMITED_S = 0.5  # the same, for a service without a limit
 
@@ -240,7 +240,7 @@ class Collector:
 
     async def _ask_for_open_tasks(self) -> None:
         ids = list({**self._referenced, **dict.fromkeys(self.book)})
-        if self._watchers and self.stream_error is None and not self._referenced:
+        if self.stream_error is None and not self._referenced:
             first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
             self._asked = first + SWEEP_CHUNK if first + SWEEP_CHUNK < len(ids) else 0
             ids = ids[first : first + SWEEP_CHUNK]
