@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,14 +53,15 @@ class Shown:
 class Kernel:
     """An IPython kernel of this interpreter."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.manager = KernelManager()
         self.manager._kernel_spec = KernelSpec(
             argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             display_name="Python 3",
             language="python",
         )
-        self.manager.start_kernel(extra_arguments=["--log-level=ERROR"])
+        env = {**os.environ, **(environment or {})}
+        self.manager.start_kernel(extra_arguments=["--log-level=ERROR"], env=env)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=TIMEOUT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,9 @@ def read_cell(shell: Any, cell: str) -> CellSource:
     CaptureError
         It has a magic that means nothing on an endpoint.
     """
-    text = shell.transform_cell(cell)
+    # IPython drops leading empty lines; they count in line numbers.
+    rest = re.sub(r"\A([^\S\n]*\n)+", "", cell)
+    text = "\n" * (cell.count("\n") - rest.count("\n")) + shell.transform_cell(rest)
     padded = "\n" * (FIRST_LINE - 1) + text
     filename = shell.compile.cache(padded, shell.displayhook.prompt_count)
     try:
