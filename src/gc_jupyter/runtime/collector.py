@@ -64,6 +64,7 @@ class Collector:
         self._referenced: dict[str, object] = {}  # task id -> tag; the data is at the service
         self._timer: asyncio.TimerHandle | None = None
         self._sweep: asyncio.Task[None] | None = None
+        self._again = False  # something to ask for came while a sweep was under way
         self.listeners: list[Listener] = []
         self._watchers = 0
         self._asked = 0  # open tasks asked for in turn while watched
@@ -213,6 +214,8 @@ class Collector:
         if self._timer is not None and (now or restart):
             self._timer.cancel()
             self._timer = None
+        if now and self._sweep is not None:
+            self._again = True
         if self._timer is not None or self._sweep is not None:
             return
         delay = 0.0 if now else self._pause()
@@ -235,8 +238,9 @@ class Collector:
         self._sweep = None
         if not sweep.cancelled() and (error := sweep.exception()) is not None:
             log.warning("asking for open tasks failed: %s", error)
+        again, self._again = self._again, False
         if self._referenced or len(self.book):
-            self._arm()
+            self._arm(now=again)
 
     async def _ask_for_open_tasks(self) -> None:
         ids = list({**self._referenced, **dict.fromkeys(self.book)})

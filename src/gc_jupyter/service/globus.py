@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import platform
+import ssl
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import globus_sdk
@@ -36,11 +37,17 @@ from gc_jupyter.service.transport import DirectTransport
 T = TypeVar("T")
 
 _APP_NAME = f"globus-compute-sdk-{COMPATIBLE_SDK_VERSION}/gc_jupyter-{__version__}"
+#: Nothing can have been accepted. (Another failure of TLS may come after the request had left.)
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,  # name resolution included
     urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.SSLError,
     urllib3.exceptions.ProxyError,
+    requests.exceptions.ProxyError,
+    ssl.SSLCertVerificationError,
+)
+_SOMEBODY_ELSE = (
+    "Something between here and the service may have answered instead: a proxy or a log-in page."
+    " %gc doctor checks the way."
 )
 
 
@@ -101,12 +108,19 @@ class GlobusService:
     def register_function(self, registration: FunctionRegistration) -> str:
         """See Service; POST /v3/functions."""
         reply = self.call(self.v3.register_function, registration_body(registration))
-        return _field(reply, "function_uuid")
+        return _part(reply, "function_uuid", str)
 
     def submit(self, request: SubmitRequest) -> SubmitReply:
         """See Service; POST /v3/endpoints/{id}/submit."""
         try:
             reply = self.call(self.v3.submit, request.endpoint_id, submit_body(request))
+            return SubmitReply(
+                task_group_id=_part(reply, "task_group_id", str),
+                endpoint_id=str(reply.get("endpoint_id") or request.endpoint_id),
+                request_id=str(reply.get("request_id") or ""),
+                tasks=_part(reply, "tasks", dict),
+                ha_warning=str(reply.get("ha_warning") or ""),
+            )
         except errors.ServiceRefused as error:
             if error.status >= 500:
                 raise _uncertain(request, f"it answered {error.status}") from error
@@ -115,41 +129,29 @@ class GlobusService:
             if error.sent:
                 raise _uncertain(request, error.reason) from error
             raise
-        tasks = reply.get("tasks")
-        if not isinstance(tasks, dict):
-            raise errors.BadReply(
-                "The service's reply to a submission has no tasks.",
-                next_step="Look at the task group before you submit again.",
-            )
-        return SubmitReply(
-            task_group_id=_field(reply, "task_group_id"),
-            endpoint_id=str(reply.get("endpoint_id") or request.endpoint_id),
-            request_id=str(reply.get("request_id") or ""),
-            tasks=tasks,
-            ha_warning=str(reply.get("ha_warning") or ""),
-        )
+        except errors.BadReply as error:  # who sent it, and what became of the tasks?
+            error.next_step += f" {_not_sent_again(request)}"
+            raise
 
     def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
         """See Service; POST /v2/batch_status."""
         reply = self.call(self.v2.get_task_batch, list(task_ids))
-        found = reply.get("results")
-        if not isinstance(found, dict):
-            raise errors.BadReply("The service's reply to batch_status has no results.")
         return {
             task_id: task_status(task_id, one)
-            for task_id, one in found.items()
+            for task_id, one in _part(reply, "results", dict).items()
             if isinstance(one, dict)
         }
 
     def task_group(self, task_group_id: str) -> Sequence[str]:
         """See Service; GET /v2/taskgroup/{id}."""
         reply = self.call(self.v2.get_task_group, task_group_id)
-        if reply.get("taskgroup_id") != str(task_group_id):
+        answered = _part(reply, "taskgroup_id", str)
+        if answered != str(task_group_id):
             raise errors.BadReply(
-                f"Asked for task group {task_group_id}, the service answered with"
-                f" {reply.get('taskgroup_id')}."
+                f"Asked for task group {task_group_id}, the service answered with {answered}.",
+                next_step=_SOMEBODY_ELSE,
             )
-        return [_field(task, "id") for task in reply.get("tasks") or ()]
+        return [_part(task, "id", str) for task in _part(reply, "tasks", list)]
 
     def stop_task(self, task_id: str) -> bool:  # noqa: ARG002
         """See Service: registered tasks can't be cancelled (docs/protocol.md, "Limits")."""
@@ -179,7 +181,7 @@ class GlobusService:
     def amqp_address(self) -> AmqpAddress:
         """A fresh address of the result queues; every call makes a new password."""
         reply = self.call(self.v2.get_result_amqp_url)
-        return AmqpAddress(_field(reply, "queue_prefix"), _field(reply, "connection_url"))
+        return AmqpAddress(_part(reply, "queue_prefix", str), _part(reply, "connection_url", str))
 
     def call(self, method: Callable[..., globus_sdk.GlobusHTTPResponse], *args: Any) -> Any:
         """Call a globus-sdk method and return the reply's JSON.
@@ -198,11 +200,7 @@ class GlobusService:
             raise _network_error(error) from error
         data = reply.data
         if data is None:
-            raise errors.BadReply(
-                "The service's reply is not JSON.",
-                next_step="Something between here and the service may have answered instead: a"
-                " proxy or a log-in page. %gc doctor checks the way.",
-            )
+            raise errors.BadReply("The service's reply is not JSON.", next_step=_SOMEBODY_ELSE)
         return data
 
 
@@ -267,26 +265,36 @@ def user_runtime() -> Mapping[str, Any]:
 
 def task_status(task_id: str, reply: Mapping[str, Any]) -> TaskStatus:
     """One task of a `batch_status` or `tasks/{id}` reply."""
-    completion = reply.get("completion_t")
     details = reply.get("details")
+    status = str(reply.get("status") or "unknown").lower()
+    result, exception = _text(reply.get("result")), _text(reply.get("exception"))
+    if status == "abandoned" and result is None and exception is None:
+        exception = "The service has no result: the task is abandoned."
     return TaskStatus(
         task_id=task_id,
-        status=str(reply.get("status") or "unknown").lower(),
-        completion_t=None if completion is None else str(completion),
-        result=reply.get("result"),
-        exception=reply.get("exception"),
+        status=status,
+        completion_t=_text(reply.get("completion_t")),
+        result=result,
+        exception=exception,
         details=details if isinstance(details, dict) else None,
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _retry_config() -> RetryConfig:
     return RetryConfig(max_retries=1, backoff=lambda _context: 0.0)
 
 
-def _field(reply: Mapping[str, Any], name: str) -> str:
+def _part(reply: object, name: str, kind: type[T]) -> T:
+    """A field that a reply must have."""
     value = reply.get(name) if isinstance(reply, dict) else None
-    if not isinstance(value, str):
-        raise errors.BadReply(f"The service's reply has no {name}.")
+    if not isinstance(value, kind):
+        raise errors.BadReply(
+            f"The service's reply has no {name} as expected.", next_step=_SOMEBODY_ELSE
+        )
     return value
 
 
@@ -331,13 +339,16 @@ def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
 
 def _seconds(headers: Mapping[str, str] | None) -> float | None:
     value = (headers or {}).get("Retry-After", "")
-    return float(value) if value.replace(".", "", 1).isdigit() else None
+    return float(value) if value.isascii() and value.replace(".", "", 1).isdigit() else None
 
 
 def _network_error(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
     cause = error.underlying_exception
     name = type(cause).__name__
-    sent = not (isinstance(error, globus_sdk.GlobusConnectionTimeoutError) or _not_sent(cause))
+    sent = not (
+        isinstance(error, globus_sdk.GlobusConnectionTimeoutError)
+        or any(isinstance(one, _NOT_SENT) for one in _causes(cause))
+    )
     unreachable = errors.ServiceUnreachable(
         f"The connection to the service failed after the request had left ({name})."
         if sent
@@ -348,12 +359,13 @@ def _network_error(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
     return unreachable
 
 
-def _not_sent(cause: BaseException) -> bool:
-    """Whether the connection was never made, so that nothing can have been accepted."""
-    if isinstance(cause, requests.exceptions.SSLError | requests.exceptions.ProxyError):
-        return True
-    inner = cause.args[0] if cause.args else None
-    return isinstance(cause, _NOT_SENT) or isinstance(getattr(inner, "reason", inner), _NOT_SENT)
+def _causes(error: object) -> Iterator[BaseException]:
+    """An error and what it wraps, as requests and urllib3 wrap one."""
+    while isinstance(error, BaseException):
+        yield error
+        reason = getattr(error, "reason", None)
+        inner = error.args[0] if error.args else None
+        error = reason if isinstance(reason, BaseException) else inner
 
 
 def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:
@@ -363,11 +375,16 @@ def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:
     return errors.SubmitUncertain(
         f"It is not known whether the service accepted {count} task{'s'[: count != 1]}"
         f" for {where}: {why.rstrip('.')}.",
-        next_step=(
-            f"They were not sent again, for they could run twice. See what the group has:"
-            f" Executor(task_group_id={group!r}).reload_tasks(); submit again what is missing."
-            if group
-            else "They were not sent again, for they could run twice. Submit them again if that"
-            " does no harm."
-        ),
+        next_step=_not_sent_again(request),
+    )
+
+
+def _not_sent_again(request: SubmitRequest) -> str:
+    known = "The tasks were not sent again, for they could run twice."
+    if request.task_group_id is None:
+        return f"{known} Submit them again if that does no harm."
+    return (
+        f"{known} See what the group has:"
+        f" Executor(task_group_id={request.task_group_id!r}).reload_tasks(); submit again what is"
+        " missing."
     )

@@ -9,6 +9,7 @@ query parameters, proxies) takes globus-sdk's own way.
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,15 +36,18 @@ class DirectTransport(RequestsTransport):
         # by default requests reads the whole environment again for each request
         self.session.proxies = requests.utils.get_environ_proxies(url)
         self.session.trust_env = False
-        self._pool = None if self.session.proxies else self._make_pool(url)
+        self._url = url
+        self._pid, self._pool = os.getpid(), self._make_pool()
 
-    def _make_pool(self, url: str) -> urllib3.HTTPConnectionPool:
+    def _make_pool(self) -> urllib3.HTTPConnectionPool | None:
+        if self.session.proxies:
+            return None
         options: dict[str, Any] = {"maxsize": _CONNECTIONS}
-        if url.startswith("https:"):
+        if self._url.startswith("https:"):
             verify = self.verify_ssl
             options["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
             options["ca_certs"] = certifi.where() if verify is True else verify or None
-        return urllib3.connection_from_url(url, **options)
+        return urllib3.connection_from_url(self._url, **options)
 
     def close(self) -> None:
         """Close all connections."""
@@ -65,6 +69,9 @@ class DirectTransport(RequestsTransport):
         stream: bool = False,
     ) -> requests.Response:
         """See RequestsTransport.request."""
+        if self._pid != os.getpid():  # a forked child must not write on its parent's connections
+            self.session.close()
+            self._pid, self._pool = os.getpid(), self._make_pool()
         is_json = data is None or (isinstance(data, dict | list) and encoding in (None, "json"))
         if self._pool is None or query_params or stream or not is_json:
             return super().request(
