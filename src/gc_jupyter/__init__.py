@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gc_jupyter.functions.mpi import MPIFunction
     from gc_jupyter.functions.shell import ShellFunction, ShellResult
     from gc_jupyter.future import TaskFuture
+    from gc_jupyter.widgets.task_table import TaskTable
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ __all__ = [
     "ShellFunction",
     "ShellResult",
     "TaskFuture",
+    "TaskTable",
     "load_ipython_extension",
 ]
 
@@ -39,6 +41,7 @@ _HOMES = {
     "ShellFunction": "gc_jupyter.functions.shell",
     "ShellResult": "gc_jupyter.functions.shell",
     "TaskFuture": "gc_jupyter.future",
+    "TaskTable": "gc_jupyter.widgets.task_table",
 }
 
 

@@ -1,0 +1,79 @@
+// What travels between the two halves of a widget.
+// Written by generate_messages.py from gc_jupyter/widgets/messages.py: change it there.
+
+export const STATES = [
+  "unsent",
+  "waiting for endpoint",
+  "waiting for nodes",
+  "running",
+  "success",
+  "failed",
+  "cancelled",
+] as const;
+export const ROW = [
+  "state",
+  "label",
+  "endpoint",
+  "submitted",
+  "started",
+  "ended",
+  "task_id",
+  "text",
+] as const;
+export const PAGE_ROWS = 100;
+
+// `origin` is unix seconds; `counts` goes with STATES; `seq` counts the updates sent.
+export interface TaskTableState {
+  kind: "task_table";
+  title: string;
+  origin: number;
+  size: number;
+  endpoints: string[];
+  counts: number[];
+  seq: number;
+  can_rerun: boolean;
+}
+
+// `message` says what went wrong, or who is signed in.
+export interface LoginState {
+  kind: "login";
+  url: string;
+  status: "waiting" | "checking" | "signed in" | "failed";
+  message: string;
+}
+
+// Front end to kernel: send these pages again, and all of them if `seq` isn't the newest.
+export interface Need {
+  type: "need";
+  pages: number[];
+  seq: number;
+}
+
+// Front end to kernel: the whole result or traceback of a row, please.
+export interface Show {
+  type: "show";
+  request: string;
+  row: number;
+}
+
+// Kernel to front end: what `Show` asked for. Every view gets it; one has made the request.
+export interface Shown {
+  type: "shown";
+  request: string;
+  row: number;
+  text: string;
+}
+
+// Front end to kernel: submit a row's task once more.
+export interface Rerun {
+  type: "rerun";
+  row: number;
+}
+
+// Front end to kernel: the code that the login page has shown. Never part of the state.
+export interface Code {
+  type: "code";
+  code: string;
+}
+
+export type FromFrontEnd = Need | Show | Rerun | Code;

@@ -1,0 +1,169 @@
+// The rows in view, of any number: only these have elements, and a row that stays keeps its own.
+
+import { make } from "./dom";
+import { Listeners } from "./model";
+import { TaskRow } from "./task_row";
+import { TaskRows } from "./task_rows";
+import { Span } from "./timeline";
+
+const MARGIN = 4; // rows above and below the view
+
+export class RowWindow {
+  private order: Int32Array = new Int32Array(0);
+  private readonly shown = new Map<number, TaskRow>(); // by place in the order
+  private readonly spare: TaskRow[] = [];
+  private readonly above = make("td", { colspan: 6 });
+  private readonly below = make("td", { colspan: 6 });
+  private readonly body = make("tbody");
+  private height = 28; // of a row, in pixels; measured once there is one
+  private active = 0; // the place that the keyboard is at
+  private frame = 0;
+  span: Span | null = null; // of the timeline, when it is shown
+
+  constructor(
+    private readonly rows: TaskRows,
+    private readonly scroller: HTMLElement,
+    private readonly table: HTMLTableElement,
+    private readonly opened: (index: number) => void,
+    listeners: Listeners,
+  ) {
+    const spacer = (cell: HTMLElement): HTMLElement =>
+      make("tbody", { class: "gc-space", "aria-hidden": true }, make("tr", {}, cell));
+    table.append(spacer(this.above), this.body, spacer(this.below));
+    listeners.listen(scroller, "scroll", () => this.later());
+    listeners.listen(this.body, "click", (event) => this.onClick(event));
+    listeners.listen(scroller, "keydown", (event) => this.onKey(event));
+    const resized = new ResizeObserver(() => this.later());
+    resized.observe(scroller);
+    listeners.add(() => resized.disconnect());
+    listeners.add(() => cancelAnimationFrame(this.frame));
+  }
+
+  arrange(order: Int32Array): void {
+    this.order = order;
+    this.table.setAttribute("aria-rowcount", String(order.length + 1));
+    this.draw();
+  }
+
+  // Draws with the browser's next frame, once, however often it is called.
+  later(): void {
+    if (this.frame === 0) {
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.draw();
+      });
+    }
+  }
+
+  draw(): void {
+    const count = this.order.length;
+    this.active = Math.min(this.active, Math.max(0, count - 1));
+    const top = this.scroller.scrollTop;
+    const first = Math.max(0, Math.min(count, Math.floor(top / this.height)) - MARGIN);
+    const fit = Math.ceil(this.scroller.clientHeight / this.height) + 2 * MARGIN;
+    const last = Math.min(count, first + Math.max(fit, 2 * MARGIN));
+    this.leave(first, last);
+    const now = this.rows.now();
+    let next = this.body.firstElementChild;
+    for (let place = first; place < last; place++) {
+      const known = this.shown.get(place);
+      const row = known ?? this.enter(place, next);
+      if (known) {
+        next = row.element.nextElementSibling; // rows that stay are never moved: they keep the focus
+      }
+      row.show(this.rows, this.order[place]!, place, now, this.span);
+      row.open.tabIndex = place === this.active ? 0 : -1;
+    }
+    this.above.style.height = `${first * this.height}px`;
+    this.below.style.height = `${(count - last) * this.height}px`;
+    this.measure();
+  }
+
+  // Takes out the rows that have left the view. The focus stays in the table.
+  private leave(first: number, last: number): void {
+    for (const [place, row] of this.shown) {
+      if (place < first || place >= last) {
+        this.shown.delete(place);
+        if (row.element.contains(document.activeElement)) {
+          this.scroller.focus({ preventScroll: true });
+        }
+        row.element.remove();
+        this.spare.push(row);
+      }
+    }
+  }
+
+  private enter(place: number, before: Element | null): TaskRow {
+    const row = this.spare.pop() ?? new TaskRow();
+    this.shown.set(place, row);
+    this.body.insertBefore(row.element, before);
+    return row;
+  }
+
+  private measure(): void {
+    const row = this.shown.values().next().value;
+    const height = row?.element.offsetHeight ?? 0;
+    if (height > 0 && Math.abs(height - this.height) > 0.5) {
+      this.height = height;
+      this.later();
+    }
+  }
+
+  private onClick(event: MouseEvent): void {
+    for (const [place, row] of this.shown) {
+      if (row.element.contains(event.target as Node)) {
+        this.active = place;
+        this.draw();
+        this.opened(row.index);
+        return;
+      }
+    }
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.height) - 2);
+    const last = this.order.length - 1;
+    const steps: Record<string, number> = {
+      ArrowDown: this.active + 1,
+      ArrowUp: this.active - 1,
+      PageDown: this.active + page,
+      PageUp: this.active - page,
+      Home: 0,
+      End: last,
+    };
+    const target = steps[event.key];
+    const inHead = (event.target as Element).closest("thead") !== null;
+    if (target === undefined || last < 0 || inHead || event.altKey || event.ctrlKey || event.metaKey) {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation(); // the notebook has its own use for arrows
+    // from the scroller itself, when the row that had the focus has left the view
+    const near = event.target === this.scroller ? Math.floor(this.scroller.scrollTop / this.height) : null;
+    this.focus(near !== null && !this.shown.has(this.active) ? near : target);
+  }
+
+  // Puts the focus on a row, and the row into view.
+  focus(place: number): void {
+    this.active = Math.max(0, Math.min(place, this.order.length - 1));
+    const head = this.table.tHead?.offsetHeight ?? 0;
+    const top = this.active * this.height;
+    const room = this.scroller.clientHeight - head - this.height;
+    if (top < this.scroller.scrollTop) {
+      this.scroller.scrollTop = top;
+    } else if (top > this.scroller.scrollTop + room) {
+      this.scroller.scrollTop = top - room;
+    }
+    this.draw();
+    this.shown.get(this.active)?.open.focus({ preventScroll: true });
+  }
+
+  // The button of a task's row, where it is in view.
+  button(index: number): HTMLButtonElement | undefined {
+    return [...this.shown.values()].find((row) => row.index === index)?.open;
+  }
+
+  focusActive(): void {
+    this.focus(this.active);
+  }
+}

@@ -1,0 +1,149 @@
+// What is known of one task, and what can be done with it.
+
+import { make, setText } from "./dom";
+import { duration } from "./durations";
+import { Shown } from "./messages";
+import { Listeners, Model } from "./model";
+import { FIELD, TaskRows } from "./task_rows";
+
+export class TaskDetails {
+  private index = -1;
+  private request = "";
+  private asked = 0;
+  private readonly heading = make("h4");
+  private readonly facts = make("dl");
+  private readonly show = button("Result");
+  private readonly copy = button("Copy id");
+  private readonly rerun = button("Run again");
+  private readonly close = button("Close");
+  private readonly text = make("pre", { tabindex: 0, role: "region", hidden: true });
+  private readonly note = make("span", { class: "gc-note", role: "status" });
+  readonly element = make(
+    "section",
+    { class: "gc-details", hidden: true },
+    this.heading,
+    this.facts,
+    make("div", { class: "gc-buttons" }, this.show, this.copy, this.rerun, this.close, this.note),
+    this.text,
+  );
+
+  constructor(
+    private readonly model: Model,
+    private readonly rows: TaskRows,
+    private readonly closed: (index: number) => void,
+    listeners: Listeners,
+  ) {
+    listeners.listen(this.show, "click", () => this.askText());
+    listeners.listen(this.copy, "click", () => void this.copyId());
+    listeners.listen(this.rerun, "click", () => this.runAgain());
+    listeners.listen(this.close, "click", () => this.end());
+    listeners.listen(this.element, "keydown", (event: KeyboardEvent) => {
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        this.end();
+      }
+    });
+    listeners.on(model, "msg:custom", (message: Shown) => {
+      if (message.type === "shown" && message.request === this.request) {
+        this.request = "";
+        this.text.hidden = false;
+        setText(this.text, message.text);
+        setText(this.note, "");
+      }
+    });
+  }
+
+  get open(): boolean {
+    return !this.element.hidden;
+  }
+
+  start(index: number): void {
+    this.index = index;
+    this.request = "";
+    this.element.hidden = false;
+    this.text.hidden = true;
+    setText(this.text, "");
+    setText(this.note, "");
+    this.draw();
+    this.show.focus({ preventScroll: true });
+  }
+
+  draw(): void {
+    const row = this.rows.row(this.index);
+    if (!this.open || !row) {
+      return;
+    }
+    const state = this.rows.state(row);
+    const label = this.rows.label(this.index);
+    const now = this.rows.now();
+    setText(this.heading, `${label}: ${state}`);
+    this.element.setAttribute("aria-label", `Task ${label}`);
+    const facts: [string, string][] = [
+      ["Id", row[FIELD.taskId]],
+      ["Endpoint", this.rows.endpoint(row)],
+      ["Queued", duration(this.rows.queued(row, now))],
+      ["Running", duration(this.rows.running(row, now))],
+      [state === "failed" ? "Error" : "Result", row[FIELD.text]],
+    ];
+    const known = facts.filter(([, value]) => value !== "");
+    if (this.facts.children.length !== 2 * known.length) {
+      this.facts.replaceChildren(...known.flatMap(() => [make("dt"), make("dd")]));
+    }
+    known.flat().forEach((text, place) => setText(this.facts.children[place]!, text));
+    const what = state === "failed" ? "Traceback" : "Result";
+    setText(this.show, what);
+    this.text.setAttribute("aria-label", what);
+    setDisabled(this.show, !this.rows.isDone(row));
+    setDisabled(this.copy, row[FIELD.taskId] === "");
+    this.rerun.hidden = this.model.get("can_rerun") !== true;
+    setDisabled(this.rerun, !this.rows.isDone(row));
+  }
+
+  private askText(): void {
+    if (isDisabled(this.show)) {
+      return;
+    }
+    this.request = `${Date.now()}-${++this.asked}-${Math.random()}`;
+    setText(this.note, "Asking the kernel…");
+    this.model.send({ type: "show", request: this.request, row: this.index });
+  }
+
+  private async copyId(): Promise<void> {
+    const id = this.rows.row(this.index)?.[FIELD.taskId];
+    if (!id) {
+      return;
+    }
+    try {
+      await navigator.clipboard.writeText(id);
+      setText(this.note, "Copied.");
+    } catch {
+      setText(this.note, `This page may not use the clipboard: ${id}`);
+    }
+  }
+
+  private runAgain(): void {
+    if (!isDisabled(this.rerun)) {
+      this.model.send({ type: "rerun", row: this.index });
+      setText(this.note, "Submitted once more, as the last row.");
+    }
+  }
+
+  private end(): void {
+    this.element.hidden = true;
+    this.request = "";
+    this.closed(this.index);
+  }
+}
+
+function button(text: string): HTMLButtonElement {
+  return make("button", { type: "button", class: "gc-button" }, text);
+}
+
+// Said, not enforced: a disabled button would drop the focus.
+function setDisabled(element: HTMLElement, disabled: boolean): void {
+  element.setAttribute("aria-disabled", String(disabled));
+}
+
+function isDisabled(element: HTMLElement): boolean {
+  return element.getAttribute("aria-disabled") === "true";
+}

@@ -1,0 +1,103 @@
+// Which rows are shown, in which order.
+
+import { FIELD, Row, State, TaskRows, URGENCY } from "./task_rows";
+
+export type Key = "row" | "urgency" | "label" | "state" | "endpoint" | "queued" | "running" | "text";
+
+export interface Order {
+  key: Key;
+  descending: boolean;
+  text: string; // filter: part of label, id, endpoint or result
+  state: State | ""; // filter
+}
+
+const PLACE = new Map(URGENCY.map((state, place) => [state, place]));
+
+// Row numbers in the order asked for; rows that are still on their way come last.
+export function arrange(rows: TaskRows, order: Order): Int32Array {
+  const size = rows.size;
+  const found = new Int32Array(size);
+  const needle = order.text.trim().toLowerCase();
+  const filtered = needle !== "" || order.state !== "";
+  let count = 0;
+  for (let index = 0; index < size; index++) {
+    const row = rows.row(index);
+    if (!filtered || (row && matches(rows, row, index, needle, order.state))) {
+      found[count++] = index;
+    }
+  }
+  const shown = found.subarray(0, count);
+  if (order.key === "urgency" || order.key === "state") {
+    return byState(rows, shown, order.descending);
+  }
+  if (order.key === "row") {
+    return order.descending ? shown.reverse() : shown;
+  }
+  return byKey(rows, shown, order.key, order.descending);
+}
+
+function matches(rows: TaskRows, row: Row, index: number, needle: string, state: string): boolean {
+  if (state !== "" && rows.state(row) !== state) {
+    return false;
+  }
+  return (
+    needle === "" ||
+    rows.label(index).toLowerCase().includes(needle) ||
+    row[FIELD.taskId].includes(needle) ||
+    row[FIELD.text].toLowerCase().includes(needle) ||
+    rows.endpoint(row).toLowerCase().includes(needle)
+  );
+}
+
+// Few values, many rows: each into its bucket, in the order of the rows.
+function byState(rows: TaskRows, shown: Int32Array, descending: boolean): Int32Array {
+  const buckets: number[][] = [...URGENCY.map(() => []), []];
+  for (const index of shown) {
+    const row = rows.row(index);
+    const place = row ? PLACE.get(rows.state(row))! : URGENCY.length;
+    buckets[place]!.push(index);
+  }
+  const last = buckets.pop()!;
+  if (descending) {
+    buckets.reverse();
+  }
+  return Int32Array.from([...buckets, last].flat());
+}
+
+function byKey(rows: TaskRows, shown: Int32Array, key: Key, descending: boolean): Int32Array {
+  const now = rows.now();
+  const sign = descending ? -1 : 1;
+  const value = (index: number): string | number | null => {
+    const row = rows.row(index);
+    if (!row) {
+      return null;
+    }
+    switch (key) {
+      case "queued":
+        return rows.queued(row, now);
+      case "running":
+        return rows.running(row, now);
+      case "endpoint":
+        return rows.endpoint(row);
+      case "text":
+        return row[FIELD.text] || null;
+      default:
+        return rows.label(index);
+    }
+  };
+  const values = new Map<number, string | number | null>();
+  for (const index of shown) {
+    values.set(index, value(index));
+  }
+  const collator = new Intl.Collator(undefined, { numeric: true });
+  return shown.sort((a, b) => {
+    const x = values.get(a)!;
+    const y = values.get(b)!;
+    if (x === null || y === null) {
+      return Number(x === null) - Number(y === null) || a - b; // nothing to compare comes last
+    }
+    const order =
+      typeof x === "number" ? x - (y as number) : collator.compare(x, y as string);
+    return sign * order || a - b;
+  });
+}

@@ -1,0 +1,66 @@
+// One row's elements. They are made once and reused for whichever task comes into view.
+
+import { make, setText } from "./dom";
+import { duration } from "./durations";
+import { StateIcon } from "./icons";
+import { FIELD, TaskRows } from "./task_rows";
+import { Bar, Span } from "./timeline";
+
+export class TaskRow {
+  index = -1; // of the task
+  readonly open = make("button", { type: "button", class: "gc-open", tabindex: -1 });
+  private readonly icon = new StateIcon();
+  private readonly word = make("span");
+  private readonly endpoint = make("td");
+  private readonly queued = make("td", { class: "gc-number" });
+  private readonly running = make("td", { class: "gc-number" });
+  private readonly text = make("td", { class: "gc-text" });
+  private readonly bar = new Bar();
+  private readonly span = make("td", { class: "gc-span", colspan: 4 }, this.bar.element);
+  readonly element = make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, this.open),
+    make("td", { class: "gc-state" }, this.icon.element, this.word),
+  );
+  private timeline: boolean | null = null;
+
+  show(rows: TaskRows, index: number, place: number, now: number, span: Span | null): void {
+    this.index = index;
+    this.columns(span !== null);
+    this.element.setAttribute("aria-rowindex", String(place + 2)); // the head is the first
+    this.element.classList.toggle("gc-odd", place % 2 === 1);
+    setText(this.open, rows.label(index));
+    const row = rows.row(index);
+    this.element.classList.toggle("gc-unknown", !row);
+    if (!row) {
+      [this.word, this.endpoint, this.queued, this.running, this.text].forEach((cell) =>
+        setText(cell, ""),
+      );
+      return;
+    }
+    const state = rows.state(row);
+    this.icon.show(state);
+    setText(this.word, state);
+    if (span) {
+      this.bar.show(rows, row, span, now);
+      return;
+    }
+    setText(this.endpoint, rows.endpoint(row));
+    setText(this.queued, duration(rows.queued(row, now)));
+    setText(this.running, duration(rows.running(row, now)));
+    setText(this.text, row[FIELD.text]);
+    this.text.title = row[FIELD.text];
+  }
+
+  private columns(timeline: boolean): void {
+    if (this.timeline !== timeline) {
+      this.timeline = timeline;
+      const cells = timeline ? [this.span] : [this.endpoint, this.queued, this.running, this.text];
+      while (this.element.children.length > 2) {
+        this.element.lastElementChild!.remove();
+      }
+      this.element.append(...cells);
+    }
+  }
+}

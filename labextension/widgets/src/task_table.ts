@@ -1,0 +1,201 @@
+// The task table: summary, filter, rows or timeline, and the details of one task.
+
+import { make, setText } from "./dom";
+import { duration } from "./durations";
+import { STATES } from "./messages";
+import { Listeners, Model } from "./model";
+import { RowWindow } from "./row_window";
+import { Summary } from "./summary";
+import { TaskDetails } from "./task_details";
+import { arrange, Key, Order } from "./task_order";
+import { TaskRows } from "./task_rows";
+import { wholeSpan } from "./timeline";
+
+const FEW = 20; // rows that need no filter, and stay in the order they were submitted in
+const COLUMNS: [Key, string][] = [
+  ["label", "Task"],
+  ["state", "State"],
+  ["endpoint", "Endpoint"],
+  ["queued", "Queued"],
+  ["running", "Running"],
+  ["text", "Result"],
+];
+
+export function renderTaskTable(model: Model, root: HTMLElement): () => void {
+  const view = new TaskTable(model);
+  root.append(view.element);
+  view.draw();
+  return () => view.remove();
+}
+
+class TaskTable {
+  private readonly listeners = new Listeners();
+  private readonly rows: TaskRows;
+  private readonly summary: Summary;
+  private readonly details: TaskDetails;
+  private readonly window: RowWindow;
+  private readonly order: Order = { key: "row", descending: false, text: "", state: "" };
+  private chosen = false; // the user has chosen an order
+  private timeline = false;
+  private arranged = 0; // when, in milliseconds
+  private cost = 0; // of the last arrangement, in milliseconds
+  private waiting = 0;
+
+  private readonly search = make("input", { type: "search", placeholder: "Filter", "aria-label": "Filter tasks by text" });
+  private readonly states = make("select", { "aria-label": "Filter tasks by state" });
+  private readonly toggle = make("button", { type: "button", class: "gc-button", "aria-pressed": "false" }, "Timeline");
+  private readonly tools = make("div", { class: "gc-tools" }, this.search, this.states, this.toggle);
+  private readonly caption = make("caption");
+  private readonly heads = new Map<Key, HTMLTableCellElement>();
+  private readonly axis = make("th", { scope: "col", colspan: 4, class: "gc-axis" });
+  private readonly head = make("tr", { "aria-rowindex": 1 });
+  private readonly table = make("table", {}, this.caption, make("thead", {}, this.head));
+  private readonly scroller = make("div", { class: "gc-scroll", tabindex: 0, role: "group" }, this.table);
+  private readonly nothing = make("p", { class: "gc-nothing", hidden: true }, "No task matches.");
+  readonly element: HTMLElement;
+
+  constructor(model: Model) {
+    this.rows = new TaskRows(model);
+    this.summary = new Summary(this.rows);
+    this.details = new TaskDetails(model, this.rows, (index) => this.detailsClosed(index), this.listeners);
+    setText(this.caption, String(model.get("title")));
+    this.scroller.setAttribute("aria-label", `${String(model.get("title"))}, rows`);
+    this.states.append(
+      make("option", { value: "" }, "All states"),
+      ...STATES.map((state) => make("option", { value: state }, state)),
+    );
+    for (const [key, name] of COLUMNS) {
+      const sort = make("button", { type: "button", class: "gc-sort" }, name);
+      this.listeners.listen(sort, "click", () => this.sortBy(key));
+      this.heads.set(key, make("th", { scope: "col", class: `gc-col-${key}` }, sort));
+    }
+    this.element = make(
+      "div",
+      { class: "gc-table" },
+      this.summary.element,
+      this.tools,
+      this.scroller,
+      this.nothing,
+      this.details.element,
+    );
+    this.window = new RowWindow(this.rows, this.scroller, this.table, (index) => this.details.start(index), this.listeners);
+    this.listeners.listen(this.search, "input", () => {
+      this.order.text = this.search.value;
+      this.rearrange();
+    });
+    this.listeners.listen(this.states, "change", () => {
+      this.order.state = this.states.value as Order["state"];
+      this.rearrange();
+    });
+    this.listeners.listen(this.toggle, "click", () => this.setTimeline(!this.timeline));
+    // keys that are meant for a field or a button here are no commands of the notebook
+    this.listeners.listen(this.element, "keydown", (event: KeyboardEvent) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) {
+        event.stopPropagation();
+      }
+    });
+    this.listeners.on(model, "change:seq", () => this.draw());
+    this.listeners.every(1000, () => this.tick());
+    this.listeners.add(() => clearTimeout(this.waiting));
+    this.drawHead();
+  }
+
+  remove(): void {
+    this.listeners.remove();
+    this.element.remove();
+  }
+
+  draw(): void {
+    const few = this.rows.size <= FEW;
+    this.search.hidden = this.states.hidden = few;
+    if (!this.chosen && this.order.key !== (few ? "row" : "urgency")) {
+      this.order.key = few ? "row" : "urgency";
+      this.drawHead();
+    }
+    this.summary.draw();
+    this.details.draw();
+    this.rearrangeInTime();
+  }
+
+  // Sorting 100,000 rows takes a while: it gets a fifth of the time, and the user the rest.
+  private rearrangeInTime(): void {
+    const wait = this.arranged + 5 * this.cost - performance.now();
+    if (wait <= 0) {
+      this.rearrange();
+    } else if (this.waiting === 0) {
+      this.waiting = window.setTimeout(() => this.rearrange(), wait);
+      this.window.later();
+    }
+  }
+
+  private rearrange(): void {
+    clearTimeout(this.waiting);
+    this.waiting = 0;
+    const start = performance.now();
+    const order = arrange(this.rows, this.order);
+    this.measureTime();
+    this.arranged = performance.now();
+    this.cost = this.arranged - start;
+    this.nothing.hidden = order.length > 0 || this.rows.size === 0;
+    this.window.arrange(order);
+  }
+
+  // Times of open tasks grow without a message.
+  private tick(): void {
+    if (this.element.isConnected && !document.hidden && this.rows.done < this.rows.size) {
+      this.measureTime();
+      this.window.later();
+      this.details.draw();
+    }
+  }
+
+  private measureTime(): void {
+    if (this.timeline) {
+      const span = wholeSpan(this.rows);
+      this.window.span = span;
+      setText(this.axis, `0 to ${duration((span.to - span.from) / 1000)} since the first submission`);
+    }
+  }
+
+  private sortBy(key: Key): void {
+    this.order.descending = this.chosen && this.order.key === key && !this.order.descending;
+    this.order.key = key;
+    this.chosen = true;
+    this.drawHead();
+    this.rearrange();
+  }
+
+  private setTimeline(timeline: boolean): void {
+    this.timeline = timeline;
+    this.toggle.setAttribute("aria-pressed", String(timeline));
+    this.window.span = null;
+    this.element.classList.toggle("gc-timeline", timeline);
+    this.drawHead();
+    this.rearrange();
+  }
+
+  private drawHead(): void {
+    for (const [key, cell] of this.heads) {
+      const sorted = this.chosen && this.order.key === key;
+      if (sorted) {
+        cell.setAttribute("aria-sort", this.order.descending ? "descending" : "ascending");
+      } else {
+        cell.removeAttribute("aria-sort");
+      }
+    }
+    const cells = COLUMNS.slice(0, this.timeline ? 2 : 6).map(([key]) => this.heads.get(key)!);
+    const all = this.timeline ? [...cells, this.axis] : cells;
+    if (all.length !== this.head.children.length) {
+      this.head.replaceChildren(...all); // only then: a button that is clicked keeps the focus
+    }
+  }
+
+  private detailsClosed(index: number): void {
+    const button = this.window.button(index);
+    if (button) {
+      button.focus({ preventScroll: true });
+    } else {
+      this.window.focusActive();
+    }
+  }
+}

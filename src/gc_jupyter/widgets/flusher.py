@@ -1,0 +1,80 @@
+"""One dirty map and one timer for everything that widgets show: at most four messages a second.
+
+Lives on the kernel's loop. Nothing runs while nothing changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol
+
+from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 0.25
+
+
+class Source(Protocol):
+    """Something that has news to send."""
+
+    def flush(self) -> bool:
+        """Send one message; whether there is more to send."""
+
+
+class Clock(Protocol):
+    """What is used of an event loop."""
+
+    def time(self) -> float: ...
+    def call_at(self, when: float, callback: Any) -> Any: ...
+
+
+class Flusher:
+    """Sends what is dirty, one message of one widget each `INTERVAL_S`, in turn."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._dirty: dict[Source, None] = {}
+        self._armed = False
+        self._next = 0.0
+
+    def mark(self, source: Source) -> None:
+        """This source has news."""
+        self._dirty.setdefault(source)
+        self._arm()
+
+    def forget(self, source: Source) -> None:
+        """This source has ended."""
+        self._dirty.pop(source, None)
+
+    def _arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            self._clock.call_at(max(self._next, self._clock.time()), self._tick)
+
+    def _tick(self) -> None:
+        self._armed = False
+        if not self._dirty:
+            return
+        source = next(iter(self._dirty))
+        del self._dirty[source]
+        self._next = self._clock.time() + INTERVAL_S
+        try:
+            if source.flush():
+                self._dirty[source] = None
+        except Exception:  # one broken widget must not stop the others
+            log.exception("a widget can't send its state")
+        if self._dirty:
+            self._arm()
+
+
+_current: tuple[KernelLoop, Flusher] | None = None
+
+
+def flusher() -> Flusher:
+    """The kernel's flusher; call it on the loop."""
+    global _current
+    loop = kernel_loop()
+    if _current is None or _current[0] is not loop:
+        _current = loop, Flusher(loop.aio)
+    return _current[1]

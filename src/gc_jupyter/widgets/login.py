@@ -1,0 +1,134 @@
+"""LoginWidget: sign in from a notebook, without blocking the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.errors import ComputeError, ServiceError
+from gc_jupyter.runtime.loop import kernel_loop
+from gc_jupyter.widgets.flusher import flusher
+from gc_jupyter.widgets.live_widget import LiveWidget
+from gc_jupyter.widgets.messages import LoginState
+from gc_jupyter.widgets.outcomes import one_line
+
+if TYPE_CHECKING:
+    from gc_jupyter.auth.flow import LoginFlow
+    from gc_jupyter.auth.login import Login
+
+log = logging.getLogger(__name__)
+
+
+class LoginWidget(LiveWidget):
+    """A link, a field for the code that it leads to, and who is signed in.
+
+    Parameters
+    ----------
+    login:
+        Who signs in, as `gc_jupyter.auth.resolve` found it; one that has a `flow`.
+    gare:
+        What the service wants of this login, as in `LoginRequired.gare`.
+    then:
+        Called on the kernel's loop once the tokens are stored; what waits for them goes on here.
+    hint:
+        What to do then, shown beside who is signed in.
+
+    Raises
+    ------
+    TypeError
+        This login has no steps that a person could take (`Login.flow` is None).
+
+    Notes
+    -----
+    The code travels as a message, never as state: it is in no saved notebook. Once somebody is
+    signed in, the output becomes a line of text.
+    """
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        gare: Any = None,
+        then: Callable[[], object] | None = None,
+        hint: str = "Run the cell again.",
+    ) -> None:
+        flow = login.flow()
+        if flow is None:
+            raise TypeError(f"{login!r} has no link to open")
+        self._login = login
+        self._flow: LoginFlow = flow
+        self._gare = gare
+        self._then = then
+        self._hint = hint
+        self._state = LoginState(kind="login", url=flow.start(gare), status="waiting", message="")
+        super().__init__("login")
+
+    @property
+    def url(self) -> str:
+        """Where to sign in."""
+        return self._state["url"]
+
+    def finish(self, code: str) -> None:
+        """Hand in the code; returns at once. As the button does."""
+        kernel_loop().call(self._start, code)
+
+    def on_front_end_message(self, content: dict[str, Any]) -> None:
+        """See LiveWidget."""
+        if content.get("type") == "code" and isinstance(content.get("code"), str):
+            self.finish(content["code"])
+
+    # --- the loop's thread -----------------------------------------------------------------
+
+    def _start(self, code: str) -> None:
+        if self._state["status"] not in ("checking", "signed in"):
+            self._set("checking", "")
+            self._checking = kernel_loop().aio.create_task(self._check(code))
+
+    async def _check(self, code: str) -> None:
+        exchange = kernel_loop().http.submit(self._exchange, code)
+        try:
+            who = await asyncio.wrap_future(exchange)
+        except Exception as error:
+            if not isinstance(error, ComputeError):  # a defect must not leave the user waiting
+                log.exception("a login failed")
+            self._state["url"] = self._flow.start(self._gare)
+            self._set("failed", one_line(str(error) or type(error).__name__, 400))
+            return
+        self._set("signed in", one_line(f"Signed in{who}. {self._hint}", 400))
+        if self._then is not None:
+            self._then()
+
+    def _exchange(self, code: str) -> str:
+        self._flow.finish(code)
+        try:
+            identity = self._login.identity()
+        except ServiceError:  # signed in all the same
+            return ""
+        return f" as {identity.username or identity.identity_id}" if identity else ""
+
+    def _set(self, status: Any, message: str) -> None:
+        self._state = {**self._state, "status": status, "message": message}
+        flusher().mark(self)
+
+    def flush(self) -> bool:
+        """See flusher.Source."""
+        self.push(dict(self._state))
+        if self._state["status"] == "signed in":
+            self.settle()
+        return False
+
+    def state(self) -> dict[str, Any]:
+        """See LiveWidget."""
+        return dict(self._state)
+
+    def static_bundle(self) -> dict[str, str]:
+        """See LiveWidget."""
+        if self._state["status"] == "signed in":
+            text = self._state["message"]
+            return {"text/plain": text, "text/html": f"<p>{escape(text)}</p>"}
+        # the link is for one login, by whoever runs this kernel: not for who reads the notebook
+        text = "Not signed in to Globus. Run %gc login, or this cell again."
+        return {"text/plain": text, "text/html": f"<p>{escape(text)}</p>"}

@@ -1,0 +1,88 @@
+"""What travels between the two halves of a widget. This is the one place that defines it.
+
+`labextension/widgets/generate_messages.py` writes the TypeScript twin from here, and a test holds
+both equal. A widget's data travels as its state (comm `update`), so that a front end which comes
+late, reloads or has several views always has the newest; what a user does travels as a custom
+message. Rows travel in pages: the state has the keys `page_0`, `page_1`, ... beside those of
+`TaskTableState`, each a list of up to `PAGE_ROWS` rows.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict, Union
+
+from gc_jupyter.types import TaskState
+
+#: A row's state travels as the index into this.
+STATES = tuple(state.value for state in TaskState)
+
+#: A row is a list with these fields. Times are milliseconds since `TaskTableState.origin`, or null;
+#: `endpoint` is an index into `TaskTableState.endpoints`; `text` is a preview of the result, or
+#: the last line of the error.
+ROW = ("state", "label", "endpoint", "submitted", "started", "ended", "task_id", "text")
+
+PAGE_ROWS = 100
+
+
+class TaskTableState(TypedDict):
+    """`origin` is unix seconds; `counts` goes with STATES; `seq` counts the updates sent."""
+
+    kind: Literal["task_table"]
+    title: str
+    origin: float
+    size: int
+    endpoints: list[str]
+    counts: list[int]
+    seq: int
+    can_rerun: bool
+
+
+class LoginState(TypedDict):
+    """`message` says what went wrong, or who is signed in."""
+
+    kind: Literal["login"]
+    url: str
+    status: Literal["waiting", "checking", "signed in", "failed"]
+    message: str
+
+
+class Need(TypedDict):
+    """Front end to kernel: send these pages again, and all of them if `seq` isn't the newest."""
+
+    type: Literal["need"]
+    pages: list[int]
+    seq: int
+
+
+class Show(TypedDict):
+    """Front end to kernel: the whole result or traceback of a row, please."""
+
+    type: Literal["show"]
+    request: str
+    row: int
+
+
+class Shown(TypedDict):
+    """Kernel to front end: what `Show` asked for. Every view gets it; one has made the request."""
+
+    type: Literal["shown"]
+    request: str
+    row: int
+    text: str
+
+
+class Rerun(TypedDict):
+    """Front end to kernel: submit a row's task once more."""
+
+    type: Literal["rerun"]
+    row: int
+
+
+class Code(TypedDict):
+    """Front end to kernel: the code that the login page has shown. Never part of the state."""
+
+    type: Literal["code"]
+    code: str
+
+
+FromFrontEnd = Union[Need, Show, Rerun, Code]  # noqa: UP007 - evaluated at run time on 3.10

@@ -1,0 +1,104 @@
+"""A finished future -> its state and a line of text; and the whole text, when asked for.
+
+A preview must be cheap and run none of the user's code: it is made for each of 10,000 results, on
+the thread that delivers them. The whole text is made for one task, on request.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import reprlib
+from typing import Any
+
+from gc_jupyter.errors import ComputeError, TaskExecutionFailed
+from gc_jupyter.types import TaskState
+
+PREVIEW = 80  # characters
+WHOLE = 50_000
+
+_PLAIN = (int, float, complex, bool, str, bytes, type(None))
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = PREVIEW
+_short.maxlevel = 2
+
+
+def outcome(future: concurrent.futures.Future[Any]) -> tuple[TaskState, str]:
+    """How a finished future ended, and its result or error in one line."""
+    if future.cancelled():
+        return TaskState.CANCELLED, ""
+    error = future.exception()
+    if error is None:
+        return TaskState.SUCCESS, one_line(preview(future.result()))
+    stopped = isinstance(error, concurrent.futures.CancelledError)
+    return TaskState.CANCELLED if stopped else TaskState.FAILED, one_line(_gist(error))
+
+
+def preview(value: Any) -> str:
+    """A value in a few words."""
+    if type(value) in _PLAIN or (type(value) in _CONTAINERS and _is_plain(value)):
+        return _short.repr(value)
+    kind = type(value)
+    name = kind.__name__ if kind.__module__ in ("builtins", "__main__") else _qualified(kind)
+    shape = getattr(value, "shape", None) if kind.__module__.partition(".")[0] in _ARRAYS else None
+    if isinstance(shape, tuple):
+        return f"{name} {shape}"
+    return f"{name} of {len(value)}" if kind in _CONTAINERS else name
+
+
+_ARRAYS = {"numpy", "pandas", "polars", "torch", "jax", "jaxlib", "cupy", "xarray", "scipy"}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the part of a container that a preview shows has built-in types only."""
+    items = value.items() if type(value) is dict else value
+    for _, item in zip(range(8), items, strict=False):
+        parts = item if type(value) is dict else (item,)
+        if any(type(part) not in _PLAIN for part in parts):
+            return False
+    return True
+
+
+def _qualified(kind: type) -> str:
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+
+
+def _gist(error: BaseException) -> str:
+    """What went wrong, without the way there."""
+    if isinstance(error, TaskExecutionFailed):
+        lines = [line for line in error.remote_data.splitlines() if line.strip()]
+        return lines[-1] if lines else type(error).__name__
+    if isinstance(error, ComputeError):
+        return error.reason.partition("\n")[0]
+    return type(error).__name__
+
+
+def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -> str:
+    """The remote traceback of a failed task, its end first of all; empty for any other."""
+    error = None if future.cancelled() or not future.done() else future.exception()
+    text = str(error).strip() if isinstance(error, ComputeError) else ""
+    return text if len(text) <= limit else "…\n" + text[-limit:]
+
+
+def whole_text(future: concurrent.futures.Future[Any]) -> str:
+    """The result as its `repr`, or what is known of the failure. Runs the user's code."""
+    if not future.done():
+        return "The task has no result yet."
+    if future.cancelled():
+        return "The task was cancelled before it was sent."
+    error = future.exception()
+    if isinstance(error, ComputeError):
+        return traceback_text(future)
+    try:
+        text = f"{type(error).__name__}: {error}" if error is not None else repr(future.result())
+    except Exception as problem:  # the user's own __repr__
+        text = f"The result has no text: its repr raised {type(problem).__name__}."
+    return text if len(text) <= WHOLE else text[:WHOLE] + f"\n… {len(text) - WHOLE:,} more"
+
+
+def one_line(text: str, limit: int = PREVIEW) -> str:
+    """Text on one line, cut at `limit` characters; what would move the cursor is dropped."""
+    seen = "".join(ch for ch in text[: 8 * limit] if ch.isprintable() or ch.isspace())
+    text = " ".join(seen.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

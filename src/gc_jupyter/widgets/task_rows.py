@@ -1,0 +1,153 @@
+"""The rows of a task table: values in, update messages out. No threads, no clock, no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskInfo, TaskState
+from gc_jupyter.widgets.messages import PAGE_ROWS, ROW
+from gc_jupyter.widgets.outcomes import one_line
+
+Row: TypeAlias = list[Any]  # fields as in messages.ROW
+
+#: Pages in one update: about 150 kB. A server passes on 1 MB a second of a kernel's messages.
+UPDATE_PAGES = 12
+#: Pages in the first message: 2,000 rows, sent once.
+FIRST_PAGES = 20
+
+_STATES = tuple(TaskState)
+_INDEX = {state: index for index, state in enumerate(_STATES)}
+_STATE, _LABEL, _ENDPOINT, _SUBMITTED, _STARTED, _ENDED, _TASK_ID, _TEXT = range(len(ROW))
+
+
+class TaskRows:
+    """Rows, how many are in which state, and which pages a front end doesn't know yet.
+
+    Parameters
+    ----------
+    origin:
+        Unix seconds that all times are counted from.
+    endpoint_names:
+        Names to show for endpoint ids.
+    """
+
+    def __init__(self, origin: float, endpoint_names: dict[str, str] | None = None) -> None:
+        self.origin = origin
+        self.rows: list[Row] = []
+        self.counts = [0] * len(_INDEX)
+        self.endpoints: list[str] = []
+        self.seq = 0
+        self._names = {LOCAL_ENDPOINT_ID: LOCAL_NAME, **(endpoint_names or {})}
+        self._endpoint_index: dict[str, int] = {}
+        self._dirty: dict[int, None] = {}  # pages, oldest change first
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether `take` has something to send."""
+        return bool(self._dirty)
+
+    @property
+    def done(self) -> bool:
+        """Whether there are rows, and nothing more will happen to any."""
+        return bool(self.rows) and len(self.rows) == sum(
+            self.counts[index] for state, index in _INDEX.items() if state.done
+        )
+
+    def state(self, row: int) -> TaskState:
+        """A row's state."""
+        return _STATES[self.rows[row][_STATE]]
+
+    def field(self, row: int, name: str) -> Any:
+        """A row's field, as it travels."""
+        return self.rows[row][ROW.index(name)]
+
+    def add(self, label: str, endpoint: str = "") -> int:
+        """A new row, unsent; its number."""
+        state = _INDEX[TaskState.UNSENT]
+        self.rows.append([state, one_line(label), self._endpoint(endpoint), *[None] * 3, "", ""])
+        self.counts[state] += 1
+        row = len(self.rows) - 1
+        self._dirty.setdefault(row // PAGE_ROWS)
+        return row
+
+    def update(
+        self,
+        row: int,
+        state: TaskState,
+        info: TaskInfo,
+        text: str = "",
+        *,
+        running_since: float | None = None,
+    ) -> None:
+        """A task's news. What comes after its end is ignored.
+
+        Parameters
+        ----------
+        running_since:
+            Unix seconds; used until the worker's own times are known.
+        """
+        fields = self.rows[row]
+        if _STATES[fields[_STATE]].done:
+            return
+        self.counts[fields[_STATE]] -= 1
+        self.counts[_INDEX[state]] += 1
+        fields[_STATE] = _INDEX[state]
+        if info.endpoint_id and self.endpoints[fields[_ENDPOINT]] == "":
+            fields[_ENDPOINT] = self._endpoint(info.endpoint_id)
+        fields[_SUBMITTED] = self._ms(info.submitted_at)
+        if info.started_at is not None:
+            fields[_STARTED] = self._ms(info.started_at)
+        elif state is TaskState.RUNNING and fields[_STARTED] is None:
+            fields[_STARTED] = self._ms(running_since)
+        fields[_ENDED] = self._ms(info.ended_at)
+        fields[_TASK_ID] = info.task_id or ""
+        fields[_TEXT] = text
+        self._dirty.setdefault(row // PAGE_ROWS)
+
+    def touch(self, pages: Iterable[int]) -> None:
+        """Send these pages again."""
+        last = (len(self.rows) - 1) // PAGE_ROWS
+        self._dirty.update(dict.fromkeys(page for page in pages if 0 <= page <= last))
+
+    def touch_all(self) -> None:
+        """Send every page again."""
+        self.touch(range(-(-len(self.rows) // PAGE_ROWS)))
+
+    def first(self) -> dict[str, Any]:
+        """The state for a front end that has nothing yet. What doesn't fit is sent by `take`
+        when the front end asks for it."""
+        return self._message(range(min(FIRST_PAGES, -(-len(self.rows) // PAGE_ROWS))))
+
+    def take(self) -> dict[str, Any]:
+        """The next update; it holds the pages that have waited longest."""
+        pages = list(self._dirty)[:UPDATE_PAGES]
+        for page in pages:
+            del self._dirty[page]
+        self.seq += 1
+        return self._message(pages)
+
+    def _message(self, pages: Iterable[int]) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "size": len(self.rows),
+            "endpoints": [*self.endpoints],
+            "counts": [*self.counts],
+            "seq": self.seq,
+        }
+        for page in pages:
+            rows = self.rows[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
+            state[f"page_{page}"] = [[*row] for row in rows]
+        return state
+
+    def _endpoint(self, endpoint: str) -> int:
+        name = one_line(self._names.get(endpoint, endpoint))
+        index = self._endpoint_index.setdefault(name, len(self.endpoints))
+        if index == len(self.endpoints):
+            self.endpoints.append(name)
+        return index
+
+    def _ms(self, at: float | None) -> int | None:
+        return None if at is None else round((at - self.origin) * 1000)

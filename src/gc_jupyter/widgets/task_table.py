@@ -1,0 +1,190 @@
+"""TaskTable: a live table of tasks in a notebook, fed by their events.
+
+::
+
+    TaskEvent ───────► rows ─► dirty pages ─► Flusher ─► comm         gc-loop
+    done callback ─► deque ─┘                                         gc-results
+    front end ─► on_front_end_message                                 the kernel's message thread
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, cast
+
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.runtime.loop import kernel_loop
+from gc_jupyter.types import TaskEvent, TaskInfo, TaskState
+from gc_jupyter.widgets.flusher import flusher
+from gc_jupyter.widgets.live_widget import LiveWidget
+from gc_jupyter.widgets.messages import Shown
+from gc_jupyter.widgets.outcomes import outcome, whole_text
+from gc_jupyter.widgets.static_table import static_table
+from gc_jupyter.widgets.task_rows import TaskRows
+
+
+class TaskTable(LiveWidget):
+    """A table of tasks that follows them until all have ended, then becomes a static one.
+
+    Parameters
+    ----------
+    futures:
+        The tasks, in the order of the rows. More can be added later by `add`.
+    title:
+        The table's caption.
+    rerun:
+        Submits a task once more: gets its future and returns the new one, which becomes a further
+        row. Without it, the table offers no rerun.
+    endpoint_names:
+        Names to show for endpoint ids.
+    keep:
+        Stay a live widget when all tasks have ended. A notebook that is saved so can't show the
+        table without its kernel.
+
+    Notes
+    -----
+    Where nobody watches (nbclient, papermill, a terminal), the table is static from the start. At
+    most four updates a second are sent, for all tables together, and none while nothing changes.
+    """
+
+    def __init__(
+        self,
+        futures: Iterable[TaskFuture] = (),
+        *,
+        title: str = "Tasks",
+        rerun: Callable[[TaskFuture], TaskFuture] | None = None,
+        endpoint_names: Mapping[str, str] | None = None,
+        keep: bool = False,
+    ) -> None:
+        self.title = title
+        self._rerun = rerun
+        self._keep = keep
+        self._rows = TaskRows(time.time(), dict(endpoint_names or {}))
+        self._futures: list[TaskFuture] = []  # by row
+        self._row_of: dict[TaskFuture, int] = {}
+        self._by_serial: dict[int, int] = {}
+        self._done: deque[TaskFuture] = deque()  # appended to by any thread
+        self._woken = False
+        self._sources: set[Any] = set()
+        super().__init__("task_table")
+        self.add(futures)
+
+    @property
+    def futures(self) -> tuple[TaskFuture, ...]:
+        """The tasks, by row."""
+        return tuple(self._futures)
+
+    def add(self, futures: Iterable[TaskFuture]) -> None:
+        """Further tasks, as further rows. Those that the table has already are left out."""
+        new = list(futures)
+        kernel_loop().ask(self._add, new)
+        for future in new:
+            future.add_done_callback(self._finished)
+        kernel_loop().ask(self._take_in)
+
+    def __repr__(self) -> str:
+        plain: str = kernel_loop().ask(self.static_bundle)["text/plain"]
+        return plain
+
+    # --- the loop's thread -----------------------------------------------------------------
+
+    def _add(self, futures: Sequence[TaskFuture]) -> None:
+        alike = Counter(future.label for future in futures)
+        for future in futures:
+            if future in self._row_of:
+                continue
+            number = f" #{len(self._rows) + 1}" if alike[future.label] > 1 else ""
+            row = self._rows.add((future.label or "task") + number, getattr(future, "endpoint", ""))
+            self._futures.append(future)
+            self._row_of[future] = row
+            self._by_serial[future.serial] = row
+            source = future.source
+            if source is not None and source not in self._sources:
+                self._sources.add(source)
+                source.watch(self._on_events)
+            if future.task_id:
+                self._rows.update(row, TaskState.WAITING_ENDPOINT, future.info)
+
+    def _on_events(self, events: Sequence[TaskEvent]) -> None:
+        for event in events:
+            row = self._by_serial.get(event.serial)
+            if row is not None and not event.state.done:  # ends come by `_finished`
+                self._rows.update(row, event.state, event.info, running_since=event.at)
+        self._changed()
+
+    def _take_in(self) -> None:
+        self._woken = False  # first: a future that ends from here on wakes the loop again
+        while self._done:
+            future = self._done.popleft()
+            self._rows.update(self._row_of[future], *_ended(future))
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._rows.dirty and not self.settled:
+            flusher().mark(self)
+
+    def flush(self) -> bool:
+        """See flusher.Source."""
+        if self.comm is not None and self._rows.dirty:
+            self.push(self._rows.take())
+        more = self.comm is not None and self._rows.dirty
+        if self._rows.done and not more:
+            self._end()
+        return more
+
+    def _end(self) -> None:
+        for source in self._sources:
+            source.unwatch(self._on_events)
+        self._sources.clear()
+        if not self._keep:
+            self.settle()
+
+    def state(self) -> dict[str, Any]:
+        """See LiveWidget."""
+        return {
+            "title": self.title,
+            "origin": self._rows.origin,
+            "can_rerun": self._rerun is not None,
+            **self._rows.first(),
+        }
+
+    def static_bundle(self) -> dict[str, str]:
+        """See LiveWidget."""
+        return static_table(self._rows, self._futures, self.title)
+
+    # --- other threads ---------------------------------------------------------------------
+
+    def _finished(self, future: Future[Any]) -> None:
+        self._done.append(cast(TaskFuture, future))
+        if not self._woken:
+            self._woken = True
+            kernel_loop().call(self._take_in)
+
+    def on_front_end_message(self, content: dict[str, Any]) -> None:
+        """See LiveWidget."""
+        kind, row = content.get("type"), content.get("row")
+        if kind == "need":
+            kernel_loop().call(self._resend, content.get("pages"), content.get("seq"))
+        elif not isinstance(row, int) or not 0 <= row < len(self._futures):
+            return
+        elif kind == "show":
+            text = whole_text(self._futures[row])
+            shown = Shown(type="shown", request=str(content.get("request")), row=row, text=text)
+            self.send(shown)
+        elif kind == "rerun" and self._rerun is not None:
+            self.add([self._rerun(self._futures[row])])
+
+    def _resend(self, pages: Any, seq: Any) -> None:
+        if seq != self._rows.seq:  # it has missed something
+            self._rows.touch_all()
+        elif isinstance(pages, list):
+            self._rows.touch(page for page in pages if isinstance(page, int))
+        self._changed()
+
+
+def _ended(future: TaskFuture) -> tuple[TaskState, TaskInfo, str]:
+    state, text = outcome(future)
+    return state, future.info, text
