@@ -43,6 +43,7 @@ def test_syntax_of_python_3_8() -> None:
     text = worker_text()
     ast.parse(text, feature_version=(3, 8))
     assert "gc_jupyter.capture" not in text
+    assert "'''" not in text  # it travels between such quotes, readable
 
 
 def test_every_part_travels() -> None:

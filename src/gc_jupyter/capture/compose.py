@@ -68,7 +68,7 @@ def compose(name: str, task: Task) -> SourceFunction:
         "out": list(task.out),
     }
     entry = _ENTRY.format(name=name, module=_worker_module())
-    return SourceFunction(name, f"_WORKER = {worker_text()!r}\n_TASK = {plain!r}\n{entry}")
+    return SourceFunction(name, f"_WORKER = r'''{worker_text()}'''\n_TASK = {plain!r}\n{entry}")
 
 
 def remote_filename(kind: str, text: str) -> str:

@@ -1,0 +1,79 @@
+"""Session: endpoints by name, and cells without magics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from gc_jupyter.errors import CaptureError, UnknownEndpoint
+from gc_jupyter.session import Session, show_output
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
+SOME_ID = "4b116d3c-1703-4f8f-9f6f-39921e5864df"
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    made = Session()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("local", LOCAL_ENDPOINT_ID),
+        (LOCAL_ENDPOINT_ID, LOCAL_ENDPOINT_ID),
+        (SOME_ID, SOME_ID),
+        (SOME_ID.upper(), SOME_ID),
+        (f" {SOME_ID} ", SOME_ID),
+    ],
+)
+def test_resolve(session: Session, name: str, expected: str) -> None:
+    assert session.resolve(name).endpoint_id == expected
+
+
+@pytest.mark.parametrize("name", ["Local", "locl", "polaris", "123", ""])
+def test_unknown_endpoint(session: Session, name: str) -> None:
+    with pytest.raises(UnknownEndpoint, match="neither 'local' nor a UUID") as caught:
+        session.resolve(name)
+    assert ("Did you mean 'local'?" in caught.value.reason) == (name in ("Local", "locl"))
+    assert caught.value.next_step
+
+
+def test_default_endpoint() -> None:
+    with pytest.raises(UnknownEndpoint, match="No endpoint is named"):
+        Session().resolve()
+    assert Session("local").resolve().name == "local"
+
+
+def test_one_executor_per_endpoint(session: Session) -> None:
+    assert session.executor("local") is session.executor(LOCAL_ENDPOINT_ID)
+
+
+def test_cell_without_magics(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    future = session.submit_cell("print('there')\nn + 1", {"n": 2}, "local")
+    assert future.result(60) == 3
+    show_output(future)
+    assert capsys.readouterr().out == "there\n"
+
+
+def test_a_cell_that_cannot_be_sent_leaves_the_session_usable(session: Session) -> None:
+    with pytest.raises(CaptureError):
+        session.submit_cell("sum(n)", {"n": (i for i in range(3))}, "local")
+    assert session.submit_cell("1", {}, "local").result(60) == 1
+
+
+def test_what_a_cell_raises(session: Session) -> None:
+    future = session.submit_cell("print('before')\nint('x')", {}, "local")
+    with pytest.raises(ValueError, match="invalid literal"):
+        future.result(60)
+    assert future.stdout == "before\n"
+    assert future.info.worker is not None
+
+
+def test_close_twice(session: Session) -> None:
+    session.executor("local")
+    session.close()
+    session.close()
