@@ -142,6 +142,9 @@ def _key(function: Submittable) -> Submittable:
     return function.as_source() if isinstance(function, ShellFunction) else function
 
 
+_ABSENT = object()  # a name that isn't defined yet, or a built-in one
+
+
 class _Snapshot:
     """The objects that decide what a function does: code, defaults, cells, globals, helpers."""
 
@@ -164,9 +167,9 @@ class _Snapshot:
                 todo.append(_content(cell))
             namespace = one.__globals__
             for name in _names(one.__code__):
-                if name in namespace:
-                    self._globals.append((namespace, name, namespace[name]))
-                    todo.append(namespace[name])
+                value = namespace.get(name, _ABSENT)
+                self._globals.append((namespace, name, value))
+                todo.append(value)
 
     def current(self) -> bool:
         """Whether all of them are still the same objects."""
@@ -178,7 +181,7 @@ class _Snapshot:
             ):
                 return False
         for namespace, name, value in self._globals:
-            if namespace.get(name) is not value:
+            if namespace.get(name, _ABSENT) is not value:
                 return False
         return all(_content(cell) is content for cell, content in self._cells)
 
