@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ from gc_jupyter.uuids import as_uuid_text, optional_uuid, optional_uuid_text
 if TYPE_CHECKING:
     from gc_jupyter.runtime.dispatcher import Dispatcher
     from gc_jupyter.serialize import Strategylike
+
+_FIRST_USE = threading.Lock()
 
 
 class Executor(concurrent.futures.Executor):
@@ -99,7 +102,8 @@ class Executor(concurrent.futures.Executor):
     def client(self) -> Client:
         """The client that submits; made, and logged in, at first use."""
         if self._client is None:
-            self._client = Client.local() if self._is_local else Client()
+            with _FIRST_USE:  # two threads' first calls must not make two clients
+                self._client = self._client or (Client.local() if self._is_local else Client())
         return self._client
 
     @property
@@ -217,7 +221,7 @@ class Executor(concurrent.futures.Executor):
         self, future: TaskFuture, fn: Submittable, /, *args: Any, **kwargs: Any
     ) -> TaskFuture:
         """As `submit`, for a future of the caller's own: its `decode` unpacks the result."""
-        self._check_open("no new functions may be executed")
+        self._check_ready()
         function = self._functions.get(fn)
         if function is None:
             function = registration(fn, self._serializer_for(fn))
@@ -240,9 +244,9 @@ class Executor(concurrent.futures.Executor):
         args, kwargs:
             Arguments for the function.
         """
-        self._check_open("no new functions may be executed")
+        self._check_ready()
         function = as_uuid_text(function_id, "function_id")
-        if function not in self._checked and self._endpoint_id is not None and not self._is_local:
+        if function not in self._checked and not self._is_local:
             self._checked.add(function)
             self.client.warn_of_versions(str(self._endpoint_id), [function])
         return self._queue(TaskFuture(), function, tuple(args or ()), dict(kwargs or {}))
@@ -349,8 +353,6 @@ class Executor(concurrent.futures.Executor):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> TaskFuture:
-        if self._endpoint_id is None:
-            raise ValueError("No endpoint_id set.  Set it: executor.endpoint_id = <endpoint id>")
         serializer = self.serializer
         payload = serializer.pack_buffers(
             [serializer.serialize(args), serializer.serialize(kwargs)]
@@ -386,6 +388,11 @@ class Executor(concurrent.futures.Executor):
 
     def _deserialize(self, text: str) -> Any:
         return self.serializer.deserialize(text)
+
+    def _check_ready(self) -> None:
+        self._check_open("no new functions may be executed")
+        if self._endpoint_id is None:
+            raise ValueError("No endpoint_id set.  Set it: executor.endpoint_id = <endpoint id>")
 
     def _check_open(self, consequence: str) -> None:
         if self._stopped:

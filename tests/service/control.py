@@ -30,6 +30,7 @@ class Control:
             web.post("/_control/publish", self.publish),
             web.post("/_control/tasks/{id}", self.change_task),
             web.post("/_control/versions", self.versions),
+            web.post("/_control/tokens", self.accept_token),
             web.post("/_control/cut_streams", self.cut_streams),
         ]
 
@@ -84,6 +85,10 @@ class Control:
 
     async def versions(self, request: web.Request) -> web.Response:
         self._state.versions |= await json_body(request)
+        return reply({})
+
+    async def accept_token(self, request: web.Request) -> web.Response:
+        self._state.tokens.add((await json_body(request))["token"])
         return reply({})
 
     async def cut_streams(self, _request: web.Request) -> web.Response:

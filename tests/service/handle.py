@@ -125,6 +125,10 @@ class Loopback:
         """Set what the service knows of a task, for example `status="abandoned"`."""
         self.control(f"tasks/{task_id}", fields)
 
+    def accept_token(self, token: str) -> None:
+        """Let this access token in too, as one that a Globus Auth has issued."""
+        self.control("tokens", {"token": token})
+
     def cut_streams(self) -> None:
         """Close every user's connection to the broker, from the broker's side."""
         self.control("cut_streams")
