@@ -11,7 +11,7 @@ make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --
 	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
 PIP_INSTALL = -m pip install -q --disable-pip-version-check
 
-.PHONY: help run lab test lint types pytest clean
+.PHONY: help run lab test lint types frontend pytest clean
 help:
 	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
@@ -47,7 +47,7 @@ lab: .venv/.lab-installed
 
 TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed
 
-test: lint types pytest
+test: lint types frontend pytest
 
 lint: .venv/.test-installed
 	$(BIN)/ruff check .
@@ -55,6 +55,14 @@ lint: .venv/.test-installed
 
 types: .venv/.test-installed
 	$(BIN)/mypy
+
+# What checks the TypeScript half; the build itself needs none of it.
+labextension/node_modules/.installed: labextension/package-lock.json
+	cd labextension && npm ci
+	@touch $@
+
+frontend: labextension/node_modules/.installed
+	cd labextension && npm run check && npm run test
 
 pytest: $(TEST_SETUP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -51,12 +51,12 @@ export class Bar {
 }
 
 function place(bar: HTMLElement, span: Span, from: number | null, to: number | null): void {
-  if (from === null || to === null || to < from) {
-    bar.style.width = "0";
+  bar.hidden = from === null || to === null || to < from;
+  if (bar.hidden) {
     return;
   }
   const part = (at: number): number =>
     (100 * (Math.min(Math.max(at, span.from), span.to) - span.from)) / (span.to - span.from);
-  bar.style.left = `${part(from)}%`;
-  bar.style.width = `max(2px, ${part(to) - part(from)}%)`;
+  bar.style.left = `${part(from!)}%`;
+  bar.style.width = `${part(to!) - part(from!)}%`; // and never less than the style sheet says
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def duration(seconds: float | None) -> str:
-    """For example ``12 ms``, ``0.12 s``, ``3.4 s``, ``2 min 05 s``, ``1 h 02 min``; empty for None."""
+    """For example ``12 ms``, ``3.4 s``, ``2 min 05 s``, ``1 h 02 min``; empty for None."""
     if seconds is None:
         return ""
     if seconds < 0.0995:
