@@ -339,12 +339,8 @@ class Executor(concurrent.futures.Executor):
 
     def __repr__(self) -> str:
         label = f"{self.label}; " if self.label else ""
-        return (
-            f"Executor<{label}ep_id:{self._endpoint_id}; tg_id:{self._task_group_id};"
-            f" bs:{self.batch_size}>"
-        )
-
-    # --- inside ----------------------------------------------------------------------------
+        ids = f"ep_id:{self._endpoint_id}; tg_id:{self._task_group_id}"
+        return f"Executor<{label}{ids}; bs:{self.batch_size}>"
 
     def _queue(
         self,

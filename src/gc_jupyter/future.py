@@ -7,12 +7,9 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gc_jupyter.types import TaskInfo
-
-if TYPE_CHECKING:
-    from gc_jupyter.runtime.dispatcher import Dispatcher
+from gc_jupyter.types import EventSource, TaskInfo
 
 _UNKNOWN = TaskInfo()
 
@@ -58,7 +55,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self.serial = serial
         self.label = label
         #: The runtime that announces this task's states; None before it is submitted.
-        self.source: Dispatcher | None = None
+        self.source: EventSource | None = None
         self._info = TaskInfo(task_id=task_id) if task_id else _UNKNOWN
         self._stop: Callable[[], bool] | None = None
 

@@ -1,11 +1,12 @@
-"""The nouns that every layer shares: endpoint, task, state, event. Frozen values, no behaviour."""
+"""The nouns that every layer shares: endpoint, task, state, event. Values, no behaviour."""
 
 from __future__ import annotations
 
 import enum
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Protocol, Union
 
 UUIDLike = Union[uuid.UUID, str]  # noqa: UP007 - evaluated at run time on 3.10
 
@@ -84,6 +85,16 @@ class TaskEvent:
     label: str = ""
     info: TaskInfo = TaskInfo()
     error: str = ""  # the last line of the remote traceback, as plain text
+
+
+class EventSource(Protocol):
+    """Whoever announces tasks' states; listeners are called with the events of one moment."""
+
+    def watch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
+        """Call `listener` on the loop's thread from now on."""
+
+    def unwatch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
+        """End of `watch`."""
 
 
 @dataclass(frozen=True, slots=True)

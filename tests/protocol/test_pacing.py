@@ -98,7 +98,7 @@ def test_rest_refills_to_the_burst_only() -> None:
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_backoff_is_bounded(attempt: int, jitter: float) -> None:
-    assert 0.1 <= backoff(attempt, jitter) < 15.0
+    assert 0.1 <= backoff(attempt, jitter) <= 15.0
 
 
 def test_backoff_doubles_up_to_its_cap() -> None:
