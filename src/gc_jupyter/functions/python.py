@@ -65,11 +65,7 @@ def registration(
         documented = function.description
         name = name or function.name
     else:
-        if not callable(function):
-            raise SerializationError(
-                f"{function!r:.80} is not callable.",
-                next_step="Submit a function, and its arguments after it: submit(f, 1, 2).",
-            )
+        _refuse(function)
         text = serializer.serialize(function)
         named = _named(function)
         documented = inspect.getdoc(named)
@@ -88,6 +84,26 @@ def registration(
 def is_source(function: Submittable) -> bool:
     """Whether it travels as source whatever the code strategy is."""
     return isinstance(function, SourceFunction | ShellFunction)
+
+
+def _refuse(function: object) -> None:
+    """Say now what a worker would only find out when it has run the function."""
+    name = getattr(function, "__name__", repr(function)[:80])
+    if not callable(function):
+        raise SerializationError(
+            f"{name} is not callable.",
+            next_step="Submit a function, and its arguments after it: submit(f, 1, 2).",
+        )
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise SerializationError(
+            f"{name} is a coroutine function: workers call it, but don't await what it returns.",
+            next_step="Submit a function that does: def call(): return asyncio.run(f())",
+        )
+    if inspect.isgeneratorfunction(function):
+        raise SerializationError(
+            f"{name} is a generator function: a generator can't be sent back.",
+            next_step="Submit a function that returns a list: def call(): return list(f())",
+        )
 
 
 def _named(function: Callable[..., Any]) -> Any:

@@ -67,9 +67,8 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
 
 def end_group(process, alive, grace=2.0):  # type: ignore[no-untyped-def]
     """End the process and all that it started: politely, and after `grace` seconds for good."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    select.select([alive], [], [], grace)  # readable at once when nobody is left
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    for one in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, one)
+        select.select([alive], [], [], grace)  # readable at once when nobody is left
     process.wait()
