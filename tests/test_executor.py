@@ -16,6 +16,7 @@ from gc_jupyter import Client, Executor, TaskFuture
 from gc_jupyter.errors import NotFound, TaskExecutionFailed
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.serialize import AllCodeStrategies, ComputeSerializer, DillDataBase64, JSONData
+from tests.conftest import connect
 from tests.service.handle import Loopback
 
 TIMEOUT = 60
@@ -478,8 +479,6 @@ def test_amqp_port(client: Client, loopback: Loopback) -> None:
 
 def another(loopback: Loopback) -> Client:
     """A client that shares nothing with `client`."""
-    from tests.conftest import connect
-
     return connect(loopback, rate_limited=False)
 
 
