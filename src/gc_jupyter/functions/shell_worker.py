@@ -18,6 +18,7 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
     """Run a command line by bash; a dict as ShellResult has it."""
     directory = os.environ.get("GC_TASK_SANDBOX_DIR") or os.getcwd()
     own = os.environ.get("GC_TASK_UUID", "task") + "." + uuid.uuid4().hex[:8]
+    own = os.path.join(os.environ.get("GC_TASK_OUTPUT_DIR", ""), own)
     paths = []
     for given, suffix in ((stdout, ".stdout"), (stderr, ".stderr")):
         paths.append(os.path.join(directory, given or own + suffix))
