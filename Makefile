@@ -11,7 +11,7 @@ make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --
 	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
 PIP_INSTALL = -m pip install -q --disable-pip-version-check
 
-.PHONY: help run lab test lint types frontend pytest clean
+.PHONY: help run lab test lint types frontend pytest bench clean
 help:
 	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
@@ -66,6 +66,11 @@ frontend: labextension/node_modules/.installed
 
 pytest: $(TEST_SETUP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Run it on a quiet machine: everything shares the cores with the service that it measures.
+bench: $(TEST_SETUP)
+	$(BIN)/python $(PIP_INSTALL) -e '.[bench]'
+	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv .venv-endpoint

@@ -23,6 +23,13 @@ ROWS = (
     ("tasks_10000_s", "10,000 no-op tasks", "s"),
 )
 
+LOCAL = {"parallel": "ipyparallel", "pool": "process pool", "ours": "local"}
+LOCAL_ROWS = (
+    ("first_s", "first result", "s"),
+    ("p50_ms", "one call, p50", "ms"),
+    ("tasks_1000_s", "1,000 no-op tasks", "s"),
+)
+
 
 def run(python: str, module: str, loopback: handle.Loopback, endpoint: str, *more: str) -> dict:
     """One contestant's figures."""
@@ -37,18 +44,26 @@ def run(python: str, module: str, loopback: handle.Loopback, endpoint: str, *mor
     return json.loads(done.stdout)
 
 
+def run_local(contestant: str) -> dict:
+    """One contestant's figures on this machine's own workers."""
+    command = [sys.executable, "-m", "benchmarks.local", contestant]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def medians(rounds: list[dict]) -> dict:
     """Each figure's median over the rounds."""
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
-def table(floor: dict, official: dict, ours: dict) -> None:
-    """Print the comparison."""
-    print(f"\n{'':22}{'floor':>12}{'official':>12}{'gc_jupyter':>12}{'ours/floor':>12}")
-    for name, title, unit in ROWS:
-        values = [one.get(name) for one in (floor, official, ours)]
-        cells = "".join("—".rjust(12) if v is None else f"{v:.3g} {unit}".rjust(12) for v in values)
-        print(f"{title:22}{cells}{ours[name] / floor[name]:>11.2f}x")
+def table(rows: tuple[tuple[str, str, str], ...], columns: dict[str, dict], first: str) -> None:
+    """Print each contestant's figures, and the last one's as a multiple of the first's."""
+    *_, last = columns
+    print(f"\n{'':22}{''.join(name.rjust(14) for name in columns)}{f'{last}/{first}':>22}")
+    for name, title, unit in rows:
+        values = [one.get(name) for one in columns.values()]
+        cells = "".join("—".rjust(14) if v is None else f"{v:.3g} {unit}".rjust(14) for v in values)
+        print(f"{title:22}{cells}{columns[last][name] / columns[first][name]:>21.2f}x")
 
 
 def main() -> None:
@@ -68,11 +83,18 @@ def main() -> None:
         if not asked.no_official:
             few = ("--warm-up", "1", "--calls", "3", "--counts", "1000")
             official = run(python, "benchmarks.official", loopback, instant, *few)
-        table(medians(floors), official, medians(ours))
+        contestants = {
+            "floor": medians(floors),
+            "official SDK": official,
+            "gc_jupyter": medians(ours),
+        }
+        table(ROWS, contestants, "floor")
         limits = run(sys.executable, "benchmarks.limits", loopback, f"{instant},{offline}")
     print("\nthis package alone")
     for name, value in limits.items():
         print(f"  {name:32}{value:12.5g}")
+    local = {name: medians([run_local(name) for _ in range(asked.rounds)]) for name in LOCAL}
+    table(LOCAL_ROWS, {LOCAL[name]: figures for name, figures in local.items()}, "ipyparallel")
 
 
 if __name__ == "__main__":
