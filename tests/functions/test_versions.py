@@ -76,7 +76,7 @@ def executor(client: Client, endpoint_id: str) -> Iterator[Executor]:
 @pytest.fixture(autouse=True)
 def _warnings_are_errors() -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         yield
 
 
@@ -89,7 +89,7 @@ def sent(loopback: Loopback) -> str:
 
 
 @pytest.fixture
-def read_there(endpoint_python: str) -> Callable[[str], dict[str, Any]]:
+def read_there(endpoint_python: str, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
     """Let the other Python do a task."""
     ask = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     packages = subprocess.run(
@@ -100,6 +100,7 @@ def read_there(endpoint_python: str) -> Callable[[str], dict[str, Any]]:
         done = subprocess.run(
             ["pypy3", str(SCRIPT), packages],
             input=body,
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=60,
