@@ -49,6 +49,9 @@ class TaskFuture(concurrent.futures.Future[Any]):
     and `asyncio.wrap_future`. Done-callbacks run on the `gc-results` thread.
     """
 
+    #: What a recorder of tasks keeps with this one: the cell that it came from.
+    note: Any = None
+
     def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
         super().__init__()
         self._condition = _LeanCondition()

@@ -11,10 +11,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.runtime import recording
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.runtime.requests import Requests
@@ -27,8 +29,6 @@ from gc_jupyter.service.base import (
     SubmitRequest,
     TaskStatus,
 )
-from gc_jupyter.types import TaskInfo
-
 T = TypeVar("T")
 
 _STATUS_CHUNK = 250
@@ -55,7 +55,12 @@ class Dispatcher:
         rate = self.loop.rate if rate_limited and service.rate_limited else None
         self._requests = Requests(self.loop, rate)
         self._collector = Collector(self.loop, service, self._requests, port)
-        self._submitter = Submitter(self.loop, service, self._requests, self._collector)
+        self._recorder = recording.recorder
+        self._submitter = Submitter(
+            self.loop, service, self._requests, self._collector, self._recorder
+        )
+        if self._recorder is not None:
+            self.listen(self._recorder.on_events)
 
     @property
     def usable(self) -> bool:
@@ -74,6 +79,8 @@ class Dispatcher:
     def submit(self, task: QueuedTask) -> None:
         """Queue a task; any thread."""
         task.future.source = self
+        if self._recorder is not None:
+            self._recorder.queued(task.future)
         self._submitter.put(task)
 
     def submit_now(self, request: SubmitRequest) -> SubmitReply:
@@ -94,10 +101,14 @@ class Dispatcher:
         return self.adopt_tasks(task_group_id, ids, origin)
 
     def adopt_tasks(
-        self, task_group_id: str, task_ids: Sequence[str], origin: Origin
+        self,
+        task_group_id: str,
+        task_ids: Sequence[str],
+        origin: Origin,
+        make: Callable[[str], TaskFuture] = TaskFuture,
     ) -> list[TaskFuture]:
         """Futures for these tasks of a group, a task that is open here keeping the one that it
-        has; blocks on requests."""
+        has, others made by `make` from their ids; blocks on requests."""
         task_ids = list(dict.fromkeys(task_ids))
         # like a submission: results that come before the states are known must wait
         submission = self.loop.ask(self._collector.book.begin)
@@ -106,7 +117,8 @@ class Dispatcher:
             for start in range(0, len(task_ids), _STATUS_CHUNK):
                 chunk = task_ids[start : start + _STATUS_CHUNK]
                 statuses.update(self.request(partial(self.service.task_statuses, chunk)))
-            return self.loop.ask(self._adopt, submission, task_group_id, task_ids, statuses, origin)
+            made = {task_id: self._adopted(make(task_id), task_group_id) for task_id in task_ids}
+            return self.loop.ask(self._adopt, submission, task_group_id, made, statuses, origin)
         finally:
             self.loop.ask(self._collector.give_up, submission)
 
@@ -114,15 +126,15 @@ class Dispatcher:
         self,
         submission: int,
         task_group_id: str,
-        task_ids: Sequence[str],
+        made: Mapping[str, TaskFuture],
         statuses: Mapping[str, TaskStatus],
         origin: Origin,
     ) -> list[TaskFuture]:
         collector = self._collector
         futures, pending = [], []
-        for task_id in task_ids:
+        for task_id, new in made.items():
             known = collector.book.owner(task_id)
-            future, by = known or (self._adopted(task_id, task_group_id), origin)
+            future, by = known or (new, origin)
             futures.append(future)
             status = statuses.get(task_id)
             if status is not None and status.done:
@@ -134,12 +146,13 @@ class Dispatcher:
             collector.expect(submission, task_group_id, pending)
         return futures
 
-    def _adopted(self, task_id: str, task_group_id: str) -> TaskFuture:
-        future = TaskFuture(task_id, serial=next(serials))
-        future._info = TaskInfo(task_id, task_group_id)
+    def _adopted(self, future: TaskFuture, task_group_id: str) -> TaskFuture:
+        assert future.task_id is not None
+        future.serial = next(serials)
+        future._info = replace(future.info, task_group_id=task_group_id)
         future.source = self
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here
-        future._stop = partial(self.service.stop_task, task_id)
+        future._stop = partial(self.service.stop_task, future.task_id)
         return future
 
     def open_futures(self, origin: Origin) -> list[TaskFuture]:

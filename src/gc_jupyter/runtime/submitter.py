@@ -18,6 +18,7 @@ from gc_jupyter.errors import ComputeError, NotFound, ServiceError
 from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
 from gc_jupyter.runtime.collector import Collector
 from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.runtime.recording import Recorder
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import QueuedTask
 from gc_jupyter.service.base import FunctionRegistration, Service, SubmitReply, SubmitRequest
@@ -30,9 +31,15 @@ class Submitter:
     """Owns the unsent tasks and the registered functions of one service."""
 
     def __init__(
-        self, loop: KernelLoop, service: Service, requests: Requests, collector: Collector
+        self,
+        loop: KernelLoop,
+        service: Service,
+        requests: Requests,
+        collector: Collector,
+        recorder: Recorder | None = None,
     ) -> None:
         self._loop = loop
+        self._recorder = recorder
         self._service = service
         self._requests = requests
         self._collector = collector
@@ -158,6 +165,8 @@ class Submitter:
             user_endpoint_config=json.loads(route.user_endpoint_config or "null"),
             result_serializers=route.result_serializers,
         )
+        if self._recorder is not None:
+            await self._recorder.sending(route, group, sent)
         submission = self._collector.book.begin()
         try:
             reply = await self._requests.send(

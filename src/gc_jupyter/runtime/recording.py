@@ -1,0 +1,31 @@
+"""Who is told of every task of this process before it leaves: a notebook's journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.batches import Route
+from gc_jupyter.runtime.tasks import QueuedTask
+from gc_jupyter.types import TaskEvent
+
+
+class Recorder(Protocol):
+    """Keeps a record of tasks from before their request leaves."""
+
+    def queued(self, future: TaskFuture) -> None:
+        """A task was submitted; on the thread that submits it."""
+
+    async def sending(
+        self, route: Route, task_group_id: str | None, tasks: Mapping[str, Sequence[QueuedTask]]
+    ) -> None:
+        """A request with these tasks, by function id, leaves as soon as this returns (loop's
+        thread). Raises nothing."""
+
+    def on_events(self, events: Sequence[TaskEvent]) -> None:
+        """Tasks changed their states (loop's thread)."""
+
+
+#: For every dispatcher that is made from now on; None where nobody keeps a record.
+recorder: Recorder | None = None
