@@ -83,6 +83,15 @@ def test_spacing_grows_with_use() -> None:
     assert rate.spacing(1000.0) == 0.0
 
 
+def test_what_can_wait_leaves_half_of_the_budget() -> None:
+    rate, now = RateLimit(burst=10, per_second=1.0), 0.0
+    for _ in range(8):
+        now += rate.spare(now)
+        assert rate.reserve(now) == 0.0
+    assert now == pytest.approx(2.0)  # six at once, then as the budget refills
+    assert [rate.reserve(now) for _ in range(4)] == [0.0] * 4  # single calls still go at once
+
+
 def test_a_clock_that_steps_back_gives_and_takes_nothing() -> None:
     rate = RateLimit(burst=2, per_second=1.0)
     assert rate.reserve(100.0) == 0.0

@@ -1,0 +1,225 @@
+"""Collector and completer on a stream in the test's hand: what is acknowledged, and when."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from gc_jupyter import TaskFuture
+from gc_jupyter.errors import TaskExecutionFailed
+from gc_jupyter.protocol.messages import ResultMessage, pack_result
+from gc_jupyter.protocol.pacing import RateLimit
+from gc_jupyter.runtime import collector as collectors
+from gc_jupyter.runtime.collector import Collector
+from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.runtime.requests import Requests
+from gc_jupyter.runtime.tasks import Origin
+from gc_jupyter.service.base import TaskStatus
+from gc_jupyter.types import TaskEvent, TaskState
+
+TIMEOUT = 30
+
+
+class Stream:
+    """Records what is done with a stream."""
+
+    def __init__(self) -> None:
+        self.groups: list[str] = []
+        self.acked: list[object] = []
+        self.changed = threading.Condition()
+
+    def subscribe(self, task_group_id: str) -> None:
+        self.groups.append(task_group_id)
+
+    def ack(self, tags: Sequence[object]) -> None:
+        with self.changed:
+            self.acked += tags
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        self.groups.clear()
+
+    def wait_for(self, *tags: object) -> None:
+        """Return once these were acknowledged."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: {*tags} <= {*self.acked}, TIMEOUT), self.acked
+
+
+class Service:
+    """Knows the outcomes of tasks that `batch_status` is asked for."""
+
+    rate_limited = False
+
+    def __init__(self) -> None:
+        self.stream = Stream()
+        self.known: dict[str, TaskStatus] = {}
+        self.asked: list[list[str]] = []
+
+    def open_stream(self, *_args: object, **_kwargs: object) -> Stream:
+        return self.stream
+
+    def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
+        self.asked.append(list(task_ids))
+        return {one: self.known[one] for one in task_ids if one in self.known}
+
+
+class Setup:
+    """A collector on a loop of its own; each method runs on the loop."""
+
+    def __init__(self) -> None:
+        self.loop = KernelLoop()
+        self.service = Service()
+        self.rate = RateLimit()
+        requests = Requests(self.loop, self.rate)
+        self.collector: Collector = Collector(self.loop, self.service, requests, None)  # type: ignore[arg-type]
+        self.origin = Origin(lambda text: f"decoded {text}")
+        self.loop.ask(self.collector.prepare)
+
+    def begin(self) -> int:
+        return self.loop.ask(self.collector.book.begin)
+
+    def expect(self, submission: int, *task_ids: str) -> list[TaskFuture]:
+        futures = [TaskFuture(one) for one in task_ids]
+        for future in futures:
+            future.set_running_or_notify_cancel()
+        tasks = [(one.task_id or "", (one, self.origin)) for one in futures]
+        self.loop.ask(self.collector.expect, submission, "group", tasks)
+        return futures
+
+    def message(self, task_id: str, tag: object, *, by_reference: bool = False) -> None:
+        body = pack_result(ResultMessage(task_id, task_id))
+        self.loop.ask(lambda: self.collector.on_message(body, tag, by_reference=by_reference))
+
+    def open(self) -> list[TaskFuture]:
+        return self.loop.ask(lambda: [future for future, _ in self.collector.unresolved()])
+
+
+@pytest.fixture
+def setup() -> Iterator[Setup]:
+    made = Setup()
+    yield made
+    made.loop.ask(made.collector.close)
+    made.loop.close()
+
+
+def test_a_message_is_acknowledged_after_its_future_is_resolved(setup: Setup) -> None:
+    (future,) = setup.expect(setup.begin(), "a")
+    assert setup.service.stream.groups == ["group"]
+    gate = threading.Event()
+    future.add_done_callback(lambda _future: gate.wait(TIMEOUT))
+    setup.message("a", 1)
+    assert future.result(TIMEOUT) == "decoded a"
+    setup.loop.ask(lambda: None)
+    assert setup.service.stream.acked == []  # its callbacks are still running
+    gate.set()
+    setup.service.stream.wait_for(1)
+
+
+def test_early_and_foreign_messages(setup: Setup) -> None:
+    submission = setup.begin()
+    setup.message("a", 1)
+    setup.message("a", 2)
+    setup.message("foreign", 3)
+    assert setup.service.stream.acked == [2]
+    (future,) = setup.expect(submission, "a")
+    assert future.result(TIMEOUT) == "decoded a"
+    setup.service.stream.wait_for(1, 2, 3)
+    setup.message("a", 4)
+    setup.service.stream.wait_for(4)
+
+
+def test_an_unresolved_future_counts_as_open(setup: Setup) -> None:
+    """Until it is resolved: between message and result it is in no table of open tasks."""
+    gate = threading.Event()
+    setup.origin.deserialize = lambda text: (gate.wait(TIMEOUT), text)[1]
+    first, second = setup.expect(setup.begin(), "a", "b")
+    setup.message("a", 1)
+    assert set(setup.open()) == {first, second}
+    setup.message("b", 2)
+    assert set(setup.open()) == {first, second}
+    gate.set()
+    assert (first.result(TIMEOUT), second.result(TIMEOUT)) == ("a", "b")
+    setup.service.stream.wait_for(1, 2)
+    assert setup.open() == []
+
+
+def test_results_by_reference(setup: Setup) -> None:
+    setup.service.known["a"] = TaskStatus("a", "success", result="fetched")
+    (future,) = setup.expect(setup.begin(), "a")
+    for tag in (1, 2, 3):
+        setup.message("a", tag, by_reference=True)
+    assert future.result(TIMEOUT) == "decoded fetched"
+    setup.service.stream.wait_for(1, 2, 3)  # one kept back would stop the queue one day
+
+
+def test_an_early_result_by_reference(setup: Setup) -> None:
+    setup.service.known["a"] = TaskStatus("a", "failed", exception="ValueError: no")
+    submission = setup.begin()
+    setup.message("a", 1, by_reference=True)
+    setup.message("sync", 2)
+    (future,) = setup.expect(submission, "a")
+    assert isinstance(future.exception(TIMEOUT), TaskExecutionFailed)
+    setup.service.stream.wait_for(1, 2)
+
+
+def test_references_that_lead_nowhere_are_dropped(setup: Setup) -> None:
+    setup.message("unknown", 1, by_reference=True)
+    (future,) = setup.expect(setup.begin(), "a")
+    setup.service.known["a"] = TaskStatus("a", "success", result="r")
+    setup.message("a", 2, by_reference=True)
+    future.result(TIMEOUT)
+    setup.service.stream.wait_for(2)
+    assert setup.loop.ask(lambda: dict(setup.collector._referenced)) == {}
+
+
+def test_sweeps_ask_for_every_open_task(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collectors, "SWEEP_UP_S", 0.01)
+    monkeypatch.setattr(collectors, "SWEEP_CHUNK", 2)
+    ids = ["a", "b", "c", "d", "e"]
+    setup.service.known = {one: TaskStatus(one, "success", result=one) for one in ids}
+    futures = setup.expect(setup.begin(), *ids)
+    assert [future.result(TIMEOUT) for future in futures] == [f"decoded {one}" for one in ids]
+    assert sorted(one for chunk in setup.service.asked for one in chunk) == ids
+    assert all(len(chunk) <= 2 for chunk in setup.service.asked)
+
+
+def test_listeners_hear_of_every_task(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[TaskEvent] = []
+    seen = threading.Event()
+
+    def broken(_events: object) -> None:
+        raise RuntimeError("a broken view")
+
+    def listen(events: Sequence[TaskEvent]) -> None:
+        heard.extend(events)
+        if len(heard) == 2:
+            seen.set()
+
+    setup.collector.listeners += [broken, listen]
+    setup.expect(setup.begin(), "a", "b")
+    setup.message("a", 1)
+    body = pack_result(ResultMessage("b", "Traceback\nValueError: [red]no[/]", error_code="X"))
+    setup.loop.ask(setup.collector.on_message, body, 2)
+    assert seen.wait(TIMEOUT)
+    by_id: dict[Any, TaskEvent] = {event.info.task_id: event for event in heard}
+    assert by_id["a"].state is TaskState.SUCCESS
+    assert (by_id["b"].state, by_id["b"].error) == (TaskState.FAILED, "ValueError: [red]no[/]")
+    assert "a listener of task events failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ResultMessage("a", "x", started_ns=2**62, ended_ns=2**62 + 1),
+        ResultMessage("a", "", error_code="RemoteExecutionError", error_message="no text"),
+    ],
+    ids=["times of another century", "error without data"],
+)
+def test_odd_messages_resolve_too(setup: Setup, message: ResultMessage) -> None:
+    (future,) = setup.expect(setup.begin(), "a")
+    setup.loop.ask(setup.collector.on_message, pack_result(message), 1)
+    assert future.exception(TIMEOUT) is None or "no text" in str(future.exception())
+    setup.service.stream.wait_for(1)
