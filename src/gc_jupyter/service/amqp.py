@@ -258,8 +258,8 @@ def _describe(reason: object) -> str:
     """Why the connection ended, without its address."""
     if isinstance(reason, pika.exceptions.ProbableAuthenticationError):
         return "The broker refused the credentials; fetching new ones."
-    if isinstance(reason, pika.exceptions.AMQPConnectionError) and reason.args:
-        inner = reason.args[0]
-        name = type(getattr(inner, "exception", inner)).__name__
-        return f"No connection to the broker ({name})."
+    inner = reason.args[0] if isinstance(reason, Exception) and reason.args else None
+    cause = getattr(inner, "exception", inner)
+    if isinstance(reason, pika.exceptions.AMQPConnectionError) and isinstance(cause, Exception):
+        return f"No connection to the broker ({type(cause).__name__})."
     return f"The connection to the broker ended ({type(reason).__name__})."
