@@ -354,6 +354,17 @@ def test_results_that_are_lost_on_the_way(
     assert [future.result(TIMEOUT) for future in futures] == [2 * n for n in range(6)]
 
 
+def test_a_task_that_the_service_gives_up(
+    client: Client, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "SWEEP_UP_S", 0.3)
+    executor = Executor(loopback.new_endpoint("offline"), client=client)
+    future = executor.submit(double, 1)
+    sent(client, [future])
+    loopback.change_task(str(future.task_id), status="abandoned")
+    assert "the task is abandoned" in str(future.exception(TIMEOUT))
+
+
 def test_an_endpoint_that_comes_online_later(client: Client, loopback: Loopback) -> None:
     endpoint_id = loopback.new_endpoint("offline")
     with Executor(endpoint_id, client=client) as executor:
