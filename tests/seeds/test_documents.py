@@ -26,8 +26,8 @@ from gc_jupyter.errors import TaskExecutionFailed
 from gc_jupyter.protocol.pacing import RateLimit
 from tests.seeds.extract import Block, blocks, statements
 from tests.service.globus_auth import GlobusAuth
-from tests.service.globus_tokens import Token
 from tests.service.handle import Loopback
+from tests.service.known_auth import KnownAuth
 
 #: The same names in this package.
 NAMES = {
@@ -129,19 +129,6 @@ DOCUMENTS = [
 ]
 
 
-class KnownToLoopback(GlobusAuth):
-    """A Globus Auth whose access tokens the loopback accepts."""
-
-    def __init__(self, loopback: Loopback) -> None:
-        super().__init__()
-        self._loopback = loopback
-
-    def _new_token(self, like: Token, *, refreshes: bool = False) -> Token:
-        made = super()._new_token(like, refreshes=refreshes)
-        self._loopback.accept_token(made.text)
-        return made
-
-
 @pytest.fixture
 def reader(
     to_loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -156,9 +143,10 @@ def reader(
     monkeypatch.setattr(RateLimit, "reserve", lambda *_: 0.0)
     monkeypatch.setattr(RateLimit, "spacing", lambda *_: 0.0)
     to_loopback.result_fault(early=True)
-    with KnownToLoopback(to_loopback) as auth:
+    with KnownAuth(to_loopback) as auth:
         for name, value in auth.environ.items():
             monkeypatch.setenv(name, value)
+        auth.sit_down(monkeypatch)
         yield auth
 
 
@@ -218,13 +206,6 @@ def test_document(
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(GIVEN.format(endpoint=endpoint_id), namespace)
 
-    def input_code(_prompt: str = "") -> str:
-        shown = sys.stdout
-        assert isinstance(shown, io.StringIO)
-        (url,) = re.findall(rf"{re.escape(reader.url)}\S+", shown.getvalue())
-        return reader.approve(url)
-
-    monkeypatch.setattr("builtins.input", input_code)
     for block in blocks(document):
         if block.name in ELSEWHERE:
             continue

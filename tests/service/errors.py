@@ -8,6 +8,7 @@ from typing import Any
 UNAUTHENTICATED = 1
 FUNCTION_NOT_FOUND = 3
 ENDPOINT_NOT_FOUND = 4
+CONTAINER_NOT_FOUND = 5
 TASK_NOT_FOUND = 6
 FUNCTION_NOT_PERMITTED = 10
 REQUEST_KEY_ERROR = 16
@@ -56,6 +57,11 @@ def unknown_endpoint(endpoint_id: str) -> Refusal:
 
 def unknown_task(task_id: str) -> Refusal:
     return Refusal(404, TASK_NOT_FOUND, f"Task {task_id} not found", task_id)
+
+
+def unknown_container(container_id: str) -> Refusal:
+    reason = f"Container {container_id} could not be resolved"
+    return Refusal(404, CONTAINER_NOT_FOUND, reason, container_id)
 
 
 def unknown_group(group_id: str) -> Refusal:

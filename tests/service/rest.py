@@ -68,6 +68,8 @@ class Rest:
             web.post("/v2/endpoints/{id}/lock", self.lock_endpoint),
             web.post("/v3/endpoints/{id}/lock", self.lock_endpoint),
             web.get("/v3/endpoints/{id}/allowed_functions", self.allowed_functions),
+            web.post("/v2/containers", self.register_container),
+            web.get("/v2/containers/{id}/{kind}", self.get_container),
             web.get("/v2/get_amqp_result_connection_url", self.result_url),
         ]
 
@@ -204,6 +206,19 @@ class Rest:
                 "functions": allowed or [],
             }
         )
+
+    async def register_container(self, request: web.Request) -> web.Response:
+        body = await json_body(request)
+        container_id = new_id()
+        self._store.containers[container_id] = body
+        return reply({"container_id": container_id})
+
+    async def get_container(self, request: web.Request) -> web.Response:
+        container_id = checked_id(request.match_info["id"])
+        container = self._store.containers.get(container_id)
+        if container is None or container["type"] != request.match_info["kind"]:
+            raise errors.unknown_container(container_id)
+        return reply({"container": {"container_uuid": container_id} | container})
 
     async def result_url(self, _request: web.Request) -> web.Response:
         return reply(

@@ -84,6 +84,7 @@ class Store:
         self.endpoints: dict[str, Endpoint] = {}
         self.tasks: dict[str, Task] = {}
         self.groups: dict[str, Group] = {}
+        self.containers: dict[str, dict[str, Any]] = {}
 
     def add_function(self, body: dict[str, Any]) -> Function:
         """Keep a registration; plain source becomes the `st` buffer that workers read."""

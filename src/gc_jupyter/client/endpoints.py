@@ -94,8 +94,9 @@ class EndpointCalls(TaskCalls):
         endpoint_id:
             UUID of the endpoint.
         """
+        key = as_uuid_text(endpoint_id, "endpoint_id")
         function_id = self.register(registration(HARDWARE_REPORT, self.fx_serializer))
-        return self.run(endpoint_id=endpoint_id, function_id=function_id)
+        return self.run(endpoint_id=key, function_id=function_id)
 
     def register_endpoint(
         self,
@@ -135,7 +136,6 @@ class EndpointCalls(TaskCalls):
         ValueError
             A malformed UUID.
         """
-        self.version_check()
         data: dict[str, Any] = {"endpoint_name": name}
         optional: dict[str, Any] = {
             "display_name": display_name,
@@ -149,8 +149,9 @@ class EndpointCalls(TaskCalls):
             "admins": _ids(admins, "admins"),
         }
         data.update({key: value for key, value in optional.items() if value is not None})
-        if endpoint_id:
-            key = as_uuid_text(endpoint_id, "endpoint_id")
+        key = optional_uuid_text(endpoint_id, "endpoint_id")
+        self.version_check()
+        if key:
             reply: dict[str, Any] = self.call("update_endpoint", key, data, version=3)
         else:
             reply = self.call("register_endpoint", data, version=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 from gc_jupyter.client.connection import Connection
@@ -235,7 +236,8 @@ class FunctionCalls(Connection):
             "type": container_type,
         }
         try:
-            reply = self.call("post", "/v2/containers", data)
+            post = partial(self.globus_service().v2.post, "/v2/containers", data=data)
+            reply = self.request(partial(self.globus_service().call, post))
         except NotFound as error:
             error.next_step = (
                 "The service has no containers any more: name the image in the endpoint's"
