@@ -298,18 +298,6 @@ def test_tasks_cancelled_before_they_were_sent(runtime: Runtime) -> None:
     assert shown(flushed(table))[0]["state"] == "cancelled"
 
 
-def test_an_ending_kernel_leaves_static_outputs(runtime: Runtime, notebook: Shell) -> None:
-    from gc_jupyter.widgets.live_widget import _settle_at_exit
-
-    table = TaskTable(futures_of(runtime, 2))
-    table._ipython_display_()
-    flushed(table)
-    _settle_at_exit()
-    [bundle] = notebook.display_pub.outputs.values()
-    assert set(bundle) == {"text/html", "text/plain"}
-    assert "2 waiting for endpoint" in bundle["text/plain"]
-
-
 @pytest.fixture
 def local() -> Iterator[Executor]:
     with Executor("local") as executor:

@@ -3,7 +3,7 @@
 ::
 
     display ─► widget view + static HTML + text        while it lives
-    settle  ─► static HTML + text, in the same output   once it has ended, or the kernel exits
+    settle  ─► static HTML + text, in the same output   once it has ended
 
 A reopened notebook has no kernel, and a widget view without one reads "model not found" whatever
 else the output holds: hence the replacement.
@@ -11,10 +11,7 @@ else the output holds: hence the replacement.
 
 from __future__ import annotations
 
-import atexit
-import logging
 import uuid
-import weakref
 from typing import Any
 
 import anywidget
@@ -24,11 +21,7 @@ from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.widgets.bundle import module_text
 from gc_jupyter.widgets.front_end import has_front_end, shell
 
-log = logging.getLogger(__name__)
-
 VIEW = "application/vnd.jupyter.widget-view+json"
-
-_shown: weakref.WeakSet[LiveWidget] = weakref.WeakSet()
 
 
 class LiveWidget(anywidget.AnyWidget):
@@ -76,7 +69,6 @@ class LiveWidget(anywidget.AnyWidget):
         if self.settled:
             return
         self.settled = True
-        _shown.discard(self)
         bundle = self.static_bundle()
         for display_id in self._outputs:
             self._publish(bundle, display_id, update=True)
@@ -101,9 +93,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _displayed(self, display_id: str) -> None:
         self._outputs.append(display_id)
-        if not self.settled:
-            _shown.add(self)
-        else:  # perhaps it ended while it was being displayed
+        if self.settled:  # perhaps it ended while it was being displayed
             self._publish(self.static_bundle(), display_id, update=True)
 
     def _publish(self, bundle: dict[str, Any], display_id: str, *, update: bool = False) -> None:
@@ -126,13 +116,3 @@ class LiveWidget(anywidget.AnyWidget):
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if isinstance(content, dict):
             self.on_front_end_message(content)
-
-
-@atexit.register
-def _settle_at_exit() -> None:
-    """A restarted kernel leaves no dead widget behind."""
-    for widget in list(_shown):
-        try:
-            widget.settle()
-        except Exception:
-            log.debug("a widget's last output can't be sent", exc_info=True)

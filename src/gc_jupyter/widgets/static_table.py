@@ -41,6 +41,7 @@ URGENCY = (
 )
 _HEAD = ("Task", "State", "Endpoint", "Queued", "Running", "Result")
 _LEFT = ' style="text-align:left"'
+_ONE_LINE = ' style="text-align:left;white-space:nowrap"'
 
 
 def static_table(rows: TaskRows, futures: Sequence[Future[Any]], title: str) -> dict[str, str]:
@@ -96,14 +97,12 @@ def _html(
     head = "".join(f'<th scope="col"{_LEFT}>{name}</th>' for name in _HEAD)
     body = []
     for row, (label, *others) in zip(shown, cells, strict=True):
-        texts = [escape(text) for text in others]
+        *short, text = [escape(text) for text in others]
         if row in tracebacks:
-            texts[-1] = (
-                f"<details><summary>{texts[-1]}</summary>"
-                f"<pre>{escape(tracebacks[row])}</pre></details>"
-            )
-        tds = "".join(f"<td{_LEFT}>{text}</td>" for text in texts)
-        body.append(f'<tr><th scope="row"{_LEFT}>{escape(label)}</th>{tds}</tr>')
+            pre = f"<pre>{escape(tracebacks[row])}</pre>"
+            text = f"<details><summary>{text}</summary>{pre}</details>"
+        tds = "".join(f"<td{_ONE_LINE}>{cell}</td>" for cell in short) + f"<td{_LEFT}>{text}</td>"
+        body.append(f'<tr><th scope="row"{_ONE_LINE}>{escape(label)}</th>{tds}</tr>')
     if more:
         body.append(f'<tr><td colspan="{len(_HEAD)}"{_LEFT}>… and {more}</td></tr>')
     return (

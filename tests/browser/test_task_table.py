@@ -1,0 +1,154 @@
+"""The task table in JupyterLab and Notebook 7, with real tasks on this machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.fan_out import FAN_OUT, FINISH, KEPT, TABLE
+from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
+
+pytestmark = pytest.mark.timeout(240)
+
+Shot = Callable[[Any, str], None]
+
+
+def live(opened: NotebookPage, server: JupyterServer, name: str, *cells: str) -> Page:
+    """A notebook whose first two cells have run: 100 tasks ended, 100 wait."""
+    server.write(name, *cells)
+    page = opened.open(name)
+    opened.run_cell(0)
+    opened.run_cell(1)
+    expect(page.locator(".gc-words")).to_contain_text("100 of 200 done", timeout=60_000)
+    return page
+
+
+def test_a_fan_out_from_beginning_to_static_end(
+    lab: JupyterServer, open_page: OpenPage, shot: Shot
+) -> None:
+    opened = open_page(lab)
+    page = live(opened, lab, "fan.ipynb", FAN_OUT, TABLE, FINISH)
+    table = page.locator(".gc-table")
+    expect(page.locator(".gc-words")).to_contain_text("3 failed")
+    expect(table.locator("tbody .gc-state").first).to_have_text("failed")
+    expect(table.locator(".gc-words")).to_contain_text(re.compile("running"))
+    shot(table, "table-live")
+    no_axe_findings(page, ".gc-jupyter")
+
+    table.get_by_role("button", name="square #8", exact=True).click()
+    details = page.locator(".gc-details")
+    details.get_by_role("button", name="Traceback").click()
+    expect(details.locator("pre")).to_contain_text("ValueError: <img src=x onerror=")
+    shot(table, "table-details")
+    no_axe_findings(page, ".gc-jupyter")
+    details.get_by_role("button", name="Close").click()
+
+    table.get_by_role("button", name="Timeline").click()
+    expect(table.locator(".gc-bar").first).to_be_visible()
+    shot(table, "table-timeline")
+    no_axe_findings(page, ".gc-jupyter")
+
+    opened.run_cell(2)
+    expect(page.locator(".gc-jupyter")).to_have_count(0, timeout=30_000)
+    static = page.locator(".jp-OutputArea table")
+    expect(static.locator("caption")).to_have_text("Squares: 5 failed, 195 success")
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    shot(static, "table-static")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("script:has-text('window.hacked')").count() == 0
+
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save').then(() => null)")
+    saved = nbformat.read(lab.root / "fan.ipynb", 4)
+    [output] = saved.cells[1].outputs
+    assert set(output.data) == {"text/html", "text/plain"}
+    assert output.data["text/plain"].startswith("Squares: 5 failed, 195 success")
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_reopened_notebook_reads_well(
+    lab: JupyterServer, open_page: OpenPage, trusted: bool
+) -> None:
+    opened = open_page(lab)
+    name = f"reopen{trusted}.ipynb"
+    live(opened, lab, name, FAN_OUT, TABLE, FINISH)
+    opened.run_cell(2)
+    expect(opened.page.locator(".gc-jupyter")).to_have_count(0, timeout=30_000)
+    opened.execute("docmanager:save")
+    opened.execute("notebook:shutdown-kernel")
+    if not trusted:  # as one that came by mail
+        path = lab.root / name
+        text = path.read_text()
+        name = f"mailed-{name}"
+        (lab.root / name).write_text(text.replace("195 success", "195 success "))
+    again = open_page(lab)
+    page = again.open(name)
+    expect(page.locator(".jp-OutputArea").get_by_text("5 failed, 195 success")).to_be_visible()
+    assert page.get_by_text("model not found").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+def test_several_views_and_a_reloaded_page(lab: JupyterServer, open_page: OpenPage) -> None:
+    opened = open_page(lab)
+    page = live(opened, lab, "views.ipynb", FAN_OUT, KEPT, "table", FINISH)
+    opened.run_cell(2)
+    expect(page.locator(".gc-words")).to_have_count(2)
+    opened.execute("docmanager:save")
+    page.reload()
+    opened.ready()
+    expect(page.locator(".gc-words").first).to_contain_text("100 of 200 done", timeout=30_000)
+    opened.run_cell(3)
+    for view in range(2):
+        expect(page.locator(".gc-words").nth(view)).to_contain_text("200 of 200 done")
+
+
+def test_keyboard_only(lab: JupyterServer, open_page: OpenPage) -> None:
+    opened = open_page(lab)
+    page = live(opened, lab, "keys.ipynb", FAN_OUT, KEPT)
+    search = page.get_by_role("searchbox", name="Filter tasks by text")
+    search.focus()
+    page.keyboard.type("square #1")
+    expect(page.locator(".gc-table table")).to_have_attribute("aria-rowcount", "112")
+    for _ in range(3):  # states, timeline, rows
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "gc-scroll"
+    page.keyboard.press("ArrowDown")
+    first = page.evaluate("document.activeElement.textContent")
+    assert first.startswith("square #1")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent") != first
+    page.keyboard.press("End")
+    expect(page.locator("*:focus")).to_have_text("square #100")
+    page.keyboard.press("Enter")
+    expect(page.locator("*:focus")).to_have_text("Result")
+    page.keyboard.press("Escape")
+    expect(page.locator("*:focus")).to_have_text("square #100")
+    assert page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets.length") == 2
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Dark High Contrast"])
+def test_dark(lab: JupyterServer, open_page: OpenPage, shot: Shot, theme: str) -> None:
+    opened = open_page(lab)
+    page = live(opened, lab, f"{theme[-4:]}.ipynb", FAN_OUT, KEPT)
+    opened.execute("apputils:change-theme", theme=theme)
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    page.get_by_role("button", name="square #8", exact=True).click()
+    shot(page.locator(".gc-table"), "table-dark" if theme.endswith("Dark") else "table-contrast")
+    no_axe_findings(page, ".gc-jupyter")
+    opened.execute("apputils:change-theme", theme="JupyterLab Light")
+
+
+def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
+    opened = open_page(notebook7)
+    page = live(opened, notebook7, "seven.ipynb", FAN_OUT, TABLE, FINISH)
+    shot(page.locator(".gc-table"), "table-notebook7")
+    no_axe_findings(page, ".gc-jupyter")
+    opened.run_cell(2)
+    expect(page.locator(".gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".jp-OutputArea caption")).to_have_text("Squares: 5 failed, 195 success")
+    assert page.evaluate("window.hacked") is None
