@@ -15,6 +15,7 @@ from tests.scripts import run
 from tests.service.handle import Loopback
 
 TIMEOUT = 60
+PICK_UP = "Executor(endpoint_id, task_group_id="
 
 PROLOGUE = """\
 import os, sys, threading
@@ -49,12 +50,23 @@ print(executor.task_group_id)
     loopback = to_loopback
     offline = loopback.new_endpoint("offline")
     out, err = run(loopback, tmp_path, PROLOGUE + body, offline)
-    assert err == ""
+    assert f"still at the endpoint: 3 tasks. To pick up the results: {PICK_UP}" in err
+    assert repr(out.strip()) in err
     loopback.bring_online(offline)
     with Executor(offline, task_group_id=out.strip(), client=connect(loopback)) as executor:
         results = {future.result(TIMEOUT) for future in executor.reload_tasks()}
     assert results == {0, 2, 4}
     executor.client.close()
+
+
+def test_exit_right_after_submitting(to_loopback: Loopback, tmp_path: Path) -> None:
+    """What was submitted leaves, though the script ends at once and closes nothing."""
+    offline = to_loopback.new_endpoint("offline")
+    body = "for n in range(3): executor.submit(double, n)\n"
+    _out, err = run(to_loopback, tmp_path, PROLOGUE + body, offline)
+    sent = [request["body"]["tasks"] for request in to_loopback.requests("POST", "/submit")]
+    assert sum(len(tasks) for by_function in sent for tasks in by_function.values()) == 3
+    assert "3 tasks" in err
 
 
 @pytest.mark.parametrize("fault", ["submit", "broker"])
@@ -73,7 +85,11 @@ assert others == [threading.main_thread()], others
 print("end")
 """
     out, err = run(loopback, tmp_path, PROLOGUE + body, loopback.new_endpoint("offline"))
-    assert (out, err) == ("end\n", "")
+    where = "sent, but not yet confirmed" if fault == "submit" else "still at the endpoint"
+    assert out == "end\n"
+    (line,) = err.splitlines()
+    assert line.startswith(f"gc_jupyter: {where}")
+    assert "1 task." in line
 
 
 def test_exit_in_the_middle_of_results(loopback: Loopback, tmp_path: Path) -> None:
@@ -83,7 +99,8 @@ futures[0].result(60)
 print("end")
 """
     out, err = run(loopback, tmp_path, PROLOGUE + body, loopback.endpoint("instant"))
-    assert (out, err) == ("end\n", "")
+    assert out == "end\n"
+    assert all(line.startswith("gc_jupyter: ") for line in err.splitlines())
 
 
 # --- fork ----------------------------------------------------------------------------------

@@ -10,6 +10,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import sys
+import weakref
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,9 +36,11 @@ from gc_jupyter.service.base import (
     SubmitRequest,
     TaskStatus,
 )
+
 T = TypeVar("T")
 
 _STATUS_CHUNK = 250
+_EXIT_LIMIT_S = 1.5  # interpreter exit never takes longer for tasks' sake
 
 
 class Dispatcher:
@@ -61,6 +70,7 @@ class Dispatcher:
         )
         if self._recorder is not None:
             self.listen(self._recorder.on_events)
+        atexit.register(_say_farewell, weakref.ref(self))
 
     @property
     def usable(self) -> bool:
@@ -185,3 +195,41 @@ class Dispatcher:
         """Stop receiving; pending futures stay pending. Idempotent."""
         if self.usable:
             self.loop.ask(self._collector.close)
+
+    def finish(self, limit_s: float) -> None:
+        """Before the interpreter ends: let what is queued leave, and say on stderr what runs on.
+
+        Waits `limit_s` seconds at the most.
+        """
+        sending = asyncio.run_coroutine_threadsafe(self._submitter.all_sent(), self.loop.aio)
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            sending.result(limit_s)
+        for line in self.loop.ask(self._left_behind):
+            print(f"gc_jupyter: {line}", file=sys.stderr)
+
+    def _left_behind(self) -> list[str]:
+        """What a user should know of unfinished tasks as the interpreter ends, line by line."""
+        lines = []
+        if unsent := len(self._submitter.unsent()):
+            lines.append(f"not sent: {_tasks(unsent)}.")
+        if unanswered := len(self._submitter.under_way):
+            lines.append(f"sent, but not yet confirmed by the service: {_tasks(unanswered)}.")
+        if self.service.rate_limited:  # this machine's own workers end with the interpreter
+            owners = self._collector.book.owners()
+            groups = Counter(future.info.task_group_id for future, _ in owners)
+            lines += [
+                f"still at the endpoint: {_tasks(count)}. To pick up the results:"
+                f" Executor(endpoint_id, task_group_id={group!r}).reload_tasks()"
+                for group, count in groups.items()
+            ]
+        return lines
+
+
+def _tasks(count: int) -> str:
+    return f"{count} task" if count == 1 else f"{count} tasks"
+
+
+def _say_farewell(dispatcher: weakref.ref[Dispatcher]) -> None:
+    alive = dispatcher()
+    if alive is not None and alive.usable:
+        alive.finish(_EXIT_LIMIT_S)

@@ -73,6 +73,12 @@ class Submitter:
         """The tasks of the requests that have no reply yet (loop's thread)."""
         return [task for batch in self._sending.values() for task in batch]
 
+    async def all_sent(self) -> None:
+        """Wait until no task waits for its request or for the reply to it."""
+        self._take_in()
+        while self._senders:
+            await asyncio.wait(list(self._senders.values()))
+
     def _take_in(self) -> None:
         self._woken = False  # first: a task that is put from here on wakes the loop again
         route, queue = None, None
