@@ -290,7 +290,8 @@ class Executor(concurrent.futures.Executor):
         if isinstance(known, str):
             if given == known:
                 return known
-            raise ValueError(f"Function already registered as function id: {known}")
+            attempt = f" (attempted id: {given})" if given else ""
+            raise ValueError(f"Function already registered as function id: {known}{attempt}")
         if given is None:
             made = registration(fn, self._serializer_for(fn), **options)
             given = self.client.with_login(partial(self._dispatcher().register, made))
