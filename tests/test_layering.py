@@ -18,12 +18,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"__init__"},  # the public names, imported lazily
     {"magics", "widgets", "server", "remote_function", "sdk"},
+    {"doctor"},
     {"session"},
     {"client", "executor", "capture", "journal"},
     {"runtime"},
     {"future", "service", "protocol", "serialize", "functions"},
     {"auth"},
-    {"types", "errors", "uuids"},
+    {"types", "errors", "uuids", "settings"},
 )
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 
@@ -32,7 +33,7 @@ RESERVED = {
     "IPython": {"magics", "widgets", "session"},
     "ipywidgets": {"magics", "widgets", "session"},
     "anywidget": {"widgets"},
-    "traitlets": {"widgets", "server"},
+    "traitlets": {"magics", "widgets", "server"},
     "jupyter_server": {"server"},
     "tornado": {"server"},
     "pika": {"service"},

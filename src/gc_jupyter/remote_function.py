@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import inspect
 import pickle
@@ -13,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.capture.definitions import Definition
 from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError
-from gc_jupyter.session import Session, show_output
-from gc_jupyter.types import Endpoint
+from gc_jupyter.session import Session, Target, show_output, wait
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
@@ -33,7 +31,7 @@ class RemoteFunction:
     namespace:
         The notebook's variables: what the function uses of them is sent with each call, as it is
         at that moment.
-    session, endpoint:
+    session, target:
         Where it runs.
     original:
         The function as it was defined here; None where that wasn't possible.
@@ -46,7 +44,7 @@ class RemoteFunction:
         definition: Definition,
         namespace: MutableMapping[str, Any],
         session: Session,
-        endpoint: Endpoint,
+        target: Target,
         original: Callable[..., Any] | None,
         why_not: str = "",
     ) -> None:
@@ -55,7 +53,7 @@ class RemoteFunction:
         self._session = session
         self._original = original
         self._why_not = why_not
-        self.endpoint = endpoint
+        self.target = target
         if original is not None:
             functools.update_wrapper(self, original, updated=())
         self.__name__ = definition.name
@@ -64,7 +62,7 @@ class RemoteFunction:
         """Run on the endpoint and wait; what the function prints appears here."""
         if _here.get() and self._original is not None:
             return self._original(*args, **kwargs)
-        return _finish(self.submit(*args, **kwargs))
+        return self._finish(self.submit(*args, **kwargs))
 
     def submit(self, *args: Any, **kwargs: Any) -> CellFuture:
         """Run on the endpoint; returns a future at once."""
@@ -82,7 +80,8 @@ class RemoteFunction:
             (args, {}) for args in zip(*iterables, strict=False)
         ]
         futures = self._submit(calls) if calls else []
-        return [_finish(future) for future in futures]
+        wait(futures, self.target.name)
+        return [self._finish(future) for future in futures]
 
     @property
     def local(self) -> Callable[..., Any]:
@@ -113,10 +112,16 @@ class RemoteFunction:
         # The notebook may have rebound the name since; this object is what was called.
         namespace = {**self._namespace, name: self}
         try:
-            return self._session.submit_calls(name, calls, namespace, self.endpoint.endpoint_id)
+            return self._session.submit_calls(name, calls, namespace, self.target)
         except ComputeError as error:
             show_at_caller(error, self._session.label_of)
             raise
+
+    def _finish(self, future: CellFuture) -> Any:
+        wait([future], self.target.name)
+        show_output(future)
+        self._session.seen([future])
+        return future.result()
 
     def __reduce__(self) -> Any:
         raise pickle.PicklingError(
@@ -124,12 +129,5 @@ class RemoteFunction:
         )
 
     def __repr__(self) -> str:
-        where = self.endpoint.name or self.endpoint.endpoint_id
         signature = "(…)" if self._original is None else str(inspect.signature(self._original))
-        return f"<remote function {self.__name__}{signature} on {where}>"
-
-
-def _finish(future: CellFuture) -> Any:
-    concurrent.futures.wait([future])
-    show_output(future)
-    return future.result()
+        return f"<remote function {self.__name__}{signature} on {self.target.name}>"

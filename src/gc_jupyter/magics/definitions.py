@@ -9,8 +9,7 @@ from typing import Any
 from gc_jupyter.capture import Definition
 from gc_jupyter.magics.source import CellSource
 from gc_jupyter.remote_function import RemoteFunction
-from gc_jupyter.session import Session
-from gc_jupyter.types import Endpoint
+from gc_jupyter.session import Session, Target
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -62,7 +61,7 @@ def is_definitions(tree: ast.Module) -> bool:
     )
 
 
-def define(shell: Any, source: CellSource, session: Session, endpoint: Endpoint) -> None:
+def define(shell: Any, source: CellSource, session: Session, target: Target) -> None:
     """Execute the definitions here, and bind each function's name to a remote function.
 
     What can't be defined here because a module is missing on this machine is defined on the
@@ -79,7 +78,7 @@ def define(shell: Any, source: CellSource, session: Session, endpoint: Endpoint)
             definition = _definition(node, lines, source.filename)
             original = None if why_not else namespace[node.name]
             namespace[node.name] = RemoteFunction(
-                definition, namespace, session, endpoint, original, why_not
+                definition, namespace, session, target, original, why_not
             )
 
 

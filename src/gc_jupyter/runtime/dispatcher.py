@@ -64,7 +64,7 @@ class Dispatcher:
         rate = self.loop.rate if rate_limited and service.rate_limited else None
         self._requests = Requests(self.loop, rate)
         self._collector = Collector(self.loop, service, self._requests, port)
-        self._recorder = recording.recorder
+        self._recorder = recording.make() if recording.make is not None else None
         self._submitter = Submitter(
             self.loop, service, self._requests, self._collector, self._recorder
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.batches import Route
-from gc_jupyter.runtime.tasks import QueuedTask
-from gc_jupyter.types import TaskEvent
+if TYPE_CHECKING:
+    from gc_jupyter.future import TaskFuture
+    from gc_jupyter.protocol.batches import Route
+    from gc_jupyter.runtime.tasks import QueuedTask
+    from gc_jupyter.types import TaskEvent
 
 
 class Recorder(Protocol):
@@ -27,5 +28,5 @@ class Recorder(Protocol):
         """Tasks changed their states (loop's thread)."""
 
 
-#: For every dispatcher that is made from now on; None where nobody keeps a record.
-recorder: Recorder | None = None
+#: Gives the recorder for each dispatcher that is made from now on; None where nobody keeps one.
+make: Callable[[], Recorder | None] | None = None

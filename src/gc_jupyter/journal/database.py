@@ -1,0 +1,254 @@
+"""The journal's SQLite file: schema, writes and questions. One thread uses one `Database`.
+
+Homes on clusters are NFS or Lustre, where write-ahead logging doesn't work: hence the rollback
+journal. `synchronous` is off: what a killed kernel has written is in the operating system's hands
+all the same; a machine that loses power may cost the journal, never a task.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from gc_jupyter.journal.sessions import KernelSession, may_run
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
+
+VERSION = 1
+LOCK_TIMEOUT_S = 5.0
+KEPT_S = 30 * 86400.0
+#: The service keeps an idle task for two weeks (docs/protocol.md, "Limits").
+REACHABLE_S = 14 * 86400.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sessions (
+    kernel TEXT, notebook TEXT, host TEXT, pid INTEGER, started TEXT, session TEXT PRIMARY KEY
+);
+CREATE TABLE IF NOT EXISTS tasks (
+    session TEXT, serial INTEGER, task_id TEXT, group_id TEXT, endpoint_id TEXT, endpoint TEXT,
+    function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
+    bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
+    seen INTEGER DEFAULT 0, result BLOB, PRIMARY KEY (session, serial)
+);
+CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
+CREATE INDEX IF NOT EXISTS tasks_by_group ON tasks (group_id);
+CREATE TABLE IF NOT EXISTS endpoints (
+    endpoint_id TEXT PRIMARY KEY, name TEXT, status TEXT, python TEXT, dill TEXT, at REAL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A task as the journal knows it. `task_id` is empty until the service's reply was read;
+    times are unix seconds; `seen` says that its result was shown."""
+
+    session: str
+    serial: int
+    task_id: str
+    group_id: str
+    endpoint_id: str
+    endpoint: str
+    function_id: str
+    label: str
+    kind: str
+    notebook: str
+    cell_id: str
+    execution_count: int
+    bind: str
+    out: str
+    state: str
+    submitted_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    error: str = ""
+    seen: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether it had ended when its kernel last heard of it."""
+        return TaskState(self.state).done
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEndpoint:
+    """What was last heard of an endpoint; `at` in unix seconds."""
+
+    endpoint_id: str
+    name: str = ""
+    status: str = ""
+    python: str = ""
+    dill: str = ""
+    at: float = 0.0
+
+
+_COLUMNS = ", ".join(one.name for one in fields(Entry))
+_MARKS = ", ".join("?" * len(fields(Entry)))
+
+
+class Database:
+    """An open journal.
+
+    Parameters
+    ----------
+    path:
+        The file; made, for this user alone, where it doesn't exist.
+
+    Raises
+    ------
+    sqlite3.Error, OSError
+        From every method: the file is locked, damaged, read-only, or the disk is full.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._connection = sqlite3.connect(path, timeout=lock_timeout, isolation_level=None)
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = TRUNCATE")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise sqlite3.DatabaseError("it was made by a newer gc_jupyter")
+        if version < VERSION:
+            with self:
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Database:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(self, kind: object, *_rest: object) -> None:
+        if kind is None:
+            self._connection.execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    # --- writes: within `with database:` ---------------------------------------------------
+
+    def add_session(self, session: KernelSession) -> None:
+        """A kernel begins to write; what is very old goes."""
+        row = astuple(session)
+        self._connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._connection.execute(
+            "DELETE FROM tasks WHERE submitted_at < ?", (time.time() - KEPT_S,)
+        )
+        self._connection.execute(
+            "DELETE FROM sessions WHERE session != ?"
+            " AND session NOT IN (SELECT session FROM tasks)",
+            (session.session,),
+        )
+
+    def add_tasks(self, entries: Iterable[Entry]) -> None:
+        """Tasks that are about to be sent."""
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO tasks ({_COLUMNS}) VALUES ({_MARKS})", map(astuple, entries)
+        )
+
+    def update_tasks(self, changes: Iterable[tuple[object, ...]]) -> None:
+        """Tasks' news: (state, task id, group id, function id, started, ended, error, task id,
+        session, serial); None leaves a field as it is. The task id names the row, and before
+        it is known the rest does."""
+        self._connection.executemany(
+            "UPDATE tasks SET state = ?, task_id = coalesce(?, task_id),"
+            " group_id = coalesce(?, group_id), function_id = coalesce(?, function_id),"
+            " started_at = coalesce(?, started_at), ended_at = coalesce(?, ended_at),"
+            " error = coalesce(?, error) WHERE rowid = coalesce("
+            "(SELECT rowid FROM tasks WHERE task_id = ?),"
+            " (SELECT rowid FROM tasks WHERE session = ? AND serial = ?))",
+            changes,
+        )
+
+    def see(self, session: str, serials: Iterable[int]) -> None:
+        """These tasks' results were shown."""
+        self._connection.executemany(
+            "UPDATE tasks SET seen = 1 WHERE session = ? AND serial = ?",
+            [(session, serial) for serial in serials],
+        )
+
+    def name_tasks(self, names: Iterable[tuple[str, str, int]]) -> None:
+        """Task ids that were found later: (task id, session, serial)."""
+        self._connection.executemany(
+            "UPDATE tasks SET task_id = ? WHERE session = ? AND serial = ?", names
+        )
+
+    def claim(self, moves: Iterable[tuple[str, int, str]]) -> None:
+        """Tasks go over to another session: (session, serial, task id)."""
+        self._connection.executemany(
+            "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE task_id = ?", moves
+        )
+
+    def remember_endpoints(self, endpoints: Iterable[KnownEndpoint]) -> None:
+        """What was heard of endpoints; empty fields leave what was known."""
+        self._connection.executemany(
+            "INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (endpoint_id) DO UPDATE"
+            " SET name = coalesce(nullif(excluded.name, ''), name),"
+            " status = coalesce(nullif(excluded.status, ''), status),"
+            " python = coalesce(nullif(excluded.python, ''), python),"
+            " dill = coalesce(nullif(excluded.dill, ''), dill), at = excluded.at",
+            map(astuple, endpoints),
+        )
+
+    # --- questions -------------------------------------------------------------------------
+
+    def tasks(
+        self, where: str = "1", values: Sequence[object] = (), limit: int = -1
+    ) -> list[Entry]:
+        """Entries, newest last."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM tasks WHERE {where}"
+            " ORDER BY submitted_at DESC, serial DESC LIMIT ?) ORDER BY submitted_at, serial",
+            (*values, limit),
+        )
+        return [Entry(*row) for row in rows]
+
+    def task_ids(self, group_id: str) -> set[str]:
+        """The known task ids of a group, of all sessions."""
+        rows = self._connection.execute(
+            "SELECT task_id FROM tasks WHERE group_id = ? AND task_id != ''", (group_id,)
+        )
+        return {row[0] for row in rows}
+
+    def earlier(self, here: KernelSession, *, any_notebook: bool = False) -> list[Entry]:
+        """Tasks of kernels that have ended, whose results were never shown, oldest first: those of
+        this notebook, or where it isn't known which that is."""
+        entries = self.tasks(
+            "session != ? AND seen = 0 AND endpoint_id != ? AND submitted_at > ?"
+            " AND state != 'cancelled' AND (task_id != '' OR state = 'unsent')",
+            (here.session, LOCAL_ENDPOINT_ID, time.time() - REACHABLE_S),
+        )
+        if not entries:
+            return []
+        ended = {
+            session.session
+            for session in (
+                KernelSession(*row) for row in self._connection.execute("SELECT * FROM sessions")
+            )
+            if not may_run(session, here)
+        }
+        return [
+            one
+            for one in entries
+            if one.session in ended
+            and (any_notebook or not here.notebook or one.notebook in ("", here.notebook))
+        ]
+
+    def endpoints(self) -> list[KnownEndpoint]:
+        """Every endpoint that was ever heard of."""
+        rows = self._connection.execute("SELECT * FROM endpoints ORDER BY name")
+        return [KnownEndpoint(*row) for row in rows]

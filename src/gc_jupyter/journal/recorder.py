@@ -1,0 +1,308 @@
+"""Journal: hears of tasks, and has one thread write them down, many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from gc_jupyter.errors import SubmitUncertain
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.journal.database import Database, Entry, KnownEndpoint
+from gc_jupyter.journal.sessions import KernelSession, Note, Place
+from gc_jupyter.protocol.batches import Route
+from gc_jupyter.runtime.tasks import QueuedTask
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
+
+T = TypeVar("T")
+Write = Callable[[Database], object]
+
+log = logging.getLogger(__name__)
+
+#: How long a request waits for its tasks to be written down. Longer, and it leaves all the same.
+PATIENCE_S = 1.0
+#: Writes that are kept while the journal fails.
+KEPT_WRITES = 10_000
+_CLOSING_S = 2.0
+
+
+class Journal:
+    """See `runtime.recording.Recorder`.
+
+    Parameters
+    ----------
+    path:
+        The SQLite file; opened at the first write, by the thread that owns it.
+    session:
+        This kernel.
+
+    place:
+        Gives the cell that runs now; called on the threads that submit.
+
+    Attributes
+    ----------
+    problem:
+        Why nothing can be written; empty while all is well. One warning has said it.
+
+    Notes
+    -----
+    A journal that fails costs one warning, never a task. What could not be written is tried again
+    with the next news.
+    """
+
+    def __init__(
+        self, path: Path, session: KernelSession, place: Callable[[], Place] = Place
+    ) -> None:
+        self.path = path
+        self.session = session
+        self.place = place
+        self.problem = ""
+        self._warned = False
+        self._trusted = True  # whether it is worth waiting for
+        self._open: dict[int, TaskFuture] = {}  # by serial, until they end (loop's thread)
+        self._inbox: queue.SimpleQueue[tuple[Write, Callable[[], object] | None] | None] = (
+            queue.SimpleQueue()
+        )
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()  # a task and a magic may write first at once
+
+    # --- Recorder --------------------------------------------------------------------------
+
+    def queued(self, future: TaskFuture) -> None:
+        """See Recorder."""
+        if future.note is None:
+            future.note = Note()
+        future.note.place = self.place()
+
+    async def sending(
+        self, route: Route, task_group_id: str | None, tasks: Mapping[str, Sequence[QueuedTask]]
+    ) -> None:
+        """See Recorder: a kernel that is killed from here on leaves a trace of these tasks."""
+        now = time.time()
+        entries = [
+            self._entry(task.future, route, task_group_id or "", function_id, now)
+            for function_id, some in tasks.items()
+            for task in some
+        ]
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[None] = loop.create_future()
+
+        def done() -> None:
+            loop.call_soon_threadsafe(_settle, written)
+
+        wait = self._trusted and route.endpoint_id != LOCAL_ENDPOINT_ID
+        self.post(lambda db: db.add_tasks(entries), done if wait else None)
+        if wait and not (await asyncio.wait({written}, timeout=PATIENCE_S))[0]:
+            self._trusted = False
+
+    def on_events(self, events: Sequence[TaskEvent]) -> None:
+        """See Recorder."""
+        changes = [self._change(event) for event in events]
+        self.post(lambda db: db.update_tasks(changes))
+        workers = {
+            event.info.endpoint_id: event.info.worker
+            for event in events
+            if event.info.worker is not None and event.info.endpoint_id
+        }
+        if workers:
+            heard = [
+                KnownEndpoint(
+                    endpoint, python=worker.python_version, dill=worker.dill_version, at=time.time()
+                )
+                for endpoint, worker in workers.items()
+            ]
+            self.post(lambda db: db.remember_endpoints(heard))
+
+    def _entry(
+        self, future: TaskFuture, route: Route, group: str, function_id: str, now: float
+    ) -> Entry:
+        note: Note = future.note
+        self._open[future.serial] = future
+        return Entry(
+            session=self.session.session,
+            serial=future.serial,
+            task_id="",
+            group_id=group,
+            endpoint_id=route.endpoint_id,
+            endpoint=note.endpoint,
+            function_id=function_id,
+            label=future.label,
+            kind=note.kind,
+            notebook=note.place.notebook,
+            cell_id=note.place.cell_id,
+            execution_count=note.place.execution_count,
+            bind=note.bind,
+            out=",".join(note.out),
+            state=TaskState.UNSENT.value,
+            submitted_at=now,
+        )
+
+    def _change(self, event: TaskEvent) -> tuple[object, ...]:
+        info, state = event.info, event.state
+        if state.done:
+            future = self._open.pop(event.serial, None)
+            if state is TaskState.FAILED and info.task_id is None and _uncertain(future):
+                state = TaskState.UNSENT  # it may be at the service all the same
+        return (
+            state.value,
+            *(info.task_id, info.task_group_id, info.function_id, info.started_at, info.ended_at),
+            *(event.error or None, info.task_id, self.session.session, event.serial),
+        )
+
+    # --- for others ------------------------------------------------------------------------
+
+    def seen(self, futures: Iterable[TaskFuture]) -> None:
+        """These tasks' results were shown: a later kernel need not offer them."""
+        serials = [future.serial for future in futures]
+        self.post(lambda db: db.see(self.session.session, serials))
+
+    def name(self, found: Mapping[str, Entry]) -> None:
+        """These task ids are those of tasks whose reply was lost."""
+        rows = [(task_id, one.session, one.serial) for task_id, one in found.items()]
+        self.post(lambda db: db.name_tasks(rows))
+
+    def claim(self, futures: Iterable[TaskFuture]) -> None:
+        """These tasks of earlier kernels are now this one's."""
+        rows = [(self.session.session, one.serial, one.task_id or "") for one in futures]
+        self.post(lambda db: db.claim(rows))
+
+    def give_up(self, entries: Iterable[Entry]) -> None:
+        """Nothing more will be known of these."""
+        for one in entries:
+            self.post(partial(_see, one))
+
+    def post(self, write: Write, done: Callable[[], object] | None = None) -> None:
+        """Have something written soon; any thread. `done` is called when it was tried."""
+        if self.session.pid != os.getpid():  # a forked child has no thread, and no tasks
+            if done is not None:
+                done()
+            return
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._start()
+        self._inbox.put((write, done))
+
+    def ask(self, question: Callable[[Database], T], default: T) -> T:
+        """Read on the calling thread, what was posted before included; `default` where there is
+        no journal, or it can't be read (which warns once)."""
+        if self._thread is not None:
+            tried = threading.Event()
+            self._inbox.put((lambda _db: None, tried.set))
+            tried.wait(PATIENCE_S)
+        if not self.path.exists():
+            return default
+        try:
+            database = Database(self.path, lock_timeout=PATIENCE_S)
+            try:
+                return question(database)
+            finally:
+                database.close()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return default
+
+    def close(self) -> None:
+        """Write what is left. Idempotent."""
+        thread = self._thread
+        if thread is not None and thread.is_alive() and self.session.pid == os.getpid():
+            self._inbox.put(None)
+            thread.join(_CLOSING_S)
+
+    # --- gc-journal ------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._inbox.put((lambda db: db.add_session(self.session), None))
+        thread = threading.Thread(target=self._run, name="gc-journal", daemon=True)
+        thread.start()
+        self._thread = thread
+        atexit.register(self.close)
+
+    def _run(self) -> None:
+        database: Database | None = None
+        kept: list[Write] = []
+        closing = False
+        while not closing:
+            items = [self._inbox.get()]  # sleeps until there is news
+            while not self._inbox.empty():
+                items.append(self._inbox.get())
+            closing = None in items
+            kept += [item[0] for item in items if item is not None]
+            try:
+                database = database or Database(self.path)
+                with database:
+                    for write in kept:
+                        write(database)
+            except Exception as error:
+                if not isinstance(error, (sqlite3.DatabaseError, OSError)):
+                    log.exception("a write of the journal is wrong")
+                    kept.clear()
+                del kept[:-KEPT_WRITES]  # the next news tries again
+                self._fail(error)
+                if database is not None:
+                    database.close()
+                    database = None
+            else:
+                kept.clear()
+                self.problem = ""
+                self._trusted = True
+            for item in items:
+                if item is not None and item[1] is not None:
+                    item[1]()
+        if database is not None:
+            database.close()
+
+    def _fail(self, error: Exception) -> None:
+        self._trusted = False
+        self.problem = explain(error, self.path)
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "%s Cells run as ever; a restarted kernel won't know of them.", self.problem
+            )
+
+
+def explain(error: Exception, path: Path) -> str:
+    """What is wrong with a journal, and what to do."""
+    text = str(error)
+    if isinstance(error, OSError):
+        return (
+            f"The journal {path} can't be opened ({error.strerror or text}): make its directory"
+            " writable, or set JUPYTER_DATA_DIR to one that is."
+        )
+    if "locked" in text:
+        return f"The journal {path} is locked by another program: end that program."
+    if "newer" in text:
+        return (
+            f"The journal {path} was made by a newer gc_jupyter: update this one, or move it away."
+        )
+    if "readonly" in text or "unable to open" in text or "full" in text or "I/O" in text:
+        return (
+            f"The journal {path} can't be written ({text}): make room or make it writable, or set"
+            " JUPYTER_DATA_DIR to another directory."
+        )
+    return f"The journal {path} is damaged ({text}): move it away."
+
+
+def _see(entry: Entry, database: Database) -> None:
+    database.see(entry.session, [entry.serial])
+
+
+def _settle(written: asyncio.Future[None]) -> None:
+    if not written.done():
+        written.set_result(None)
+
+
+def _uncertain(future: TaskFuture | None) -> bool:
+    if future is None or not future.done() or future.cancelled():
+        return False
+    return isinstance(future.exception(), SubmitUncertain)

@@ -1,0 +1,100 @@
+"""Who writes: a kernel as the journal knows it, whether it still runs, and its cells."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import uuid
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cell. Texts are empty where the front end doesn't say."""
+
+    notebook: str = ""
+    cell_id: str = ""
+    execution_count: int = 0
+
+
+@dataclass(slots=True)
+class Note:
+    """What the journal keeps with a task.
+
+    Parameters
+    ----------
+    kind:
+        What its result is: a cell's or a call's reply (``"cell"``), a command's (``"shell"``), or
+        a plain value (empty).
+    endpoint:
+        The endpoint's name.
+    bind, out:
+        Names that the cell binds: the future's, and the variables that it brings back.
+    place:
+        Where it was submitted.
+    """
+
+    kind: str = ""
+    endpoint: str = ""
+    bind: str = ""
+    out: tuple[str, ...] = ()
+    place: Place = Place()
+
+
+@dataclass(frozen=True)
+class KernelSession:
+    """One life of a kernel. `kernel` outlasts a restart; `started` tells processes of one number
+    apart."""
+
+    kernel: str = ""
+    notebook: str = ""
+    host: str = field(default_factory=platform.node)
+    pid: int = field(default_factory=os.getpid)
+    started: str = ""
+    session: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @classmethod
+    def here(cls, kernel: str = "", notebook: str = "") -> KernelSession:
+        """This process."""
+        made = cls(kernel, notebook)
+        return replace(made, started=_start_of(made.pid))
+
+
+def may_run(other: KernelSession, here: KernelSession) -> bool:
+    """Whether another session may still be alive: it then has its tasks itself."""
+    if other.kernel and other.kernel == here.kernel:
+        return False  # this kernel, before its restart
+    if other.host != here.host:
+        return False  # nobody can tell; where it does run, both get the results
+    if os.name == "nt":
+        return True  # os.kill would end it
+    try:
+        os.kill(other.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return _start_of(other.pid) == other.started
+
+
+def _start_of(pid: int) -> str:
+    """When a process started, as Linux counts it; empty elsewhere."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+@functools.cache
+def data_directory() -> Path:
+    """Where Jupyter keeps users' data (JUPYTER_DATA_DIR moves it), this package's part."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir()) / "gc_jupyter"
+
+
+def journal_path() -> Path:
+    """Where the journal is; it may not exist yet."""
+    return data_directory() / "journal.sqlite"

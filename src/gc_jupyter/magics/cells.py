@@ -1,0 +1,282 @@
+"""What %%gcrun and %%gcshell do with a cell: send it, wait for it, show what came of it."""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from gc_jupyter.capture import Captured, CellFuture, capture_cell
+from gc_jupyter.errors import ComputeError
+from gc_jupyter.journal import Note
+from gc_jupyter.magics.definitions import define, is_definitions
+from gc_jupyter.magics.dry_run import report
+from gc_jupyter.magics.gcrun import GCMagics, short
+from gc_jupyter.magics.login import require_login
+from gc_jupyter.magics.options import Options
+from gc_jupyter.magics.source import CellSource, read_cell
+from gc_jupyter.session import Interrupted, Tasks, show_output, wait
+from gc_jupyter.session.shell import capture_script
+
+if TYPE_CHECKING:
+    from gc_jupyter.session import Session, Target
+
+#: Data of this many bytes is worth a line.
+_MUCH = 100_000
+_UNSET = object()
+
+
+def run_cell(magics: GCMagics, options: Options, cell: str) -> Any:
+    """%%gcrun."""
+    session, shell = magics.session, magics.shell
+    target = magics.target(options)
+    source = read_cell(shell, cell)
+    if options.map is None and is_definitions(source.tree):
+        if options.dry_run:
+            print("This cell only defines: nothing is sent before a function is called.")
+            return None
+        define(shell, source, session, target)
+        return None
+    variable, values = _values(options, shell.user_ns)
+    captured = _capture(options, source, shell.user_ns, variable, values)
+    if options.dry_run:
+        print(report(session, target, captured, source.text, len(values) if variable else None))
+        return None
+    require_login(session, target)
+    _warn_of_running(session)
+    _say_sizes(options, captured)
+    note = partial(Note, "cell", target.name, options.future, options.out)
+    send = partial(session.submit, captured, target, tb_limit=options.tb_limit)
+    if variable:
+        labels = [_label(options, f"{variable}={_brief(value)}") for value in values]
+        futures = [send(at, label=label, note=note()) for at, label in enumerate(labels)]
+        tasks = Tasks(futures, labels)
+        wanted = not source.silent
+        return _Run(magics, options, target).many(tasks, wanted=wanted)
+    future = send(label=options.label, note=note())
+    return _Run(magics, options, target).one(future)
+
+
+def run_script(magics: GCMagics, options: Options, cell: str) -> Any:
+    """%%gcshell."""
+    session, target = magics.session, magics.target(options)
+    if options.dry_run:
+        captured = capture_script(cell, options.walltime)
+        print(report(session, target, captured, cell, None))
+        return None
+    require_login(session, target)
+    _warn_of_running(session)
+    future = session.submit_script(
+        cell,
+        target,
+        walltime=options.walltime,
+        label=options.label or _brief(cell.strip().partition("\n")[0]),
+        note=Note("shell", target.name, options.future),
+    )
+    result = _Run(magics, options, target).one(future)
+    return None if options.block else result
+
+
+class _Run:
+    """The way of one cell's tasks, once they are submitted."""
+
+    def __init__(self, magics: GCMagics, options: Options, target: Target) -> None:
+        self._session = magics.session
+        self._namespace: dict[str, Any] = magics.shell.user_ns
+        self._options = options
+        self._target = target
+
+    def one(self, future: CellFuture) -> Any:
+        """A cell's value; its future where it isn't waited for."""
+        options = self._options
+        if options.future:
+            self._namespace[options.future] = future
+        if not options.block:
+            self._follow([future])
+            self._bind_later(future)
+            return future
+        self._wait([future])
+        show_output(future)
+        self._session.seen([future])
+        if options.verbose:
+            print(_account(future))
+        try:
+            value = future.result()
+        except ComputeError as error:
+            raise short(error, f"on {future.endpoint}, task {future.task_id}") from None
+        for name in options.out:
+            self._namespace[name] = _out(future, name)
+        return value
+
+    def many(self, tasks: Tasks, *, wanted: bool) -> Any:
+        """The values of a fan-out; its futures where it isn't waited for."""
+        options = self._options
+        futures: Sequence[Any] = list(tasks)
+        if options.future:
+            self._namespace[options.future] = tasks
+        if not options.block:
+            self._follow(futures)
+            return tasks
+        self._wait(futures)
+        for future in futures:
+            show_output(future)
+        failed = tasks.failed
+        self._session.seen([one for one in futures if one not in set(failed)])
+        if options.verbose:
+            print("\n".join(map(_account, futures)))
+        if failed:
+            self._session.keep(failed)
+            see = f"{options.future}.failed lists them" if options.future else "%gc tasks --failed"
+            raise tasks.failure(see)
+        for name in options.out:
+            self._namespace[name] = [_out(future, name) for future in futures]
+        values = tasks.result()
+        return values if wanted else None
+
+    def _wait(self, futures: Sequence[CellFuture]) -> None:
+        options, others = self._options, None
+        if options.on_interrupt == "cancel-unsent":
+            others = partial(self._session.drop_unsent, self._target)
+        late: Callable[[], object] | None = partial(self._show_table, futures)
+        if options.quiet or options.progress_after < 0:
+            late = None
+        try:
+            wait(
+                futures,
+                self._target.name,
+                timeout=options.timeout,
+                when_late=late,
+                late_s=options.progress_after,
+                others=others,
+            )
+        except Interrupted:
+            self._session.keep([one for one in futures if not one.cancelled()])
+            raise
+
+    def _follow(self, futures: Sequence[CellFuture]) -> None:
+        self._session.keep(futures)
+        if not self._options.quiet:
+            self._show_table(futures)
+
+    def _show_table(self, futures: Sequence[CellFuture]) -> None:
+        from gc_jupyter.magics.tables import show_table
+
+        show_table(futures, self._options.label or "Tasks")
+
+    def _bind_later(self, future: CellFuture) -> None:
+        """Bind --out when the task is done, unless the names have got new values by then."""
+        bind_when_done(future, self._options.out, self._namespace)
+
+
+def bind_when_done(future: CellFuture, names: Sequence[str], namespace: dict[str, Any]) -> None:
+    """Bind a task's variables once it is done, where the notebook hasn't set them meanwhile."""
+    if not names:
+        return
+    before = {name: namespace.get(name, _UNSET) for name in names}
+
+    def bind(_future: object) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        for name, old in before.items():
+            if name in future.out and namespace.get(name, _UNSET) is old:
+                namespace[name] = future.out[name]
+
+    future.add_done_callback(bind)
+
+
+def _values(options: Options, namespace: dict[str, Any]) -> tuple[str, list[Any]]:
+    """--map's variable and its values."""
+    if options.map is None:
+        return "", []
+    name, expression = options.map
+    try:
+        return name, list(eval(expression, namespace))
+    except Exception as error:
+        raise UsageError(
+            f"--map {name}={expression}: {type(error).__name__}: {error}. Write an expression that"
+            f" gives the values, such as --map {name}=range(10)"
+        ) from None
+
+
+def _capture(
+    options: Options,
+    source: CellSource,
+    namespace: Mapping[str, Any],
+    variable: str,
+    values: Sequence[Any],
+) -> Captured:
+    for name in options.also:
+        if name not in namespace:
+            raise UsageError(f"--in {name}: the notebook has no such variable. Set it first.")
+    if not options.capture:
+        namespace = {name: namespace[name] for name in options.also}
+    return capture_cell(
+        source.text,
+        namespace,
+        out=options.out,
+        value=not options.block or not source.silent,
+        html=options.html,
+        filename=source.filename,
+        first_line=source.first_line,
+        also=options.also,
+        variable=variable,
+        values=values,
+    )
+
+
+def _out(future: CellFuture, name: str) -> Any:
+    if name not in future.out:
+        raise UsageError(f"--out {name}: the cell has not set this variable.")
+    return future.out[name]
+
+
+def _label(options: Options, text: str) -> str:
+    return f"{options.label} {text}".lstrip()
+
+
+def _brief(value: Any) -> str:
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _say_sizes(options: Options, captured: Captured) -> None:
+    if options.verbose or (sum(captured.sizes.values()) >= _MUCH and not options.quiet):
+        print(f"Sent: {sizes_text(captured.sizes)}.")
+
+
+def sizes_text(sizes: Mapping[str, int]) -> str:
+    """Names with their sizes, largest first."""
+    ordered = sorted(sizes.items(), key=lambda entry: -entry[1])
+    return ", ".join(f"{name} {size_text(size)}" for name, size in ordered) or "no data"
+
+
+def size_text(size: int) -> str:
+    """Bytes as a person reads them."""
+    for unit, factor in (("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"
+
+
+def _account(future: CellFuture) -> str:
+    """Where a task ran and how long it took."""
+    info = future.info
+    queued, running = info.queued_s, info.running_s
+    parts = [f"Task {future.task_id} on {future.place.endpoint}"]
+    parts += [f"host {future.place.host}"] if future.place.host else []
+    parts += [f"Python {future.place.python}"] if future.place.python else []
+    parts += [f"queued {queued:.2f} s"] if queued is not None else []
+    parts += [f"ran {running:.2f} s"] if running is not None else []
+    return ", ".join(parts) + "."
+
+
+def _warn_of_running(session: Session) -> None:
+    """Say so where an earlier run of this cell is not over."""
+    from gc_jupyter.magics.earlier import still_running
+
+    if (warning := still_running(session)) is not None:
+        print(warning, file=sys.stderr)

@@ -1,0 +1,91 @@
+"""%gc: one function for each subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from IPython.core.error import UsageError
+
+from gc_jupyter.magics import endpoint_commands as endpoints
+from gc_jupyter.magics import login
+from gc_jupyter.magics import task_commands as tasks
+from gc_jupyter.magics.gcrun import GCMagics
+from gc_jupyter.magics.line import parse, split
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, name: str) -> None:
+        super().__init__(prog=f"%gc {name}", add_help=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}")
+
+
+def _login(magics: GCMagics, line: argparse.Namespace) -> None:
+    login.sign_in(magics.session, force=line.force)
+
+
+def _logout(magics: GCMagics, _line: argparse.Namespace) -> None:
+    login.sign_out(magics.session)
+
+
+def _whoami(magics: GCMagics, _line: argparse.Namespace) -> None:
+    print(login.who(magics.session.client.login()))
+
+
+def _doctor(magics: GCMagics, line: argparse.Namespace) -> None:
+    from gc_jupyter.doctor import examine
+
+    print(examine(magics.session, line.endpoint))
+
+
+_FLAG: dict[str, Any] = {"action": "store_true"}
+_ENDPOINT: tuple[str, dict[str, Any]] = ("endpoint", {"nargs": "?"})
+
+#: Name -> what does it, and its arguments.
+COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]] = {
+    "login": (_login, [("--force", _FLAG)]),
+    "logout": (_logout, []),
+    "whoami": (_whoami, []),
+    "endpoints": (endpoints.list_endpoints, []),
+    "use": (endpoints.use, [_ENDPOINT, ("--alias", {}), ("--forget", {})]),
+    "status": (endpoints.status, [_ENDPOINT]),
+    "tasks": (tasks.list_tasks, [("--all", _FLAG), ("--failed", _FLAG)]),
+    "attach": (tasks.attach_tasks, [("ids", {"nargs": "*"}), ("--all", _FLAG)]),
+    "result": (tasks.show_result, [("id", {})]),
+    "cancel": (tasks.cancel, [("ids", {"nargs": "+"})]),
+    "doctor": (_doctor, [_ENDPOINT]),
+    "config": (endpoints.config, [("key", {"nargs": "?"}), ("value", {"nargs": "*"})]),
+}
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """A subcommand's arguments."""
+    parser = _Parser(name)
+    for flag, options in COMMANDS[name][1]:
+        parser.add_argument(flag, **options)
+    return parser
+
+
+def run_command(magics: GCMagics, line: str) -> Any:
+    """Run `%gc LINE`; without a line, say what there is.
+
+    Raises
+    ------
+    UsageError
+        No such subcommand, or a mistake in its arguments.
+    """
+    words = split(line)
+    if not words:
+        print(inspect.getdoc(GCMagics.gc))
+        return None
+    name, rest = words[0], line.strip()[len(words[0]) :]
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        meant = f"Did you mean %gc {close[0]}?" if close else f"There are: {', '.join(COMMANDS)}."
+        raise UsageError(f"%gc has no {name!r}. {meant}")
+    return COMMANDS[name][0](magics, parse(parser_of(name), rest, "%gc"))

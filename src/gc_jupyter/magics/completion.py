@@ -1,0 +1,64 @@
+"""Completion on a magic's first line: endpoints, options and subcommands, from what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.magics.line import option_names
+
+if TYPE_CHECKING:
+    from gc_jupyter.magics.gcrun import GCMagics
+
+_TAKES_ENDPOINT = ("use", "status", "doctor")
+_TAKES_TASK = ("attach", "result", "cancel")
+_TASKS = 20
+
+
+def complete(magics: GCMagics, event: Any) -> list[str]:
+    """What may stand where the cursor is; for IPython's `complete_command` hook."""
+    line = str(event.line)
+    words = line.split()
+    if not line.endswith((" ", "\t")) and words:
+        words.pop()  # it is being typed
+    if not words:
+        return []
+    found = _sub(magics, words) if words[0] == "%gc" else _cell(magics, words)
+    return [one for one in found if one.startswith(event.symbol)]
+
+
+def _cell(magics: GCMagics, words: list[str]) -> Iterable[str]:
+    magic = magics.gcrun if words[0] == "%%gcrun" else magics.gcshell
+    given = [word for word in words[1:] if not word.startswith("-")]
+    options = [name for name in option_names(magic.parser) if name not in words]
+    return [*([] if given else _endpoints(magics)), *options]
+
+
+def _sub(magics: GCMagics, words: list[str]) -> Iterable[str]:
+    from gc_jupyter.magics.commands import COMMANDS, parser_of
+
+    if len(words) == 1:
+        return COMMANDS
+    name = words[1]
+    if name not in COMMANDS:
+        return []
+    found = [one for one in option_names(parser_of(name)) if one not in words]
+    if name in _TAKES_ENDPOINT:
+        found += _endpoints(magics)
+    elif name in _TAKES_TASK:
+        found += _tasks(magics)
+    elif name == "config" and len(words) == 2:
+        from gc_jupyter.settings import KEYS
+
+        found += KEYS
+    return found
+
+
+def _endpoints(magics: GCMagics) -> list[str]:
+    names = magics.session.directory.names()
+    return [f'"{name}"' if " " in name else name for name in names]
+
+
+def _tasks(magics: GCMagics) -> list[str]:
+    tasks = sorted(magics.session.tasks.items(), reverse=True)[:_TASKS]
+    return [future.task_id for _, future in tasks if future.task_id]

@@ -1,0 +1,109 @@
+"""--dry-run: what would be sent, and where to, from what is known here. Asks no network."""
+
+from __future__ import annotations
+
+import platform
+import textwrap
+import time
+from importlib.metadata import version
+
+from gc_jupyter.capture import Captured
+from gc_jupyter.capture.cell import SIZE_LIMIT
+from gc_jupyter.functions.versions import differs
+from gc_jupyter.session import Session, Target
+
+
+def report(
+    session: Session, target: Target, captured: Captured, text: str, count: int | None
+) -> str:
+    """The report.
+
+    Parameters
+    ----------
+    session, target:
+        Who would send it, and where to.
+    captured:
+        What would be sent.
+    text:
+        The cell.
+    count:
+        How many tasks there would be; None for one.
+    """
+    total = sum(captured.sizes.values())
+    sources = [step[3] for step in captured.task.steps if step[0] == "define"]
+    imports = [one.strip() for one in sources if one.startswith(("import ", "from "))]
+    defined = [
+        step[1]
+        for step in captured.task.steps
+        if step[0] == "define" and not step[3].startswith(("import ", "from "))
+    ]
+    data = [f"{name} {_size(size)}" for name, size in sorted(captured.sizes.items())]
+    longest = max(map(len, captured.calls), default=0)
+    rows = [
+        ("Endpoint", _endpoint(session, target)),
+        ("Versions", _versions(session, target)),
+        ("Login", _login(session, target)),
+        ("Tasks", "1" if count is None else f"{count:,}, in one batch"),
+        ("Data", ", ".join(data) or "none"),
+        ("Values", f"up to {_size(longest)} each" if count is not None else ""),
+        ("In all", f"{_size(total + longest)} of {_size(SIZE_LIMIT)} per task"),
+        ("Imports", "; ".join(" ".join(one.split()) for one in imports) or "none"),
+        ("Defined", ", ".join(defined) or "nothing"),
+        ("Modules", ", ".join(name for name, _ in captured.task.modules)),
+        ("Brought back", ", ".join(captured.task.out)),
+    ]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name.ljust(width)}  {shown}" for name, shown in rows if shown]
+    source = textwrap.indent(text.strip("\n"), "    ")
+    return "\n".join(["Nothing was sent. This would be:", *lines, "Source", source])
+
+
+def _endpoint(session: Session, target: Target) -> str:
+    if target.local:
+        return "local: worker processes on this machine"
+    known = session.directory.known().get(target.endpoint.endpoint_id)
+    heard = "its state was never asked for (%gc status asks)"
+    if known is not None and known.status:
+        heard = f"{known.status} at {time.strftime('%Y-%m-%d %H:%M', time.localtime(known.at))}"
+    named = f"{target.endpoint.name} " if target.endpoint.name else ""
+    options = [
+        f"{name} {value}"
+        for name, value in (
+            ("resources", target.resources),
+            ("config", target.config),
+            ("AMQP port", target.amqp_port),
+        )
+        if value is not None
+    ]
+    return "; ".join([f"{named}{target.endpoint.endpoint_id}, {heard}", *options])
+
+
+def _versions(session: Session, target: Target) -> str:
+    here = f"Python {platform.python_version()}, dill {version('dill')} here"
+    if target.local:
+        return f"{here}, and the same there"
+    known = session.directory.known().get(target.endpoint.endpoint_id)
+    if known is None or not (known.python or known.dill):
+        return f"{here}; not heard of yet there (%gc status asks)"
+    there = [f"Python {known.python}"] if known.python else []
+    there += [f"dill {known.dill}"] if known.dill else []
+    match = "a cell travels as source, so the difference matters for pickled values only"
+    if not (known.python and differs(known.python)):
+        match = "they match"
+    return f"{here}; {', '.join(there)} there: {match}"
+
+
+def _login(session: Session, target: Target) -> str:
+    if target.local:
+        return "none is needed"
+    login = session.client.login()
+    if login.required:
+        return "nobody is signed in: %gc login"
+    return f"by {login.source}"
+
+
+def _size(size: int) -> str:
+    for unit, factor in (("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"

@@ -1,0 +1,62 @@
+"""Tasks that outlived their kernel, or their cell: what %load_ext and a second run say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gc_jupyter.journal import Entry
+
+if TYPE_CHECKING:
+    from gc_jupyter.journal import Journal
+    from gc_jupyter.session import Session
+
+#: Entries of earlier kernels that this kernel was told of at its start.
+_told: list[Entry] = []
+
+
+def announce(journal: Journal) -> str:
+    """What to say of earlier kernels' tasks; empty where there are none. Asks no network."""
+    nothing: list[Entry] = []
+    _told[:] = journal.ask(lambda db: db.earlier(journal.session), nothing)
+    return summary(_told)
+
+
+def summary(entries: Sequence[Entry]) -> str:
+    """``3 earlier tasks: 2 ready, 1 running. %gc attach``"""
+    if not entries:
+        return ""
+    ready = sum(entry.done for entry in entries)
+    counts = ((ready, "ready"), (len(entries) - ready, "running"))
+    shown = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    tasks = "1 earlier task" if len(entries) == 1 else f"{len(entries):,} earlier tasks"
+    return f"{tasks}: {shown}. %gc attach"
+
+
+def attached(entries: Sequence[Entry]) -> None:
+    """These are this kernel's own now."""
+    keys = {(one.session, one.serial) for one in entries}
+    _told[:] = [one for one in _told if (one.session, one.serial) not in keys]
+
+
+def still_running(session: Session) -> str | None:
+    """A warning where an earlier run of the cell that runs now isn't over."""
+    if session.journal is None or not (cell := session.journal.place().cell_id):
+        return None
+    running = session.running_from(cell)
+    if running:
+        ids = [one.task_id or "" for one in running]
+        where = running[0].note.endpoint
+    else:
+        entries = [one for one in _told if one.cell_id == cell and not one.done]
+        if not entries:
+            return None
+        ids, where = [one.task_id for one in entries], entries[0].endpoint
+    picked = ids[0] if len(ids) == 1 else ""
+    tasks = f"Task {ids[0]} of an earlier run" if len(ids) == 1 else f"{len(ids):,} tasks of"
+    tasks += "" if len(ids) == 1 else " earlier runs"
+    verb = "runs" if len(ids) == 1 else "run"
+    return (
+        f"{tasks} of this cell still {verb} at {where}: `{f'%gc attach {picked}'.strip()}`"
+        " picks up what is there. This run is sent all the same."
+    )

@@ -1,0 +1,161 @@
+"""%gc endpoints, use, status and config."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from gc_jupyter.errors import ComputeError, LoginRequired
+from gc_jupyter.magics.gcrun import GCMagics
+from gc_jupyter.magics.options import CONFIGURABLE
+from gc_jupyter.magics.tables import text_table
+from gc_jupyter.settings import KEYS
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
+
+#: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
+_STATES = 8
+
+
+def list_endpoints(magics: GCMagics, _line: argparse.Namespace) -> None:
+    """%gc endpoints."""
+    session = magics.session
+    aliases = {endpoint: name for name, endpoint in session.settings.aliases().items()}
+    default = session.settings.get("endpoint")
+    rows = [[LOCAL_NAME, "online", "", "this machine"]]
+    listed = session.directory.refresh()
+    for at, one in enumerate(listed or []):
+        state = ""
+        if at < _STATES:
+            try:
+                found, _ = session.directory.status(Endpoint(one.endpoint_id, one.name))
+                state = found.status
+            except ComputeError:
+                state = "unknown"
+        rows.append([one.name, state, aliases.get(one.endpoint_id, ""), one.endpoint_id])
+    for row in rows:
+        if default and default in (row[0], row[2], row[3]):
+            row[0] += " *"
+    print(text_table(("Name", "State", "Alias", "UUID"), rows))
+    if default:
+        print("* used where none is named")
+    if listed is None:
+        print("Nobody is signed in, so only this machine is listed: %gc login.")
+
+
+def use(magics: GCMagics, line: argparse.Namespace) -> None:
+    """%gc use."""
+    settings = magics.session.settings
+    if line.forget:
+        if line.forget not in settings.aliases():
+            known = ", ".join(settings.aliases()) or "none"
+            raise UsageError(f"There is no alias {line.forget!r}. The aliases: {known}.")
+        settings.set_alias(line.forget, None)
+        print(f"{line.forget} is forgotten.")
+        return
+    if line.endpoint is None:
+        if line.alias:
+            raise UsageError(f"%gc use --alias {line.alias}: name the endpoint: %gc use UUID …")
+        _say_default(magics)
+        return
+    endpoint = magics.session.resolve(line.endpoint)
+    name = line.alias or line.endpoint
+    if line.alias:
+        settings.set_alias(line.alias, _id(endpoint))
+    settings.set("endpoint", name)
+    print(f"%%gcrun uses {name} where none is named; kept in {settings.user_file}.")
+    value, where = settings.find("endpoint")
+    if value != name:
+        print(f"But {where} says {value!r}, and wins here.")
+    if magics.endpoint not in (None, name):
+        print(f"But %config GCMagics.endpoint says {magics.endpoint!r}, and wins in this kernel.")
+
+
+def _say_default(magics: GCMagics) -> None:
+    settings = magics.session.settings
+    value, where = settings.find("endpoint")
+    if value is None:
+        print("No endpoint is used where none is named; %gc use NAME sets one.")
+    else:
+        print(f"{value} is used where none is named, by {where}.")
+    for name, endpoint in settings.aliases().items():
+        print(f"{name} is {endpoint}.")
+
+
+def _id(endpoint: Endpoint) -> str:
+    return LOCAL_NAME if endpoint.endpoint_id == LOCAL_ENDPOINT_ID else endpoint.endpoint_id
+
+
+def status(magics: GCMagics, line: argparse.Namespace) -> None:
+    """%gc status."""
+    from gc_jupyter.widgets import EndpointCard
+
+    session = magics.session
+    endpoint = session.resolve(line.endpoint or magics.endpoint)
+    if endpoint.endpoint_id == LOCAL_ENDPOINT_ID:
+        python = platform.python_version()
+        display(EndpointCard(Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME, "online", python)))
+        return
+    if session.signed_in() is None:
+        raise LoginRequired("Nobody is signed in.", next_step="%gc login signs in.")
+    found, details = session.directory.status(endpoint)
+
+    def number(name: str) -> int | None:
+        value = details.get(name)
+        return value if isinstance(value, int) else None
+
+    display(
+        EndpointCard(
+            found,
+            workers=number("total_workers"),
+            idle_workers=number("idle_workers"),
+            waiting=number("pending_tasks"),
+        )
+    )
+
+
+def config(magics: GCMagics, line: argparse.Namespace) -> None:
+    """%gc config."""
+    settings = magics.session.settings
+    if line.key is None:
+        rows = [[name, *_effective(magics, name)] for name in CONFIGURABLE]
+        print(text_table(("Setting", "Value", "From"), rows))
+        print(f"%gc config KEY VALUE writes {settings.user_file}; VALUE none takes it out.")
+        return
+    if line.key not in KEYS:
+        raise UsageError(f"There is no setting {line.key!r}. There are: {', '.join(KEYS)}.")
+    if not line.value:
+        print("  ".join(_effective(magics, line.key)))
+        return
+    text = " ".join(line.value)
+    settings.set(line.key, None if text.lower() == "none" else _value(line.key, text))
+    print("  ".join([line.key, *_effective(magics, line.key)]))
+
+
+def _effective(magics: GCMagics, name: str) -> list[str]:
+    """A setting's value, and where it is from."""
+    configured = getattr(magics, name)
+    if configured is not None:
+        return [_shown(configured), "%config GCMagics"]
+    value, where = magics.session.settings.find(name)
+    return [_shown(value), where] if value is not None else ["-", "built in"]
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _value(key: str, text: str) -> Any:
+    if KEYS[key] == (str,):
+        return text
+    try:
+        return json.loads(text.lower() if KEYS[key] == (bool,) else text)
+    except ValueError:
+        example = {bool: "true", int: "3", dict: '{"num_nodes": 2}'}.get(KEYS[key][0], "3")
+        raise UsageError(
+            f"%gc config {key} {text}: that is no value for it. Write %gc config {key} {example}"
+        ) from None

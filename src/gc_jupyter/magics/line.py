@@ -1,0 +1,111 @@
+"""A magic's line -> its parts, and a mistake in it -> one line that ends with the fix."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from typing import Any
+
+from IPython.core.error import UsageError
+
+_OPENING = {"(": ")", "[": "]", "{": "}"}
+_UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
+
+
+def split(line: str) -> list[str]:
+    """The parts between spaces; quotes and brackets hold theirs together.
+
+    A part that is quoted as a whole loses its quotes: ``--label "two words"``. Quotes inside a
+    part stay: ``--map name=["a b", "c"]`` and ``--resources {"num_nodes": 2}`` need no others.
+    """
+    parts: list[str] = []
+    current, closing, quote = "", "", ""
+    for char in line:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char in _OPENING:
+            closing += _OPENING[char]
+        elif closing and char == closing[-1]:
+            closing = closing[:-1]
+        elif char.isspace() and not closing:
+            parts += [current] if current else []
+            current = ""
+            continue
+        current += char
+    if quote or closing:
+        what = f"the quote {quote}" if quote else f"{closing[-1]!r}"
+        raise UsageError(f"{what} is missing at the end of: {line.strip()}")
+    return [_unquoted(part) for part in [*parts, current] if part]
+
+
+def _unquoted(part: str) -> str:
+    if len(part) > 1 and part[0] == part[-1] and part[0] in "\"'" and part[0] not in part[1:-1]:
+        return part[1:-1]
+    return part
+
+
+def parse(parser: argparse.ArgumentParser, line: str, magic: str) -> argparse.Namespace:
+    """The line's arguments.
+
+    Raises
+    ------
+    UsageError
+        A mistake in it: one line, which ends with what to write.
+    """
+    try:
+        return parser.parse_args(split(line))
+    except UsageError as error:
+        message = str(error).strip().rstrip(".")
+        unknown = _UNKNOWN.search(message)
+        close: list[str] = []
+        if unknown and unknown[1].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(unknown[1], option_names(parser), n=1)
+        fix = f"Did you mean {close[0]}?" if close else f"{magic}? shows what it takes."
+        raise UsageError(f"{message}. {fix}") from None
+
+
+def option_names(parser: argparse.ArgumentParser) -> list[str]:
+    """Every option that a parser knows."""
+    return [name for action in parser._actions for name in action.option_strings]
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """An option's JSON object, for argparse's `type`."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f'{text} is not JSON ({error}); write {{"name": value}}'
+        ) from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f'{text} is no JSON object; write {{"name": value}}')
+    return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Variables' names between commas, for argparse's `type`."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in found:
+        if not name.isidentifier():
+            raise argparse.ArgumentTypeError(f"{name!r} is not a variable's name; write A,B")
+    return found
+
+
+def variable(text: str) -> str:
+    """One variable's name, for argparse's `type`."""
+    if not text.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a variable's name")
+    return text
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """``VAR=ITERABLE``, for argparse's `type`."""
+    name, sign, expression = (part.strip() for part in text.partition("="))
+    if not name.isidentifier() or not sign or not expression:
+        raise argparse.ArgumentTypeError(f"{text!r}: write --map x=range(10)")
+    return name, expression

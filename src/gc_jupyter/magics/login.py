@@ -1,0 +1,86 @@
+"""Signing in and out from a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.display import display
+
+from gc_jupyter.errors import LoginRequired, ServiceError
+from gc_jupyter.widgets.front_end import has_front_end
+
+if TYPE_CHECKING:
+    from gc_jupyter.auth import Login
+    from gc_jupyter.session import Session, Target
+
+
+class SignInFirst(LoginRequired):
+    """Somebody must sign in before this cell can be sent. One line is shown."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self).replace("\n", " ")]
+
+
+def require_login(session: Session, target: Target) -> None:
+    """Nothing for `local`, or where somebody is signed in; else a widget to sign in with, and an
+    error that ends the cell.
+
+    Without a front end, the submission itself asks, or says how to sign in.
+    """
+    if target.local or not session.client.login().required:
+        return
+    if offer(session.client.login(), "Run the cell again."):
+        raise SignInFirst(
+            "Nobody is signed in to Globus.", next_step="Sign in above, then run the cell again."
+        )
+
+
+def offer(login: Login, hint: str) -> bool:
+    """Show the login widget; whether that was possible."""
+    if not has_front_end() or login.flow() is None:
+        return False
+    from gc_jupyter.widgets import LoginWidget
+
+    try:
+        display(LoginWidget(login, hint=hint))
+    except RuntimeError:  # the front end's half was never built
+        return False
+    return True
+
+
+def sign_in(session: Session, *, force: bool) -> None:
+    """%gc login."""
+    login = session.client.login()
+    if not force and not login.required:
+        print(who(login))
+        return
+    if not offer(login, ""):
+        login.renew()
+        print(who(login))
+
+
+def sign_out(session: Session) -> None:
+    """%gc logout."""
+    login = session.client.login()
+    if login.required:
+        print("Nobody is signed in.")
+    elif login.logout():
+        print("Signed out. %gc login signs in again.")
+    else:
+        print(f"The token comes from {login.source}: {login.next_step}")
+
+
+def who(login: Login) -> str:
+    """%gc whoami."""
+    if login.required:
+        return "\n".join(["Nobody is signed in. %gc login signs in.", *login.notes])
+    try:
+        identity = login.identity()
+    except ServiceError as error:
+        name = f"(Globus Auth can't say whose it is: {error.reason})"
+    else:
+        name = "somebody (the token is for Globus Compute alone)"
+        if identity is not None:
+            more = ", ".join(part for part in (identity.name, identity.email) if part)
+            name = f"{identity.username or identity.identity_id}" + (f" ({more})" if more else "")
+    return "\n".join([f"Signed in as {name}, by {login.source}.", *login.notes])

@@ -1,0 +1,37 @@
+"""Tables of tasks: live where somebody watches, static elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+
+from gc_jupyter.future import TaskFuture
+
+
+def show_table(futures: Sequence[TaskFuture], title: str) -> None:
+    """Display a table that follows these tasks. A terminal, which can't follow, shows none."""
+    if getattr(get_ipython(), "kernel", None) is None:
+        return
+    from gc_jupyter.widgets import TaskTable
+
+    names = {
+        one.info.endpoint_id: str(one.note.endpoint)
+        for one in futures
+        if one.info.endpoint_id and one.note is not None and one.note.endpoint
+    }
+    try:
+        display(TaskTable(futures, title=title, endpoint_names=names))
+    except RuntimeError as error:  # the front end's half was never built
+        print(error)
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text under their heads."""
+    lines = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,216 @@
+"""%gc tasks, attach, result and cancel."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from gc_jupyter.capture import CellFuture
+from gc_jupyter.errors import ComputeError, TaskPending
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.journal import Database, Entry
+from gc_jupyter.magics import earlier
+from gc_jupyter.magics.cells import bind_when_done
+from gc_jupyter.magics.gcrun import GCMagics, short
+from gc_jupyter.magics.tables import show_table, text_table
+from gc_jupyter.session import Tasks, show_output
+from gc_jupyter.session.attach import Attached, attach
+
+_LISTED = 50
+_RESULT_S = 30.0
+
+
+def list_tasks(magics: GCMagics, line: argparse.Namespace) -> None:
+    """%gc tasks."""
+    journal = magics.session.journal
+    if journal is None or journal.problem:
+        _list_own(magics, line.failed)
+        return
+    conditions = ["1" if line.all else "session = ?"]
+    conditions += ["state = 'failed'"] if line.failed else []
+    entries: list[Entry] = journal.ask(
+        lambda db: db.tasks(
+            " AND ".join(conditions), () if line.all else (journal.session.session,), _LISTED
+        ),
+        [],
+    )
+    if not entries:
+        print("No tasks." if line.all else "No tasks of this kernel; %gc tasks --all shows all.")
+        return
+    rows = [
+        (
+            one.task_id or "(no id yet)",
+            one.state,
+            one.endpoint or one.endpoint_id,
+            time.strftime("%m-%d %H:%M:%S", time.localtime(one.submitted_at)),
+            f"In[{one.execution_count}]" if one.execution_count else "",
+            one.label,
+            one.error[:60],
+        )
+        for one in entries
+    ]
+    print(text_table(("Task", "State", "Endpoint", "Sent", "Cell", "Label", "Error"), rows))
+    if len(entries) == _LISTED:
+        print(f"The newest {_LISTED}.")
+
+
+def _list_own(magics: GCMagics, failed: bool) -> None:
+    futures = [future for _, future in sorted(magics.session.tasks.items())]
+    futures = [one for one in futures if not failed or one in Tasks(futures).failed]
+    rows = [
+        (one.task_id or "(no id yet)", "done" if one.done() else "open", one.label)
+        for one in futures[-_LISTED:]
+    ]
+    print(text_table(("Task", "State", "Label"), rows) if rows else "No tasks of this kernel.")
+
+
+def attach_tasks(magics: GCMagics, line: argparse.Namespace) -> Any:
+    """%gc attach."""
+    session = magics.session
+    own, entries = _wanted(magics, line.ids, line.all)
+    found = Attached()
+    if entries:
+        found = attach(session, entries, magics.shell.user_ns)
+        earlier.attached(entries)
+    futures = [*own, *(future for _, future in found.tasks)]
+    _report(found)
+    if not futures:
+        if not entries:
+            print("There is nothing to attach to.")
+        return None
+    session.keep(futures)
+    names = _bind(magics, futures)
+    if names:
+        print(f"Bound: {', '.join(names)}.")
+    if len(futures) == 1 and futures[0].done():
+        return _finished(magics, futures[0])
+    show_table(futures, "Attached")
+    session.seen([one for one in futures if one.done()])
+    if len(futures) == 1:
+        return futures[0]
+    return Tasks(futures)
+
+
+def _wanted(
+    magics: GCMagics, ids: Sequence[str], any_notebook: bool
+) -> tuple[list[TaskFuture], list[Entry]]:
+    """This kernel's futures, and earlier kernels' entries, that are meant: by task or group id, or
+    all that nobody has seen."""
+    session, journal = magics.session, magics.session.journal
+    entries: list[Entry] = []
+    if not ids:
+        if journal is not None:
+            entries = journal.ask(
+                lambda db: db.earlier(journal.session, any_notebook=any_notebook), entries
+            )
+        return list(session.unseen.values()), entries
+    own: list[TaskFuture] = []
+    for one in ids:
+        mine = [f for f in session.tasks.values() if one in (f.task_id, f.info.task_group_id)]
+        if mine:
+            own += sorted(mine, key=lambda future: future.serial)
+            continue
+        known: list[Entry] = []
+        if journal is not None:
+            known = journal.ask(partial(_known_as, one), known)
+        if not known:
+            raise UsageError(f"No task or task group {one} is known. %gc tasks --all lists them.")
+        entries += known
+    return own, entries
+
+
+def _known_as(one: str, database: Database) -> list[Entry]:
+    return database.tasks("task_id = ? OR group_id = ?", (one, one))
+
+
+def _report(found: Attached) -> None:
+    local = [one for one in found.lost if one.endpoint == "local"]
+    if local:
+        print(f"{_tasks(len(local))} of local ended with the kernel.")
+    if len(found.lost) > len(local):
+        print(
+            f"{_tasks(len(found.lost) - len(local))} not at the service: never accepted, older than"
+            " two weeks, or another user's. %gc whoami says who you are."
+        )
+    if found.unknown:
+        first = found.unknown[0]
+        sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.submitted_at))
+        print(
+            f"{_tasks(len(found.unknown))} on the way to {first.endpoint} when the kernel ended"
+            f" ({sent}); whether the service accepted them, it can't be asked. Run the cell again"
+            " if that does no harm."
+        )
+
+
+def _tasks(count: int) -> str:
+    return "1 task is" if count == 1 else f"{count:,} tasks are"
+
+
+def _bind(magics: GCMagics, futures: Sequence[TaskFuture]) -> list[str]:
+    """Bind what the cells were to bind; returns the names."""
+    namespace = magics.shell.user_ns
+    by_name: dict[str, list[TaskFuture]] = {}
+    names: dict[str, None] = {}
+    for future in futures:
+        note = future.note
+        if note is None:
+            continue
+        if note.bind:
+            by_name.setdefault(note.bind, []).append(future)
+        if note.out and isinstance(future, CellFuture):
+            bind_when_done(future, note.out, namespace)
+            names.update(dict.fromkeys(note.out) if future.done() else {})
+    for name, some in by_name.items():
+        namespace[name] = some[0] if len(some) == 1 else Tasks(some)
+    return [*by_name, *names]
+
+
+def _finished(magics: GCMagics, future: TaskFuture) -> Any:
+    """What the cell would have shown."""
+    if isinstance(future, CellFuture):
+        show_output(future)
+    magics.session.seen([future])
+    try:
+        return future.result()
+    except ComputeError as error:
+        raise short(error, f"task {future.task_id}") from None
+
+
+def show_result(magics: GCMagics, line: argparse.Namespace) -> Any:
+    """%gc result."""
+    own, entries = _wanted(magics, [line.id], True)
+    if not own:
+        found = attach(magics.session, entries, magics.shell.user_ns)
+        _report(found)
+        own = [future for _, future in found.tasks]
+        magics.session.keep(own)
+    if not own:
+        return None
+    done = [one for one in own if one.done()]
+    if not done:
+        raise short(TaskPending(f"it runs on; %gc attach {line.id} follows it"))
+    concurrent.futures.wait(done, _RESULT_S)
+    if len(own) == 1:
+        return _finished(magics, own[0])
+    return Tasks(own).result(0)
+
+
+def cancel(magics: GCMagics, line: argparse.Namespace) -> None:
+    """%gc cancel."""
+    own, _ = _wanted(magics, line.ids, True)
+    if not own:
+        print("It is a task of an earlier kernel: the service can't stop it, and it runs on.")
+    for future in own:
+        name = future.task_id or future.label
+        if future.done():
+            print(f"{name} has ended already.")
+        elif future.cancel():
+            print(f"{name} is stopped." if future.task_id else f"{name} won't be sent.")
+        else:
+            print(f"{name} was sent, and the service can't stop a task: it runs on.")

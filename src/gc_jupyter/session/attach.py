@@ -1,0 +1,163 @@
+"""Tasks of earlier kernels, found again: from the journal's entries to futures.
+
+What was written down before a request left may lack the task's id, where the kernel ended before
+the reply came. The task group then knows the ids; without a group, nobody does.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.errors import NotFound
+from gc_jupyter.journal.database import Entry
+from gc_jupyter.journal.sessions import Note, Place
+from gc_jupyter.runtime.tasks import Origin
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
+
+if TYPE_CHECKING:
+    from gc_jupyter.future import TaskFuture
+    from gc_jupyter.service.base import TaskStatus
+    from gc_jupyter.session.core import Session
+
+_CHUNK = 250  # tasks of one batch_status
+_DECODING_S = 10.0
+
+
+@dataclass
+class Attached:
+    """What became of the entries.
+
+    Attributes
+    ----------
+    tasks:
+        Futures, those that had ended resolved.
+    lost:
+        The service doesn't know them: never accepted, too old, or somebody else's.
+    unknown:
+        Whether the service accepted them can't be told.
+    """
+
+    tasks: list[tuple[Entry, TaskFuture]] = field(default_factory=list)
+    lost: list[Entry] = field(default_factory=list)
+    unknown: list[Entry] = field(default_factory=list)
+
+
+def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, Any]) -> Attached:
+    """Futures for tasks of earlier kernels.
+
+    Parameters
+    ----------
+    session:
+        Whose tasks they become.
+    entries:
+        As the journal has them.
+    namespace:
+        The notebook's variables: results refer to its classes by name.
+
+    Raises
+    ------
+    ServiceError
+        The service can't be asked. Nothing has changed then.
+    """
+    found = Attached()
+    by_group: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        if entry.endpoint_id == LOCAL_ENDPOINT_ID:
+            found.lost.append(entry)  # ended with its kernel
+        elif not entry.group_id:
+            found.unknown.append(entry)
+        else:
+            by_group.setdefault((entry.group_id, entry.endpoint_id), []).append(entry)
+    for (group, endpoint_id), some in by_group.items():
+        _attach_group(session, group, endpoint_id, some, namespace, found)
+    if session.journal is not None:
+        session.journal.give_up([*found.lost, *found.unknown])
+    return found
+
+
+def _attach_group(
+    session: Session,
+    group: str,
+    endpoint_id: str,
+    entries: Sequence[Entry],
+    namespace: Mapping[str, Any],
+    found: Attached,
+) -> None:
+    client = session.client
+    client.login().ensure()
+    dispatcher = client.dispatcher(endpoint_id)
+    by_id = {entry.task_id: entry for entry in entries if entry.task_id}
+    nameless = [entry for entry in entries if not entry.task_id]
+    if nameless:
+        named = _name(session, group, nameless)
+        by_id |= named
+        found.lost += nameless[len(named) :]
+    statuses: dict[str, TaskStatus] = {}
+    ids = list(by_id)
+    for start in range(0, len(ids), _CHUNK):
+        ask = partial(client.globus_service().task_statuses, ids[start : start + _CHUNK])
+        statuses.update(client.request(ask))
+    found.lost += [entry for task_id, entry in by_id.items() if task_id not in statuses]
+
+    def make(task_id: str) -> TaskFuture:
+        return _future(session, by_id[task_id], task_id, namespace)
+
+    adopt = partial(dispatcher.adopt_tasks, group, list(statuses), _origin(session), make)
+    futures = client.with_login(adopt)
+    for future in futures:
+        session.tasks[future.serial] = future
+    if session.journal is not None:
+        session.journal.claim(futures)
+    concurrent.futures.wait(
+        [one for one in futures if one.task_id and statuses[one.task_id].done], _DECODING_S
+    )
+    found.tasks += [(by_id[one.task_id or ""], one) for one in futures]
+
+
+def _name(session: Session, group: str, nameless: Sequence[Entry]) -> dict[str, Entry]:
+    """The ids of tasks whose reply was lost: those of their group that nobody else has."""
+    client, journal = session.client, session.journal
+    try:
+        ids = client.request(partial(client.globus_service().task_group, group))
+    except NotFound:
+        return {}
+    taken: set[str] = set()
+    if journal is not None:
+        taken = journal.ask(lambda db: db.task_ids(group), taken)
+    free = [task_id for task_id in ids if task_id not in taken]
+    named = dict(zip(free, nameless, strict=False))
+    if journal is not None:
+        journal.name(named)
+    return named
+
+
+def _origin(session: Session) -> Origin:
+    return Origin(session.client.fx_serializer.deserialize)
+
+
+def _future(
+    session: Session, entry: Entry, task_id: str, namespace: Mapping[str, Any]
+) -> TaskFuture:
+    """A future that reads this kind of result."""
+    from gc_jupyter.capture import Captured, CellFuture
+    from gc_jupyter.functions.source import SourceFunction
+    from gc_jupyter.future import TaskFuture
+    from gc_jupyter.session.shell import ShellFuture
+
+    future: TaskFuture
+    if entry.kind in ("cell", "shell"):
+        kind = CellFuture if entry.kind == "cell" else ShellFuture
+        sent = Captured(SourceFunction(entry.label, ""), b"", {}, {}, namespace)
+        where = entry.endpoint or entry.endpoint_id
+        future = kind(sent, where, session.label_of, label=entry.label)
+    else:
+        future = TaskFuture(label=entry.label)
+    future._info = TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at)
+    place = Place(entry.notebook, entry.cell_id, entry.execution_count)
+    out = tuple(entry.out.split(",")) if entry.out else ()
+    future.note = Note(entry.kind, entry.endpoint, entry.bind, out, place)
+    return future

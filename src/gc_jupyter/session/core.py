@@ -1,0 +1,312 @@
+"""Session: executors of one kernel, and what cells and notebook functions submit with them."""
+
+from __future__ import annotations
+
+import atexit
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.errors import UnknownEndpoint
+from gc_jupyter.journal.sessions import Note
+from gc_jupyter.session.directory import Directory
+from gc_jupyter.session.target import Target
+from gc_jupyter.settings import Settings
+from gc_jupyter.types import Endpoint, UUIDLike
+
+if TYPE_CHECKING:
+    from gc_jupyter.capture import Captured, CellFuture
+    from gc_jupyter.client import Client
+    from gc_jupyter.executor import Executor
+    from gc_jupyter.future import TaskFuture
+    from gc_jupyter.journal import Journal
+    from gc_jupyter.session.shell import ShellFuture
+
+Where = Target | Endpoint | UUIDLike | None
+
+
+class Session:
+    """Executors of one kernel, one per target, made at first use.
+
+    Parameters
+    ----------
+    default_endpoint:
+        Used where none is named; by default the one of the settings.
+    client:
+        For endpoints of the web service; by default one of its own, which logs in when needed.
+    label_of:
+        Names the notebook's files in tracebacks.
+    settings:
+        Has the aliases and the default endpoint.
+    journal:
+        Knows earlier kernels' tasks, and endpoints by name.
+    """
+
+    def __init__(
+        self,
+        default_endpoint: UUIDLike | None = None,
+        client: Client | None = None,
+        label_of: Callable[[str], str] = str,
+        settings: Settings | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.default_endpoint = default_endpoint
+        self.label_of = label_of
+        self.settings = settings or Settings()
+        self.journal = journal
+        self.directory = Directory(self.settings, self.signed_in, journal)
+        #: This kernel's tasks by serial, as long as somebody holds them or they are open.
+        self.tasks: weakref.WeakValueDictionary[int, TaskFuture] = weakref.WeakValueDictionary()
+        #: Those whose results nobody has seen yet: interrupted, or not waited for.
+        self.unseen: dict[int, TaskFuture] = {}
+        self._client = client
+        self._own_client = client is None
+        self._version_checked = not self._own_client
+        self._executors: dict[str, Executor] = {}
+
+    def use_journal(self, journal: Journal | None) -> None:
+        """The journal of this kernel."""
+        self.journal = journal
+        self.directory = Directory(self.settings, self.signed_in, journal)
+
+    # --- endpoints -------------------------------------------------------------------------
+
+    def resolve(self, name: UUIDLike | None = None, *, ask: bool = True) -> Endpoint:
+        """The endpoint that a user means.
+
+        Parameters
+        ----------
+        name:
+            ``"local"``, a UUID, an alias, or a name that the service lists; None for the default.
+        ask:
+            Whether the service may be asked for names that aren't known here.
+
+        Raises
+        ------
+        UnknownEndpoint
+            None of these, or none given and no default set.
+        """
+        name = name or self.default_endpoint or self.settings.get("endpoint")
+        if name is None:
+            raise UnknownEndpoint(
+                "No endpoint is named.",
+                next_step="Name one: %%gcrun local runs on this machine, %%gcrun NAME on a"
+                " Globus Compute endpoint; %gc use NAME makes it the default.",
+            )
+        return self.directory.resolve(str(name), ask=ask)
+
+    def target(self, where: Where = None, **options: Any) -> Target:
+        """An endpoint as `resolve` finds it, with `Target`'s options."""
+        if isinstance(where, Target):
+            return where
+        endpoint = where if isinstance(where, Endpoint) else self.resolve(where)
+        return Target(endpoint, **options)
+
+    def executor(self, where: Where = None) -> Executor:
+        """The target's executor, made at first use."""
+        from gc_jupyter.executor import Executor
+
+        target = self.target(where)
+        if target.key not in self._executors:
+            self._executors[target.key] = Executor(
+                target.endpoint.endpoint_id,
+                None if target.local else self._ready_client(),
+                resource_specification=target.resources,
+                user_endpoint_config=target.config,
+                amqp_port=target.amqp_port,
+            )
+        return self._executors[target.key]
+
+    @property
+    def client(self) -> Client:
+        """The web service's client, made at first use; asks nobody by itself."""
+        from gc_jupyter.client import Client
+
+        if self._client is None:
+            self._client = Client(do_version_check=False)
+        return self._client
+
+    def signed_in(self) -> Client | None:
+        """The client where somebody is signed in, else None; asks nobody."""
+        return None if self.client.login().required else self.client
+
+    def _ready_client(self) -> Client:
+        client = self.client
+        client.login().ensure()
+        if not self._version_checked:
+            client.version_check()
+            self._version_checked = True
+        return client
+
+    # --- cells and functions ---------------------------------------------------------------
+
+    def submit_cell(
+        self,
+        text: str,
+        namespace: Mapping[str, Any],
+        endpoint: Where = None,
+        *,
+        label: str = "",
+        note: Note | None = None,
+        **options: Any,
+    ) -> CellFuture:
+        """Run a cell's text with what it uses of a namespace.
+
+        Parameters
+        ----------
+        text:
+            Python code.
+        namespace:
+            The variables that it may use; only those that it does use are sent.
+        endpoint:
+            As for `resolve`, or a `Target`.
+        label:
+            What the task is called.
+        note:
+            What the journal keeps with it.
+        **options:
+            As for `gc_jupyter.capture.capture_cell`: `out`, `value`, `html`, ...
+
+        Returns
+        -------
+        CellFuture
+            At once. Its result is the last expression's value.
+        """
+        from gc_jupyter.capture import capture_cell
+
+        target = self.target(endpoint)
+        captured = capture_cell(text, namespace, **options)
+        return self.submit(captured, target, label=label, note=note)
+
+    def submit_calls(
+        self,
+        name: str,
+        calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
+        namespace: Mapping[str, Any],
+        endpoint: Where = None,
+    ) -> list[CellFuture]:
+        """Call a namespace's function on an endpoint, once per `(args, kwargs)`; one batch."""
+        from gc_jupyter.capture import capture_calls
+
+        target = self.target(endpoint)
+        captured = capture_calls(name, calls, namespace)
+        return [self.submit(captured, target, index, label=name) for index in range(len(calls))]
+
+    def submit_script(
+        self,
+        script: str,
+        endpoint: Where = None,
+        *,
+        walltime: float | None = None,
+        label: str = "",
+        note: Note | None = None,
+    ) -> ShellFuture:
+        """Run a shell script; its result is a ShellResult.
+
+        Parameters
+        ----------
+        script:
+            For bash.
+        walltime:
+            Seconds after which it is ended, with all that it started.
+        endpoint, label, note:
+            As for `submit_cell`.
+        """
+        from gc_jupyter.session.shell import ShellFuture, capture_script
+
+        target = self.target(endpoint)
+        captured = capture_script(script, walltime)
+        future = ShellFuture(captured, target.name, self.label_of, label=label)
+        future.script = script
+        self._send(future, captured, target, note=note or Note("shell"))
+        return future
+
+    def submit(
+        self,
+        captured: Captured,
+        target: Target,
+        call: int | None = None,
+        *,
+        label: str = "",
+        note: Note | None = None,
+        tb_limit: int | None = None,
+    ) -> CellFuture:
+        """Submit what was captured; `call` is the index of one of its calls or values."""
+        from gc_jupyter.capture import CellFuture
+
+        future = CellFuture(captured, target.name, self.label_of, label=label)
+        future.tb_limit = tb_limit
+        self._send(future, captured, target, call, note=note or Note("cell"))
+        return future
+
+    def _send(
+        self,
+        future: CellFuture,
+        captured: Captured,
+        target: Target,
+        call: int | None = None,
+        *,
+        note: Note,
+    ) -> None:
+        future.note = note
+        note.endpoint = target.name
+        executor = self.executor(target)
+        executor.submit_as(future, captured.function, *captured.arguments(call))
+        self.tasks[future.serial] = future
+
+    # --- what was seen ---------------------------------------------------------------------
+
+    def keep(self, futures: Sequence[TaskFuture]) -> None:
+        """Nobody has seen these results yet: keep them for `%gc attach`."""
+        self.unseen.update((future.serial, future) for future in futures)
+
+    def seen(self, futures: Sequence[TaskFuture]) -> None:
+        """These results were shown."""
+        for future in futures:
+            self.unseen.pop(future.serial, None)
+        if self.journal is not None:
+            self.journal.seen(futures)
+
+    def running_from(self, cell_id: str) -> list[TaskFuture]:
+        """Open tasks of this kernel that a cell has submitted, oldest first."""
+        if not cell_id:
+            return []
+        open_ones = (self.tasks[serial] for serial in sorted(self.tasks))
+        return [
+            one
+            for one in open_ones
+            if not one.done() and one.note is not None and one.note.place.cell_id == cell_id
+        ]
+
+    # --- end -------------------------------------------------------------------------------
+
+    def drop_unsent(self, where: Where = None) -> int:
+        """Drop every task of a target that no request carries yet; how many they were."""
+        executor = self._executors.get(self.target(where).key)
+        if executor is None:
+            return 0
+        return executor._dispatcher().cancel_unsent(executor._origin)
+
+    def close(self) -> None:
+        """Let go of executors and connections; what was sent runs on. Idempotent."""
+        executors = list(self._executors.values())
+        self._executors.clear()
+        for executor in executors:
+            executor.shutdown(wait=False, cancel_futures=True)
+        if self._own_client and self._client is not None:
+            self._client.close()
+            self._client = None
+        if self.journal is not None:
+            self.journal.close()
+
+
+_current: Session | None = None
+
+
+def current_session() -> Session:
+    """This process's session, made at first use and closed at exit."""
+    global _current
+    if _current is None:
+        _current = Session()
+        atexit.register(_current.close)
+    return _current

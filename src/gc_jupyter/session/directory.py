@@ -1,0 +1,195 @@
+"""Endpoints by name: `local`, UUIDs, aliases, and the names that the service lists."""
+
+from __future__ import annotations
+
+import difflib
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.errors import ComputeError, UnknownEndpoint
+from gc_jupyter.journal.database import KnownEndpoint
+from gc_jupyter.settings import Settings
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
+
+if TYPE_CHECKING:
+    from gc_jupyter.client import Client
+    from gc_jupyter.journal import Journal
+
+#: A list this old is asked for again before a name counts as unknown.
+_FRESH_S = 60.0
+#: An older kernel's list is good for this long.
+_KEPT_S = 86400.0
+_CLOSE = 3
+
+
+class Directory:
+    """What is known of endpoints, asked for when needed and remembered by the journal.
+
+    Parameters
+    ----------
+    settings:
+        Has the aliases.
+    client:
+        Gives a client of somebody who is signed in, or None.
+    journal:
+        Remembers names and states for later kernels.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: Callable[[], Client | None],
+        journal: Journal | None = None,
+    ) -> None:
+        self.settings = settings
+        self._client = client
+        self._journal = journal
+        self._known: dict[str, KnownEndpoint] | None = None
+        self._listed_at = 0.0  # unix seconds; by this kernel
+
+    def resolve(self, name: str, *, ask: bool = True) -> Endpoint:
+        """The endpoint of this name, alias or UUID; with `ask`, the service is asked for names.
+
+        Raises
+        ------
+        UnknownEndpoint
+            There is none, or there are several; says which come close, and their states.
+        """
+        text = name.strip()
+        if text in (LOCAL_NAME, LOCAL_ENDPOINT_ID):
+            return Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME)
+        aliased = self.settings.aliases().get(text)
+        if aliased is not None:
+            if aliased == LOCAL_NAME:
+                return Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME)
+            if not _is_uuid(aliased):
+                raise UnknownEndpoint(
+                    f"The alias {text!r} stands for {aliased!r}, which is no UUID.",
+                    next_step=f"%gc use UUID --alias {text} sets it.",
+                )
+            return Endpoint(str(uuid.UUID(aliased)), text)
+        if _is_uuid(text):
+            key = str(uuid.UUID(text))
+            known = self.known().get(key)
+            return Endpoint(key, known.name if known else "")
+        found = self._named(text)
+        old = time.time() - self._listed_at > _FRESH_S
+        if not found and ask and old and self.refresh() is not None:
+            found = self._named(text)
+        if len(found) == 1:
+            return Endpoint(found[0].endpoint_id, found[0].name, found[0].status)
+        raise self._ambiguous(text, found) if found else self._unknown(text, ask)
+
+    def known(self) -> dict[str, KnownEndpoint]:
+        """What is remembered, by endpoint id; asks no network."""
+        if self._known is None:
+            remembered: Iterable[KnownEndpoint] = ()
+            if self._journal is not None:
+                remembered = self._journal.ask(lambda db: db.endpoints(), [])
+            self._known = {one.endpoint_id: one for one in remembered}
+        return self._known
+
+    def names(self) -> list[str]:
+        """Every name that would be understood, for completion; asks no network."""
+        listed = {one.name for one in self.known().values() if one.name}
+        return [LOCAL_NAME, *sorted({*self.settings.aliases(), *listed} - {LOCAL_NAME})]
+
+    def refresh(self) -> list[KnownEndpoint] | None:
+        """Ask the service for the endpoints that may be used; None where nobody is signed in."""
+        client = self._client()
+        if client is None:
+            return None
+        self._listed_at = now = time.time()
+        listed = [_known(one, now) for one in client.get_endpoints("any")]
+        for one in self.known().values():  # names that the service lists no more
+            if one.endpoint_id not in {new.endpoint_id for new in listed}:
+                self.known()[one.endpoint_id] = replace(one, name="")
+        self._remember(listed)
+        return listed
+
+    def status(self, endpoint: Endpoint) -> tuple[Endpoint, dict[str, Any]]:
+        """The endpoint with its state now, and the details that it reports; asks the service.
+
+        Raises
+        ------
+        ServiceError
+            The service doesn't know it, doesn't answer, or wants a login.
+        """
+        if endpoint.endpoint_id == LOCAL_ENDPOINT_ID:
+            return replace(endpoint, status="online"), {}
+        client = self._client()
+        if client is None:
+            return endpoint, {}
+        shown = client.get_endpoint_status(endpoint.endpoint_id)
+        python = client.endpoint_python(endpoint.endpoint_id)
+        found = replace(endpoint, status=str(shown.get("status") or ""), python_version=python)
+        self._remember(
+            [KnownEndpoint(found.endpoint_id, found.name, found.status, python, at=time.time())]
+        )
+        return found, dict(shown.get("details") or {})
+
+    def _named(self, name: str) -> list[KnownEndpoint]:
+        limit = 0.0 if self._listed_at else time.time() - _KEPT_S
+        return [one for one in self.known().values() if one.name == name and one.at > limit]
+
+    def _remember(self, found: list[KnownEndpoint]) -> None:
+        for one in found:
+            old = self.known().get(one.endpoint_id, one)
+            self.known()[one.endpoint_id] = replace(
+                one,
+                name=one.name or old.name,
+                status=one.status or old.status,
+                python=one.python or old.python,
+                dill=one.dill or old.dill,
+            )
+        if self._journal is not None:
+            self._journal.post(lambda db: db.remember_endpoints(found))
+
+    def _ambiguous(self, name: str, found: list[KnownEndpoint]) -> UnknownEndpoint:
+        shown = ", ".join(f"{one.endpoint_id} ({self._state(one)})" for one in found)
+        return UnknownEndpoint(
+            f"{len(found)} endpoints are called {name!r}: {shown}.",
+            next_step="Use the UUID, or give it a name of its own: %gc use UUID --alias NAME.",
+        )
+
+    def _unknown(self, name: str, ask: bool) -> UnknownEndpoint:
+        by_name = {one.name: one for one in self.known().values() if one.name}
+        folded = {known.lower(): known for known in self.names()}
+        close = difflib.get_close_matches(name.lower(), folded, n=_CLOSE, cutoff=0.5)
+        shown = []
+        for match in (folded[one] for one in close):
+            known = by_name.get(match)
+            state = self._state(known) if known and ask else ""
+            shown.append(f"{match!r} ({state})" if state else repr(match))
+        meant = f" Did you mean {' or '.join(shown)}?" if shown else ""
+        signed_out = "" if self._listed_at else " (not signed in: your endpoints aren't known here)"
+        return UnknownEndpoint(
+            f"{name!r} is no endpoint's name, alias or UUID{signed_out}.{meant}",
+            next_step="%gc endpoints lists them; 'local' runs on this machine.",
+        )
+
+    def _state(self, endpoint: KnownEndpoint) -> str:
+        try:
+            found, _ = self.status(Endpoint(endpoint.endpoint_id, endpoint.name))
+        except ComputeError:
+            return "state unknown"
+        return found.status or "state unknown"
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _known(listed: dict[str, Any], now: float) -> KnownEndpoint:
+    return KnownEndpoint(
+        endpoint_id=str(listed.get("uuid") or ""),
+        name=str(listed.get("display_name") or listed.get("name") or ""),
+        at=now,
+    )

@@ -1,0 +1,71 @@
+"""A shell script as a cell: what is submitted for it, and the future of its exit status."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+from gc_jupyter.capture import Captured, CellFuture, capture_cell
+from gc_jupyter.errors import TaskExecutionFailed
+from gc_jupyter.functions.shell import ShellResult
+from gc_jupyter.session import shell_worker
+
+_TIMED_OUT = 124  # as timeout(1) has it
+
+
+class CommandFailed(TaskExecutionFailed):
+    """A script's exit status isn't 0.
+
+    Attributes
+    ----------
+    shell_result:
+        Output and status.
+    """
+
+    shell_result: ShellResult
+
+
+class ShellFuture(CellFuture):
+    """The future of a `%%gcshell` cell: its result is a ShellResult."""
+
+    script = ""
+
+    def decode(self, value: Any) -> Any:
+        """Unpack the worker's reply.
+
+        Raises
+        ------
+        CommandFailed
+            The exit status isn't 0.
+        """
+        status = super().decode(value)
+        over = status is None
+        result = ShellResult(
+            self.script, self.stdout, self.stderr, _TIMED_OUT if over else int(status)
+        )
+        if result.returncode == 0:
+            return result
+        result.exception_name = (
+            "subprocess.TimeoutExpired" if over else "subprocess.CalledProcessError"
+        )
+        how = "was ended: its walltime was over" if over else f"ended with exit status {status}"
+        error = CommandFailed(
+            f"The script {how}, {self.place}.",
+            next_step="Raise --walltime, or let it do less."
+            if over
+            else "`set -x` in its first line shows each command.",
+        )
+        error.shell_result = result
+        raise error
+
+
+def capture_script(script: str, walltime: float | None) -> Captured:
+    """What is submitted for a script; the text is data, so that it is never Python."""
+    namespace = {"script": script, "walltime": walltime}
+    return capture_cell(_cell(), namespace)
+
+
+@functools.cache
+def _cell() -> str:
+    return f"{inspect.getsource(shell_worker)}\n\nrun_script(script, walltime)"

@@ -1,0 +1,45 @@
+"""Where tasks go: an endpoint, and what is asked of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
+
+
+@dataclass(frozen=True)
+class Target:
+    """An endpoint with options for its tasks.
+
+    Parameters
+    ----------
+    endpoint:
+        Where.
+    resources, config:
+        JSON-serializable dicts for the endpoint's engine and template (Executor user guide).
+    amqp_port:
+        Port of the result stream: 443, 5671 or 5672; None for the service's choice.
+    """
+
+    endpoint: Endpoint
+    resources: dict[str, Any] | None = None
+    config: dict[str, Any] | None = None
+    amqp_port: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a user knows the endpoint by."""
+        return self.endpoint.name or self.endpoint.endpoint_id
+
+    @property
+    def local(self) -> bool:
+        """Whether tasks run on this machine."""
+        return self.endpoint.endpoint_id == LOCAL_ENDPOINT_ID
+
+    @property
+    def key(self) -> str:
+        """The same for equal targets."""
+        options = [self.resources, self.config, self.amqp_port]
+        return f"{self.endpoint.endpoint_id} {json.dumps(options, sort_keys=True)}"
