@@ -8,8 +8,8 @@ export function renderLogin(model: Model, root: HTMLElement): () => void {
   const listeners = new Listeners();
   const link = make(
     "a",
-    { class: "gc-link", target: "_blank", rel: "noopener noreferrer" },
-    "Sign in to Globus (a new tab)",
+    { class: "gc-button gc-link", target: "_blank", rel: "noopener noreferrer" },
+    "Sign in to Globus (opens a new tab)",
   );
   const field = make("input", { type: "text", autocomplete: "off", spellcheck: "false" });
   const label = make("label", {}, "2. Paste the code that the page shows ", field);

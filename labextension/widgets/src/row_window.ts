@@ -10,7 +10,8 @@ const MARGIN = 4; // rows above and below the view
 
 export class RowWindow {
   private order: Int32Array = new Int32Array(0);
-  private readonly shown = new Map<number, TaskRow>(); // by place in the order
+  private first = 0; // place in the order of the first row that has elements
+  private readonly shown: TaskRow[] = []; // from there on
   private readonly spare: TaskRow[] = [];
   private readonly above = make("td", { colspan: 6 });
   private readonly below = make("td", { colspan: 6 });
@@ -62,47 +63,56 @@ export class RowWindow {
     const first = Math.max(0, Math.min(count, Math.floor(top / this.height)) - MARGIN);
     const fit = Math.ceil(this.scroller.clientHeight / this.height) + 2 * MARGIN;
     const last = Math.min(count, first + Math.max(fit, 2 * MARGIN));
-    this.leave(first, last);
+    this.move(first, last);
     const now = this.rows.now();
-    let next = this.body.firstElementChild;
-    for (let place = first; place < last; place++) {
-      const known = this.shown.get(place);
-      const row = known ?? this.enter(place, next);
-      if (known) {
-        next = row.element.nextElementSibling; // rows that stay are never moved: they keep the focus
-      }
+    this.shown.forEach((row, offset) => {
+      const place = first + offset;
       row.show(this.rows, this.order[place]!, place, now, this.span);
       row.open.tabIndex = place === this.active ? 0 : -1;
-    }
+    });
     this.above.style.height = `${first * this.height}px`;
     this.below.style.height = `${(count - last) * this.height}px`;
     this.measure();
   }
 
-  // Takes out the rows that have left the view. The focus stays in the table.
-  private leave(first: number, last: number): void {
-    for (const [place, row] of this.shown) {
-      if (place < first || place >= last) {
-        this.shown.delete(place);
-        if (row.element.contains(document.activeElement)) {
-          this.scroller.focus({ preventScroll: true });
-        }
-        row.element.remove();
-        this.spare.push(row);
-      }
+  // Elements for the places from `first` to before `last`. Rows that stay in view keep theirs, and
+  // with them the focus; when the focused one leaves the view, the focus stays in the table.
+  private move(first: number, last: number): void {
+    const focused = this.shown.findIndex((row) => row.element.contains(document.activeElement));
+    const place = this.first + focused;
+    if (first >= this.first + this.shown.length || last <= this.first) {
+      this.first = first; // far away: every element stands for another row
+    }
+    for (; this.first < first; this.first++) {
+      this.drop(this.shown.shift()!);
+    }
+    while (this.first + this.shown.length > last) {
+      this.drop(this.shown.pop()!);
+    }
+    for (; this.first > first; this.first--) {
+      this.shown.unshift(this.add(this.body.firstElementChild));
+    }
+    while (this.first + this.shown.length < last) {
+      this.shown.push(this.add(null));
+    }
+    if (focused >= 0 && (place < first || place >= last)) {
+      this.scroller.focus({ preventScroll: true });
     }
   }
 
-  private enter(place: number, before: Element | null): TaskRow {
+  private add(before: Element | null): TaskRow {
     const row = this.spare.pop() ?? new TaskRow();
-    this.shown.set(place, row);
     this.body.insertBefore(row.element, before);
     return row;
   }
 
+  private drop(row: TaskRow): void {
+    row.element.remove();
+    this.spare.push(row);
+  }
+
   private measure(): void {
-    const row = this.shown.values().next().value;
-    const height = row?.element.offsetHeight ?? 0;
+    const height = this.shown[0]?.element.offsetHeight ?? 0;
     if (height > 0 && Math.abs(height - this.height) > 0.5) {
       this.height = height;
       this.later();
@@ -110,13 +120,11 @@ export class RowWindow {
   }
 
   private onClick(event: MouseEvent): void {
-    for (const [place, row] of this.shown) {
-      if (row.element.contains(event.target as Node)) {
-        this.active = place;
-        this.draw();
-        this.opened(row.index);
-        return;
-      }
+    const offset = this.shown.findIndex((row) => row.element.contains(event.target as Node));
+    if (offset >= 0) {
+      this.active = this.first + offset;
+      this.draw();
+      this.opened(this.shown[offset]!.index);
     }
   }
 
@@ -139,8 +147,8 @@ export class RowWindow {
     event.preventDefault();
     event.stopPropagation(); // the notebook has its own use for arrows
     // from the scroller itself, when the row that had the focus has left the view
-    const near = event.target === this.scroller ? Math.floor(this.scroller.scrollTop / this.height) : null;
-    this.focus(near !== null && !this.shown.has(this.active) ? near : target);
+    const lost = event.target === this.scroller && !this.shown[this.active - this.first];
+    this.focus(lost ? Math.floor(this.scroller.scrollTop / this.height) : target);
   }
 
   // Puts the focus on a row, and the row into view.
@@ -155,12 +163,12 @@ export class RowWindow {
       this.scroller.scrollTop = top - room;
     }
     this.draw();
-    this.shown.get(this.active)?.open.focus({ preventScroll: true });
+    this.shown[this.active - this.first]?.open.focus({ preventScroll: true });
   }
 
   // The button of a task's row, where it is in view.
   button(index: number): HTMLButtonElement | undefined {
-    return [...this.shown.values()].find((row) => row.index === index)?.open;
+    return this.shown.find((row) => row.index === index)?.open;
   }
 
   focusActive(): void {

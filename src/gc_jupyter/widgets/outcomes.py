@@ -99,6 +99,8 @@ def whole_text(future: concurrent.futures.Future[Any]) -> str:
 
 def one_line(text: str, limit: int = PREVIEW) -> str:
     """Text on one line, cut at `limit` characters; what would move the cursor is dropped."""
+    if len(text) <= limit and text.isprintable():  # what most are
+        return text
     seen = "".join(ch for ch in text[: 8 * limit] if ch.isprintable() or ch.isspace())
     text = " ".join(seen.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
