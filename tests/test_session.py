@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,9 +35,15 @@ def test_resolve(session: Session, name: str, expected: str) -> None:
     assert session.resolve(name).endpoint_id == expected
 
 
-@pytest.mark.parametrize("name", ["Local", "locl", "polaris", "123", ""])
+@pytest.fixture(autouse=True)
+def _nobody_is_signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOBUS_COMPUTE_USER_DIR", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["Local", "locl", "polaris", "123"])
 def test_unknown_endpoint(session: Session, name: str) -> None:
-    with pytest.raises(UnknownEndpoint, match="neither 'local' nor a UUID") as caught:
+    with pytest.raises(UnknownEndpoint, match="no endpoint's name, alias or UUID") as caught:
         session.resolve(name)
     assert ("Did you mean 'local'?" in caught.value.reason) == (name in ("Local", "locl"))
     assert caught.value.next_step

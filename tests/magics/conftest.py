@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,24 +53,47 @@ class Shown:
 
 
 class Kernel:
-    """An IPython kernel of this interpreter."""
+    """An IPython kernel of this interpreter.
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    `home` has its journal, settings and login; kernels of one home are one user's.
+    """
+
+    def __init__(
+        self, home: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
+        self.home = home
         self.manager = KernelManager()
         self.manager._kernel_spec = KernelSpec(
             argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             display_name="Python 3",
             language="python",
         )
-        env = {**os.environ, **(environment or {})}
-        self.manager.start_kernel(extra_arguments=["--log-level=ERROR"], env=env)
+        own = {
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "GLOBUS_COMPUTE_USER_DIR": str(home / "globus"),
+        }
+        env = {**os.environ, **own, **(environment or {})}
+        options = {} if cwd is None else {"cwd": str(cwd)}
+        self.manager.start_kernel(extra_arguments=["--log-level=ERROR"], env=env, **options)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=TIMEOUT)
 
-    def send(self, code: str) -> str:
+    def send(self, code: str, cell_id: str = "", *, allow_stdin: bool = True) -> str:
         """Start a cell; returns the request's id."""
-        return str(self.client.execute(code))
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": allow_stdin,
+            "stop_on_error": True,
+        }
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def finish(self, request: str) -> Shown:
         """Wait until a cell has ended, and collect what it showed."""
@@ -82,18 +107,56 @@ class Kernel:
                 break
             if kind in ("stream", "display_data", "execute_result", "error"):
                 shown.outputs.append({"kind": kind, **content})
+            if self.on_output is not None:
+                self.on_output(kind, content)
         while True:
             reply = self.client.get_shell_msg(timeout=TIMEOUT)
             if reply["parent_header"].get("msg_id") == request:
                 shown.status = reply["content"]["status"]
                 return shown
 
-    def run(self, code: str) -> Shown:
-        return self.finish(self.send(code))
+    #: Called with the kind and content of each message of the cell that is waited for.
+    on_output: Any = None
 
-    def ok(self, code: str) -> Shown:
+    def run(self, code: str, cell_id: str = "", **options: Any) -> Shown:
+        return self.finish(self.send(code, cell_id, **options))
+
+    def run_until(self, code: str, text: str, act: Any) -> Shown:
+        """Run a cell, and call `act` once it has shown this text."""
+        shown: list[str] = []
+
+        def look(kind: str, content: Any) -> None:
+            if kind in ("stream", "display_data") and len(shown) == 0 and text in str(content):
+                shown.append(text)
+                act()
+
+        self.on_output = look
+        try:
+            return self.run(code)
+        finally:
+            self.on_output = None
+
+    def interrupt(self) -> None:
+        """What the stop button does."""
+        self.manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """SIGKILL, and what is left of it."""
+        self.manager.signal_kernel(signal.SIGKILL)
+        self.client.stop_channels()
+        self.manager.cleanup_resources()
+
+    def complete(self, code: str) -> list[str]:
+        """What the kernel offers at the end of `code`."""
+        request = self.client.complete(code, len(code))
+        while True:
+            reply = self.client.get_shell_msg(timeout=TIMEOUT)
+            if reply["parent_header"].get("msg_id") == request:
+                return list(reply["content"]["matches"])
+
+    def ok(self, code: str, cell_id: str = "", **options: Any) -> Shown:
         """Run a cell that must not fail."""
-        shown = self.run(code)
+        shown = self.run(code, cell_id, **options)
         assert shown.status == "ok", shown.outputs
         return shown
 
@@ -103,9 +166,10 @@ class Kernel:
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[Kernel]:
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """A kernel with the extension loaded, shared by a module's tests."""
-    kernel = Kernel()
+    home = tmp_path_factory.mktemp("home")
+    kernel = Kernel(home, cwd=home)
     try:
         kernel.ok("%load_ext gc_jupyter")
         yield kernel

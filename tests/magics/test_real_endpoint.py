@@ -24,9 +24,9 @@ def helper(x):
 
 
 @pytest.fixture(scope="module")
-def far(loopback_session: Loopback) -> Iterator[Kernel]:
+def far(loopback_session: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """A kernel that reaches the loopback service."""
-    kernel = Kernel(loopback_session.environment)
+    kernel = Kernel(tmp_path_factory.mktemp("home"), loopback_session.environment)
     try:
         kernel.ok("%load_ext gc_jupyter")
         kernel.ok(SETUP)

@@ -25,6 +25,9 @@ class CommandFailed(TaskExecutionFailed):
 
     shell_result: ShellResult
 
+    def _render_traceback_(self) -> list[str]:
+        return [line for line in str(self).split("\n") if line]
+
 
 class ShellFuture(CellFuture):
     """The future of a `%%gcshell` cell: its result is a ShellResult."""

@@ -1,0 +1,254 @@
+"""The options of %%gcrun and %%gcshell, one by one, and what decides where the line is silent."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.magics.conftest import Kernel
+
+
+def test_map(kernel: Kernel) -> None:
+    shown = kernel.ok("%%gcrun local --map x=range(3)\nprint('got', x)\nx * 10")
+    assert shown.text == "[0, 10, 20]"
+    assert shown.stream("stdout") == "got 0\ngot 1\ngot 2\n"
+    assert kernel.ok("'x' in globals()").text == "False"
+
+
+def test_map_over_a_thousand_values(kernel: Kernel) -> None:
+    kernel.ok("offset = 1")
+    shown = kernel.ok("%%gcrun local -q --map x=range(1000) --future all_of_them\nx + offset")
+    assert kernel.ok("_ == list(range(1, 1001)), len(all_of_them)").text == "(True, 1000)"
+    assert shown.order == ["execute_result"]
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "value"),
+    [
+        ("--map x=[(1, 2), (3, 4)]", "a, b = x; a + b", "[3, 7]"),
+        ('--map word=["a b", "c d"]', "word.split()", "[['a', 'b'], ['c', 'd']]"),
+        ("--map x=(k for k in 'ab')", "x", "['a', 'b']"),
+        ("--map x=[]", "x", "[]"),
+    ],
+)
+def test_map_values(kernel: Kernel, line: str, cell: str, value: str) -> None:
+    assert kernel.ok(f"%%gcrun local {line}\n{cell}").text == value
+
+
+def test_map_sends_notebook_classes(kernel: Kernel) -> None:
+    kernel.ok("class Pair:\n    def __init__(self, a): self.a = a\npairs = [Pair(1), Pair(2)]")
+    assert kernel.ok("%%gcrun local --map p=pairs\nPair(p.a + 1)").text.count("Pair") == 2
+    assert kernel.ok("[p.a for p in _], type(_[0]) is Pair").text == "([2, 3], True)"
+
+
+def test_map_brings_variables_back(kernel: Kernel) -> None:
+    kernel.ok("%%gcrun local --map x=range(3) -o square\nsquare = x * x;")
+    assert kernel.ok("square").text == "[0, 1, 4]"
+
+
+def test_map_does_not_use_the_notebooks_variable(kernel: Kernel) -> None:
+    kernel.ok("import threading; x = threading.Lock()")  # can't be sent
+    assert kernel.ok("%%gcrun local --map x=range(2)\nx").text == "[0, 1]"
+    kernel.ok("del x")
+
+
+def test_failures_of_a_map(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcrun local --map x=range(20) --future kept\n1 / (x % 2)")
+    assert shown.status == "error"
+    lines = shown.traceback.splitlines()
+    assert lines[0] == "10 of 20 tasks failed."
+    headers = [line for line in lines if re.match(r"x=\d+: ZeroDivisionError on local", line)]
+    assert [header.partition(":")[0] for header in headers] == ["x=0", "x=2", "x=4", "x=6"]
+    assert "----> 2 1 / (x % 2)" in lines
+    assert re.fullmatch(
+        r"6 more failed: kept\.failed lists them; %gc result [0-9a-f-]{36}\.", lines[-1]
+    )
+    assert kernel.ok("len(kept.failed), kept[1].result()").text == "(10, 1.0)"
+    command = re.search(r"%gc result [0-9a-f-]{36}", lines[-1])
+    assert command is not None
+    assert "x % 2" in kernel.run(command[0]).traceback
+    failed = kernel.ok("%gc tasks --failed").stream("stdout")
+    assert failed.count("division by zero") >= 10
+
+
+def test_the_timeout_stops_waiting_only(kernel: Kernel) -> None:
+    kernel.ok("import os, tempfile; gate = os.path.join(tempfile.mkdtemp(), 'gate')")
+    cell = "import os, time\nwhile not os.path.exists(gate): time.sleep(0.01)\n'through'"
+    shown = kernel.run(f"%%gcrun local --timeout 0.3 --future kept\n{cell}")
+    assert shown.status == "error"
+    said = re.fullmatch(
+        r"Stopped waiting after 0\.3 s: task ([0-9a-f-]{36}) runs on at local\."
+        r" %gc attach \1 picks it up\.",
+        shown.traceback.strip(),
+    )
+    assert said is not None, shown.traceback
+    kernel.ok("open(gate, 'w').close(); kept.result()")
+    assert kernel.ok(f"%gc attach {said[1]}").text == "'through'"
+
+
+def test_progress(kernel: Kernel) -> None:
+    slow = "import time; time.sleep(0.4)"
+    assert "display_data" in kernel.ok(f"%%gcrun local --progress-after 0.1\n{slow}").order
+    assert kernel.ok(f"%%gcrun local --progress-after -1\n{slow}").outputs == []
+    assert kernel.ok(f"%%gcrun local --progress-after 0.1 -q\n{slow}").outputs == []
+    assert kernel.ok("%%gcrun local --progress-after 30\n1;").outputs == []
+
+
+def test_in_and_no_capture(kernel: Kernel) -> None:
+    kernel.ok("hidden, seen = 1, 2")
+    assert kernel.ok("%%gcrun local -i hidden\nglobals()['hidden'], seen").text == "(1, 2)"
+    assert kernel.run("%%gcrun local --no-capture\nseen").error["ename"] == "NameError"
+    assert kernel.ok("%%gcrun local --no-capture --in seen\nseen").text == "2"
+
+
+def test_tb_limit(kernel: Kernel) -> None:
+    kernel.ok("def one(): two()\ndef two(): three()\ndef three(): 1 / 0")
+    shown = kernel.run("%%gcrun local --tb-limit 2\none()").traceback
+    assert "in two" in shown
+    assert "in three" in shown
+    assert "in one" not in shown
+    assert "in one" in kernel.run("%%gcrun local\none()").traceback
+
+
+def test_label_and_verbose(kernel: Kernel) -> None:
+    kernel.ok("data = list(range(100))")
+    shown = kernel.ok('%%gcrun local -v --label "my task"\nlen(data);').stream("stdout")
+    assert re.search(r"^Sent: data \d+ B\.$", shown, re.M)
+    assert re.search(
+        r"^Task [0-9a-f-]{36} on local, host \S+, Python 3[\d.]+, queued \d\.\d\d s, ran",
+        shown,
+        re.M,
+    )
+    assert "my task" in kernel.ok("%gc tasks").stream("stdout")
+
+
+def test_large_data_is_listed(kernel: Kernel) -> None:
+    kernel.ok("large, small = bytes(3_000_000), b'1'")
+    said = kernel.ok("%%gcrun local\nlen(large + small);").stream("stdout")
+    assert re.fullmatch(r"Sent: large 3\.0 MB, small \d+ B\.\n", said)
+    assert kernel.ok("%%gcrun local -q\nlen(large + small);").outputs == []
+
+
+def test_too_much_data_is_refused_before_it_is_sent(kernel: Kernel) -> None:
+    kernel.ok("big, half = bytes(8_000_000), bytes(3_000_000)")
+    for line, cell in (("", "len(big)"), ("--map x=[half + big]", "len(x)")):
+        shown = kernel.run(f"%%gcrun local {line}\n{cell}")
+        assert shown.error["ename"] == "PayloadTooLarge"
+        assert "10 MB after" in shown.traceback
+
+
+def test_shell(kernel: Kernel) -> None:
+    shown = kernel.ok(
+        "%%gcshell local --future done\nfor i in 1 2; do echo $i {braces}; done\necho bad >&2"
+    )
+    assert shown.stream("stdout") == "1 {braces}\n2 {braces}\n"
+    assert shown.stream("stderr") == "bad\n"
+    assert "execute_result" not in shown.order
+    assert kernel.ok("done.result().returncode, done.result().stdout[:1]").text == "(0, '1')"
+
+
+def test_shell_failures(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcshell local\necho before; exit 3")
+    assert shown.status == "error"
+    assert shown.stream("stdout") == "before\n"
+    assert "ended with exit status 3, on local (" in shown.traceback
+    assert len(shown.traceback.splitlines()) == 2
+    shown = kernel.run("%%gcshell local --walltime 0.2\necho first; sleep 60 & sleep 60")
+    assert "its walltime was over" in shown.traceback
+    assert shown.stream("stdout") == "first\n"
+
+
+def test_shell_async(kernel: Kernel) -> None:
+    kernel.ok("%%gcshell local -a -q\necho there")
+    assert kernel.ok("_.result()").text.startswith("ShellResult(returncode=0")
+
+
+def test_settings_in_their_order(kernel: Kernel) -> None:
+    """Option, then %config, then the project's file, then the user's."""
+    project = kernel.home / "pyproject.toml"
+    kernel.ok("def deep(n): return deep(n - 1) if n else 1 / 0")
+
+    def frames(line: str = "") -> int:
+        return kernel.run(f"%%gcrun local {line}\ndeep(8)").traceback.count("---->")
+
+    try:
+        assert frames() > 5
+        kernel.ok("%gc config tb_limit 5")
+        assert frames() == 5
+        project.write_text("[tool.gc_jupyter]\ntb_limit = 4\n")
+        assert frames() == 4
+        assert str(project) in kernel.ok("%gc config tb_limit").stream("stdout")
+        kernel.ok("%config GCMagics.tb_limit = 3")
+        assert frames() == 3
+        assert frames("--tb-limit 2") == 2
+        kernel.ok("%config GCMagics.tb_limit = None")
+        project.write_text("[tool.gc_jupyter]\ntb_limit = 'four'\n")
+        message = kernel.run("%%gcrun local\n1").stream("stderr")
+        assert "tb_limit is str, not int. %gc config tb_limit VALUE sets it." in message
+        project.write_text("no toml")
+        assert "can't be read" in kernel.run("%%gcrun local\n1").stream("stderr")
+    finally:
+        project.unlink(missing_ok=True)
+        kernel.run("%gc config tb_limit none")
+    assert frames() > 5
+
+
+def test_the_default_endpoint_and_aliases_outlast_the_kernel(kernel: Kernel) -> None:
+    kernel.ok("%gc use local --alias here")
+    assert kernel.ok("%%gcrun\n1").text == "1"
+    other = Kernel(kernel.home, cwd=kernel.home)
+    try:
+        other.ok("%load_ext gc_jupyter")
+        assert other.ok("%%gcrun\n2").text == "2"
+        assert other.ok("%%gcrun here\n3").text == "3"
+        said = other.ok("%gc use").stream("stdout")
+        assert "here is used where none is named" in said
+        assert "here is local." in said
+        other.ok("%gc use --forget here")
+        other.ok("%gc config endpoint none")
+    finally:
+        other.close()
+    assert "Name one" in kernel.run("%%gcrun\n1").stream("stderr")
+
+
+def test_completion(kernel: Kernel) -> None:
+    assert "local" in kernel.complete("%%gcrun lo")
+    assert kernel.complete("%%gcrun local --fut") == ["--future"]
+    assert "--walltime" in kernel.complete("%%gcshell --")
+    assert {"attach", "doctor", "tasks"} <= set(kernel.complete("%gc "))
+    assert kernel.complete("%gc att") == ["attach"]
+    assert "progress_after" in kernel.complete("%gc config prog")
+    assert "local" not in kernel.complete("%%gcrun local ")
+
+
+def test_help(kernel: Kernel) -> None:
+    for name, words in (
+        ("%%gcrun", ("--map VAR=ITERABLE", "--dry-run", "Run this cell on an endpoint")),
+        ("%%gcshell", ("--walltime S", "as a shell script")),
+        ("%gc", ("%gc attach [ID…]", "%gc doctor")),
+    ):
+        request = kernel.client.execute(f"{name}?")
+        reply = kernel.client.get_shell_msg(timeout=30)
+        while reply["parent_header"].get("msg_id") != request:
+            reply = kernel.client.get_shell_msg(timeout=30)
+        (page,) = reply["content"]["payload"]
+        for word in words:
+            assert word in page["data"]["text/plain"]
+    assert "%gc whoami" in kernel.ok("%gc").stream("stdout")
+
+
+def test_dry_run(kernel: Kernel) -> None:
+    kernel.ok("import math as m\ndef area(r): return m.pi * r ** 2\nsizes = [1, 2]")
+    shown = kernel.ok("%%gcrun local --dry-run -o total\ntotal = sum(map(area, sizes))")
+    text = shown.stream("stdout")
+    assert shown.order == ["stdout"]
+    assert re.search(r"^Endpoint +local: worker processes on this machine$", text, re.M)
+    assert re.search(r"^Data +sizes \d+ B$", text, re.M)
+    assert re.search(r"^Imports +import math as m$", text, re.M)
+    assert re.search(r"^Defined +area$", text, re.M)
+    assert re.search(r"^Brought back +total$", text, re.M)
+    assert text.endswith("    total = sum(map(area, sizes))\n")
+    assert kernel.run("total").error["ename"] == "NameError"
+    many = kernel.ok("%%gcrun local --dry-run --map x=range(7)\nx").stream("stdout")
+    assert re.search(r"^Tasks +7, in one batch$", many, re.M)
