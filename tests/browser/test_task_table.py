@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.fan_out import FAN_OUT, FINISH, KEPT, TABLE
 from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
+from tests.service.handle import Loopback
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -141,6 +143,36 @@ def test_dark(lab: JupyterServer, open_page: OpenPage, shot: Shot, theme: str) -
     shot(page.locator(".gc-table"), "table-dark" if theme.endswith("Dark") else "table-contrast")
     no_axe_findings(page, ".gc-jupyter")
     opened.execute("apputils:change-theme", theme="JupyterLab Light")
+
+
+def test_a_fan_out_on_a_real_endpoint(
+    tmp_path: Path, loopback: Loopback, browser: Browser, shot: Shot
+) -> None:
+    """Through AMQP, with `batch_status` behind the words; within the service's limit."""
+    endpoint = loopback.endpoint("process")
+    environ = loopback.environment | {"GLOBUS_COMPUTE_ACCESS_TOKEN": loopback.token}
+    server = JupyterServer(tmp_path / "lab", "lab", environ)
+    opened = NotebookPage(server, browser)
+    try:
+        cells = FAN_OUT.replace('"local"', repr(endpoint)), TABLE, FINISH
+        page = live(opened, server, "real.ipynb", *cells, "print('id:', futures[150].task_id)")
+        expect(page.locator(".gc-words")).to_contain_text("100 waiting for endpoint")
+        opened.run_cell(3)
+        task_id = page.get_by_text(re.compile("^id: ")).inner_text().removeprefix("id: ").strip()
+        loopback.change_task(task_id, status="running")  # as the web service says it
+        expect(page.locator(".gc-words")).to_contain_text("1 running", timeout=30_000)
+        shot(page.locator(".gc-table"), "table-endpoint")
+        opened.run_cell(2)
+        expect(page.locator(".gc-jupyter")).to_have_count(0, timeout=60_000)
+        caption = page.locator(".jp-OutputArea caption")
+        expect(caption).to_have_text("Squares: 5 failed, 195 success")
+        assert loopback.busiest() <= 20
+        assert page.evaluate("window.hacked") is None
+        assert opened.problems == []
+        assert opened.strangers == []
+    finally:
+        opened.close()
+        server.stop()
 
 
 def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -> None:

@@ -64,6 +64,15 @@ def test_nothing_follows_an_end(end: TaskState) -> None:
     assert rows.done
 
 
+def test_the_same_news_again_is_no_news() -> None:
+    rows = rows_of(1)
+    rows.update(0, TaskState.RUNNING, INFO, running_since=1005.0)
+    drain(rows)
+    rows.update(0, TaskState.RUNNING, INFO, running_since=1007.0)
+    assert not rows.dirty
+    assert rows.field(0, "started") == 5000
+
+
 def test_counts_follow_the_states() -> None:
     rows = rows_of(3)
     assert not rows.done

@@ -56,11 +56,23 @@ class LiveWidget(anywidget.AnyWidget):
         raise NotImplementedError
 
     def on_front_end_message(self, content: dict[str, Any]) -> None:
-        """A user did something; on the thread that the kernel handles messages on."""
+        """A user did something; on the thread that the kernel handles messages on.
+
+        Parameters
+        ----------
+        content:
+            The front end's message: its `type`, and what belongs to it.
+        """
         raise NotImplementedError
 
     def push(self, state: dict[str, Any]) -> None:
-        """Send a part of the state (loop's thread)."""
+        """Send a part of the state (loop's thread).
+
+        Parameters
+        ----------
+        state:
+            By the names that the front end knows.
+        """
         if self.comm is not None:
             self.comm.send({"method": "update", "state": state, "buffer_paths": []})
 
@@ -109,7 +121,13 @@ class LiveWidget(anywidget.AnyWidget):
             super().open()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        """The traits and, when all is asked for, what `state` has."""
+        """The traits and, when all is asked for, what `state` has.
+
+        Parameters
+        ----------
+        key, drop_defaults:
+            As of ipywidgets.
+        """
         traits: dict[str, Any] = super().get_state(key, drop_defaults)
         return traits if key is not None else traits | kernel_loop().ask(self.state)
 

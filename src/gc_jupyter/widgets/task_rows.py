@@ -93,19 +93,23 @@ class TaskRows:
         fields = self.rows[row]
         if _STATES[fields[_STATE]].done:
             return
-        self.counts[fields[_STATE]] -= 1
-        self.counts[_INDEX[state]] += 1
-        fields[_STATE] = _INDEX[state]
+        new = [*fields]
+        new[_STATE] = _INDEX[state]
         if info.endpoint_id and self.endpoints[fields[_ENDPOINT]] == "":
-            fields[_ENDPOINT] = self._endpoint(info.endpoint_id)
-        fields[_SUBMITTED] = self._ms(info.submitted_at)
+            new[_ENDPOINT] = self._endpoint(info.endpoint_id)
+        new[_SUBMITTED] = self._ms(info.submitted_at)
         if info.started_at is not None:
-            fields[_STARTED] = self._ms(info.started_at)
+            new[_STARTED] = self._ms(info.started_at)
         elif state is TaskState.RUNNING and fields[_STARTED] is None:
-            fields[_STARTED] = self._ms(running_since)
-        fields[_ENDED] = self._ms(info.ended_at)
-        fields[_TASK_ID] = info.task_id or ""
-        fields[_TEXT] = text
+            new[_STARTED] = self._ms(running_since)
+        new[_ENDED] = self._ms(info.ended_at)
+        new[_TASK_ID] = info.task_id or ""
+        new[_TEXT] = text
+        if new == fields:  # what the service says again and again while a task waits
+            return
+        self.counts[fields[_STATE]] -= 1
+        self.counts[new[_STATE]] += 1
+        self.rows[row] = new
         self._dirty.setdefault(row // PAGE_ROWS)
 
     def touch(self, pages: Iterable[int]) -> None:
@@ -138,8 +142,8 @@ class TaskRows:
             "seq": self.seq,
         }
         for page in pages:
-            rows = self.rows[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
-            state[f"page_{page}"] = [[*row] for row in rows]
+            # a row is replaced, never changed: what is sent may be read by any thread
+            state[f"page_{page}"] = self.rows[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
         return state
 
     def _endpoint(self, endpoint: str) -> int:

@@ -78,7 +78,13 @@ class TaskTable(LiveWidget):
         return tuple(self._futures)
 
     def add(self, futures: Iterable[TaskFuture]) -> None:
-        """Further tasks, as further rows. Those that the table has already are left out."""
+        """Further tasks, as further rows. Those that the table has already are left out.
+
+        Parameters
+        ----------
+        futures:
+            Of the tasks.
+        """
         new = list(futures)
         kernel_loop().ask(self._add, new)
         for future in new:
@@ -164,7 +170,13 @@ class TaskTable(LiveWidget):
             kernel_loop().call(self._take_in)
 
     def on_front_end_message(self, content: dict[str, Any]) -> None:
-        """See LiveWidget."""
+        """See LiveWidget.
+
+        Parameters
+        ----------
+        content:
+            As there.
+        """
         kind, row = content.get("type"), content.get("row")
         if kind == "need":
             kernel_loop().call(self._resend, content.get("pages"), content.get("seq"))
