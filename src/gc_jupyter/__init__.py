@@ -58,7 +58,13 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Register the magics with this IPython shell (what `%load_ext gc_jupyter` calls)."""
+    """Register the magics with this IPython shell (what `%load_ext gc_jupyter` calls).
+
+    Parameters
+    ----------
+    ipython:
+        The shell.
+    """
     from gc_jupyter.magics import load
 
     load(ipython)

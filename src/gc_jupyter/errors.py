@@ -119,6 +119,8 @@ class ServiceRefused(ServiceError):
 
     Parameters
     ----------
+    reason, next_step:
+        As for ComputeError.
     status:
         HTTP status code.
     code:
@@ -195,6 +197,8 @@ class TaskExecutionFailed(ComputeError):
         What the worker said of its environment: Python, dill, operating system.
     code:
         The endpoint's error code, for example ``RemoteExecutionError``.
+    next_step:
+        As for ComputeError.
     """
 
     def __init__(

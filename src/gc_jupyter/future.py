@@ -47,6 +47,15 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     Works with `concurrent.futures.wait` and `as_completed`, and with asyncio: ``await future``
     and `asyncio.wrap_future`. Done-callbacks run on the `gc-results` thread.
+
+    Parameters
+    ----------
+    task_id:
+        Where the service has accepted the task already.
+    serial:
+        Numbers the tasks of this process.
+    label:
+        Shown beside the task.
     """
 
     #: What a recorder of tasks keeps with this one: the cell that it came from.
@@ -91,6 +100,11 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
         A subclass may unpack a reply, and raise what makes the task a failed one. Called on the
         `gc-results` thread, before any callback.
+
+        Parameters
+        ----------
+        value:
+            What the task returned.
         """
         return value
 

@@ -234,6 +234,16 @@ def test_registered_as_source(to_loopback: Loopback, endpoint_id: str, strategy:
     client.close()
 
 
+def test_another_endpoint_is_another_question(
+    client: Client, loopback: Loopback, endpoint_id: str
+) -> None:
+    with Executor(loopback.endpoint("instant"), client=client) as executor:
+        executor.submit(uses_a_global, 1).result(60)
+        executor.endpoint_id = endpoint_id
+        with pytest.raises(UserWarning, match="sent as bytecode"):
+            executor.submit(uses_a_global, 1)
+
+
 @pytest.mark.parametrize("version", [platform.python_version(), ""])
 def test_no_difference_no_change(client: Client, loopback: Loopback, version: str) -> None:
     endpoint_id = loopback.new_endpoint("instant", {"metadata": {"python_version": version}})

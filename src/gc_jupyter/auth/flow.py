@@ -111,6 +111,11 @@ class LoginFlow:
     def finish(self, code: str) -> None:
         """Exchange the code; the app stores the tokens. Blocks on Globus Auth; any thread.
 
+        Parameters
+        ----------
+        code:
+            As shown after the login at the URL of the last `start`.
+
         Raises
         ------
         LoginRequired

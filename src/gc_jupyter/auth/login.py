@@ -29,7 +29,15 @@ _PROCESS_KEY = secrets.token_bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is logged in, as Globus Auth says it. Remote text: escape it before it becomes markup."""
+    """Who is logged in, as Globus Auth says it. Remote text: escape it before it becomes markup.
+
+    Parameters
+    ----------
+    identity_id:
+        The identity's UUID.
+    username, name, email:
+        Empty where Globus Auth doesn't say.
+    """
 
     identity_id: str
     username: str = ""
@@ -243,6 +251,11 @@ class Login:
 
     def authorizer_for(self, resource_server: str, scope: str | Scope) -> GlobusAuthorizer:
         """An authorizer for another service of Globus. Any thread; never prompts.
+
+        Parameters
+        ----------
+        resource_server, scope:
+            Whose token, and for what.
 
         Raises
         ------

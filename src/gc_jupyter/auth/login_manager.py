@@ -29,7 +29,13 @@ class LoginManagerProtocol(Protocol):
         """A client of Globus Search."""
 
     def get_funcx_web_client(self, *, base_url: str) -> BaseClient:
-        """A client of the Compute service at this address."""
+        """A client of the Compute service at this address.
+
+        Parameters
+        ----------
+        base_url:
+            The address.
+        """
 
     def ensure_logged_in(self) -> Any:
         """Log in if nobody is."""
@@ -105,7 +111,13 @@ class LoginManager:
         )
 
     def get_funcx_web_client(self, *, base_url: str) -> FuncxWebClient:
-        """A client of the Compute service at this address."""
+        """A client of the Compute service at this address.
+
+        Parameters
+        ----------
+        base_url:
+            The address.
+        """
         return FuncxWebClient(base_url=base_url, authorizer=self._login.authorizer)
 
 

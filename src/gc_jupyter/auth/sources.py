@@ -128,7 +128,12 @@ def user_login(
 ) -> Login:
     """A person's own login, shared with the official SDK, whatever the environment holds.
 
-    Parameters are those of `resolve`; `notes` become `Login.notes`.
+    Parameters
+    ----------
+    environment, environ, interactive:
+        As for `resolve`.
+    notes:
+        Become `Login.notes`.
     """
     environ = os.environ if environ is None else environ
     environment = environment or environ.get("GLOBUS_SDK_ENVIRONMENT") or "production"

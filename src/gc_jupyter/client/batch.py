@@ -204,7 +204,17 @@ class Batch:
     def request(
         self, endpoint_id: str, calls: Sequence[Call], task_group_id: str | None
     ) -> SubmitRequest:
-        """The request for some of the calls."""
+        """The request for some of the calls.
+
+        Parameters
+        ----------
+        endpoint_id:
+            Where they go.
+        calls:
+            Some of this batch's.
+        task_group_id:
+            The group where the batch names none.
+        """
         tasks: dict[str, list[str]] = {}
         for call in calls:
             tasks.setdefault(call.function_id, []).append(call.payload)
@@ -221,6 +231,11 @@ class Batch:
 
     def parts(self, endpoint_id: str | None) -> list[tuple[str, list[Call]]]:
         """The calls by request: one endpoint each, within the limits of count and bytes.
+
+        Parameters
+        ----------
+        endpoint_id:
+            Where all go; None for the endpoints of the calls.
 
         Raises
         ------

@@ -144,6 +144,11 @@ class Connection:
 
         That is a 401, and a Globus Auth requirements error (GARE), whose parameters go into the
         login. A person is asked on the main thread of a session that has one, and nowhere else.
+
+        Parameters
+        ----------
+        call:
+            Makes requests; what it returns is returned.
         """
         try:
             return call()
@@ -157,15 +162,35 @@ class Connection:
         return call()
 
     def request(self, call: Callable[[], T]) -> T:
-        """Do a repeatable request within the rate limit, and `with_login`."""
+        """Do a request within the rate limit, `with_login`, and again where that helps.
+
+        Parameters
+        ----------
+        call:
+            One request, which may be made twice.
+        """
         return self.with_login(partial(self.dispatcher("").request, call))
 
     def register(self, function: FunctionRegistration) -> str:
-        """Register a function at the web service; returns its id, a new one each time."""
+        """Register a function at the web service; returns its id, a new one each time.
+
+        Parameters
+        ----------
+        function:
+            Already serialized.
+        """
         return self.request(partial(self.globus_service().register_function, function))
 
     def call(self, method: str, *args: Any, version: int = 2) -> Any:
-        """Call a method of globus-sdk's ComputeClientV2 or V3; returns the reply's JSON."""
+        """Call a method of globus-sdk's ComputeClientV2 or V3; returns the reply's JSON.
+
+        Parameters
+        ----------
+        method, *args:
+            Its name and arguments.
+        version:
+            Of the client that has it: 2 or 3.
+        """
         service = self.globus_service()
         api = service.v2 if version == 2 else service.v3
         return self.request(partial(service.call, getattr(api, method), *args))
@@ -235,7 +260,15 @@ class Connection:
         return self._service
 
     def dispatcher(self, endpoint_id: str, port: int | None = None) -> Dispatcher:
-        """The runtime for tasks of this endpoint, made at first use."""
+        """The runtime for tasks of this endpoint, made at first use.
+
+        Parameters
+        ----------
+        endpoint_id:
+            Whether it is ``local`` or not decides.
+        port:
+            AMQP port of the result stream; None for the one that the service names.
+        """
         from gc_jupyter.runtime.dispatcher import Dispatcher
 
         local = endpoint_id == LOCAL_ENDPOINT_ID

@@ -86,6 +86,13 @@ class TaskCalls(FunctionCalls):
             For calls that name their endpoints; returns the task ids in the order of the calls
             (tutorial, "Running Batches").
 
+        Parameters
+        ----------
+        endpoint_id:
+            A UUID, or the batch in the second form.
+        batch:
+            As `create_batch` made it, in the first form.
+
         Raises
         ------
         ServiceError

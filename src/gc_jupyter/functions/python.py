@@ -148,9 +148,9 @@ class FunctionCache:
             with contextlib.suppress(TypeError):
                 self._known[_key(function)] = (_Snapshot(function), value)
 
-    def clear(self) -> None:
-        """Forget everything, as when the serializer changes."""
-        self._known.clear()
+    def forget_serialized(self) -> None:
+        """Forget all but ids, as when the serializer changes."""
+        self._known = {key: one for key, one in self._known.items() if isinstance(one[1], str)}
 
 
 def _key(function: Submittable) -> Submittable:

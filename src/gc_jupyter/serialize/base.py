@@ -52,20 +52,44 @@ class SerializationStrategy(ABC):
 
     @classmethod
     def get_cached_by_id(cls, identifier: str) -> SerializationStrategy | None:
-        """The strategy with this identifier, or None."""
+        """The strategy with this identifier, or None.
+
+        Parameters
+        ----------
+        identifier:
+            Two characters and a newline.
+        """
         return cls._known.get(identifier)
 
     @classmethod
     def get_cached_by_class(cls, type_: type[SerializationStrategy]) -> SerializationStrategy:
-        """The one instance of a strategy class."""
+        """The one instance of a strategy class.
+
+        Parameters
+        ----------
+        type_:
+            The class.
+        """
         return cls._known[type_.identifier]
 
     def encode(self, value: Any) -> str:
-        """The text of a value, without the identifier. May raise anything."""
+        """The text of a value, without the identifier. May raise anything.
+
+        Parameters
+        ----------
+        value:
+            As for `serialize`.
+        """
         raise NotImplementedError(f"{type(self).__name__} can't serialize")
 
     def decode(self, body: str) -> Any:
-        """The value of a text without its identifier. May raise anything."""
+        """The value of a text without its identifier. May raise anything.
+
+        Parameters
+        ----------
+        body:
+            What `encode` returned.
+        """
         raise NotImplementedError(f"{type(self).__name__} can't deserialize")
 
     def serialize(self, data: Any) -> str:
@@ -98,6 +122,11 @@ class SerializationStrategy(ABC):
     def deserialize(self, payload: str) -> Any:
         """Read what `serialize` wrote.
 
+        Parameters
+        ----------
+        payload:
+            The identifier, then the value's text.
+
         Raises
         ------
         DeserializationError
@@ -114,7 +143,13 @@ class SerializationStrategy(ABC):
             ) from exc
 
     def chomp(self, payload: str) -> str:
-        """A payload without this strategy's identifier; DeserializationError if it has another."""
+        """A payload without this strategy's identifier; DeserializationError if it has another.
+
+        Parameters
+        ----------
+        payload:
+            As for `deserialize`.
+        """
         if not payload.startswith(self.identifier):
             raise DeserializationError(
                 f"Buffer does not start with the identifier {self.identifier!r} of "
@@ -156,11 +191,23 @@ class ComboSerializationStrategy(SerializationStrategy, ABC):
         raise failures.error(DeserializationError, "Deserialization errors")
 
     def join(self, buffers: list[str]) -> str:
-        """One body of the strategies' texts."""
+        """One body of the strategies' texts.
+
+        Parameters
+        ----------
+        buffers:
+            Each with its identifier.
+        """
         return pack_buffers(buffers)
 
     def split(self, body: str) -> list[str]:
-        """The strategies' texts of one body."""
+        """The strategies' texts of one body.
+
+        Parameters
+        ----------
+        body:
+            What `join` returned.
+        """
         return unpack_buffers(body)
 
 

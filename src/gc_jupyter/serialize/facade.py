@@ -60,6 +60,11 @@ class ComputeSerializer:
     def serialize(self, data: Any) -> str:
         """Write a value as text, callables by the code strategy and others by the data strategy.
 
+        Parameters
+        ----------
+        data:
+            Any value.
+
         Raises
         ------
         SerializationError
@@ -72,6 +77,11 @@ class ComputeSerializer:
         """Read text that any `ComputeSerializer` wrote, by the strategy that it names.
 
         Runs whatever code a pickle in it asks for: deserialize only what you trust the sender of.
+
+        Parameters
+        ----------
+        payload:
+            An identifier, and a value's text.
 
         Raises
         ------
@@ -94,16 +104,33 @@ class ComputeSerializer:
 
     @staticmethod
     def pack_buffers(buffers: Iterable[str]) -> str:
-        """Join serialized texts into one; see `unpack_buffers`."""
+        """Join serialized texts into one; see `unpack_buffers`.
+
+        Parameters
+        ----------
+        buffers:
+            Texts as `serialize` returns them.
+        """
         return pack_buffers(buffers)
 
     @staticmethod
     def unpack_buffers(packed_buffer: str) -> list[str]:
-        """Split what `pack_buffers` joined; DeserializationError if it is malformed."""
+        """Split what `pack_buffers` joined; DeserializationError if it is malformed.
+
+        Parameters
+        ----------
+        packed_buffer:
+            As `pack_buffers` returns it.
+        """
         return unpack_buffers(packed_buffer)
 
     def unpack_and_deserialize(self, packed_buffer: str) -> list[Any]:
         """Read a task's body: function, positional arguments and keyword arguments.
+
+        Parameters
+        ----------
+        packed_buffer:
+            Three packed buffers.
 
         Raises
         ------
@@ -175,7 +202,13 @@ class ComputeSerializer:
         raise failures.error(SerializationError, "All strategies failed")
 
     def assert_deserializer_allowed(self, strategy: SerializationStrategy) -> None:
-        """Raise DeserializationError if the list of allowed strategies leaves this one out."""
+        """Raise DeserializationError if the list of allowed strategies leaves this one out.
+
+        Parameters
+        ----------
+        strategy:
+            The one that a payload names.
+        """
         allowed = self.allowed_deserializer_types
         if not allowed or type(strategy) in allowed:
             return

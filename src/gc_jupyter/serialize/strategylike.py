@@ -40,7 +40,13 @@ DeserializerAllowlist: TypeAlias = Iterable[Strategylike | AllowlistWildcard]
 
 @dataclass(frozen=True)
 class ValidatedStrategylike:
-    """A known strategy: its class, its instance, and its import path on the endpoint."""
+    """A known strategy: its class, its instance, and its import path on the endpoint.
+
+    Parameters
+    ----------
+    type_, instance, import_path:
+        These three.
+    """
 
     type_: type[SerializationStrategy]
     instance: SerializationStrategy
@@ -81,6 +87,11 @@ def remote_path(value: Strategylike) -> str:
     """The import path of a strategy as the endpoint resolves it.
 
     Protocol: `result_serializers` are resolved on the endpoint, which doesn't have this package.
+
+    Parameters
+    ----------
+    value:
+        As for `validate_strategylike`, which says what is raised.
     """
     return validate_strategylike(value).import_path
 

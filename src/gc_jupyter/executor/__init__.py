@@ -11,14 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.client import Client
-from gc_jupyter.client.batch import json_text
 from gc_jupyter.errors import ServiceError
+from gc_jupyter.executor.options import BatchOptions
 from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
 from gc_jupyter.functions.versions import differs, serializer_for, warn_of_arguments
 from gc_jupyter.future import TaskFuture, results_in_order
-from gc_jupyter.protocol.batches import Route, check_payload_size
+from gc_jupyter.protocol.batches import check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
-from gc_jupyter.serialize import ComputeSerializer, remote_path
+from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
 from gc_jupyter.uuids import as_uuid_text, optional_uuid, optional_uuid_text
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _FIRST_USE = threading.Lock()
 
 
-class Executor(concurrent.futures.Executor):
+class Executor(BatchOptions):
     """Runs functions on a Globus Compute endpoint (Executor user guide).
 
     Parameters
@@ -79,7 +79,8 @@ class Executor(concurrent.futures.Executor):
         serializer: ComputeSerializer | None = None,
         result_serializers: Iterable[Strategylike] | None = None,
     ) -> None:
-        self._route = Route("")  # what all tasks share; the properties below replace it
+        super().__init__()
+        self._functions = FunctionCache()
         self.endpoint_id = endpoint_id
         self.task_group_id = task_group_id
         self.resource_specification = resource_specification
@@ -90,11 +91,8 @@ class Executor(concurrent.futures.Executor):
         self.label = label
         self._client = client
         self._serializer = serializer
-        self._functions = FunctionCache()
         self._origin = Origin(self._deserialize)
         self._stopped = False
-        self._other_python = ""  # the endpoint's version, where it differs from this one
-        self._checked: set[str] = set()  # registered functions whose Python was looked at
 
     # --- where and how ---------------------------------------------------------------------
 
@@ -118,6 +116,9 @@ class Executor(concurrent.futures.Executor):
         )
         text = str(self._endpoint_id) if self._endpoint_id else ""
         self._route = replace(self._route, endpoint_id=text)
+        self._functions.forget_serialized()  # another Python may need another strategy
+        self._other_python = ""  # the endpoint's version, where it differs from this one
+        self._checked: set[str] = set()  # registered functions whose Python was looked at
 
     @property
     def task_group_id(self) -> uuid.UUID | None:
@@ -134,37 +135,6 @@ class Executor(concurrent.futures.Executor):
         self._route = replace(self._route, task_group_id=text)
 
     @property
-    def batch_size(self) -> int:
-        """The most tasks that one request carries; at least 1."""
-        return self._route.max_tasks
-
-    @batch_size.setter
-    def batch_size(self, value: int) -> None:
-        self._route = replace(self._route, max_tasks=max(1, value))
-
-    @property
-    def resource_specification(self) -> dict[str, Any] | None:
-        """What each task needs of the engine; a JSON-serializable dict or None."""
-        return self._resource_specification
-
-    @resource_specification.setter
-    def resource_specification(self, value: dict[str, Any] | None) -> None:
-        text = json_text(value, "resource_specification")
-        self._resource_specification = value
-        self._route = replace(self._route, resource_specification=text)
-
-    @property
-    def user_endpoint_config(self) -> dict[str, Any] | None:
-        """Values for the endpoint's configuration template; a JSON-serializable dict or None."""
-        return self._user_endpoint_config
-
-    @user_endpoint_config.setter
-    def user_endpoint_config(self, value: dict[str, Any] | None) -> None:
-        text = json_text(value, "user_endpoint_config")
-        self._user_endpoint_config = value
-        self._route = replace(self._route, user_endpoint_config=text)
-
-    @property
     def serializer(self) -> ComputeSerializer:
         """Serializes functions and arguments, and decodes results; the client's unless set."""
         return self._serializer or self.client.fx_serializer
@@ -174,20 +144,7 @@ class Executor(concurrent.futures.Executor):
         if not isinstance(value, ComputeSerializer):
             raise TypeError(f"Expected ComputeSerializer, got {type(value).__name__}")
         self._serializer = value
-        self._functions.clear()
-
-    @property
-    def result_serializers(self) -> Sequence[Strategylike] | None:
-        """Strategies that the endpoint tries in order (Executor user guide, "Specifying Result
-        Serialization Strategies"); sent as the names that the endpoint can resolve."""
-        return self._result_serializers
-
-    @result_serializers.setter
-    def result_serializers(self, value: Iterable[Strategylike] | None) -> None:
-        strategies = None if value is None else list(value)
-        paths = tuple(remote_path(strategy) for strategy in strategies or ())
-        self._result_serializers = strategies
-        self._route = replace(self._route, result_serializers=paths)
+        self._functions.forget_serialized()
 
     @property
     def task_count_submitted(self) -> int:
@@ -198,6 +155,11 @@ class Executor(concurrent.futures.Executor):
 
     def submit(self, fn: Submittable, /, *args: Any, **kwargs: Any) -> TaskFuture:
         """Run ``fn(*args, **kwargs)`` on the endpoint.
+
+        Parameters
+        ----------
+        fn, *args, **kwargs:
+            A callable, a ShellFunction or a SourceFunction, and its arguments.
 
         Returns
         -------
@@ -220,7 +182,15 @@ class Executor(concurrent.futures.Executor):
     def submit_as(
         self, future: TaskFuture, fn: Submittable, /, *args: Any, **kwargs: Any
     ) -> TaskFuture:
-        """As `submit`, for a future of the caller's own: its `decode` unpacks the result."""
+        """As `submit`, for a future of the caller's own: its `decode` unpacks the result.
+
+        Parameters
+        ----------
+        future:
+            Is returned.
+        fn, *args, **kwargs:
+            As for `submit`.
+        """
         self._check_ready()
         function = self._functions.get(fn)
         if function is None:
@@ -261,6 +231,15 @@ class Executor(concurrent.futures.Executor):
         """As `concurrent.futures.Executor.map`: submits everything, yields results in order.
 
         The tasks go out together, in as few requests as the limits of size and count allow.
+
+        Parameters
+        ----------
+        fn, *iterables:
+            A function, and one iterable for each of its arguments.
+        timeout:
+            Seconds for all results, from this call on.
+        chunksize:
+            Has no effect.
         """
         futures = [self.submit(fn, *args) for args in zip(*iterables, strict=False)]
         return results_in_order(futures, timeout)
