@@ -72,3 +72,49 @@ def test_functions(far: Kernel, where: str) -> None:
     shown = far.ok("double(1), double.map(numbers)")
     assert shown.text == "(2, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18])"
     assert shown.stream("stdout").startswith("doubling 1\ndoubling 0\ndoubling 1\n")
+
+
+def test_a_thousand_values_are_one_batch(far: Kernel, loopback_session: Loopback) -> None:
+    endpoint = loopback_session.endpoint("inline")
+    loopback_session.clear()
+    far.ok(f"%%gcrun {endpoint} -q --map x=range(1000)\nx * x")
+    assert far.ok("_ == [x * x for x in range(1000)]").text == "True"
+    (request,) = loopback_session.requests("POST", "/submit")
+    assert sum(map(len, request["body"]["tasks"].values())) == 1000
+
+
+def test_a_dry_run_sends_nothing(far: Kernel, loopback_session: Loopback) -> None:
+    endpoint = loopback_session.endpoint("inline")
+    loopback_session.clear()
+    said = far.ok(f"%%gcrun {endpoint} --dry-run\nhelper(point.x)").stream("stdout")
+    assert loopback_session.requests() == []
+    assert "its state was never asked for" in said
+    assert "by the access token in GLOBUS_COMPUTE_ACCESS_TOKEN" in said
+    far.ok(f"%gc status {endpoint}")
+    loopback_session.clear()
+    said = far.ok(f"%%gcrun {endpoint} --dry-run\nhelper(point.x)").stream("stdout")
+    assert loopback_session.requests() == []
+    assert "online at 20" in said
+    assert "Defined       Point, helper" in said
+
+
+def test_endpoints_by_name(far: Kernel, loopback_session: Loopback) -> None:
+    one = loopback_session.new_endpoint("inline", {"display_name": "polaris"})
+    assert far.ok("%%gcrun polaris\n1").text == "1"
+    assert "polaris" in far.complete("%%gcrun pol")
+    assert one in far.ok("%gc endpoints").stream("stdout")
+    message = far.run("%%gcrun polariss\n1").stream("stderr")
+    assert "Did you mean 'polaris' (online)" in message
+    loopback_session.new_endpoint("offline", {"display_name": "twice"})
+    loopback_session.new_endpoint("offline", {"display_name": "twice"})
+    other = Kernel(far.home, loopback_session.environment)
+    try:
+        other.ok("%load_ext gc_jupyter")
+        assert "polaris" in other.complete("%%gcrun pol")  # remembered; nobody was asked
+        message = other.run("%%gcrun twice\n1").stream("stderr")
+        assert "2 endpoints are called 'twice'" in message
+        assert message.count("(offline)") == 2
+    finally:
+        other.close()
+    card = far.ok("%gc status polaris").outputs[0]["data"]["text/plain"]
+    assert "online" in card

@@ -6,6 +6,7 @@ import concurrent.futures
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -244,6 +245,12 @@ class Executor(BatchOptions):
         futures = [self.submit(fn, *args) for args in zip(*iterables, strict=False)]
         return results_in_order(futures, timeout)
 
+    def gathering(self) -> AbstractContextManager[None]:
+        """``with executor.gathering():`` sends what is submitted in it at its end, in as few
+        requests as the limits of size and count allow."""
+        self._check_ready()
+        return self._dispatcher().gathering()
+
     def register_function(
         self, fn: Submittable, function_id: UUIDLike | None = None, **options: Any
     ) -> str:
@@ -298,6 +305,10 @@ class Executor(BatchOptions):
             raise ValueError("must specify a task_group_id in order to reload tasks")
         return self._dispatcher().adopt(str(group), self._origin)
 
+    def cancel_unsent(self) -> int:
+        """Cancel this executor's tasks that no request carries yet; how many they were."""
+        return self._dispatcher().cancel_unsent(self._origin)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept nothing more.
 
@@ -313,7 +324,7 @@ class Executor(BatchOptions):
             return
         dispatcher = self._dispatcher()
         if cancel_futures:
-            dispatcher.cancel_unsent(self._origin)
+            self.cancel_unsent()
         while wait and (pending := dispatcher.open_futures(self._origin)):
             concurrent.futures.wait(pending)
 

@@ -80,9 +80,10 @@ def may_run(other: KernelSession, here: KernelSession) -> bool:
 
 
 def _start_of(pid: int) -> str:
-    """When a process started, as Linux counts it; empty elsewhere."""
+    """When a process started, as Linux counts it; empty for one that has ended, and elsewhere."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         return ""
 

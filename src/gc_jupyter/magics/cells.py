@@ -50,14 +50,14 @@ def run_cell(magics: GCMagics, options: Options, cell: str) -> Any:
     _warn_of_running(session)
     _say_sizes(options, captured)
     note = partial(Note, "cell", target.name, options.future, options.out)
-    send = partial(session.submit, captured, target, tb_limit=options.tb_limit)
     if variable:
         labels = [_label(options, f"{variable}={_brief(value)}") for value in values]
-        futures = [send(at, label=label, note=note()) for at, label in enumerate(labels)]
+        futures = session.submit_all(captured, target, labels, note=note, tb_limit=options.tb_limit)
         tasks = Tasks(futures, labels)
-        wanted = not source.silent
-        return _Run(magics, options, target).many(tasks, wanted=wanted)
-    future = send(label=options.label, note=note())
+        return _Run(magics, options, target).many(tasks, wanted=not source.silent)
+    future = session.submit(
+        captured, target, label=options.label, note=note(), tb_limit=options.tb_limit
+    )
     return _Run(magics, options, target).one(future)
 
 

@@ -91,7 +91,6 @@ def attach_tasks(magics: GCMagics, line: argparse.Namespace) -> Any:
     if len(futures) == 1 and futures[0].done():
         return _finished(magics, futures[0])
     show_table(futures, "Attached")
-    session.seen([one for one in futures if one.done()])
     if len(futures) == 1:
         return futures[0]
     return Tasks(futures)
@@ -167,8 +166,12 @@ def _bind(magics: GCMagics, futures: Sequence[TaskFuture]) -> list[str]:
             bind_when_done(future, note.out, namespace)
             names.update(dict.fromkeys(note.out) if future.done() else {})
     for name, some in by_name.items():
+        old = namespace.get(name)
+        if old is some[0] or (isinstance(old, Tasks) and some[0] in list(old)):
+            continue  # it is bound already
         namespace[name] = some[0] if len(some) == 1 else Tasks(some)
-    return [*by_name, *names]
+        names.setdefault(name)
+    return list(names)
 
 
 def _finished(magics: GCMagics, future: TaskFuture) -> Any:

@@ -18,6 +18,7 @@ import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -92,6 +93,10 @@ class Dispatcher:
         if self._recorder is not None:
             self._recorder.queued(task.future)
         self._submitter.put(task)
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """While it lasts, what is submitted waits; then it leaves in as few requests as can be."""
+        return self._submitter.gathering()
 
     def submit_now(self, request: SubmitRequest) -> SubmitReply:
         """Send one request of tasks whose results nobody here waits for; returns the reply."""

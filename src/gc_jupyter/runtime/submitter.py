@@ -12,6 +12,8 @@ import json
 import logging
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from gc_jupyter.errors import ComputeError, NotFound, ServiceError
@@ -45,6 +47,7 @@ class Submitter:
         self._collector = collector
         self._inbox: deque[QueuedTask] = deque()
         self._woken = False
+        self._gathering = 0
         self._queues: dict[Route, TaskQueue[QueuedTask]] = {}
         self._sending: dict[Route, list[QueuedTask]] = {}
         self._senders: dict[Route, asyncio.Task[None]] = {}
@@ -55,9 +58,23 @@ class Submitter:
     def put(self, task: QueuedTask) -> None:
         """Queue a task; from any thread, and cheap: one wake-up serves a burst of calls."""
         self._inbox.append(task)
-        if not self._woken:
-            self._woken = True
-            self._loop.call(self._take_in)
+        if not self._woken and not self._gathering:
+            self._wake()
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """What is put meanwhile is taken in at the end, together; from any thread."""
+        self._gathering += 1
+        try:
+            yield
+        finally:
+            self._gathering -= 1
+            if not self._woken:
+                self._wake()
+
+    def _wake(self) -> None:
+        self._woken = True
+        self._loop.call(self._take_in)
 
     def keep_task_group(self, task_group_id: str) -> None:
         """The group for tasks without one of their own, from the first submission on."""

@@ -143,19 +143,22 @@ def _future(
     session: Session, entry: Entry, task_id: str, namespace: Mapping[str, Any]
 ) -> TaskFuture:
     """A future that reads this kind of result."""
-    from gc_jupyter.capture import Captured, CellFuture
+    from gc_jupyter.capture import Captured
     from gc_jupyter.functions.source import SourceFunction
     from gc_jupyter.future import TaskFuture
+    from gc_jupyter.session.futures import NotebookFuture
     from gc_jupyter.session.shell import ShellFuture
 
     future: TaskFuture
     if entry.kind in ("cell", "shell"):
-        kind = CellFuture if entry.kind == "cell" else ShellFuture
+        kind = NotebookFuture if entry.kind == "cell" else ShellFuture
         sent = Captured(SourceFunction(entry.label, ""), b"", {}, {}, namespace)
         where = entry.endpoint or entry.endpoint_id
         future = kind(sent, where, session.label_of, label=entry.label)
     else:
         future = TaskFuture(label=entry.label)
+    if isinstance(future, NotebookFuture):
+        future.on_taken = session.seen
     future._info = TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at)
     place = Place(entry.notebook, entry.cell_id, entry.execution_count)
     out = tuple(entry.out.split(",")) if entry.out else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import UnknownEndpoint
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gc_jupyter.executor import Executor
     from gc_jupyter.future import TaskFuture
     from gc_jupyter.journal import Journal
+    from gc_jupyter.session.futures import NotebookFuture
     from gc_jupyter.session.shell import ShellFuture
 
 Where = Target | Endpoint | UUIDLike | None
@@ -190,7 +192,7 @@ class Session:
 
         target = self.target(endpoint)
         captured = capture_calls(name, calls, namespace)
-        return [self.submit(captured, target, index, label=name) for index in range(len(calls))]
+        return self.submit_all(captured, target, [name] * len(calls))
 
     def submit_script(
         self,
@@ -232,22 +234,40 @@ class Session:
         tb_limit: int | None = None,
     ) -> CellFuture:
         """Submit what was captured; `call` is the index of one of its calls or values."""
-        from gc_jupyter.capture import CellFuture
+        from gc_jupyter.session.futures import NotebookFuture
 
-        future = CellFuture(captured, target.name, self.label_of, label=label)
+        future = NotebookFuture(captured, target.name, self.label_of, label=label)
         future.tb_limit = tb_limit
         self._send(future, captured, target, call, note=note or Note("cell"))
         return future
 
+    def submit_all(
+        self,
+        captured: Captured,
+        target: Target,
+        labels: Sequence[str],
+        *,
+        note: Callable[[], Note] | None = None,
+        tb_limit: int | None = None,
+    ) -> list[CellFuture]:
+        """Submit all calls or values that were captured, in one batch; a label for each."""
+        note = note or partial(Note, "cell")
+        with self.executor(target).gathering():
+            return [
+                self.submit(captured, target, call, label=label, note=note(), tb_limit=tb_limit)
+                for call, label in enumerate(labels)
+            ]
+
     def _send(
         self,
-        future: CellFuture,
+        future: NotebookFuture,
         captured: Captured,
         target: Target,
         call: int | None = None,
         *,
         note: Note,
     ) -> None:
+        future.on_taken = self.seen
         future.note = note
         note.endpoint = target.name
         executor = self.executor(target)
@@ -261,11 +281,11 @@ class Session:
         self.unseen.update((future.serial, future) for future in futures)
 
     def seen(self, futures: Sequence[TaskFuture]) -> None:
-        """These results were shown."""
+        """These results were shown. (A task that may or may not be at the service has none.)"""
         for future in futures:
             self.unseen.pop(future.serial, None)
         if self.journal is not None:
-            self.journal.seen(futures)
+            self.journal.seen([one for one in futures if one.task_id])
 
     def running_from(self, cell_id: str) -> list[TaskFuture]:
         """Open tasks of this kernel that a cell has submitted, oldest first."""
@@ -285,7 +305,7 @@ class Session:
         executor = self._executors.get(self.target(where).key)
         if executor is None:
             return 0
-        return executor._dispatcher().cancel_unsent(executor._origin)
+        return executor.cancel_unsent()
 
     def close(self) -> None:
         """Let go of executors and connections; what was sent runs on. Idempotent."""

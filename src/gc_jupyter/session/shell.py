@@ -6,10 +6,11 @@ import functools
 import inspect
 from typing import Any
 
-from gc_jupyter.capture import Captured, CellFuture, capture_cell
+from gc_jupyter.capture import Captured, capture_cell
 from gc_jupyter.errors import TaskExecutionFailed
 from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.session import shell_worker
+from gc_jupyter.session.futures import NotebookFuture
 
 _TIMED_OUT = 124  # as timeout(1) has it
 
@@ -29,7 +30,7 @@ class CommandFailed(TaskExecutionFailed):
         return [line for line in str(self).split("\n") if line]
 
 
-class ShellFuture(CellFuture):
+class ShellFuture(NotebookFuture):
     """The future of a `%%gcshell` cell: its result is a ShellResult."""
 
     script = ""

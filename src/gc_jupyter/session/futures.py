@@ -1,0 +1,28 @@
+"""NotebookFuture: a cell's future that tells when its result was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gc_jupyter.capture import CellFuture
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.runtime.loop import kernel_loop
+
+
+class NotebookFuture(CellFuture):
+    """As CellFuture; `on_taken` is called once, when somebody first takes the result.
+
+    A table that previews results does not count: it looks on the loop's thread.
+    """
+
+    on_taken: Callable[[Sequence[TaskFuture]], object] | None = None
+
+    def result(self, timeout: float | None = None) -> Any:
+        """See concurrent.futures.Future."""
+        try:
+            return super().result(timeout)
+        finally:
+            if self.on_taken is not None and self.done() and not kernel_loop().here:
+                taken, self.on_taken = self.on_taken, None
+                taken([self])

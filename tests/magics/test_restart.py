@@ -1,0 +1,220 @@
+"""Kernels that end by SIGKILL, and new ones that pick up what they left."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.magics.conftest import Kernel
+from tests.service.handle import Loopback
+
+Start = Callable[..., Kernel]
+
+
+@pytest.fixture
+def start(loopback: Loopback, tmp_path: Path) -> Iterator[Start]:
+    """Starts kernels of one user, who is signed in at the loopback."""
+    kernels: list[Kernel] = []
+
+    def make(notebook: str = "") -> Kernel:
+        environment = {**loopback.environment, "JPY_SESSION_NAME": notebook}
+        kernels.append(Kernel(tmp_path, environment))
+        return kernels[-1]
+
+    yield make
+    for kernel in kernels:
+        if kernel.manager.has_kernel:
+            kernel.close()
+
+
+def wait_for_submissions(loopback: Loopback, count: int, *, answered: bool = True) -> None:
+    """Until the service has taken so many submissions."""
+    while True:
+        seen = loopback.requests("POST", "/submit")
+        if sum(bool(one["status"]) or not answered for one in seen) >= count:
+            return
+
+
+def told(kernel: Kernel) -> str:
+    """What %load_ext says."""
+    return kernel.ok("%load_ext gc_jupyter").stream("stdout").strip()
+
+
+def test_a_kernel_killed_while_100_tasks_run(loopback: Loopback, start: Start) -> None:
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    kernel = start()
+    assert told(kernel) == ""
+    kernel.ok(f"%%gcrun {inline}\n1")
+    loopback.clear()
+    kernel.send(f"%%gcrun {offline} --map x=range(100) --future sweep\nprint('at', x)\nx * x")
+    wait_for_submissions(loopback, 1)
+    kernel.kill()  # perhaps before it has read the reply
+
+    new = start()
+    assert told(new) == "100 earlier tasks: 100 running. %gc attach"
+    new.ok("%gc attach")
+    assert new.ok("len(sweep), len({f.task_id for f in sweep})").text == "(100, 100)"
+    loopback.bring_online(offline)
+    assert new.ok("sorted(sweep.result()) == [x * x for x in range(100)]").text == "True"
+    assert new.ok("sorted(f.stdout for f in sweep)[0]").text == "'at 0\\n'"
+    new.kill()
+
+    again = start()
+    assert told(again) == ""
+
+
+def test_the_reply_is_lost(loopback: Loopback, start: Start) -> None:
+    """Killed between the request and its reply: the task group knows the tasks."""
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline}\n1")
+    loopback.result_fault(early=True)  # the reply waits for the results, which don't come
+    kernel.send(f"%%gcrun {offline} --map x=range(20) --future sweep\nx")
+    wait_for_submissions(loopback, 2, answered=False)
+    kernel.kill()
+    loopback.reset()
+
+    new = start()
+    assert told(new) == "20 earlier tasks: 20 running. %gc attach"
+    loopback.bring_online(offline)
+    new.ok("%gc attach")
+    assert new.ok("len(sweep), sorted(sweep.result()) == list(range(20))").text == "(20, True)"
+    assert "nothing to attach" in new.ok("%gc attach").stream("stdout")
+
+
+def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
+    """No task group is known then: it is said, and not offered again."""
+    offline = loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    loopback.result_fault(early=True)
+    kernel.send(f"%%gcrun {offline}\n1")
+    wait_for_submissions(loopback, 1, answered=False)
+    kernel.kill()
+    loopback.reset()
+
+    new = start()
+    assert told(new) == "1 earlier task: 1 running. %gc attach"
+    assert "whether the service accepted" in new.ok("%gc attach").stream("stdout")
+    new.kill()
+    assert told(start()) == ""
+    loopback.bring_online(offline)  # or the service would wait for it at its end
+
+
+def test_the_connection_breaks_after_the_request(loopback: Loopback, start: Start) -> None:
+    inline = loopback.endpoint("inline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline}\n1")
+    loopback.fault(path=".*/submit", drop="after")
+    shown = kernel.run(f"%%gcrun {inline} --future kept\n'accepted all the same'")
+    assert shown.error["ename"] == "SubmitUncertain"
+    kernel.kill()
+    new = start()
+    assert told(new) == "1 earlier task: 1 running. %gc attach"
+    assert new.ok("%gc attach").text == "'accepted all the same'"
+
+
+def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:
+    offline = loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok("class Point:\n    def __init__(self, x): self.x = x\np = Point(2)")
+    kernel.ok(f"%%gcrun {offline} -a -q -o a --future kept\nprint('hi')\na = 5\nPoint(p.x + 1)")
+    kernel.ok(f"%%gcrun {offline} -a -q --future broken\n1 / 0")
+    kernel.ok(f"%%gcshell {offline} -a -q --future listed\necho shell")
+    kernel.ok("while not (kept.task_id and broken.task_id and listed.task_id): pass")
+    kernel.kill()
+    new = start()
+    assert told(new) == "3 earlier tasks: 3 running. %gc attach"
+    new.ok("class Point:\n    def __init__(self, x): self.x = x")
+    shown = new.ok("%gc attach")
+    assert shown.stream("stdout") == "Bound: kept, broken, listed.\n"
+    (table,) = [one for one in shown.outputs if one["kind"] == "display_data"]
+    assert "3 waiting for endpoint" in table["data"]["text/plain"]
+    loopback.bring_online(offline)
+    assert new.ok("kept.result().x, type(kept.result()) is Point, a").text == "(3, True, 5)"
+    assert new.ok("kept.stdout, listed.result().stdout").text == "('hi\\n', 'shell\\n')"
+    shown = new.run("broken.result()")
+    assert shown.error["ename"] == "ZeroDivisionError"
+
+
+def test_results_that_came_before_the_kernel_ended(loopback: Loopback, start: Start) -> None:
+    """Seen ones are not offered again; those of -a cells are."""
+    inline = loopback.endpoint("inline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline}\n'seen'")
+    kernel.ok(f"%%gcrun {inline} -a -q --future kept\n'not seen'")
+    kernel.ok(f"%%gcrun {inline} -a --future taken\n'seen'")
+    kernel.ok("taken.result(), kept.exception()")
+    kernel.close()
+    new = start()
+    assert told(new) == "1 earlier task: 1 ready. %gc attach"
+    assert new.ok("%gc attach").text == "'not seen'"
+
+
+def test_tasks_belong_to_their_notebook(loopback: Loopback, start: Start) -> None:
+    offline = loopback.new_endpoint("offline")
+    one, other = start("/one.ipynb"), start("/other.ipynb")
+    for kernel in (one, other):
+        told(kernel)
+        kernel.ok(f"%%gcrun {offline} -a -q --future f\n1")
+    wait_for_submissions(loopback, 2)
+    third = start("/one.ipynb")
+    assert told(third) == ""  # both live
+    one.kill()
+    other.kill()
+    assert told(start("/one.ipynb")) == "1 earlier task: 1 running. %gc attach"
+    new = start("/new.ipynb")
+    assert told(new) == ""
+    listed = new.ok("%gc tasks --all").stream("stdout")
+    assert listed.count("waiting for endpoint") == 2
+    assert new.ok("%gc attach --all").text.startswith("<2 tasks: 0 done")
+
+
+def test_running_a_cell_again_warns(loopback: Loopback, start: Start) -> None:
+    offline = loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    cell = f"%%gcrun {offline} -a -q --future kept\n1"
+    assert kernel.ok(cell, "cell-1").stream("stderr") == ""
+    wait_for_submissions(loopback, 1)
+    assert kernel.ok(cell, "cell-2").stream("stderr") == ""
+    warning = kernel.ok(cell, "cell-1").stream("stderr")
+    assert re.match(rf"Task \S+ of an earlier run of this cell still runs at {offline}: ", warning)
+    kernel.kill()
+    new = start()
+    assert "1 earlier task" in told(new)
+    assert "earlier run" in new.ok(cell, "cell-2").stream("stderr")
+    assert new.ok(cell, "cell-3").stream("stderr") == ""
+
+
+def test_local_tasks_end_with_their_kernel(start: Start) -> None:
+    kernel = start()
+    told(kernel)
+    kernel.ok("%%gcrun local -a -q --future f\nimport time; time.sleep(60)")
+    kernel.kill()
+    new = start()
+    assert told(new) == ""
+    assert "local" in new.ok("%gc tasks --all").stream("stdout")
+
+
+def test_the_journal_is_the_users_alone(loopback: Loopback, start: Start) -> None:
+    kernel = start()
+    told(kernel)
+    kernel.ok("secret = 'argument-canary'")
+    kernel.ok(f"%%gcrun {loopback.endpoint('inline')}\nlen(secret)")
+    kernel.close()
+    journal = kernel.home / "data/gc_jupyter/journal.sqlite"
+    content = journal.read_bytes()
+    assert b"argument-canary" not in content
+    assert loopback.token.encode() not in content
+    if os.name == "posix":
+        assert {file.stat().st_mode & 0o777 for file in journal.parent.iterdir()} == {0o600}
+        assert journal.parent.stat().st_mode & 0o777 == 0o700
