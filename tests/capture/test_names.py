@@ -15,15 +15,17 @@ NOW = [
     ("x += 1", "x"),
     ("x: int = y", "int y"),
     ("print(a.b.c)", "print a"),
-    ("del x", ""),
+    ("del x", "x"),
+    ("x = 1\ndel x", ""),
     # comprehensions
     ("[a for a in b]", "b"),
     ("[a + c for a in b if d]", "b c d"),
     ("[[i * j for i in r] for j in s]", "r s"),
     ("{k: v for k, v in items}", "items"),
     ("(x for x in x)", "x"),
-    ("[last := a for a in b]\nlast", "b"),
-    ("any((hit := v) > t for v in values)\nhit", "any values t"),
+    ("[last := a for a in b]\nlast", "b last"),  # b may be empty
+    ("[c for a in b if (c := a)]", "b"),
+    ("any((hit := v) > t for v in values)\nhit", "any values t hit"),
     # functions: needed once they are used
     ("def f(): return g()", ""),
     ("def f(): return g()\nf()", "g"),
@@ -68,12 +70,29 @@ NOW = [
     ("try: import a\nexcept ImportError: raise\na", "ImportError"),
     ("try: pass\nfinally: x = 1\nx", ""),
     ("with a as b, c(b) as (d, e): d", "a c"),
+    ("with open(f) as g: x = g.read()\nx", "open f"),
+    ("with suppress(E): x = f()\nx", "suppress E f x"),
+    ("try: f()\nexcept E as e: pass\ne", "f E e"),
+    ("a and (x := b)\nx", "a b x"),
+    ("(x := a) and b\nx", "a b"),
+    ("(x := 1) if a else (y := 2)\nx, y", "a x y"),
+    ("a < (x := b) < (y := c)\nx, y", "a b c y"),
     # imports
     ("import a.b, c as d\nfrom e import f as g\na, d, g", ""),
     ("from math import *\nsqrt(n)", "n"),
     # commands
     ("get_ipython().system('ls {folder} $file {x[0]}')", "get_ipython folder file x"),
     ("get_ipython().getoutput('awk {print $1}')", "get_ipython"),
+    # code in text
+    ("get_ipython().run_line_magic('time', 'x = f(n)')\nx", "get_ipython f n"),
+    ("get_ipython().run_line_magic('timeit', '-n 10 -r3 f(n)')", "get_ipython f n"),
+    ("get_ipython().run_cell_magic('timeit', 's = a', 'g(s)')", "get_ipython a g"),
+    ("get_ipython().run_line_magic('pip', 'install {name}')", "get_ipython name"),
+    ("eval('x + 1')\nexec('y = z\\ny')", "eval exec x z"),
+    ("eval(text)", "eval text"),
+    ("df.query('a > @limit and b < @row.b')", "df limit row"),
+    ("df.query(f'a > {low} and b < @high')", "df low high"),
+    ("pd.eval('a + b')\ndf.eval('c = d')", "pd a b df"),
 ]
 LATER = [
     ("def f(n): return g(n) + f(n)", "f", "g"),

@@ -288,9 +288,7 @@ def test_causes_are_shown(notebook: Notebook) -> None:
     assert shown.index("ValueError: invalid literal") < shown.index("KeyError: 'y'")
 
 
-@pytest.mark.parametrize(
-    "text", ["exit()", "quit()", "import sys; sys.exit(3)"]
-)
+@pytest.mark.parametrize("text", ["exit()", "quit()", "import sys; sys.exit(3)"])
 def test_exit(notebook: Notebook, text: str) -> None:
     error = raised(notebook, text)
     assert not isinstance(error, SystemExit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gc_jupyter.capture.cell import Captured, capture_calls, capture_cell, parse
+from gc_jupyter.capture.commands import check_magics, keep_time
 from gc_jupyter.capture.definitions import Definition
 from gc_jupyter.capture.reply import CellFuture, Undecoded
 
@@ -13,5 +14,7 @@ __all__ = [
     "Undecoded",
     "capture_calls",
     "capture_cell",
+    "check_magics",
+    "keep_time",
     "parse",
 ]

@@ -36,6 +36,12 @@ class Captured:
         How frames on the worker name a text -> where it stands here.
     objects:
         Classes and functions that travelled by source; a result may refer to them.
+    calls:
+        Pickled arguments of each call, or values of the variable.
+    options:
+        What else the worker is told.
+    task:
+        What the source does there, for whoever wants to show it.
     """
 
     function: SourceFunction
@@ -45,9 +51,11 @@ class Captured:
     objects: Mapping[str, Any]
     calls: Sequence[bytes] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    task: Task = field(default_factory=Task)
 
     def arguments(self, call: int | None = None) -> tuple[bytes, dict[str, Any]]:
-        """What to submit `function` with; for a function, `call` is the index of the call."""
+        """What to submit `function` with; `call` is the index of a function's call, or of a
+        variable's value."""
         options = dict(self.options)
         if call is not None:
             options["arguments"] = self.calls[call]
@@ -63,6 +71,9 @@ def capture_cell(
     html: bool = False,
     filename: str = "",
     first_line: int = 1,
+    also: Sequence[str] = (),
+    variable: str = "",
+    values: Sequence[Any] = (),
 ) -> Captured:
     """Make a cell self-contained.
 
@@ -80,6 +91,10 @@ def capture_cell(
         Bring back displays that a browser would run: HTML and SVG.
     filename, first_line:
         Where the cell stands here, for tracebacks.
+    also:
+        Names to send beside those that the cell is seen to use.
+    variable, values:
+        For one task per value: the name that each task finds its own value under.
 
     Raises
     ------
@@ -91,9 +106,12 @@ def capture_cell(
         Its data are too large for one submission.
     """
     names = find_names(parse(text, filename, first_line), out)
+    if variable:
+        namespace = {name: value for name, value in namespace.items() if name != variable}
     collector = Collector(namespace)
     collector.add(names)
-    collector.pickle()
+    collector.add(Names(now=dict.fromkeys(also, 0)))
+    packed = collector.pickle(*values)
     remote = remote_filename("cell", text)
     collector.origins[remote] = Origin(filename, first_line, text)
     task = Task(
@@ -102,9 +120,11 @@ def capture_cell(
         cell=text,
         filename=remote,
         line=first_line,
+        deferred=collector.deferred,
         out=tuple(out),
+        variable=variable,
     )
-    return _captured("cell", task, collector, value=value, html=html)
+    return _captured("cell", task, collector, value=value, html=html, calls=packed)
 
 
 def capture_calls(
@@ -172,6 +192,7 @@ def _captured(
             "value": value,
             "limit": SIZE_LIMIT,
         },
+        task=task,
     )
 
 

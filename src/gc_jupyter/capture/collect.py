@@ -1,18 +1,20 @@
 """The names that a text needs -> what to send for each, in an order that works on the worker."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
 import functools
+import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from gc_jupyter.capture.compose import remote_filename
-from gc_jupyter.capture.definitions import Definition, find_definition
+from gc_jupyter.capture.definitions import Definition, find_definition, global_names
 from gc_jupyter.capture.imports import (
     NOTEBOOK_ONLY,
     import_module,
@@ -21,7 +23,8 @@ from gc_jupyter.capture.imports import (
     local_modules,
 )
 from gc_jupyter.capture.names import Names, find_names
-from gc_jupyter.capture.worker_side.values import dump
+from gc_jupyter.capture.state import class_state, function_state
+from gc_jupyter.capture.worker_side.values import dump, is_of_notebook
 from gc_jupyter.errors import CaptureError
 
 #: What IPython puts into a notebook's namespace, and the worker has in its own way.
@@ -40,8 +43,10 @@ class Item:
     source: str = ""  # empty: data
     defined: str = ""
     filename: str = ""
+    deferred: bool = False  # annotations, as by the __future__ import
     now: list[str] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)  # attributes that the source lacks
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,12 @@ class Collector:
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self.namespace = namespace
+        #: IPython keeps a `from __future__ import annotations` for all later cells.
+        self.deferred = namespace.get("annotations") is __future__.annotations
         self.items: dict[str, Item] = {}
         self.origins: dict[str, Origin] = {}
         self.modules: set[str] = set()  # to be sent as source, where they aren't installed
+        self.attributes: dict[str, Any] = {}  # "class.attribute" -> value
         self.values: dict[str, Any] = {}  # data, in the order of the pieces
         self.pieces: list[bytes] = []
         self._current: Item | None = None  # the data item being pickled
@@ -84,6 +92,7 @@ class Collector:
                 continue
             item, inner = self._make(name, self.namespace[name], chains)
             self.items[name] = item
+            self._add_state(item)
             if inner is not None:
                 self.modules |= inner.modules
                 chains |= inner.chains
@@ -114,19 +123,38 @@ class Collector:
                 return self._defined(name, Definition(name, f"{name} = {known_as}\n"))
             definition = find_definition(value)
             if definition is not None:
-                return self._defined(name, definition)
+                return self._defined(name, definition, value)
         return Item(name), None
 
-    def _defined(self, name: str, definition: Definition) -> tuple[Item, Names]:
+    def _defined(self, name: str, definition: Definition, value: Any = None) -> tuple[Item, Names]:
         source, defined = definition.source, definition.name
         if not defined.isidentifier():  # a lambda
             source, defined = f"{name} = {source}\n", name
+        shown = source
+        state: dict[str, Any] = {}
+        if isinstance(inspect.unwrap(value), FunctionType):
+            source, state = function_state(value, source, self.namespace)
+        elif isinstance(value, type):
+            state = class_state(value, source)
         item = self._source(name, defined, source)
-        self.origins[item.filename] = Origin(definition.filename, definition.first_line, source)
+        item.state = state
+        item.deferred = self.deferred if definition.deferred is None else definition.deferred
+        self.origins[item.filename] = Origin(definition.filename, definition.first_line, shown)
         inner = _names_of(source)
         item.now = [other for other in inner.now if other != name]
         item.later = [other for other in inner.later if other != name]
         return item, inner
+
+    def _add_state(self, item: Item) -> None:
+        """Attributes are data items of their own, under a dotted name."""
+        for attribute, value in item.state.items():
+            name = f"{item.name}.{attribute}"
+            self.items[name] = Item(name, now=[item.name])
+            self.attributes[name] = value
+            item.later.append(name)
+
+    def _value(self, name: str) -> Any:
+        return self.attributes[name] if name in self.attributes else self.namespace[name]
 
     def _source(self, name: str, defined: str, source: str) -> Item:
         return Item(name, source, defined, remote_filename(f"def {name}", source))
@@ -152,7 +180,7 @@ class Collector:
         while True:
             known = (len(self.items), self._edges())
             data = [name for name in self.order() if not self.items[name].source]
-            self.values = {name: self.namespace[name] for name in data}
+            self.values = {name: self._value(name) for name in data}
             self.pieces = self._dump(data)
             packed = [self._dump_call(call) for call in calls]
             if (len(self.items), self._edges()) == known:
@@ -167,7 +195,7 @@ class Collector:
 
         # One pickler for all: what two variables share is still shared on the worker.
         try:
-            return dump([self.namespace[name] for name in names], self._name_of, starting)
+            return dump([self._value(name) for name in names], self._name_of, starting, shared=True)
         except Exception as error:
             assert self._current is not None
             raise _cannot_send(self._current.name, error) from error
@@ -175,7 +203,7 @@ class Collector:
     def _dump_call(self, call: Any) -> bytes:
         self._current = None
         try:
-            return dump([call], self._name_of)[0]
+            return dump([call], self._name_of, shared=True)[0]
         except Exception as error:
             raise CaptureError(
                 f"An argument can't be sent: {type(error).__name__}: {error}",
@@ -193,21 +221,32 @@ class Collector:
             return None
         name = getattr(obj, "__name__", None)
         if not isinstance(name, str) or self.namespace.get(name) is not obj:
+            self._by_value(obj)
             return None
         if name not in self.items:
             if find_definition(obj) is None:
+                self._by_value(obj)
                 return None
             self.add(Names(now={name: 0}))
         if not self.items[name].source:
+            self._by_value(obj)
             return None
         if self._current is not None and name not in self._current.now:
             self._current.now.append(name)
         return name
 
+    def _by_value(self, obj: Any) -> None:
+        """A function without a text of its own: the variables that it reads must be there."""
+        if is_of_notebook(obj):
+            needed = dict.fromkeys(global_names(obj.__code__), 0)
+            self.add(Names(later=needed))
+            if self._current is not None:
+                self._current.later += [name for name in needed if name in self.items]
+
     # --- order -----------------------------------------------------------------------------
 
     def order(self) -> list[str]:
-        """All items, each after what it needs to be executed."""
+        """All items, each after what it needs to be executed; attributes last."""
         ordered: dict[str, None] = {}
         started: set[str] = set()
 
@@ -224,12 +263,12 @@ class Collector:
 
         for name in sorted(self.items):
             place(name, False)
-        return list(ordered)
+        return sorted(ordered, key=self.attributes.__contains__)
 
-    def steps(self) -> tuple[tuple[str, ...], ...]:
+    def steps(self) -> tuple[tuple[Any, ...], ...]:
         """What the worker does before the cell; see `compose.Task`."""
         return tuple(
-            ("define", item.name, item.defined, item.source, item.filename)
+            ("define", item.name, item.defined, item.source, item.filename, item.deferred)
             if item.source
             else ("load", item.name)
             for item in (self.items[name] for name in self.order())

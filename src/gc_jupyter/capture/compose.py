@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from gc_jupyter.capture.worker_side import worker_text
 from gc_jupyter.functions.source import SourceFunction
@@ -34,25 +35,31 @@ class Task:
     Parameters
     ----------
     steps:
-        ``("load", name)``, the next input, or ``("define", name, name in the source, source,
-        filename)``.
+        ``("load", name)``, the next input (an attribute, where the name has a dot), or ``("define",
+        name, name in the source, source, filename, deferred)``.
     modules:
         Pairs of module name and (source, is a package): importable by the steps and the cell.
     cell, filename, line:
         The cell's text, how frames name it, and the number of its first line.
+    deferred:
+        Whether the cell's annotations stay text, as by ``from __future__ import annotations``.
     call:
         The name of the function to call, in place of a cell.
     out:
         Names to bring back.
+    variable:
+        The name that the task's own value goes by, where there are many alike; or empty.
     """
 
-    steps: tuple[tuple[str, ...], ...] = ()
+    steps: tuple[tuple[Any, ...], ...] = ()
     modules: tuple[tuple[str, tuple[str, bool]], ...] = ()
     cell: str = ""
     filename: str = ""
     line: int = 1
+    deferred: bool = False
     call: str | None = None
     out: tuple[str, ...] = ()
+    variable: str = ""
 
 
 @functools.lru_cache(maxsize=256)
@@ -64,8 +71,10 @@ def compose(name: str, task: Task) -> SourceFunction:
         "cell": task.cell,
         "filename": task.filename,
         "line": task.line,
+        "deferred": task.deferred,
         "call": task.call,
         "out": list(task.out),
+        "variable": task.variable,
     }
     entry = _ENTRY.format(name=name, module=_worker_module())
     return SourceFunction(name, f"_WORKER = r'''{worker_text()}'''\n_TASK = {plain!r}\n{entry}")

@@ -1,8 +1,10 @@
 """A notebook's functions and classes -> the source text that defined them."""
 
 from __future__ import annotations
+import __future__
 
 import ast
+import dis
 import functools
 import inspect
 import linecache
@@ -27,12 +29,15 @@ class Definition:
         The text, without indentation.
     filename, first_line:
         Where the text stands, for tracebacks: a line of `source` is that many lines further down.
+    deferred:
+        Whether ``from __future__ import annotations`` was in force; None where nothing tells.
     """
 
     name: str
     source: str
     filename: str = ""
     first_line: int = 1
+    deferred: bool | None = None
 
 
 def find_definition(value: Any) -> Definition | None:
@@ -56,6 +61,19 @@ def find_definition(value: Any) -> Definition | None:
     return found
 
 
+def global_names(code: CodeType) -> set[str]:
+    """The global names that compiled code reads, nested functions included."""
+    names = {
+        instruction.argval
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= global_names(constant)
+    return names
+
+
 def _unwrap(value: Any) -> Any:
     if isinstance(value, MethodType):
         return None
@@ -76,7 +94,7 @@ def _function_definition(code: CodeType, *, decorated: bool) -> Definition | Non
                 if source is not None:  # parentheses: a lambda may stand on several lines
                     return Definition("<lambda>", f"({source})", code.co_filename, node.lineno)
         elif node.name == code.co_name and (node.decorator_list or not decorated):
-            return _definition(node, text, code.co_filename)
+            return _definition(node, text, code.co_filename, code)
     return None
 
 
@@ -108,7 +126,7 @@ def _class_definition(value: type) -> Definition | None:
                 continue
             last = node.end_lineno or node.lineno
             if code is None or _first_line(node) <= code.co_firstlineno <= last:
-                return _definition(node, text, filename)
+                return _definition(node, text, filename, code)
     return None
 
 
@@ -119,6 +137,7 @@ def _any_code(value: type) -> CodeType | None:
         function = _unwrap(function)
         if isinstance(function, FunctionType):
             inside = function.__qualname__.startswith(value.__qualname__ + ".")
+            inside = inside and function.__module__ == value.__module__
             if inside and linecache.getlines(function.__code__.co_filename):
                 return function.__code__
     return None
@@ -150,9 +169,13 @@ def _first_line(node: _Node) -> int:
 
 
 def _definition(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, text: str, filename: str
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+    text: str,
+    filename: str,
+    code: CodeType | None,
 ) -> Definition:
     first = _first_line(node)
     lines = text.splitlines(keepends=True)[first - 1 : node.end_lineno]
     lines[-1] = lines[-1].encode()[: node.end_col_offset].decode() if lines else ""
-    return Definition(node.name, textwrap.dedent("".join(lines)) + "\n", filename, first)
+    deferred = None if code is None else bool(code.co_flags & __future__.annotations.compiler_flag)
+    return Definition(node.name, textwrap.dedent("".join(lines)) + "\n", filename, first, deferred)

@@ -153,6 +153,8 @@ def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelO
         return [f"[... {function} ...]"]
     inside = "" if function == "<module>" else f", in {function}"
     origin = origins.get(filename)
+    if origin is None and label_of(filename) != filename:  # a function that travelled by value
+        origin = Origin(filename, 1, "".join(linecache.getlines(filename)))
     if origin is None:
         return [f"File {filename}:{number}{inside}", *([f"    {text}"] if text else [])]
     # a cell's frames count as the notebook does, a definition's from its own first line
@@ -179,7 +181,7 @@ def _as_original(plain: RemoteException, original: BaseException) -> RemoteExcep
 
     try:
         made: Any = type(kind.__name__, (RemoteException, kind), {"__str__": text})
-        error: RemoteException = made.__new__(made)
+        error: RemoteException = made.__new__(made, *original.args)
         str(error)
     except Exception:  # a final class, a metaclass of its own, a `__new__` that wants arguments
         return plain

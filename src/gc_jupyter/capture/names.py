@@ -11,12 +11,12 @@ itself isn't sent.
 from __future__ import annotations
 
 import ast
-import re
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from gc_jupyter.capture.names_in_text import read_call
 from gc_jupyter.capture.scopes import (
     Function,
     Stores,
@@ -26,9 +26,6 @@ from gc_jupyter.capture.scopes import (
     leaves,
     type_parameters,
 )
-
-_SHELL_CALLS = {"system", "getoutput", "run_line_magic", "run_cell_magic"}
-_SHELL_NAME = re.compile(r"\{([^{}]+)\}|\$([A-Za-z_]\w*)")
 
 
 @dataclass
@@ -100,6 +97,8 @@ class _Reader(ast.NodeVisitor):
             self.read(node.id, node.lineno)
         elif isinstance(node.ctx, ast.Store):
             self.bind(node.id)
+        else:  # del: of an outer name, that name must be there
+            self.read(node.id, node.lineno)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self.generic_visit(node)
@@ -197,6 +196,30 @@ class _Reader(ast.NodeVisitor):
         if node.name:
             self.bind(node.name)
         self.run(node.body)
+        self.bound.discard(node.name or "")  # Python deletes it
+
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
+        self.run(node.items)
+        if "suppress" in ast.unparse(node.items[0].context_expr):
+            self.branches([node.body, []])
+        else:
+            self.run(node.body)
+
+    visit_AsyncWith = visit_With
+
+    # -- expressions that may leave a part of themselves out
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        self.visit(node.values[0])
+        self.branches([node.values[1:], []])
+
+    def visit_IfExp(self, node: ast.IfExp) -> None:
+        self.visit(node.test)
+        self.branches([[node.body], [node.orelse]])
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        self.run([node.left, node.comparators[0]])
+        self.branches([node.comparators[1:], []])
 
     def visit_Match(self, node: ast.Match) -> None:
         self.visit(node.subject)
@@ -281,7 +304,7 @@ class _Reader(ast.NodeVisitor):
         self.names.chains |= names.chains
         self.names.modules |= names.modules
 
-    @contextmanager
+    @contextlib.contextmanager
     def shadow(self, names: Iterable[str]) -> Iterator[None]:
         self.shadows.append(set(names))
         try:
@@ -294,6 +317,7 @@ class _Reader(ast.NodeVisitor):
     ) -> None:
         first, *others = node.generators
         self.visit(first.iter)
+        before = set(self.bound)
         with self.shadow(()):
             for generator in (first, *others):
                 if generator is not first:
@@ -307,24 +331,17 @@ class _Reader(ast.NodeVisitor):
                 self.run([node.key, node.value])
             else:
                 self.visit(node.elt)
+        self.bound = before  # it may have nothing to run over
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = comprehension
 
-    # -- commands: names in `{...}` and `$...` of what were `!` and `%` lines
+    # -- code and commands in text: `!ls {folder}`, `%time f(x)`, `eval("x + 1")`
 
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _SHELL_CALLS:
-            for argument in node.args:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    self.command(argument.value, node.lineno)
-
-    def command(self, text: str, line: int) -> None:
-        for match in _SHELL_NAME.finditer(text):
-            try:
-                tree = ast.parse(match.group(1) or match.group(2), mode="eval")
-            except SyntaxError:
-                continue  # the shell's own braces
-            for name in ast.walk(tree):
-                if isinstance(name, ast.Name):
-                    self.read(name.id, line)
+        found = read_call(node)
+        for code in found.code:
+            with contextlib.suppress(SyntaxError):  # running it will show the error
+                self.run(ast.parse(code).body)
+        for name in found.names:
+            self.read(name, node.lineno)

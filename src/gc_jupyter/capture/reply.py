@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,8 @@ class CellFuture(TaskFuture):
         self.out: dict[str, Any] = {}
         self.undecoded: dict[str, Undecoded] = {}
         self.place = Place(endpoint)
+        #: The most frames that a traceback shows, the innermost; None for all.
+        self.tb_limit: int | None = None
         self._origins = captured.origins
         self._objects = captured.objects
         self._label_of = label_of
@@ -103,14 +106,35 @@ class CellFuture(TaskFuture):
         return self.undecoded[name]
 
     def _failure(self, described: dict[str, Any]) -> BaseException:
-        original = None
-        if described["pickle"] is not None:
-            try:
-                loaded = Loader(described["pickle"], self._objects).load()
-                original = loaded if isinstance(loaded, BaseException) else None
-            except Exception:
-                original = None  # its text and its traceback are there all the same
+        original = self._original(described)
+        if self.tb_limit is not None:
+            described = _shortened(described, self.tb_limit)
         return make_exception(described, original, self.place, self._origins, self._label_of)
+
+    def _original(self, described: dict[str, Any]) -> BaseException | None:
+        """The exception itself; its text and its traceback are there all the same."""
+        if described["pickle"] is not None:
+            with contextlib.suppress(Exception):
+                loaded = Loader(described["pickle"], self._objects).load()
+                return loaded if isinstance(loaded, BaseException) else None
+        if described["parts"] is not None:
+            with contextlib.suppress(Exception):
+                kind, args, members = Loader(described["parts"], self._objects).load()
+                made: BaseException = kind.__new__(kind, *args)
+                made.args = args
+                made.__dict__.update(members)
+                return made
+        return None
 
     def _text(self, kind: str) -> str:
         return "".join(text for what, text in self.events if what == kind)
+
+
+def _shortened(described: dict[str, Any], limit: int) -> dict[str, Any]:
+    """A failure with its last `limit` frames, and so for what caused it."""
+    frames = described["frames"]
+    short = {**described, "frames": frames[len(frames) - min(limit, len(frames)) :]}
+    for key in ("cause", "context"):
+        if described[key]:
+            short[key] = _shortened(described[key], limit)
+    return short

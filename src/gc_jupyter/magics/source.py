@@ -9,7 +9,7 @@ import tokenize
 from dataclasses import dataclass
 from typing import Any
 
-from gc_jupyter.capture import parse
+from gc_jupyter.capture import check_magics, keep_time, parse
 from gc_jupyter.errors import CaptureError
 
 _BLANK = {
@@ -64,30 +64,12 @@ def read_cell(shell: Any, cell: str) -> CellSource:
     """
     # IPython drops leading empty lines; they count in line numbers.
     rest = re.sub(r"\A([^\S\n]*\n)+", "", cell)
-    text = "\n" * (cell.count("\n") - rest.count("\n")) + shell.transform_cell(rest)
+    text = "\n" * (cell.count("\n") - rest.count("\n")) + shell.transform_cell(keep_time(rest))
     padded = "\n" * (FIRST_LINE - 1) + text
     filename = shell.compile.cache(padded, shell.displayhook.prompt_count)
     try:
         tree = parse(text, filename, FIRST_LINE)
     except SyntaxError as error:
         raise CellSyntaxError(error, shell) from None
-    _check_magics(tree)
+    check_magics(tree)
     return CellSource(text, tree, filename)
-
-
-def _check_magics(tree: ast.Module) -> None:
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        kind = node.func.attr
-        if kind not in ("run_line_magic", "run_cell_magic") or not node.args:
-            continue
-        name = str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else ""
-        if name == "matplotlib" and kind == "run_line_magic":
-            continue
-        sign = "%" if kind == "run_line_magic" else "%%"
-        what = f"?{name[5:]}" if name in ("pinfo", "pinfo2") else f"{sign}{name}"
-        raise CaptureError(
-            f"Line {node.lineno}: {what} works in the notebook only, not on an endpoint.",
-            next_step="Take it out, or put it in a cell of its own; !command does run there.",
-        )

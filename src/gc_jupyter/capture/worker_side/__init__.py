@@ -11,8 +11,8 @@ import functools
 import importlib.resources
 
 PARTS = (
-    *("values", "output", "displays", "failures", "packing", "importing", "namespace"),
-    "run",
+    *("values", "output", "displays", "failures", "packing", "importing", "commands"),
+    *("namespace", "run"),
 )
 
 

@@ -35,12 +35,15 @@ def describe(
         "frames": find_frames(error.__traceback__, files),
         "while": getattr(error, "gc_while", ""),
         "pickle": None,
+        "parts": None,
         "cause": None,
         "context": None,
         "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
     }
     if pack is not None:
         described["pickle"] = pack(error)["pickle"]
+        # for a class whose `__init__` takes something else than what it keeps in `args`
+        described["parts"] = pack((type(error), error.args, vars(error)))["pickle"]
     if depth < 10:
         if error.__cause__ is not None:
             described["cause"] = describe(error.__cause__, files, None, depth + 1)

@@ -1,6 +1,7 @@
 """Runs one cell or one call, and says all that came of it."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import asyncio
@@ -8,10 +9,13 @@ import inspect
 import linecache
 import os
 import platform
+import sys
+import threading
 import time
 import types
 from typing import Any
 
+from gc_jupyter.capture.worker_side.commands import Shell
 from gc_jupyter.capture.worker_side.displays import make_bundle, open_figures, show_figures
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.importing import SENT_MODULES
@@ -19,6 +23,8 @@ from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
 from gc_jupyter.capture.worker_side.values import Loader
+
+DEFERRED = __future__.annotations.compiler_flag
 
 
 def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[str, Any]:
@@ -31,21 +37,32 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     inputs:
         The pieces of `dump`, one behind the other, in the order of the `load` steps.
     options:
-        `mimes` to bring back, `arguments` of a call, `value`: whether the last value is wanted,
-        `limit` of the values' bytes in all.
+        `mimes` to bring back, `arguments` of a call (or a variable's value), `value`: whether the
+        last value is wanted, `limit` of the values' bytes in all.
     """
     output = Output(options["mimes"])
     started = time.time()
-    namespace = make_namespace()
+    shell = Shell()
+    main = types.ModuleType("__main__")
+    namespace = make_namespace(main, shell)
     sent: dict[int, str] = {}
     files: list[str] = []
     reply: dict[str, Any] = {"version": 1, "value": None, "out": {}, "error": None}
     start_output(output)
+    # As in a notebook, classes of the cell are found in `__main__`: pickle and dataclasses look
+    # there. Tasks that share a process as threads can't each have one.
+    alone = threading.current_thread() is threading.main_thread()
+    worker_main = sys.modules["__main__"]
+    if alone:
+        sys.modules["__main__"] = main
     try:
         older = open_figures()
         try:
             SENT_MODULES.accept(task["modules"])
-            value = execute(task, inputs, options, namespace, sent, files)
+            try:
+                value = execute(task, inputs, options, namespace, sent, files)
+            finally:
+                shell.report_cell()
             show_figures(older)
             pack = Packer(sent, namespace, options["limit"])
             if value is not None and options["value"]:
@@ -57,6 +74,8 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
             show_figures(older)
             reply["error"] = describe(error, files, Packer(sent, namespace, options["limit"]))
     finally:
+        if alone:
+            sys.modules["__main__"] = worker_main
         reply["events"] = end_output(output)
         for filename in files:
             linecache.cache.pop(filename, None)
@@ -82,24 +101,40 @@ def execute(
         if step[0] == "load":
             name = step[1]
             try:
-                namespace[name] = loader.load()
+                value = loader.load()
             except Exception as error:
                 error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
                 raise
+            owner, _, attribute = name.rpartition(".")
+            if owner:
+                holder = namespace[owner]
+                if attribute in ("__defaults__", "__kwdefaults__"):
+                    holder = inspect.unwrap(holder)
+                setattr(holder, attribute, value)
+            else:
+                namespace[name] = value
         else:
-            _, name, defined, source, filename = step
+            _, name, defined, source, filename, deferred = step
             files.append(filename)
             remember_lines(filename, source)
-            define(name, defined, compile(source, filename, "exec", 0, True), namespace)
+            define(
+                name,
+                defined,
+                compile(source, filename, "exec", DEFERRED * deferred, True),
+                namespace,
+            )
             if isinstance(namespace[name], (type, types.FunctionType)):
                 sent[id(namespace[name])] = name
     if task["call"] is not None:
         args, kwargs = Loader(options["arguments"], namespace).load()
         result = namespace[task["call"]](*args, **kwargs)
         return asyncio.run(result) if inspect.iscoroutine(result) else result
+    if task["variable"]:
+        namespace[task["variable"]] = Loader(options["arguments"], namespace).load()
     files.append(task["filename"])
     remember_lines(task["filename"], task["cell"], task["line"])
-    return run_cell(task["cell"], task["filename"], task["line"], namespace)
+    flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
+    return run_cell(task["cell"], task["filename"], task["line"], flags, namespace)
 
 
 def define(name: str, defined: str, code: Any, namespace: dict[str, Any]) -> None:
@@ -112,9 +147,10 @@ def define(name: str, defined: str, code: Any, namespace: dict[str, Any]) -> Non
             namespace[defined] = kept
 
 
-def run_cell(text: str, filename: str, first_line: int, namespace: dict[str, Any]) -> Any:
+def run_cell(
+    text: str, filename: str, first_line: int, flags: int, namespace: dict[str, Any]
+) -> Any:
     """Run a cell; returns its last expression's value. `await` is allowed at the top level."""
-    flags = getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
     tree = compile(
         "\n" * (first_line - 1) + text, filename, "exec", flags | ast.PyCF_ONLY_AST, True
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copyreg
+import functools
 import io
 import pickle
+import sys
+import threading
 import types
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,16 +22,19 @@ def dump(
     values: list[Any],
     name_of: Callable[[Any], str | None],
     starting: Callable[[int], None] = lambda _index: None,
+    *,
+    shared: bool = False,
 ) -> list[bytes]:
     """Pickle values that may share objects: one piece each, to be loaded in this order.
 
     `name_of` gives the name of a class or function that the other side has by source, or None;
-    `starting` is told each value's index before it is pickled.
+    `starting` is told each value's index before it is pickled. With `shared`, functions that have
+    no text will find their globals in the other side's namespace; otherwise they bring their own.
     """
     try:
         return _dump(_fast_pickler(), values, name_of, starting)
     except Exception:
-        return _dump(_dill_pickler(), values, name_of, starting)
+        return _dump(_dill_pickler(shared), values, name_of, starting)
 
 
 def _dump(pickler_class: Any, values: list[Any], name_of: Any, starting: Any) -> list[bytes]:
@@ -47,6 +55,7 @@ def _fast_pickler() -> Any:
         def __init__(self, stream: Any, name_of: Any) -> None:
             super().__init__(stream, protocol=4)
             self.name_of = name_of
+            self.dispatch_table = {**copyreg.dispatch_table, **TYPING_REDUCERS}
 
         def persistent_id(self, obj: Any) -> Any:
             if isinstance(obj, (type, types.FunctionType)) or hasattr(type(obj), "gc_definition"):
@@ -59,7 +68,11 @@ def _fast_pickler() -> Any:
     return Fast
 
 
-def _dill_pickler() -> Any:
+class Namespace:
+    """Stands for the other side's namespace."""
+
+
+def _dill_pickler(shared: bool) -> Any:
     import dill
 
     class Slow(dill.Pickler):  # type: ignore[misc]
@@ -69,10 +82,81 @@ def _dill_pickler() -> Any:
 
         def persistent_id(self, obj: Any) -> Any:
             if isinstance(obj, (type, types.FunctionType)) or hasattr(type(obj), "gc_definition"):
-                return self.name_of(obj)
+                return "" if obj is Namespace else self.name_of(obj)
+            if isinstance(obj, (io.TextIOWrapper, io.FileIO)):
+                raise TypeError("cannot pickle an open file")  # dill would open another's there
             return None
 
+        def reducer_override(self, obj: Any) -> Any:
+            if type(obj) in TYPING_REDUCERS:
+                return TYPING_REDUCERS[type(obj)](obj)
+            if type(obj) is RLOCK:  # dill's copy would be held for ever, by no thread
+                return threading.RLock, ()
+            if shared and is_of_notebook(obj):
+                return reduce_function(obj)
+            if shared and type(obj) is types.CellType:
+                return reduce_cell(obj)
+            return NotImplemented
+
     return Slow
+
+
+def is_of_notebook(obj: Any) -> bool:
+    """Whether this is a function whose globals are a notebook's variables."""
+    return type(obj) is types.FunctionType and obj.__globals__.get("__name__") == "__main__"
+
+
+def reduce_function(function: types.FunctionType) -> Any:
+    made_of = (
+        *(function.__code__, Namespace, function.__name__),
+        *(function.__defaults__, function.__closure__),
+    )
+    names = ("__kwdefaults__", "__qualname__", "__module__", "__doc__")
+    members = {name: getattr(function, name) for name in names}
+    return types.FunctionType, made_of, (vars(function) or None, members)
+
+
+def reduce_cell(cell: Any) -> Any:
+    # filled afterwards: its function may be what it holds
+    try:
+        return types.CellType, (), (None, {"cell_contents": cell.cell_contents})
+    except ValueError:  # not bound yet
+        return types.CellType, ()
+
+
+def is_importable(obj: Any) -> bool:
+    home = sys.modules.get(obj.__module__)
+    return obj.__module__ != "__main__" and getattr(home, obj.__name__, None) is obj
+
+
+def reduce_variable(variable: Any) -> Any:
+    """A `TypeVar` of the notebook; pickle knows only its name."""
+    if is_importable(variable):
+        return variable.__reduce__()
+    options = {
+        name: getattr(variable, "__%s__" % name)
+        for name in ("bound", "covariant", "contravariant")
+        if getattr(variable, "__%s__" % name, None)
+    }
+    made_by: Any = type(variable)
+    make = functools.partial(made_by, **options)
+    return make, (variable.__name__, *getattr(variable, "__constraints__", ()))
+
+
+def reduce_new_type(kind: Any) -> Any:
+    if is_importable(kind):
+        return kind.__reduce__()
+    return type(kind), (kind.__name__, kind.__supertype__)
+
+
+RLOCK = type(threading.RLock())
+TYPING_REDUCERS: dict[Any, Callable[[Any], Any]] = {
+    getattr(typing, name): reduce_variable
+    for name in ("TypeVar", "ParamSpec", "TypeVarTuple")
+    if hasattr(typing, name)
+}
+if isinstance(typing.NewType, type):  # Python 3.10
+    TYPING_REDUCERS[typing.NewType] = reduce_new_type
 
 
 class Loader(pickle.Unpickler):
@@ -83,4 +167,4 @@ class Loader(pickle.Unpickler):
         self.named = named
 
     def persistent_load(self, pid: Any) -> Any:
-        return self.named[pid]
+        return self.named[pid] if pid else self.named

@@ -1,0 +1,62 @@
+"""Names in text that a call evaluates: commands, `%time`, `eval`, pandas' `query`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_COMMANDS = {"system", "getoutput", "run_line_magic", "run_cell_magic"}
+_IN_COMMAND = re.compile(r"\{([^{}]+)\}|\$([A-Za-z_]\w*)")
+_IN_QUERY = re.compile(r"@([A-Za-z_]\w*)")
+_TIMEIT_OPTIONS = re.compile(r"\A(\s*-([nr]\s*\d+|[tcpqov]+\b))+")
+_EVALUATE = {("pd", "eval"), ("pandas", "eval"), ("ne", "evaluate"), ("numexpr", "evaluate")}
+
+
+@dataclass
+class InText:
+    """What a call's text needs: `code` is to be read as Python, `names` are needed."""
+
+    code: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+def read_call(call: ast.Call) -> InText:
+    """Look into the constant texts among a call's arguments, where it evaluates them."""
+    found = InText()
+    texts = list(_texts(call))
+    function = call.func
+    if isinstance(function, ast.Name):
+        if function.id in ("eval", "exec"):
+            found.code += [text.strip() for text in texts[:1]]
+    elif isinstance(function, ast.Attribute):
+        owner = function.value.id if isinstance(function.value, ast.Name) else ""
+        if function.attr.startswith("run_") and texts[:1] in (["time"], ["timeit"]):
+            found.code += [_TIMEIT_OPTIONS.sub("", text).strip() for text in texts[1:]]
+        elif function.attr in _COMMANDS:
+            found.names += [name for text in texts for name in _command(text)]
+        elif (owner, function.attr) in _EVALUATE:
+            found.code += texts[:1]
+        elif function.attr in ("query", "eval"):
+            found.names += [name for text in texts for name in _IN_QUERY.findall(text)]
+    return found
+
+
+def _texts(call: ast.Call) -> Iterator[str]:
+    for argument in call.args:
+        parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+        for part in parts:
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                yield part.value
+
+
+def _command(text: str) -> Iterator[str]:
+    for match in _IN_COMMAND.finditer(text):
+        try:
+            tree = ast.parse(match.group(1) or match.group(2), mode="eval")
+        except SyntaxError:
+            continue  # the shell's own braces
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                yield node.id

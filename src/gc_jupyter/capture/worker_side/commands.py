@@ -1,0 +1,170 @@
+"""`get_ipython()` of a remote cell: `!command`, and the magics that mean something on a worker."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+import timeit
+from typing import Any
+
+from gc_jupyter.capture.worker_side.failures import remember_lines
+
+TIMED = "<timed>"
+
+
+class Shell:
+    """Runs commands and magics in a cell's namespace."""
+
+    def __init__(self) -> None:
+        self.namespace: dict[str, Any] = {}
+        self.started: Any = None  # %%time: the clocks when the cell began
+
+    # --- commands
+
+    def expand(self, command: str) -> str:
+        """`{expression}` and `$name` in a command, as IPython fills them in."""
+
+        def fill(match: Any) -> str:
+            if match.group(0) in ("$$", "{{", "}}"):
+                return str(match.group(0)[0])
+            expression = match.group(1) or match.group(2)
+            try:
+                return str(eval(expression, self.namespace))
+            except Exception:
+                return str(match.group(0))  # left alone, as IPython leaves it: shell variables
+
+        return re.sub(r"\$\$|\{\{|\}\}|\{([^{}]+)\}|\$([A-Za-z_][\w.]*)", fill, command)
+
+    def system(self, command: str) -> None:
+        self.run_program(self.expand(command), shell=True)
+
+    def getoutput(self, command: str) -> list[str]:
+        done = subprocess.run(
+            self.expand(command),
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.namespace["_exit_code"] = done.returncode
+        return done.stdout.decode("utf-8", "replace").splitlines()
+
+    def run_program(self, command: Any, **options: Any) -> None:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **options,
+        )
+        assert process.stdout is not None
+        for line in io.TextIOWrapper(process.stdout, "utf-8", "replace"):
+            sys.stdout.write(line)
+        self.namespace["_exit_code"] = process.wait()
+
+    # --- magics; capture/commands.py has their names
+
+    def run_line_magic(self, name: str, line: str, *_args: Any) -> Any:
+        if name == "time":
+            return self.time_code(line)
+        if name == "timeit":
+            return self.time_loops(line, "")
+        if name == "pip":
+            return self.run_program([sys.executable, "-m", "pip", *shlex.split(self.expand(line))])
+        if name == "ls":
+            return self.system("ls " + line)
+        if name == "pwd":
+            return os.getcwd()
+        return None  # it sets up the notebook, such as %matplotlib inline
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
+        if name == "timeit":
+            return self.time_loops(line, cell)
+        if name == "writefile":
+            return self.write_file(shlex.split(self.expand(line)), cell)
+        return self.run_program([name, "-c", cell])  # bash, sh
+
+    def time_cell(self) -> None:
+        """`%%time` at the top of a cell."""
+        self.started = self.clocks()
+
+    def report_cell(self) -> None:
+        if self.started is not None:
+            self.report(self.started)
+
+    def time_code(self, code: str) -> Any:
+        remember_lines(TIMED, code)
+        tree = ast.parse(code, TIMED)
+        last = None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            last = ast.Expression(tree.body[-1].value)
+            del tree.body[-1]
+        before = self.clocks()
+        try:
+            exec(compile(tree, TIMED, "exec", 0, True), self.namespace)
+            return last and eval(compile(last, TIMED, "eval", 0, True), self.namespace)
+        finally:
+            self.report(before)
+
+    @staticmethod
+    def clocks() -> Any:
+        try:
+            import resource
+        except ImportError:  # Windows
+            return time.process_time(), 0.0, time.perf_counter()
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return used.ru_utime, used.ru_stime, time.perf_counter()
+
+    def report(self, before: Any) -> None:
+        now = self.clocks()
+        user, system, wall = (now[index] - before[index] for index in range(3))
+        spent = (duration(user), duration(system), duration(user + system))
+        print("CPU times: user %s, sys: %s, total: %s" % spent)
+        print("Wall time: %s" % duration(wall))
+
+    def time_loops(self, line: str, cell: str) -> None:
+        options = re.match(r"(?:\s*-(?:[nr]\s*\d+|[tcpqov]+\b))*", line)
+        assert options is not None
+        given = dict(re.findall(r"-([nr])\s*(\d+)", options.group()))
+        code = line[options.end() :].strip()
+        timer = timeit.Timer(cell or code, code if cell else "pass", globals=self.namespace)
+        loops = int(given.get("n", 0)) or timer.autorange()[0]
+        runs = [spent / loops for spent in timer.repeat(int(given.get("r", 7)), loops)]
+        mean = sum(runs) / len(runs)
+        spread = (sum((spent - mean) ** 2 for spent in runs) / len(runs)) ** 0.5
+        print(
+            "%s ± %s per loop (mean ± std. dev. of %d run%s, %s loop%s each)"
+            % (
+                *(duration(mean), duration(spread)),
+                *(len(runs), "s" if len(runs) > 1 else ""),
+                *(format(loops, ","), "s" if loops > 1 else ""),
+            )
+        )
+
+    @staticmethod
+    def write_file(words: list[str], text: str) -> None:
+        append = words[0] in ("-a", "--append")
+        filename = os.path.expanduser(words[-1])
+        there = os.path.exists(filename)
+        print(
+            "%s %s"
+            % ("Appending to" if append else "Overwriting" if there else "Writing", filename)
+        )
+        with open(filename, "a" if append else "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit, as `%time` writes it."""
+    if seconds >= 60:
+        return "%dmin %ds" % divmod(round(seconds), 60)
+    for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return "%.3g %s" % (seconds / size, unit)
+    return "%.3g ns" % (seconds * 1e9)
