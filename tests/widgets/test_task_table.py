@@ -233,6 +233,20 @@ def test_without_a_front_end_there_is_no_widget(
     assert set(bundle) == {"text/html", "text/plain"}
 
 
+def test_voila_shows_widgets_and_keeps_them(
+    runtime: Runtime, notebook: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
+    notebook.kernel._allow_stdin = False
+    futures = futures_of(runtime, 1)
+    table = TaskTable(futures)
+    table._ipython_display_()
+    futures[0].set_result(1)
+    assert shown(flushed(table))[0]["state"] == "success"
+    [bundle] = notebook.display_pub.outputs.values()
+    assert VIEW in bundle
+
+
 def test_a_result_is_shown_when_asked_for(runtime: Runtime) -> None:
     futures = futures_of(runtime, 2)
     table = TaskTable(futures)

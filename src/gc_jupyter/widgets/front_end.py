@@ -30,6 +30,9 @@ def has_front_end() -> bool:
     kernel = getattr(shell(), "kernel", None)
     if kernel is None:
         return False
-    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
-        return True
-    return bool(getattr(kernel, "_allow_stdin", True))
+    return under_voila() or bool(getattr(kernel, "_allow_stdin", True))
+
+
+def under_voila() -> bool:
+    """Whether Voilà shows this kernel's outputs: a page that lives with its kernel, never saved."""
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")

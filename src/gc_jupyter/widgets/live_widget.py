@@ -19,7 +19,7 @@ import traitlets
 
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.widgets.bundle import module_text
-from gc_jupyter.widgets.front_end import has_front_end, shell
+from gc_jupyter.widgets.front_end import has_front_end, shell, under_voila
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -78,7 +78,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def settle(self) -> None:
         """Make every output of this widget static, and end it (loop's thread). Idempotent."""
-        if self.settled:
+        if self.settled or under_voila():
             return
         self.settled = True
         bundle = self.static_bundle()
