@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gc_jupyter.capture.cell import Captured, capture_calls, capture_cell, parse
 from gc_jupyter.capture.commands import check_magics, keep_time
+from gc_jupyter.capture.contents import Part, contents
 from gc_jupyter.capture.definitions import Definition
 from gc_jupyter.capture.reply import CellFuture, Undecoded
 
@@ -11,10 +12,12 @@ __all__ = [
     "Captured",
     "CellFuture",
     "Definition",
+    "Part",
     "Undecoded",
     "capture_calls",
     "capture_cell",
     "check_magics",
+    "contents",
     "keep_time",
     "parse",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from gc_jupyter.capture.collect import Collector, Origin
 from gc_jupyter.capture.compose import Task, compose, remote_filename
+from gc_jupyter.capture.contents import packages
 from gc_jupyter.capture.names import Names, find_names
 from gc_jupyter.errors import PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
@@ -41,7 +42,9 @@ class Captured:
     options:
         What else the worker is told.
     task:
-        What the source does there, for whoever wants to show it.
+        What the source does there; `contents` tells it name by name.
+    packages:
+        What the endpoint must have installed.
     """
 
     function: SourceFunction
@@ -52,6 +55,7 @@ class Captured:
     calls: Sequence[bytes] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     task: Task = field(default_factory=Task)
+    packages: Sequence[str] = ()
 
     def arguments(self, call: int | None = None) -> tuple[bytes, dict[str, Any]]:
         """What to submit `function` with; `call` is the index of a function's call, or of a
@@ -193,6 +197,7 @@ def _captured(
             "limit": SIZE_LIMIT,
         },
         task=task,
+        packages=packages(collector.modules, [name for name, _ in task.modules]),
     )
 
 

@@ -7,7 +7,7 @@ import textwrap
 import time
 from importlib.metadata import version
 
-from gc_jupyter.capture import Captured
+from gc_jupyter.capture import Captured, contents
 from gc_jupyter.capture.cell import SIZE_LIMIT
 from gc_jupyter.functions.versions import differs
 from gc_jupyter.session import Session, Target
@@ -30,26 +30,24 @@ def report(
         How many tasks there would be; None for one.
     """
     total = sum(captured.sizes.values())
-    sources = [step[3] for step in captured.task.steps if step[0] == "define"]
-    imports = [one.strip() for one in sources if one.startswith(("import ", "from "))]
-    defined = [
-        step[1]
-        for step in captured.task.steps
-        if step[0] == "define" and not step[3].startswith(("import ", "from "))
-    ]
-    data = [f"{name} {_size(size)}" for name, size in sorted(captured.sizes.items())]
+    parts = contents(captured)
+    imports = [part.text for part in parts if part.kind == "import"]
+    defined = [part.name for part in parts if part.kind == "source"]
+    modules = [f"{part.name} {_size(part.size)}" for part in parts if part.kind == "module"]
+    data = [f"{part.name} {_size(part.size)}" for part in parts if part.kind == "data"]
     longest = max(map(len, captured.calls), default=0)
     rows = [
         ("Endpoint", _endpoint(session, target)),
         ("Versions", _versions(session, target)),
         ("Login", _login(session, target)),
         ("Tasks", "1" if count is None else f"{count:,}, in one batch"),
-        ("Data", ", ".join(data) or "none"),
+        ("Data", ", ".join(sorted(data)) or "none"),
         ("Values", f"up to {_size(longest)} each" if count is not None else ""),
         ("In all", f"{_size(total + longest)} of {_size(SIZE_LIMIT)} per task"),
         ("Imports", "; ".join(" ".join(one.split()) for one in imports) or "none"),
         ("Defined", ", ".join(defined) or "nothing"),
-        ("Modules", ", ".join(name for name, _ in captured.task.modules)),
+        ("Modules", ", ".join(modules)),
+        ("Needs there", ", ".join(captured.packages)),
         ("Brought back", ", ".join(captured.task.out)),
     ]
     width = max(len(name) for name, _ in rows)
