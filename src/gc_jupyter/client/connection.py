@@ -288,6 +288,10 @@ class Connection:
             self._dispatchers[key] = found
         return found
 
+    def dispatchers(self) -> list[Dispatcher]:
+        """The runtimes in use: of `local`, and of each port of the web service's stream."""
+        return list(self._dispatchers.values())
+
     def close(self) -> None:
         """Close connections; pending futures stay pending."""
         for dispatcher in self._dispatchers.values():

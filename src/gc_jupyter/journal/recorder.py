@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from gc_jupyter.errors import SubmitUncertain
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.journal.database import Database, Entry, KnownEndpoint
+from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
 from gc_jupyter.protocol.batches import Route
 from gc_jupyter.runtime.tasks import QueuedTask
@@ -191,6 +191,12 @@ class Journal:
                 if self._thread is None:
                     self._start()
         self._inbox.put((write, done))
+
+    def check(self) -> None:
+        """Try to write; `problem` then says what is wrong, if anything is."""
+        tried = threading.Event()
+        self.post(lambda _db: None, tried.set)
+        tried.wait(LOCK_TIMEOUT_S + PATIENCE_S)
 
     def ask(self, question: Callable[[Database], T], default: T) -> T:
         """Read on the calling thread, what was posted before included; `default` where there is

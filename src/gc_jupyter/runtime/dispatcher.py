@@ -79,6 +79,16 @@ class Dispatcher:
         return self.loop.usable
 
     @property
+    def unreadable(self) -> int:
+        """How many messages could not be read, and were dropped."""
+        return self._collector.unreadable
+
+    @property
+    def stream_error(self) -> Exception | None:
+        """Why the result stream is down; None while it is up, or was never needed."""
+        return self._collector.stream_error
+
+    @property
     def task_group_id(self) -> str | None:
         """The group that tasks without one of their own belong to; None before the first."""
         return self._submitter.task_group_id

@@ -24,6 +24,8 @@ from gc_jupyter.protocol.pacing import backoff
 from gc_jupyter.service.base import Ask, StreamSink
 
 log = logging.getLogger(__name__)
+# A library's words for what is said here in our own; without a handler they land in the notebook.
+logging.getLogger("pika").addHandler(logging.NullHandler())
 
 PREFETCH = 2000  # unacknowledged messages of one group: bounds memory, yet keeps the pipe full
 

@@ -1,0 +1,8 @@
+"""%gc doctor: every step between a cell and its result, what is wrong with it, and what to do."""
+
+from __future__ import annotations
+
+from gc_jupyter.doctor.finding import Finding
+from gc_jupyter.doctor.report import examine, findings
+
+__all__ = ["Finding", "examine", "findings"]

@@ -1,0 +1,41 @@
+"""One line of the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gc_jupyter.errors import ComputeError
+
+_NOTHING = "nothing to do"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one subject.
+
+    Parameters
+    ----------
+    fine:
+        Whether it works.
+    subject, text:
+        What, and what of it.
+    step:
+        What to do.
+    """
+
+    fine: bool
+    subject: str
+    text: str
+    step: str = _NOTHING
+
+    @classmethod
+    def of(cls, subject: str, error: ComputeError) -> Finding:
+        """An error as a finding."""
+        reason = error.reason or str(error)
+        return cls(False, subject, reason, error.next_step or "see the reason")
+
+    def line(self, width: int) -> str:
+        """As it is shown: it ends with what to do."""
+        text = " ".join(self.text.split()).rstrip(".")
+        step = " ".join(self.step.split()).rstrip(".")
+        return f"{'✓' if self.fine else '✗'} {self.subject.ljust(width)}  {text} → {step}"
