@@ -47,6 +47,8 @@ class DaemonPool(concurrent.futures.Executor):
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
         def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(fn(*args, **kwargs))
             except BaseException as error:
