@@ -32,8 +32,10 @@ def test_a_front_end_that_can_ask(kernel: BlockingKernelClient, globus_auth: Glo
         printed.append(message["content"].get("text", ""))
 
     def answer(_request: dict[str, Any]) -> None:
-        [url] = [word for word in "".join(printed).split() if word.startswith("http")]
-        kernel.input(globus_auth.approve(url))
+        # the request for input may overtake what was printed before it: another channel
+        while not (urls := [word for word in "".join(printed).split() if "http" in word]):
+            collect(kernel.get_iopub_msg(timeout=60))
+        kernel.input(globus_auth.approve(urls[0]))
 
     reply = kernel.execute_interactive(
         CODE, allow_stdin=True, output_hook=collect, stdin_hook=answer, timeout=60
