@@ -69,7 +69,7 @@ frontend: labextension/node_modules/.installed
 	$(WITH_NPM) npm run test
 
 pytest: $(TEST_SETUP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 # Run it on a quiet machine: everything shares the cores with the service that it measures.
 bench: $(TEST_SETUP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,7 +52,7 @@ class Caches:
 
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)  # finished ones
     functions: dict[str, dict[str, Any]] = field(default_factory=dict)  # they never change
-    pythons: dict[str, str] = field(default_factory=dict)  # endpoint id -> Python version
+    pythons: dict[str, Future[str]] = field(default_factory=dict)  # endpoint id -> Python version
 
 
 class Connection:
@@ -203,12 +204,20 @@ class Connection:
         endpoint_id:
             UUID of the endpoint.
         """
-        known = self.cache().pythons
-        if endpoint_id not in known:
-            shown = self.call("get_endpoint", endpoint_id)
-            reported = {**(shown.get("metadata") or {}), **shown}
-            known[endpoint_id] = str(reported.get("python_version") or "")
-        return known[endpoint_id]
+        asking: Future[str] = Future()
+        answer = self.cache().pythons.setdefault(endpoint_id, asking)
+        if answer is asking:  # the first of several threads asks for all
+            try:
+                asking.set_result(self._ask_python(endpoint_id))
+            except BaseException as error:
+                self.cache().pythons.pop(endpoint_id, None)
+                asking.set_exception(error)
+        return answer.result()
+
+    def _ask_python(self, endpoint_id: str) -> str:
+        shown = self.call("get_endpoint", endpoint_id)
+        reported = {**(shown.get("metadata") or {}), **shown}
+        return str(reported.get("python_version") or "")
 
     def version_check(self, endpoint_version: str | None = None) -> None:
         """Ask the service whether it accepts this version, and that of an endpoint if given.
