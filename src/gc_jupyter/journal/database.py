@@ -96,6 +96,8 @@ class Database:
     ----------
     path:
         The file; made, for this user alone, where it doesn't exist.
+    lock_timeout:
+        Seconds to wait for another program's lock; `LOCK_TIMEOUT_S` by default.
 
     Raises
     ------
@@ -103,10 +105,11 @@ class Database:
         From every method: the file is locked, damaged, read-only, or the disk is full.
     """
 
-    def __init__(self, path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> None:
+    def __init__(self, path: Path, *, lock_timeout: float | None = None) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._connection = sqlite3.connect(path, timeout=lock_timeout, isolation_level=None)
+        timeout = LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
+        self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:
             self._prepare()
         except BaseException:

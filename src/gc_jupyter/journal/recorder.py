@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import os
 import queue
@@ -97,7 +98,8 @@ class Journal:
         written: asyncio.Future[None] = loop.create_future()
 
         def done() -> None:
-            loop.call_soon_threadsafe(_settle, written)
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(_settle, written)
 
         wait = self._trusted and route.endpoint_id != LOCAL_ENDPOINT_ID
         self.post(lambda db: db.add_tasks(entries), done if wait else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from gc_jupyter.magics.options import Options
 from gc_jupyter.magics.source import CellSource, read_cell
 from gc_jupyter.session import Interrupted, Tasks, show_output, wait
 from gc_jupyter.session.shell import capture_script
+from gc_jupyter.widgets.front_end import has_front_end
 
 if TYPE_CHECKING:
     from gc_jupyter.session import Session, Target
@@ -135,27 +136,35 @@ class _Run:
         for name in options.out:
             self._namespace[name] = [_out(future, name) for future in futures]
         values = tasks.result()
-        return values if wanted else None
+        # like a single cell: without a last value there is no Out[n]
+        return values if wanted and any(value is not None for value in values) else None
 
     def _wait(self, futures: Sequence[CellFuture]) -> None:
         options, others = self._options, None
         if options.on_interrupt == "cancel-unsent":
             others = partial(self._session.drop_unsent, self._target)
-        late: Callable[[], object] | None = partial(self._show_table, futures)
-        if options.quiet or options.progress_after < 0:
-            late = None
+        shown: list[bool] = []
+
+        def late() -> None:
+            shown.append(has_front_end())
+            if shown[0]:
+                self._show_table(futures)
+
         try:
             wait(
                 futures,
                 self._target.name,
                 timeout=options.timeout,
-                when_late=late,
+                when_late=None if options.quiet or options.progress_after < 0 else late,
                 late_s=options.progress_after,
                 others=others,
             )
         except Interrupted:
             self._session.keep([one for one in futures if not one.cancelled()])
             raise
+        finally:
+            if shown == [False]:  # nobody watches: one table, as it is in the end
+                self._show_table(futures)
 
     def _follow(self, futures: Sequence[CellFuture]) -> None:
         self._session.keep(futures)

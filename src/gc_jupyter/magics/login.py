@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from IPython.display import display
 
 from gc_jupyter.errors import LoginRequired, ServiceError
-from gc_jupyter.widgets.front_end import has_front_end
+from gc_jupyter.widgets.front_end import has_front_end, shell
 
 if TYPE_CHECKING:
     from gc_jupyter.auth import Login
@@ -25,13 +25,19 @@ def require_login(session: Session, target: Target) -> None:
     """Nothing for `local`, or where somebody is signed in; else a widget to sign in with, and an
     error that ends the cell.
 
-    Without a front end, the submission itself asks, or says how to sign in.
+    In a terminal, the submission itself asks.
     """
     if target.local or not session.client.login().required:
         return
     if offer(session.client.login(), "Run the cell again."):
         raise SignInFirst(
             "Nobody is signed in to Globus.", next_step="Sign in above, then run the cell again."
+        )
+    if getattr(shell(), "kernel", None) is not None and not has_front_end():
+        from gc_jupyter.auth.requirements import HOW_TO_LOG_IN
+
+        raise LoginRequired(
+            "Nobody is signed in, and nobody can be asked here.", next_step=HOW_TO_LOG_IN
         )
 
 

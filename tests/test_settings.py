@@ -1,0 +1,88 @@
+"""Settings files: what they hold, who wins, and what is said of a bad one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from gc_jupyter.settings import Settings, SettingsError, to_toml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "work/notebooks").mkdir(parents=True)
+    return Settings(tmp_path / "home/gc_jupyter.toml", tmp_path / "work/notebooks")
+
+
+def test_nothing_is_set(settings: Settings) -> None:
+    assert settings.find("endpoint") == (None, "")
+    assert settings.aliases() == {}
+
+
+def test_what_is_set_outlasts_the_object(settings: Settings, tmp_path: Path) -> None:
+    settings.set("endpoint", "polaris")
+    settings.set("timeout", 2.5)
+    settings.set("resources", {"num_nodes": 2, "inner": {"a": [1, "x"]}})
+    settings.set_alias("my machine", "4b116d3c-1703-4f8f-9f6f-39921e5864df")
+    again = Settings(settings.user_file, tmp_path)
+    assert again.get("endpoint") == "polaris"
+    assert again.get("timeout") == 2.5
+    assert again.get("resources") == {"num_nodes": 2, "inner": {"a": [1, "x"]}}
+    assert again.aliases() == {"my machine": "4b116d3c-1703-4f8f-9f6f-39921e5864df"}
+    again.set("timeout", None)
+    again.set_alias("my machine", None)
+    assert settings.get("timeout") is None  # the file was read again
+    assert settings.aliases() == {}
+
+
+def test_the_project_wins(settings: Settings, tmp_path: Path) -> None:
+    settings.set("endpoint", "mine")
+    settings.set_alias("a", "1")
+    settings.set_alias("b", "2")
+    project = tmp_path / "work/pyproject.toml"
+    project.write_text('[tool.gc_jupyter]\nendpoint = "ours"\n[tool.gc_jupyter.aliases]\nb = "3"\n')
+    assert settings.find("endpoint") == ("ours", str(project))
+    assert settings.aliases() == {"a": "1", "b": "3"}
+    project.write_text("[project]\nname = 'other'\n")
+    assert settings.get("endpoint") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("endpoint = ", "can't be read"),
+        ("endpoint = 3", "endpoint is int, not str"),
+        ("tb_limit = true", "tb_limit is bool, not int"),
+    ],
+)
+def test_a_bad_file(settings: Settings, text: str, said: str) -> None:
+    settings.user_file.parent.mkdir()
+    settings.user_file.write_text(text)
+    with pytest.raises(SettingsError, match=said) as caught:
+        settings.get(text.split()[0])
+    assert caught.value.next_step
+
+
+def test_a_setting_that_there_is_not(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match="There is no setting 'nonsense'"):
+        settings.set("nonsense", 1)
+    assert not settings.user_file.exists()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"a": 'quote " and \\ and \n and é and \x7f', "b": True, "c": 1.5, "d": [1, [2]]},
+        {"with space": {"in.ner": {"x": 1}, "y": 2}, "z": [{"k": "v"}]},
+        {},
+    ],
+)
+def test_toml(table: dict[str, object]) -> None:
+    assert tomllib.loads(to_toml(table)) == table
