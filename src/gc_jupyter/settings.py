@@ -86,10 +86,21 @@ class Settings:
         SettingsError
             A file can't be read, or its value is of the wrong kind.
         """
-        for path, table in self._tables():
-            if key in table:
-                return checked(key, table[key], str(path)), str(path)
-        return None, ""
+        return self.all().get(key, (None, ""))
+
+    def all(self) -> dict[str, tuple[Any, str]]:
+        """Every setting that a file has: its value, and the file.
+
+        Raises
+        ------
+        SettingsError
+            As `find`.
+        """
+        found: dict[str, tuple[Any, str]] = {}
+        for path, table in reversed(list(self._tables())):
+            for key in KEYS.keys() & table.keys():
+                found[key] = checked(key, table[key], str(path)), str(path)
+        return found
 
     def aliases(self) -> dict[str, str]:
         """Names for endpoints -> their UUIDs."""
@@ -130,12 +141,15 @@ class Settings:
         yield self.user_file, self._load(self.user_file)
 
     def _project_file(self) -> Path | None:
-        start = self._directory or Path.cwd()
-        for directory in (start, *start.parents):
-            file = directory / "pyproject.toml"
-            if file.is_file():
-                return file
-        return None
+        directory = str(self._directory or os.getcwd())
+        while True:
+            file = os.path.join(directory, "pyproject.toml")
+            if os.path.isfile(file):
+                return Path(file)
+            above = os.path.dirname(directory)
+            if above == directory:
+                return None
+            directory = above
 
     def _load(self, path: Path) -> dict[str, Any]:
         try:

@@ -63,10 +63,11 @@ class Options:
             The files.
         """
         said = {name: value for name, value in vars(line).items() if value is not None}
+        files = settings.all()
         for name in CONFIGURABLE:
             if name not in said:
                 value = configured(name)
-                value = settings.get(name) if value is None else value
+                value = files.get(name, (None,))[0] if value is None else value
                 if value is not None:
                     said[name] = value
         if said.get("on_interrupt", "detach") not in INTERRUPTS:

@@ -71,6 +71,11 @@ class Session:
         self.journal = journal
         self.directory = Directory(self.settings, self.signed_in, journal)
 
+    def use_client(self, client: Client) -> None:
+        """Submit with this client from now on; executors are made anew."""
+        self.close_executors()
+        self._client, self._own_client, self._version_checked = client, False, True
+
     # --- endpoints -------------------------------------------------------------------------
 
     def resolve(self, name: UUIDLike | None = None, *, ask: bool = True) -> Endpoint:
@@ -307,12 +312,16 @@ class Session:
             return 0
         return executor.cancel_unsent()
 
-    def close(self) -> None:
-        """Let go of executors and connections; what was sent runs on. Idempotent."""
+    def close_executors(self) -> None:
+        """Let go of executors; what was sent runs on."""
         executors = list(self._executors.values())
         self._executors.clear()
         for executor in executors:
             executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Let go of executors and connections; what was sent runs on. Idempotent."""
+        self.close_executors()
         if self._own_client and self._client is not None:
             self._client.close()
             self._client = None
