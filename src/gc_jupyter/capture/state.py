@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import ast
+import functools
 import inspect
 from collections.abc import Mapping
 from types import FunctionType
@@ -61,7 +62,9 @@ def function_state(
     tuple
         The text, its lines where they were, and attribute name -> value.
     """
-    state = {k: v for k, v in vars(function).items() if not k.startswith("__")}
+    plain = isinstance(function, (FunctionType, functools._lru_cache_wrapper))
+    members = vars(function) if plain else {}
+    state = {name: value for name, value in members.items() if not name.startswith("__")}
     node = _function(source)
     if node is None:
         return source, state
