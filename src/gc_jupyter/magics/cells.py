@@ -137,7 +137,8 @@ class _Run:
             self._namespace[name] = [_out(future, name) for future in futures]
         values = tasks.result()
         # like a single cell: without a last value there is no Out[n]
-        return values if wanted and any(value is not None for value in values) else None
+        empty = values and all(value is None for value in values)
+        return values if wanted and not empty else None
 
     def _wait(self, futures: Sequence[CellFuture]) -> None:
         options, others = self._options, None
