@@ -208,8 +208,3 @@ def test_async_with_an_error(kernel: Kernel) -> None:
     kernel.ok("%%gcrun local -q -a --future broken\n1 / 0")
     shown = kernel.ok("try:\n    broken.result()\nexcept ZeroDivisionError as e:\n    print(e)")
     assert shown.stream("stdout") == "division by zero\n"
-
-
-def test_help(kernel: Kernel) -> None:
-    magics = "get_ipython().magics_manager.magics['cell']"
-    assert "--future NAME" in kernel.ok(f"{magics}['gcrun'].__doc__").text

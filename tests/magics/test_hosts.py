@@ -128,7 +128,7 @@ class Server:
         name = f"kernel-{session['kernel']['id']}.json"
         client = BlockingKernelClient(connection_file=str(self.directory / "runtime" / name))
         client.load_connection_file()
-        client.start_channels()
+        client.start_channels(hb=False)  # it would count as dead before its first beat
         client.wait_for_ready(timeout=TIMEOUT)
         kernel = object.__new__(Kernel)
         kernel.client, kernel.home = client, self.directory

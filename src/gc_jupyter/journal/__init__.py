@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gc_jupyter.journal.database import Database, Entry, KnownEndpoint
+    from gc_jupyter.journal.place import journal_path
     from gc_jupyter.journal.recorder import Journal
-    from gc_jupyter.journal.sessions import KernelSession, Note, Place, journal_path
+    from gc_jupyter.journal.sessions import KernelSession, Note, Place
 
 __all__ = [
     "Database",
@@ -33,7 +34,8 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Database", "Entry", "KnownEndpoint"), "database"),
     "Journal": "recorder",
-    **dict.fromkeys(("KernelSession", "Note", "Place", "journal_path"), "sessions"),
+    **dict.fromkeys(("KernelSession", "Note", "Place"), "sessions"),
+    "journal_path": "place",
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import uuid
@@ -86,16 +85,3 @@ def _start_of(pid: int) -> str:
         return "" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         return ""
-
-
-@functools.cache
-def data_directory() -> Path:
-    """Where Jupyter keeps users' data (JUPYTER_DATA_DIR moves it), this package's part."""
-    from jupyter_core.paths import jupyter_data_dir
-
-    return Path(jupyter_data_dir()) / "gc_jupyter"
-
-
-def journal_path() -> Path:
-    """Where the journal is; it may not exist yet."""
-    return data_directory() / "journal.sqlite"

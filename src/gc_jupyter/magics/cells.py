@@ -13,11 +13,11 @@ from IPython.core.error import UsageError
 from gc_jupyter.capture import Captured, CellFuture, capture_cell
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.journal import Note
+from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.definitions import define, is_definitions
 from gc_jupyter.magics.dry_run import report
 from gc_jupyter.magics.gcrun import GCMagics, short
 from gc_jupyter.magics.login import require_login
-from gc_jupyter.magics.options import Options
 from gc_jupyter.magics.source import CellSource, read_cell
 from gc_jupyter.session import Interrupted, Tasks, show_output, wait
 from gc_jupyter.session.shell import capture_script
@@ -108,7 +108,7 @@ class _Run:
         try:
             value = future.result()
         except ComputeError as error:
-            raise short(error, f"on {future.endpoint}, task {future.task_id}") from None
+            raise short(error, f"on {future.endpoint}, task {future.task_id}") from error.__cause__
         for name in options.out:
             self._namespace[name] = _out(future, name)
         return value

@@ -30,7 +30,7 @@ def complete(magics: GCMagics, event: Any) -> list[str]:
 def _cell(magics: GCMagics, words: list[str]) -> Iterable[str]:
     magic = magics.gcrun if words[0] == "%%gcrun" else magics.gcshell
     given = [word for word in words[1:] if not word.startswith("-")]
-    options = [name for name in option_names(magic.parser) if name not in words]
+    options = [name for name in option_names(magic.make_parser()) if name not in words]
     return [*([] if given else _endpoints(magics)), *options]
 
 

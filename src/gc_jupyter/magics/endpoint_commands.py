@@ -11,8 +11,8 @@ from IPython.core.error import UsageError
 from IPython.display import display
 
 from gc_jupyter.errors import ComputeError, LoginRequired
+from gc_jupyter.magics.decided import CONFIGURABLE
 from gc_jupyter.magics.gcrun import GCMagics
-from gc_jupyter.magics.options import CONFIGURABLE
 from gc_jupyter.magics.tables import text_table
 from gc_jupyter.settings import KEYS
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
-from IPython.core.magic_arguments import magic_arguments
 from traitlets import Bool, Dict, Enum, Float, Int, Unicode
 
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.magics.line import parse
-from gc_jupyter.magics.options import INTERRUPTS, Options, run_arguments, shell_arguments
+from gc_jupyter.magics.options import INTERRUPTS, run_arguments, shell_arguments
 
 if TYPE_CHECKING:
     from gc_jupyter.journal import Journal, Place
+    from gc_jupyter.magics.decided import Options
     from gc_jupyter.session import Session, Target
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([^{}]+)\}")
@@ -70,9 +70,10 @@ class GCMagics(Magics):
         if self._announced:
             return
         self._announced = True
-        from gc_jupyter.journal.sessions import journal_path
+        from gc_jupyter.journal.glance import worth_reading
+        from gc_jupyter.journal.place import journal_path
 
-        if journal_path().exists():
+        if worth_reading(journal_path()):
             from gc_jupyter.magics.earlier import announce
 
             if text := announce(self.journal):
@@ -110,7 +111,6 @@ class GCMagics(Magics):
         return self._session
 
     @no_var_expand
-    @magic_arguments()
     @run_arguments
     @cell_magic
     def gcrun(self, line: str, cell: str) -> Any:
@@ -126,10 +126,9 @@ class GCMagics(Magics):
         """
         from gc_jupyter.magics.cells import run_cell
 
-        return self._run(run_cell, self.gcrun.parser, "%%gcrun", line, cell)
+        return self._run(run_cell, self.gcrun.make_parser(), "%%gcrun", line, cell)
 
     @no_var_expand
-    @magic_arguments()
     @shell_arguments
     @cell_magic
     def gcshell(self, line: str, cell: str) -> Any:
@@ -140,7 +139,7 @@ class GCMagics(Magics):
         """
         from gc_jupyter.magics.cells import run_script
 
-        return self._run(run_script, self.gcshell.parser, "%%gcshell", line, cell)
+        return self._run(run_script, self.gcshell.make_parser(), "%%gcshell", line, cell)
 
     @no_var_expand
     @line_magic
@@ -166,17 +165,19 @@ class GCMagics(Magics):
         try:
             return run_command(self, line)
         except ComputeError as error:
-            raise short(error) from None
+            raise short(error) from error.__cause__
 
     def _run(self, run: Any, parser: Any, magic: str, line: str, cell: str) -> Any:
         try:
             options = self.options(parser, line, magic)
             return run(self, options, cell)
         except ComputeError as error:
-            raise short(error) from None
+            raise short(error) from error.__cause__
 
     def options(self, parser: Any, line: str, magic: str) -> Options:
         """What the line says, and what it leaves out."""
+        from gc_jupyter.magics.decided import Options
+
         return Options.decide(
             parse(parser, line, magic), lambda name: getattr(self, name), self.session.settings
         )

@@ -1,87 +1,17 @@
-"""What %%gcrun and %%gcshell can be told, and where a value comes from that the line leaves out.
-
-An option on the line wins over ``%config GCMagics``, which wins over a project's pyproject.toml,
-which wins over the user's own file (`gc_jupyter.settings`).
-"""
+"""What %%gcrun and %%gcshell can be told on their line, and the help on it."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import functools
+from inspect import cleandoc
+from typing import Any
 
-from IPython.core.error import UsageError
-from IPython.core.magic_arguments import argument
+from IPython.core.magic_arguments import MagicArgumentParser, argument
 
 from gc_jupyter.magics.line import assignment, json_object, names, variable
 
-if TYPE_CHECKING:
-    from gc_jupyter.settings import Settings
-
 INTERRUPTS = ("detach", "cancel-unsent")
 
-
-@dataclass(frozen=True)
-class Options:
-    """A cell's options, all decided."""
-
-    endpoint: str | None = None
-    block: bool = True
-    out: tuple[str, ...] = ()
-    future: str = ""
-    also: tuple[str, ...] = ()
-    capture: bool = True
-    map: tuple[str, str] | None = None
-    timeout: float | None = None
-    on_interrupt: str = "detach"
-    progress_after: float = 2.0
-    tb_limit: int | None = None
-    label: str = ""
-    resources: dict[str, Any] | None = None
-    endpoint_config: dict[str, Any] | None = None
-    amqp_port: int | None = None
-    html: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    dry_run: bool = False
-    walltime: float | None = None
-
-    @classmethod
-    def decide(
-        cls, line: argparse.Namespace, configured: Callable[[str], Any], settings: Settings
-    ) -> Options:
-        """The options of a line, with what it leaves out.
-
-        Parameters
-        ----------
-        line:
-            None for what it doesn't say.
-        configured:
-            A name's value in ``%config GCMagics``, or None.
-        settings:
-            The files.
-        """
-        said = {name: value for name, value in vars(line).items() if value is not None}
-        files = settings.all()
-        for name in CONFIGURABLE:
-            if name not in said:
-                value = configured(name)
-                value = files.get(name, (None,))[0] if value is None else value
-                if value is not None:
-                    said[name] = value
-        if said.get("on_interrupt", "detach") not in INTERRUPTS:
-            raise UsageError(
-                f"on_interrupt is {said['on_interrupt']!r}. Set it to {' or '.join(INTERRUPTS)}."
-            )
-        return cls(**said)
-
-
-#: What can be set beside the line.
-CONFIGURABLE = (
-    *("endpoint", "block", "timeout", "on_interrupt", "progress_after", "tb_limit", "label"),
-    *("resources", "endpoint_config", "amqp_port", "html", "quiet", "verbose"),
-)
 
 _WHERE = (
     argument(
@@ -216,16 +146,26 @@ _COMMON = (
 
 
 def run_arguments(magic: Any) -> Any:
-    """Decorates %%gcrun with its options."""
-    return _decorated(magic, (*_WHERE, *_CELL, *_COMMON))
+    """Gives %%gcrun its options."""
+    return _described(magic, (*_WHERE, *_CELL, *_COMMON))
 
 
 def shell_arguments(magic: Any) -> Any:
-    """Decorates %%gcshell with its options."""
-    return _decorated(magic, (*_WHERE, *_SHELL, *_COMMON))
+    """Gives %%gcshell its options."""
+    return _described(magic, (*_WHERE, *_SHELL, *_COMMON))
 
 
-def _decorated(magic: Any, arguments: tuple[Any, ...]) -> Any:
-    for one in reversed(arguments):
-        magic = one(magic)
+def _described(magic: Any, arguments: tuple[Any, ...]) -> Any:
+    """What `@magic_arguments` does, except that parser and help are made when they are needed:
+    they would take half of the time of %load_ext."""
+    make = functools.cache(functools.partial(_make_parser, magic, arguments))
+    magic.make_parser = make
+    magic.getdoc = lambda: make().format_help()  # where IPython's `?` looks first
     return magic
+
+
+def _make_parser(magic: Any, arguments: tuple[Any, ...]) -> MagicArgumentParser:
+    parser = MagicArgumentParser(f"%%{magic.__name__}", description=cleandoc(magic.__doc__ or ""))
+    for one in arguments:
+        one.add_to_parser(parser, None)
+    return parser

@@ -182,7 +182,7 @@ def _finished(magics: GCMagics, future: TaskFuture) -> Any:
     try:
         return future.result()
     except ComputeError as error:
-        raise short(error, f"task {future.task_id}") from None
+        raise short(error, f"task {future.task_id}") from error.__cause__
 
 
 def show_result(magics: GCMagics, line: argparse.Namespace) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -237,13 +238,17 @@ class Session:
         label: str = "",
         note: Note | None = None,
         tb_limit: int | None = None,
-    ) -> CellFuture:
+    ) -> NotebookFuture:
         """Submit what was captured; `call` is the index of one of its calls or values."""
         from gc_jupyter.session.futures import NotebookFuture
 
         future = NotebookFuture(captured, target.name, self.label_of, label=label)
         future.tb_limit = tb_limit
-        self._send(future, captured, target, call, note=note or Note("cell"))
+        note = note or Note("cell")
+        future.again = partial(
+            self.submit, captured, target, call, label=label, note=replace(note), tb_limit=tb_limit
+        )
+        self._send(future, captured, target, call, note=note)
         return future
 
     def submit_all(
@@ -296,10 +301,9 @@ class Session:
         """Open tasks of this kernel that a cell has submitted, oldest first."""
         if not cell_id:
             return []
-        open_ones = (self.tasks[serial] for serial in sorted(self.tasks))
         return [
             one
-            for one in open_ones
+            for _, one in sorted(self.tasks.items())
             if not one.done() and one.note is not None and one.note.place.cell_id == cell_id
         ]
 

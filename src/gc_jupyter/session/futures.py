@@ -13,9 +13,11 @@ from gc_jupyter.runtime.loop import kernel_loop
 class NotebookFuture(CellFuture):
     """As CellFuture; `on_taken` is called once, when somebody first takes the result.
 
-    A table that previews results does not count: it looks on the loop's thread.
+    A table that previews results does not count: it looks on the loop's thread. `again` submits
+    the same task once more, with the data of its time; None for one of an earlier kernel.
     """
 
+    again: Callable[[], NotebookFuture] | None = None
     on_taken: Callable[[Sequence[TaskFuture]], object] | None = None
 
     def result(self, timeout: float | None = None) -> Any:

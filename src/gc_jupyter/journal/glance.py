@@ -1,0 +1,25 @@
+"""Whether the journal may have something to say: one question, without this package's types.
+
+`%load_ext` waits for this; the full answer takes imports that a notebook need not wait for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+
+def worth_reading(path: Path) -> bool:
+    """Whether there are tasks, not of `local`, whose results nobody has seen."""
+    if not path.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(path, timeout=0.1)) as connection:
+        try:
+            found = connection.execute(
+                "SELECT 1 FROM tasks WHERE seen = 0 AND endpoint != 'local'"
+                " AND state != 'cancelled' LIMIT 1"
+            )
+            return found.fetchone() is not None
+        except sqlite3.Error:
+            return True  # the full question says what is wrong

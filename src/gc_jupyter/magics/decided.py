@@ -1,0 +1,80 @@
+"""Options, all decided: where a value comes from that a magic's line leaves out.
+
+An option on the line wins over ``%config GCMagics``, which wins over a project's pyproject.toml,
+which wins over the user's own file (`gc_jupyter.settings`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from gc_jupyter.magics.options import INTERRUPTS
+
+if TYPE_CHECKING:
+    from gc_jupyter.settings import Settings
+
+#: What can be set beside the line.
+CONFIGURABLE = (
+    *("endpoint", "block", "timeout", "on_interrupt", "progress_after", "tb_limit", "label"),
+    *("resources", "endpoint_config", "amqp_port", "html", "quiet", "verbose"),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """A cell's options, all decided."""
+
+    endpoint: str | None = None
+    block: bool = True
+    out: tuple[str, ...] = ()
+    future: str = ""
+    also: tuple[str, ...] = ()
+    capture: bool = True
+    map: tuple[str, str] | None = None
+    timeout: float | None = None
+    on_interrupt: str = "detach"
+    progress_after: float = 2.0
+    tb_limit: int | None = None
+    label: str = ""
+    resources: dict[str, Any] | None = None
+    endpoint_config: dict[str, Any] | None = None
+    amqp_port: int | None = None
+    html: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    dry_run: bool = False
+    walltime: float | None = None
+
+    @classmethod
+    def decide(
+        cls, line: argparse.Namespace, configured: Callable[[str], Any], settings: Settings
+    ) -> Options:
+        """The options of a line, with what it leaves out.
+
+        Parameters
+        ----------
+        line:
+            None for what it doesn't say.
+        configured:
+            A name's value in ``%config GCMagics``, or None.
+        settings:
+            The files.
+        """
+        said = {name: value for name, value in vars(line).items() if value is not None}
+        files = settings.all()
+        for name in CONFIGURABLE:
+            if name not in said:
+                value = configured(name)
+                value = files.get(name, (None,))[0] if value is None else value
+                if value is not None:
+                    said[name] = value
+        if said.get("on_interrupt", "detach") not in INTERRUPTS:
+            raise UsageError(
+                f"on_interrupt is {said['on_interrupt']!r}. Set it to {' or '.join(INTERRUPTS)}."
+            )
+        return cls(**said)

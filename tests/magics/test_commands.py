@@ -1,0 +1,147 @@
+"""%gc in a real kernel: login, status, tasks, cancel, doctor; and what loading costs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.magics.conftest import Kernel
+from tests.service.globus_auth import GlobusAuth
+from tests.service.handle import Loopback
+
+GATE = "import os, time\nwhile not os.path.exists(gate): time.sleep(0.01)\n'through'"
+
+
+@pytest.fixture
+def person(loopback: Loopback, tmp_path: Path) -> Iterator[tuple[Kernel, GlobusAuth]]:
+    """A kernel of somebody who isn't signed in, and the Globus Auth to do it at."""
+    with GlobusAuth() as auth:
+        environment = {**loopback.environment, **auth.environ}
+        environment["GLOBUS_COMPUTE_ACCESS_TOKEN"] = ""
+        kernel = Kernel(tmp_path, environment)
+        try:
+            kernel.ok("%load_ext gc_jupyter")
+            yield kernel, auth
+        finally:
+            kernel.close()
+
+
+def test_login_by_the_widget(person: tuple[Kernel, GlobusAuth], loopback: Loopback) -> None:
+    kernel, auth = person
+    assert "Nobody is signed in" in kernel.ok("%gc whoami").stream("stdout")
+    endpoint = loopback.endpoint("inline")
+    shown = kernel.run(f"%%gcrun {endpoint}\n1")
+    assert shown.status == "error"
+    assert shown.traceback == (
+        "Nobody is signed in to Globus. Sign in above, then run the cell again."
+    )
+    (widget,) = [one for one in shown.outputs if one["kind"] == "display_data"]
+    assert "application/vnd.jupyter.widget-view+json" in widget["data"]
+    # what the button does, with the code that the page shows
+    kernel.ok(
+        "from gc_jupyter.session import current_session\n"
+        "flow = current_session().client.login().flow(); url = flow.start(); print(url)"
+    )
+    url = kernel.ok("print(url)").stream("stdout").strip()
+    kernel.ok(f"flow.finish({auth.approve(url)!r})")
+    said = kernel.ok("%gc whoami").stream("stdout")
+    assert said.startswith("Signed in as ")
+    assert "already" not in said
+    assert kernel.ok("%gc login").stream("stdout").startswith("Signed in as ")
+    assert "Signed out" in kernel.ok("%gc logout").stream("stdout")
+    assert "Nobody is signed in" in kernel.ok("%gc whoami").stream("stdout")
+
+
+def test_a_login_of_the_environment(loopback: Loopback, tmp_path: Path) -> None:
+    kernel = Kernel(tmp_path, loopback.environment)
+    try:
+        kernel.ok("%load_ext gc_jupyter")
+        assert "GLOBUS_COMPUTE_ACCESS_TOKEN" in kernel.ok("%gc whoami").stream("stdout")
+        shown = kernel.ok(f"%%gcrun {loopback.endpoint('inline')}\n1")
+        assert shown.order == ["execute_result"]
+        said = kernel.ok(f"%gc doctor {loopback.endpoint('inline')}").stream("stdout")
+        assert said.endswith("All is well.\n")
+        assert "✓ Widgets" in said
+        assert kernel.ok("%gc doctor").stream("stderr") == ""
+    finally:
+        kernel.close()
+
+
+def test_status(kernel: Kernel) -> None:
+    card = kernel.ok("%gc status local").outputs[0]["data"]
+    assert "online" in card["text/plain"]
+    assert "<table>" in card["text/html"]
+
+
+def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.ok(f"gate = {str(tmp_path / 'gate')!r}")
+    kernel.ok(f"%%gcrun local -a -q --future slow --label cancelled-soon\n{GATE}")
+    kernel.ok("while slow.task_id is None: pass")
+    task = kernel.ok("print(slow.task_id)").stream("stdout").strip()
+    listed = kernel.ok("%gc tasks").stream("stdout")
+    assert re.search(rf"{task} .*local.*In\[\d+\] +cancelled-soon", listed)
+    assert f"task has no result yet: it runs on; %gc attach {task}" in (
+        kernel.run(f"%gc result {task}").traceback
+    )
+    assert kernel.ok(f"%gc cancel {task}").stream("stdout") == f"{task} is stopped.\n"
+    assert kernel.run("slow.result()").error["ename"] == "TaskStopped"
+    assert kernel.ok(f"%gc cancel {task}").stream("stdout") == f"{task} has ended already.\n"
+
+
+def test_a_remote_task_cannot_be_stopped(loopback: Loopback, tmp_path: Path) -> None:
+    kernel = Kernel(tmp_path, loopback.environment)
+    try:
+        kernel.ok("%load_ext gc_jupyter")
+        kernel.ok(f"%%gcrun {loopback.endpoint('offline')} -a -q --future f\n1")
+        kernel.ok("while f.task_id is None: pass")
+        said = kernel.ok(
+            "import builtins\nget_ipython().run_line_magic('gc', 'cancel ' + f.task_id)"
+        )
+        assert "can't stop a task: it runs on" in said.stream("stdout")
+        assert "cancelled" not in said.stream("stdout")
+    finally:
+        kernel.close()
+
+
+def test_rerun_from_the_table(kernel: Kernel) -> None:
+    kernel.ok("n = 20\nfuture = None")
+    kernel.ok("%%gcrun local -a -q --future first\nn + 1")
+    kernel.ok("n = 'changed'")
+    assert kernel.ok("first.result(), first.again().result()").text == "(21, 21)"
+
+
+def test_a_caught_error(kernel: Kernel) -> None:
+    """By its own type, where a program runs a cell."""
+    kernel.ok(
+        "try:\n    get_ipython().run_cell_magic('gcrun', 'local', 'int(\"x\")')\n"
+        "except ValueError as error:\n    caught = error"
+    )
+    assert kernel.ok("type(caught.__cause__), str(caught)").text == (
+        "(ValueError, \"invalid literal for int() with base 10: 'x'\")"
+    )
+
+
+def test_loading_is_quick(tmp_path: Path) -> None:
+    """Under 20 ms of work where earlier kernels have left nothing, with a journal too."""
+    first = Kernel(tmp_path)
+    try:
+        first.ok("%load_ext gc_jupyter")
+        first.ok("%%gcrun local\n1")
+    finally:
+        first.close()
+    took = []
+    for _ in range(3):
+        kernel = Kernel(tmp_path)
+        try:
+            shown = kernel.ok(
+                "import time; start = time.thread_time()\n"
+                "get_ipython().run_line_magic('load_ext', 'gc_jupyter')\n"
+                "print(time.thread_time() - start)"
+            )
+        finally:
+            kernel.close()
+        took.append(float(shown.stream("stdout")))
+    assert min(took) < 0.02, took
