@@ -85,6 +85,31 @@ def test_tasks_that_wait_for_their_turn_are_dropped(loopback: Loopback, tmp_path
         kernel.close()
 
 
+@pytest.mark.parametrize(("option", "left"), [("detach", "True"), ("cancel-unsent", "False")])
+def test_what_else_is_dropped(loopback: Loopback, tmp_path: Path, option: str, left: str) -> None:
+    kernel = Kernel(tmp_path, loopback.environment)
+    try:
+        kernel.ok("%load_ext gc_jupyter")
+        endpoint = loopback.endpoint("inline")
+        kernel.ok(f"%%gcrun {endpoint}\n1")
+        loopback.fault(path=".*/submit", hang=True)
+        kernel.ok(f"%%gcrun {endpoint} -a -q --future on_its_way\n1")
+        while not loopback.requests("POST", "/submit")[1:]:
+            pass
+        kernel.ok(f"%%gcrun {endpoint} -a -q --future waits\n2")
+        cell = f"%%gcrun {endpoint} --progress-after 0.1 --on-interrupt {option}\n3"
+        shown = kernel.run_until(cell, "text/html", kernel.interrupt)
+        assert shown.traceback.strip() == (
+            f"Interrupted: the task was not sent. Nothing runs at {endpoint}."
+        )
+        loopback.reset()
+        assert kernel.ok("not waits.cancelled()").text == left
+        if left == "True":
+            assert kernel.ok("waits.result()").text == "2"
+    finally:
+        kernel.close()
+
+
 def test_registered_tasks_run_on(loopback: Loopback, tmp_path: Path) -> None:
     kernel = Kernel(tmp_path, loopback.environment)
     endpoint = loopback.new_endpoint("offline")

@@ -75,6 +75,8 @@ class Journal:
         )
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()  # a task and a magic may write first at once
+        self._closed = False
+        atexit.register(self.close)  # before the dispatchers do: their last news comes first
 
     # --- Recorder --------------------------------------------------------------------------
 
@@ -184,7 +186,7 @@ class Journal:
 
     def post(self, write: Write, done: Callable[[], object] | None = None) -> None:
         """Have something written soon; any thread. `done` is called when it was tried."""
-        if self.session.pid != os.getpid():  # a forked child has no thread, and no tasks
+        if self._closed or self.session.pid != os.getpid():  # a forked child has no thread
             if done is not None:
                 done()
             return
@@ -203,7 +205,7 @@ class Journal:
     def ask(self, question: Callable[[Database], T], default: T) -> T:
         """Read on the calling thread, what was posted before included; `default` where there is
         no journal, or it can't be read (which warns once)."""
-        if self._thread is not None:
+        if self._thread is not None and not self._closed:
             tried = threading.Event()
             self._inbox.put((lambda _db: None, tried.set))
             tried.wait(PATIENCE_S)
@@ -221,7 +223,7 @@ class Journal:
 
     def close(self) -> None:
         """Write what is left. Idempotent."""
-        thread = self._thread
+        thread, self._closed = self._thread, True
         if thread is not None and thread.is_alive() and self.session.pid == os.getpid():
             self._inbox.put(None)
             thread.join(_CLOSING_S)
@@ -233,7 +235,6 @@ class Journal:
         thread = threading.Thread(target=self._run, name="gc-journal", daemon=True)
         thread.start()
         self._thread = thread
-        atexit.register(self.close)
 
     def _run(self) -> None:
         database: Database | None = None

@@ -68,9 +68,10 @@ def wait(
                 f"Stopped waiting after {timeout:g} s: {_running(futures, endpoint)}"
             )
     except KeyboardInterrupt:
+        interrupted = _interrupted(futures, endpoint)
         if others is not None:
             others()
-        raise _interrupted(futures, endpoint) from None
+        raise interrupted from None
 
 
 def _interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
