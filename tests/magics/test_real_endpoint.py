@@ -118,3 +118,21 @@ def test_endpoints_by_name(far: Kernel, loopback_session: Loopback) -> None:
         other.close()
     card = far.ok("%gc status polaris").outputs[0]["data"]["text/plain"]
     assert "online" in card
+
+
+def test_what_is_asked_of_the_endpoint(far: Kernel, loopback_session: Loopback) -> None:
+    endpoint = loopback_session.endpoint("inline")
+    loopback_session.clear()
+    line = '--resources {"num_nodes": 2} --config \'{"account": "a b"}\' --amqp-port 1'
+    assert far.ok(f"%%gcrun {endpoint} {line}\n1").text == "1"  # by polling: nobody is at port 1
+    (request,) = loopback_session.requests("POST", "/submit")
+    assert request["body"]["resource_specification"] == {"num_nodes": 2}
+    assert request["body"]["user_endpoint_config"] == {"account": "a b"}
+    assert loopback_session.requests("POST", "/v2/batch_status")
+
+
+def test_shell_there(far: Kernel, where: str) -> None:
+    shown = far.run(f"%%gcshell {where}\necho out; echo err >&2; python3 -c 'print(6 * 7)'; exit 4")
+    assert shown.stream("stdout") == "out\n42\n"
+    assert shown.stream("stderr") == "err\n"
+    assert "ended with exit status 4" in shown.traceback
