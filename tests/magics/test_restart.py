@@ -144,6 +144,20 @@ def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:
     assert shown.error["ename"] == "ZeroDivisionError"
 
 
+def test_a_fan_out_keeps_its_order(loopback: Loopback, start: Start) -> None:
+    offline = loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {offline} -a -q --map x=range(300) --future sweep\nx")
+    kernel.ok("while not sweep[-1].task_id: pass")
+    kernel.kill()
+    new = start()
+    assert told(new) == "300 earlier tasks: 300 running. %gc attach"
+    new.ok("%gc attach")
+    loopback.bring_online(offline)
+    assert new.ok("sweep.result() == list(range(300)), sweep.labels[7]").text == "(True, 'x=7')"
+
+
 def test_results_that_came_before_the_kernel_ended(loopback: Loopback, start: Start) -> None:
     """Seen ones are not offered again; those of -a cells are."""
     inline = loopback.endpoint("inline")

@@ -106,7 +106,8 @@ def _attach_group(
     def make(task_id: str) -> TaskFuture:
         return _future(session, by_id[task_id], task_id, namespace)
 
-    adopt = partial(dispatcher.adopt_tasks, group, list(statuses), _origin(session), make)
+    known = [task_id for task_id in by_id if task_id in statuses]  # in the order of submission
+    adopt = partial(dispatcher.adopt_tasks, group, known, _origin(session), make)
     futures = client.with_login(adopt)
     for future in futures:
         session.tasks[future.serial] = future
