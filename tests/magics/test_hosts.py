@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +104,17 @@ class Server:
             assert line, f"the server did not start: {seen}"
             seen += line
         self.url = found[0]
+        while not self._listens():  # it says so a moment before it does
+            assert self._process.poll() is None, "the server ended"
         threading.Thread(target=self._process.stderr.read, daemon=True).start()
+
+    def _listens(self) -> bool:
+        parts = urllib.parse.urlsplit(self.url)
+        try:
+            socket.create_connection((parts.hostname, parts.port)).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         request = urllib.request.Request(
