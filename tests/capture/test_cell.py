@@ -265,6 +265,13 @@ def test_changed_function_is_captured_anew(notebook: Notebook) -> None:
     assert notebook.call("f") == 2
 
 
+def test_a_class_made_from_its_own_earlier_version(notebook: Notebook) -> None:
+    notebook.local("offset = 1\nclass A:\n    def f(self): return offset")
+    notebook.local("class A(A):\n    def g(self): return self.f() + offset")
+    notebook.local("a = A()")
+    assert notebook.remote("offset = 10\na.g() + A().f()") == 30
+
+
 def test_map_packs_every_call(notebook: Notebook) -> None:
     notebook.local("k = 2\ndef f(x): return x * k")
     captured = capture_calls("f", [((i,), {}) for i in range(3)], notebook.namespace)

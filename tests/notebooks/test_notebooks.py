@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -22,54 +21,27 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = {path.stem: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 LOCAL = 'ENDPOINT = "local"'
 
-Done = subprocess.CompletedProcess[str]
+TIMEOUT = 110
+
+Run = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment without the journal, settings and history of whoever runs the tests."""
-    folder = tmp_path_factory.mktemp("home")
-    names = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
-    return {**os.environ, **{name: str(folder / name) for name in names}}
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Starts run.py, without the journal, settings and history of whoever runs the tests."""
 
-
-@pytest.fixture(scope="module")
-def run(home: dict[str, str]) -> Callable[..., Done]:
-    def run(path: Path, *options: str, **environment: str) -> Done:
-        return subprocess.run(
+    def run(path: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+        names = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
+        home = {name: str(tmp_path / name) for name in names}
+        return subprocess.Popen(
             [sys.executable, str(ROOT / "notebooks/run.py"), str(path), *options],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=110,
-            check=False,
-            env={**home, **environment},
+            env={**os.environ, **home, **environment},
         )
 
     return run
-
-
-@pytest.fixture(scope="module")
-def runs(
-    run: Callable[..., Done], loopback_session: Loopback
-) -> Iterator[dict[tuple[str, str], Future[Done]]]:
-    """Every notebook in both places. They spend their time waiting, so some run at once."""
-    endpoint = loopback_session.endpoint("process")
-    far = loopback_session.environment
-    with ThreadPoolExecutor(3) as pool:
-        started = {}
-        for name, path in NOTEBOOKS.items():
-            started[name, "local"] = pool.submit(run, path)
-            started[name, "real"] = pool.submit(run, path, "--endpoint", endpoint, **far)
-        yield started
-
-
-@pytest.mark.parametrize("where", ["local", "real"])
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_executes(name: str, where: str, runs: dict[tuple[str, str], Future[Done]]) -> None:
-    done = runs[name, where].result()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "every cell ran" in done.stdout
-    assert "Error" not in done.stderr
 
 
 SHOWN = {
@@ -108,12 +80,19 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("where", ["local", "real"])
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_shows(name: str, where: str, runs: dict[tuple[str, str], Future[Done]]) -> None:
-    shown = runs[name, where].result().stdout
-    for text in SHOWN[name]:
-        assert text in shown
+def test_runs_on_local_and_elsewhere(name: str, run: Run, loopback_session: Loopback) -> None:
+    endpoint = loopback_session.endpoint("process")
+    far = loopback_session.environment
+    processes = [
+        run(NOTEBOOKS[name]),
+        run(NOTEBOOKS[name], "--endpoint", endpoint, **far),
+    ]
+    for process in processes:
+        shown, _ = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, shown
+        for text in (*SHOWN[name], "every cell ran"):
+            assert text in shown
 
 
 def test_long_job_outlives_its_kernel(tmp_path: Path, loopback_session: Loopback) -> None:
@@ -141,14 +120,15 @@ def test_long_job_outlives_its_kernel(tmp_path: Path, loopback_session: Loopback
         kernel.close()
 
 
-def test_a_failed_cell_fails_the_run(tmp_path: Path, run: Callable[..., Done]) -> None:
+def test_a_failed_cell_fails_the_run(tmp_path: Path, run: Run) -> None:
     cells = ["%load_ext gc_jupyter", "%%gcrun local\n1 / 0", "print('not ' + 'reached')"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     nbformat.write(notebook, tmp_path / "broken.ipynb")
-    done = run(tmp_path / "broken.ipynb")
-    assert done.returncode == 1
-    assert "ZeroDivisionError: division by zero" in done.stdout
-    assert "not reached" not in done.stdout
+    process = run(tmp_path / "broken.ipynb")
+    shown, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert "ZeroDivisionError: division by zero" in shown
+    assert "not reached" not in shown
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

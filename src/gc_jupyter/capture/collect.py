@@ -122,7 +122,7 @@ class Collector:
             if known_as != name and self.namespace.get(known_as) is value:  # another name for it
                 return self._defined(name, Definition(name, f"{name} = {known_as}\n"))
             definition = find_definition(value)
-            if definition is not None:
+            if definition is not None and self._can_run_again(definition):
                 return self._defined(name, definition, value)
         return Item(name), None
 
@@ -144,6 +144,11 @@ class Collector:
         item.now = [other for other in inner.now if other != name]
         item.later = [other for other in inner.later if other != name]
         return item, inner
+
+    def _can_run_again(self, definition: Definition) -> bool:
+        """Whether a text does without an earlier object of its own name: ``class A(A)``."""
+        deferred = self.deferred if definition.deferred is None else definition.deferred
+        return deferred or definition.name not in _names_of(definition.source).now
 
     def _add_state(self, item: Item) -> None:
         """Attributes are data items of their own, under a dotted name."""
