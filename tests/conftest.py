@@ -13,6 +13,15 @@ from gc_jupyter.runtime.loop import close_kernel_loop
 from tests.service import handle
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Journal, settings and login of this run, in place of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "GLOBUS_COMPUTE_USER_DIR"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        yield
+
+
 @pytest.fixture(scope="session")
 def endpoint_python() -> str:
     """An interpreter with globus-compute-endpoint and -sdk, and no gc_jupyter."""

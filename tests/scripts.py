@@ -19,7 +19,8 @@ def start(
     """Start `source` as the script `name` in `directory`."""
     script = directory / name
     script.write_text(textwrap.dedent(source), encoding="utf-8")
-    own = {"GLOBUS_COMPUTE_USER_DIR": str(directory / "home")}
+    # unbuffered: what a script prints before it is killed must arrive
+    own = {"GLOBUS_COMPUTE_USER_DIR": str(directory / "home"), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, str(script), *arguments],
         cwd=directory,

@@ -13,6 +13,12 @@ from gc_jupyter.capture import Captured, CellFuture, capture_calls, capture_cell
 Run = Callable[[Captured, int | None], dict[str, Any]]
 
 
+@pytest.fixture(autouse=True)
+def workers_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's text chooses this backend for its process, which is this one here."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+
 def run_here(captured: Captured, call: int | None = None) -> dict[str, Any]:
     """What a worker does: execute the text in an empty namespace, and call its entry point."""
     namespace: dict[str, Any] = {}
