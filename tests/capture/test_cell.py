@@ -272,6 +272,19 @@ def test_a_class_made_from_its_own_earlier_version(notebook: Notebook) -> None:
     assert notebook.remote("offset = 10\na.g() + A().f()") == 30
 
 
+def test_a_definition_whose_text_cannot_run_again(notebook: Notebook) -> None:
+    notebook.local("n = 3\nclass A:\n    size = n\ndef f(k=n, *, j=[n]): return k + j[0]")
+    notebook.local("del n")
+    assert notebook.remote("A.size, A().size, f(), f(k=1)") == (3, 3, 6, 4)
+
+
+def test_state_that_came_after_the_definition(notebook: Notebook) -> None:
+    notebook.local("class A:\n    seen = []\n    n = 1\ndef f(seen=[]): return len(seen), f.calls")
+    notebook.local("def g(self): return self.n\nA.g = g\nA.n = 2\nA.seen.append(A)\nf.calls = 5")
+    notebook.local("f.__defaults__[0].append(1)")
+    assert notebook.remote("A.seen[0] is A, A().g(), f()") == (True, 2, (1, 5))
+
+
 def test_map_packs_every_call(notebook: Notebook) -> None:
     notebook.local("k = 2\ndef f(x): return x * k")
     captured = capture_calls("f", [((i,), {}) for i in range(3)], notebook.namespace)

@@ -122,8 +122,10 @@ class Collector:
             if known_as != name and self.namespace.get(known_as) is value:  # another name for it
                 return self._defined(name, Definition(name, f"{name} = {known_as}\n"))
             definition = find_definition(value)
-            if definition is not None and self._can_run_again(definition):
-                return self._defined(name, definition, value)
+            if definition is not None:
+                item, inner = self._defined(name, definition, value)
+                if hasattr(type(value), "gc_definition") or self._can_run_again(item, inner):
+                    return item, inner
         return Item(name), None
 
     def _defined(self, name: str, definition: Definition, value: Any = None) -> tuple[Item, Names]:
@@ -145,10 +147,13 @@ class Collector:
         item.later = [other for other in inner.later if other != name]
         return item, inner
 
-    def _can_run_again(self, definition: Definition) -> bool:
-        """Whether a text does without an earlier object of its own name: ``class A(A)``."""
-        deferred = self.deferred if definition.deferred is None else definition.deferred
-        return deferred or definition.name not in _names_of(definition.source).now
+    def _can_run_again(self, item: Item, inner: Names) -> bool:
+        """Whether a text finds what it found: not an earlier object of its own name, as in
+        ``class A(A)``, and no name that the notebook has dropped since."""
+        if item.deferred:
+            return True
+        known = {*dir(builtins), *SHELL_NAMES, *self.namespace} - {item.defined}
+        return known.issuperset(inner.now)
 
     def _add_state(self, item: Item) -> None:
         """Attributes are data items of their own, under a dotted name."""
