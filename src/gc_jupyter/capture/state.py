@@ -2,8 +2,9 @@
 
 A definition travels as source and is executed anew. Since its text first ran, a class may have got
 attributes or changed them (a counter, a registry), a function's default may have kept a value that
-its expression no longer has, and a function may carry attributes. These travel as data beside it. What a class body or a
-decorator does beyond that, such as printing or counting, it does again there.
+its expression no longer has, and a function may carry attributes. These travel as data beside it.
+What a class body or a decorator does beyond that, such as printing or counting, it does again
+there.
 """
 
 from __future__ import annotations
