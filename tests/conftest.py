@@ -15,9 +15,9 @@ from tests.service import handle
 
 @pytest.fixture(scope="session", autouse=True)
 def own_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Journal, settings and login of this run, in place of the user's."""
+    """Journal and settings of this run, in place of the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "GLOBUS_COMPUTE_USER_DIR"):
+        for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
 
