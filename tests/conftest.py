@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import globus_sdk
+import hypothesis
 import pytest
 
 from gc_jupyter import Client
 from gc_jupyter.runtime.loop import close_kernel_loop
 from tests.service import handle
+
+# Where a change is judged, the same examples for all; at a desk, new ones each time.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session", autouse=True)
