@@ -22,7 +22,9 @@ CORPUS = Path(__file__).parent / "corpus"
 MAGIC_LINES = 1
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
-_SPENT = re.compile(r"^(CPU times:|Wall time:|(?=[\d.]+ [nµum]?s (?:±|\+-) )).*", re.MULTILINE)
+_SPENT = re.compile(
+    r"^(CPU times:|Wall time:|(?=[\d.]+ [nµum]?s (?:±|\+-) )).*|^The slowest run .*\n", re.MULTILINE
+)
 _LABEL = re.compile(r"(Cell In\[\d+\]|<ipython-input-.*?>), line (\d+)(?:, in (.*))?$")
 _ARROW = re.compile(r"----> (\d+) ?(.*)$")
 
@@ -182,7 +184,10 @@ def message_of(error: BaseException) -> str:
 def same_each_time(text: str) -> str:
     """Addresses differ from process to process, and times from run to run."""
     text = text.replace("\r\n", "\n")  # IPython's `!` gives commands a terminal
-    return _SPENT.sub(r"\1…", _ADDRESS.sub("0x…", text))
+    return _SPENT.sub(
+        lambda match: f"{match.group(1)}…" if match.group(1) is not None else "",
+        _ADDRESS.sub("0x…", text),
+    )
 
 
 def comparable(bundle: dict[str, Any]) -> dict[str, Any]:

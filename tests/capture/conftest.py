@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 from collections.abc import Callable
 from typing import Any
@@ -27,21 +28,22 @@ def run_here(captured: Captured, call: int | None = None) -> dict[str, Any]:
     return reply
 
 
+NUMBERS = itertools.count(1)  # of cells, over all notebooks: a name is never used again
+
+
 class Notebook:
     """Variables, and cells that share them."""
 
     def __init__(self, run: Run = run_here) -> None:
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.run = run
-        self.count = 0
 
     def __getitem__(self, name: str) -> Any:
         return self.namespace[name]
 
     def local(self, text: str) -> None:
         """Run a cell here, as IPython does: its lines stay known."""
-        self.count += 1
-        filename = f"<notebook {id(self)} {self.count}>"
+        filename = f"<notebook {next(NUMBERS)}>"
         lines = [line + "\n" for line in text.split("\n")]
         linecache.cache[filename] = (len(text), None, lines, filename)
         exec(compile(text, filename, "exec", dont_inherit=True), self.namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 import threading
 import types
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gc_jupyter.capture import capture_calls, capture_cell
+from gc_jupyter.capture.definitions import find_definition
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from tests.capture.conftest import Notebook, run_here
 
@@ -270,6 +272,27 @@ def test_a_class_made_from_its_own_earlier_version(notebook: Notebook) -> None:
     notebook.local("class A(A):\n    def g(self): return self.f() + offset")
     notebook.local("a = A()")
     assert notebook.remote("offset = 10\na.g() + A().f()") == 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class A:\n    x = {}",
+        "from dataclasses import dataclass\n@dataclass\nclass A:\n    x{}: int = 0",
+        "from enum import Enum\nclass A(Enum):\n    x = {}",
+        "class A(Exception):\n    'number {}'",
+    ],
+)
+def test_a_cell_that_is_run_again(text: str, notebook: Notebook) -> None:
+    # ipykernel names cells by their text, so the first one comes back to its old place
+    for number in (1, 2, 1):
+        cell = text.format(number)
+        filename = f"<again {cell}>"
+        linecache.cache[filename] = (1, None, cell.splitlines(keepends=True), filename)
+        exec(compile(cell, filename, "exec"), notebook.namespace)
+    definition = find_definition(notebook["A"])
+    assert definition is not None
+    assert definition.filename == f"<again {text.format(1)}>"
 
 
 def test_a_definition_whose_text_cannot_run_again(notebook: Notebook) -> None:

@@ -238,7 +238,7 @@ def test_own_line_numbers(notebook: Notebook) -> None:
     assert "Cell In[9], line 6" in shown
     assert "----> 6 g()" in shown
     assert "Cell In[9], line 5, in g" in shown
-    assert f"<notebook {id(notebook)} 1>, line 5, in f" in shown
+    assert any(line.startswith("<notebook ") and ">, line 5, in f" in line for line in shown)
     assert "----> 5     return 1 / x" in shown
     assert shown[-1] == "ZeroDivisionError: division by zero"
     assert not [line for line in shown if "gc_jupyter" in line or "<cell" in line]

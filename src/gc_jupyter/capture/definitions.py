@@ -4,7 +4,9 @@ from __future__ import annotations
 import __future__
 
 import ast
+import contextlib
 import dis
+import enum
 import functools
 import inspect
 import linecache
@@ -117,17 +119,50 @@ def _class_definition(value: type) -> Definition | None:
         files = [code.co_filename]
     else:  # no method names a file: look through the cells, the newest first
         files = [name for name in reversed(linecache.cache) if _is_cell(name)]
+    best: Definition | None = None
+    most = 0
     for filename in files:
         text = "".join(linecache.getlines(filename))
         if f"class {value.__name__}" not in text:
             continue
-        for node in reversed(list(_definitions(text))):
+        for node in reversed(_definitions(text)):
             if not isinstance(node, ast.ClassDef) or node.name != value.__name__:
                 continue
             last = node.end_lineno or node.lineno
-            if code is None or _first_line(node) <= code.co_firstlineno <= last:
+            if code is not None and _first_line(node) <= code.co_firstlineno <= last:
                 return _definition(node, text, filename, code)
-    return None
+            # a cell that was run again keeps its old place among them
+            if code is None and (best is None or _agreement(node, value) > most):
+                best = _definition(node, text, filename, code)
+                most = _agreement(node, value)
+    return best
+
+
+def _agreement(node: ast.ClassDef, value: type) -> int:
+    """How well a class fits a text that may be its own.
+
+    What the text binds must be there, values may have changed since.
+    """
+    members = dict(vars(value))
+    with contextlib.suppress(NameError):  # Python 3.14 evaluates them here
+        members = {**inspect.get_annotations(value), **members}
+    score = 1 if ast.get_docstring(node, clean=False) == value.__doc__ else 0
+    bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    score += 2 if bases == {base.__name__ for base in value.__bases__} - {"object"} else -2
+    for statement in node.body:
+        names: list[Any] = [getattr(statement, "name", None)]  # a function, or a class
+        if isinstance(statement, ast.AnnAssign):
+            names = [getattr(statement.target, "id", None)]
+        elif isinstance(statement, ast.Assign):
+            names = [getattr(target, "id", None) for target in statement.targets]
+        for name in names:
+            if name is not None:
+                score += 2 if name in members else -4
+            if isinstance(statement, ast.Assign) and name in members:
+                member = members[name]
+                member = member.value if isinstance(member, enum.Enum) else member
+                score += 1 if ast.unparse(statement.value) == repr(member) else 0
+    return score
 
 
 def _any_code(value: type) -> CodeType | None:
