@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gc_jupyter.protocol.batches import MAX_BATCH_BYTES, check_payload_size
+from gc_jupyter.protocol.batches import MAX_BATCH_BYTES, MAX_BATCH_TASKS, check_payload_size
 from gc_jupyter.serialize import ComputeSerializer, Strategylike, remote_path
 from gc_jupyter.service.base import SubmitRequest
 from gc_jupyter.types import UUIDLike
 from gc_jupyter.uuids import as_uuid_text, is_uuid_like, optional_uuid
 
-_MAX_TASKS = 5000  # of one request
 _MISSING: Any = object()
 
 
@@ -252,7 +251,7 @@ class Batch:
                     " one: batch.add(…, endpoint_id=…)"
                 )
             part, size = room.get(where, ([], 0))
-            if not part or len(part) >= _MAX_TASKS or size + call.size > MAX_BATCH_BYTES:
+            if not part or len(part) >= MAX_BATCH_TASKS or size + call.size > MAX_BATCH_BYTES:
                 part, size = [], 0
                 parts.append((where, part))
             part.append(call)

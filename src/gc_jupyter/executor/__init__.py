@@ -17,7 +17,7 @@ from gc_jupyter.executor.options import BatchOptions
 from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
 from gc_jupyter.functions.versions import differs, serializer_for, warn_of_arguments
 from gc_jupyter.future import TaskFuture, results_in_order
-from gc_jupyter.protocol.batches import check_payload_size
+from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration
@@ -73,7 +73,7 @@ class Executor(BatchOptions):
         resource_specification: dict[str, Any] | None = None,
         user_endpoint_config: dict[str, Any] | None = None,
         label: str = "",
-        batch_size: int = 5000,
+        batch_size: int = MAX_BATCH_TASKS,
         amqp_port: int | None = None,
         api_burst_limit: int = 4,  # noqa: ARG002 - official keyword
         api_burst_window_s: int = 16,  # noqa: ARG002 - official keyword

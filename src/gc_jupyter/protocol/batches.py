@@ -14,6 +14,11 @@ MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 #: Several tasks share a request only up to here: small enough to be accepted and answered quickly.
 MAX_BATCH_BYTES = 5 * 1024 * 1024
 
+#: The most tasks of one request, unless the submitter says less.
+MAX_BATCH_TASKS = 5000
+#: Tasks that are asked for in one `batch_status`.
+STATUS_CHUNK = 250
+
 Task = TypeVar("Task")
 
 
@@ -23,7 +28,7 @@ class Route:
 
     endpoint_id: str
     task_group_id: str | None = None
-    max_tasks: int = 5000  # of one request
+    max_tasks: int = MAX_BATCH_TASKS
     resource_specification: str = ""
     user_endpoint_config: str = ""
     result_serializers: tuple[str, ...] = ()

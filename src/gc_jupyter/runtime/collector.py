@@ -16,6 +16,7 @@ from functools import partial
 
 from gc_jupyter.errors import ComputeError, DeserializationError
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.batches import STATUS_CHUNK
 from gc_jupyter.protocol.messages import ResultMessage, unpack_result
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
 from gc_jupyter.runtime.completer import Finished, Outcome, resolve_all
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 Listener = Callable[[Sequence[TaskEvent]], None]
 _Result = ResultMessage | TaskStatus
 
-SWEEP_CHUNK = 250  # tasks of one batch_status
 SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
 SWEEP_UP_S = 20.0  # while it is up: only what another consumer took, or a broker lost
 SWEEP_WATCHED_S = 2.0  # while states are shown: one request, a quarter of the service's limit
@@ -246,12 +246,12 @@ class Collector:
         ids = list({**self._referenced, **dict.fromkeys(self.book)})
         if self.stream_error is None and not self._referenced:
             first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
-            self._asked = first + SWEEP_CHUNK if first + SWEEP_CHUNK < len(ids) else 0
-            ids = ids[first : first + SWEEP_CHUNK]
-        for start in range(0, len(ids), SWEEP_CHUNK):
+            self._asked = first + STATUS_CHUNK if first + STATUS_CHUNK < len(ids) else 0
+            ids = ids[first : first + STATUS_CHUNK]
+        for start in range(0, len(ids), STATUS_CHUNK):
             chunk = [
                 task_id
-                for task_id in ids[start : start + SWEEP_CHUNK]
+                for task_id in ids[start : start + STATUS_CHUNK]
                 if task_id in self._referenced or self.book.owner(task_id) is not None
             ]
             if not chunk:

@@ -24,6 +24,7 @@ from functools import partial
 from typing import TypeVar
 
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.batches import STATUS_CHUNK
 from gc_jupyter.runtime import recording
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
@@ -40,7 +41,6 @@ from gc_jupyter.service.base import (
 
 T = TypeVar("T")
 
-_STATUS_CHUNK = 250
 _EXIT_LIMIT_S = 1.5  # interpreter exit never takes longer for tasks' sake
 
 
@@ -139,8 +139,8 @@ class Dispatcher:
         submission = self.loop.ask(self._collector.book.begin)
         try:
             statuses: dict[str, TaskStatus] = {}
-            for start in range(0, len(task_ids), _STATUS_CHUNK):
-                chunk = task_ids[start : start + _STATUS_CHUNK]
+            for start in range(0, len(task_ids), STATUS_CHUNK):
+                chunk = task_ids[start : start + STATUS_CHUNK]
                 statuses.update(self.request(partial(self.service.task_statuses, chunk)))
             made = {task_id: self._adopted(make(task_id), task_group_id) for task_id in task_ids}
             return self.loop.ask(self._adopt, submission, task_group_id, made, statuses, origin)

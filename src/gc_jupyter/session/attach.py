@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.errors import NotFound
 from gc_jupyter.journal.database import Entry
 from gc_jupyter.journal.sessions import Note, Place
+from gc_jupyter.protocol.batches import STATUS_CHUNK
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from gc_jupyter.service.base import TaskStatus
     from gc_jupyter.session.core import Session
 
-_CHUNK = 250  # tasks of one batch_status
 _DECODING_S = 10.0
 
 
@@ -98,8 +98,8 @@ def _attach_group(
         found.lost += nameless[len(named) :]
     statuses: dict[str, TaskStatus] = {}
     ids = list(by_id)
-    for start in range(0, len(ids), _CHUNK):
-        ask = partial(client.globus_service().task_statuses, ids[start : start + _CHUNK])
+    for start in range(0, len(ids), STATUS_CHUNK):
+        ask = partial(client.globus_service().task_statuses, ids[start : start + STATUS_CHUNK])
         statuses.update(client.request(ask))
     found.lost += [entry for task_id, entry in by_id.items() if task_id not in statuses]
 
