@@ -7,6 +7,7 @@ all the same; a machine that loses power may cost the journal, never a task.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -86,7 +87,7 @@ class KnownEndpoint:
 
 
 _COLUMNS = ", ".join(one.name for one in fields(Entry))
-_MARKS = ", ".join("?" * len(fields(Entry)))
+_FROM_JSON = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(fields(Entry))))
 
 
 class Database:
@@ -159,8 +160,11 @@ class Database:
 
     def add_tasks(self, entries: Iterable[Entry]) -> None:
         """Tasks that are about to be sent."""
-        self._connection.executemany(
-            f"INSERT OR REPLACE INTO tasks ({_COLUMNS}) VALUES ({_MARKS})", map(astuple, entries)
+        # one statement: each gives the GIL away, and a busy cell returns it 5 ms later
+        rows = json.dumps([astuple(entry) for entry in entries])
+        self._connection.execute(
+            f"INSERT OR REPLACE INTO tasks ({_COLUMNS}) SELECT {_FROM_JSON} FROM json_each(?)",
+            (rows,),
         )
 
     def update_tasks(self, changes: Iterable[tuple[object, ...]]) -> None:

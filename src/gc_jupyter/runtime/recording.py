@@ -22,7 +22,7 @@ class Recorder(Protocol):
         self, route: Route, task_group_id: str | None, tasks: Mapping[str, Sequence[QueuedTask]]
     ) -> None:
         """A request with these tasks, by function id, leaves as soon as this returns (loop's
-        thread). Raises nothing."""
+        thread); told once more where only the reply has named the group. Raises nothing."""
 
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """Tasks changed their states (loop's thread)."""

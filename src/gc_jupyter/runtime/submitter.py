@@ -201,6 +201,9 @@ class Submitter:
             for tasks in sent.values():
                 self._fail(tasks, error)
         else:
+            if group is None and self._recorder is not None:
+                # nobody sees an id before the group is written down: it finds all of them again
+                await self._recorder.sending(route, reply.task_group_id, sent)
             self._accept(route, submission, reply, sent)
         finally:
             self._collector.give_up(submission)  # where it hasn't ended by `expect`
