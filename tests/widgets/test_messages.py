@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -12,16 +12,14 @@ from gc_jupyter.types import TaskState
 from gc_jupyter.widgets import messages
 from gc_jupyter.widgets.durations import duration
 
-WIDGETS = Path(__file__).parents[2] / "labextension" / "widgets"
+LABEXTENSION = Path(__file__).parents[2] / "labextension"
 
 
 def test_the_typescript_is_what_the_python_says() -> None:
-    spec = importlib.util.spec_from_file_location("generate", WIDGETS / "generate_messages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    assert generate.TARGET.read_text(encoding="utf-8") == generate.typescript()
+    """The widgets' and the lab extension's."""
+    written = runpy.run_path(str(LABEXTENSION / "generate_messages.py"))["FILES"]
+    for path, text in written.items():
+        assert path.read_text(encoding="utf-8") == text()
 
 
 def test_states_are_the_users_words_in_order() -> None:
@@ -29,7 +27,8 @@ def test_states_are_the_users_words_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), json.loads((WIDGETS / "test" / "durations.json").read_text())
+    ("seconds", "text"),
+    json.loads((LABEXTENSION / "widgets" / "test" / "durations.json").read_text()),
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text

@@ -1,6 +1,6 @@
 """What travels between the two halves of a widget. This is the one place that defines it.
 
-`labextension/widgets/generate_messages.py` writes the TypeScript twin from here, and a test holds
+`labextension/generate_messages.py` writes the TypeScript twin from here, and a test holds
 both equal. A widget's data travels as its state (comm `update`), so that a front end which comes
 late, reloads or has several views always has the newest; what a user does travels as a custom
 message. Rows travel in pages: the state has the keys `page_0`, `page_1`, ... beside those of

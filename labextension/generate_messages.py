@@ -1,0 +1,100 @@
+"""Writes both messages.ts: the widgets' and the lab extension's, from their Python twins.
+
+Run it after a change there: ``python labextension/generate_messages.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union
+
+from gc_jupyter.server import messages as lab
+from gc_jupyter.types import TaskState
+from gc_jupyter.widgets import messages as widgets
+
+HERE = Path(__file__).parent
+_NAMES = {str: "string", int: "number", float: "number", bool: "boolean", NoneType: "null"}
+
+
+def widgets_typescript() -> str:
+    """The text of widgets/src/messages.ts."""
+    interfaces = (
+        *(widgets.TaskTableState, widgets.LoginState, widgets.Need, widgets.Show, widgets.Shown),
+        *(widgets.Rerun, widgets.Code),
+    )
+    union = " | ".join(kind.__name__ for kind in typing.get_args(widgets.FromFrontEnd))
+    return _file(
+        "// What travels between the two halves of a widget.",
+        "// Written by generate_messages.py from gc_jupyter/widgets/messages.py: change it there.",
+        "",
+        f"export const STATES = {_words(widgets.STATES)} as const;",
+        f"export const ROW = {_words(widgets.ROW)} as const;",
+        f"export const PAGE_ROWS = {widgets.PAGE_ROWS};",
+        *map(_interface, interfaces),
+        "",
+        f"export type FromFrontEnd = {union};",
+    )
+
+
+def lab_typescript() -> str:
+    """The text of src/messages.ts."""
+    interfaces = (
+        *(lab.Task, lab.JournalState, lab.Tasks, lab.Endpoint, lab.Endpoints, lab.Status),
+        *(lab.Collecting, lab.TasksChanged),
+    )
+    return _file(
+        "// What travels between the two halves of the lab extension.",
+        "// Written by generate_messages.py from gc_jupyter/server/messages.py: change it there.",
+        "",
+        f"export const NAMESPACE = {json.dumps(lab.NAMESPACE)};",
+        f"export const TASKS_CHANGED = {json.dumps(lab.TASKS_CHANGED)};",
+        f"export const DEFAULT_LIMIT = {lab.DEFAULT_LIMIT};",
+        f"export const STATES = {_words(tuple(state.value for state in TaskState))} as const;",
+        f"export const COLUMNS = {_words(lab.COLUMNS)} as const;",
+        *map(_interface, interfaces),
+    )
+
+
+#: What is written where.
+FILES = {
+    HERE / "widgets" / "src" / "messages.ts": widgets_typescript,
+    HERE / "src" / "messages.ts": lab_typescript,
+}
+
+
+def _file(*parts: str) -> str:
+    return "\n".join([*parts, ""])
+
+
+def _interface(interface: type) -> str:
+    summary = (interface.__doc__ or "").strip().replace("\n    ", "\n// ")
+    fields = typing.get_type_hints(interface).items()
+    lines = [f"  {name}: {_type(hint)};" for name, hint in fields]
+    return "\n".join(
+        ["", f"// {summary}", f"export interface {interface.__name__} {{", *lines, "}"]
+    )
+
+
+def _type(hint: Any) -> str:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return " | ".join(f'"{word}"' for word in args)
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type, args))
+    if origin is list:
+        inner = _type(args[0])
+        return f"({inner})[]" if "|" in inner else f"{inner}[]"
+    return hint.__name__ if typing.is_typeddict(hint) else _NAMES[hint]
+
+
+def _words(words: tuple[str, ...]) -> str:
+    return "[\n" + "".join(f'  "{word}",\n' for word in words) + "]"
+
+
+if __name__ == "__main__":
+    for path, text in FILES.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text(), encoding="utf-8")

@@ -1,0 +1,112 @@
+// What travels between the two halves of the lab extension.
+// Written by generate_messages.py from gc_jupyter/server/messages.py: change it there.
+
+export const NAMESPACE = "gc-jupyter";
+export const TASKS_CHANGED = "https://schema.gc-jupyter.org/tasks/v1";
+export const DEFAULT_LIMIT = 10000;
+export const STATES = [
+  "unsent",
+  "waiting for endpoint",
+  "waiting for nodes",
+  "running",
+  "success",
+  "failed",
+  "cancelled",
+] as const;
+export const COLUMNS = [
+  "task_id",
+  "group_id",
+  "endpoint_id",
+  "endpoint",
+  "label",
+  "kind",
+  "notebook",
+  "cell_id",
+  "execution_count",
+  "state",
+  "submitted_at",
+  "started_at",
+  "ended_at",
+  "error",
+  "seen",
+  "kernel_alive",
+  "collected",
+] as const;
+
+// A row, as an object. Times are unix seconds. `state` is one of the words of `TaskState`;
+// `seen` says that its result was shown; `kernel_alive` that its kernel may still run, which then
+// has the result itself; `collected` that the server keeps its result.
+export interface Task {
+  task_id: string;
+  group_id: string;
+  endpoint_id: string;
+  endpoint: string;
+  label: string;
+  kind: string;
+  notebook: string;
+  cell_id: string;
+  execution_count: number;
+  state: string;
+  submitted_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  error: string;
+  seen: boolean;
+  kernel_alive: boolean;
+  collected: boolean;
+}
+
+// Where the journal is, and what is wrong with it; empty texts while all is well.
+export interface JournalState {
+  path: string;
+  problem: string;
+  next_step: string;
+}
+
+// A row has the fields of `Task`, in the order of `columns`; `total` counts all tasks.
+export interface Tasks {
+  columns: string[];
+  rows: ((string | number | boolean | null)[])[];
+  total: number;
+  journal: JournalState;
+}
+
+// `at` is when the rest was heard, in unix seconds: 0 for never. Texts may be empty.
+export interface Endpoint {
+  endpoint_id: string;
+  name: string;
+  alias: string;
+  status: string;
+  python: string;
+  at: number;
+}
+
+// `default` is the name or id that a cell without one uses; `who` is signed in.
+export interface Endpoints {
+  signed_in: boolean;
+  who: string;
+  default: string;
+  problem: string;
+  next_step: string;
+  endpoints: Endpoint[];
+}
+
+// `open` counts the tasks that haven't ended, `collected` the results that are kept.
+export interface Status {
+  version: string;
+  collecting: boolean;
+  open: number;
+  collected: number;
+  problem: string;
+  next_step: string;
+}
+
+// Whether the server collects results of tasks whose kernels are gone.
+export interface Collecting {
+  on: boolean;
+}
+
+// `changed` counts the notices of this server.
+export interface TasksChanged {
+  changed: number;
+}

@@ -1,0 +1,112 @@
+"""What travels between the two halves of the lab extension. This is the one place that defines it.
+
+`labextension/generate_messages.py` writes the TypeScript twin from here, and a test holds both
+equal. All paths are below `{base_url}gc-jupyter/`::
+
+    GET tasks?limit=N      -> Tasks       newest first
+    GET endpoints[?ask=1]  -> Endpoints   the service is asked for `ask` alone
+    GET status             -> Status
+    PUT collecting         Collecting -> Status
+
+That tasks changed travels on Jupyter's event bus: `TasksChanged` under the schema `TASKS_CHANGED`.
+An answer other than 200 is Jupyter's own: ``{"message": str, "reason": str | null}``.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+NAMESPACE = "gc-jupyter"
+TASKS_CHANGED = "https://schema.gc-jupyter.org/tasks/v1"
+#: Rows that `GET tasks` answers where no limit is given.
+DEFAULT_LIMIT = 10_000
+
+
+class Task(TypedDict):
+    """A row, as an object. Times are unix seconds. `state` is one of the words of `TaskState`;
+    `seen` says that its result was shown; `kernel_alive` that its kernel may still run, which then
+    has the result itself; `collected` that the server keeps its result."""
+
+    task_id: str
+    group_id: str
+    endpoint_id: str
+    endpoint: str
+    label: str
+    kind: str
+    notebook: str
+    cell_id: str
+    execution_count: int
+    state: str
+    submitted_at: float
+    started_at: float | None
+    ended_at: float | None
+    error: str
+    seen: bool
+    kernel_alive: bool
+    collected: bool
+
+
+#: The order of a row's fields.
+COLUMNS = tuple(Task.__annotations__)
+
+
+class JournalState(TypedDict):
+    """Where the journal is, and what is wrong with it; empty texts while all is well."""
+
+    path: str
+    problem: str
+    next_step: str
+
+
+class Tasks(TypedDict):
+    """A row has the fields of `Task`, in the order of `columns`; `total` counts all tasks."""
+
+    columns: list[str]
+    rows: list[list[str | float | bool | None]]
+    total: int
+    journal: JournalState
+
+
+class Endpoint(TypedDict):
+    """`at` is when the rest was heard, in unix seconds: 0 for never. Texts may be empty."""
+
+    endpoint_id: str
+    name: str
+    alias: str
+    status: str
+    python: str
+    at: float
+
+
+class Endpoints(TypedDict):
+    """`default` is the name or id that a cell without one uses; `who` is signed in."""
+
+    signed_in: bool
+    who: str
+    default: str
+    problem: str
+    next_step: str
+    endpoints: list[Endpoint]
+
+
+class Status(TypedDict):
+    """`open` counts the tasks that haven't ended, `collected` the results that are kept."""
+
+    version: str
+    collecting: bool
+    open: int
+    collected: int
+    problem: str
+    next_step: str
+
+
+class Collecting(TypedDict):
+    """Whether the server collects results of tasks whose kernels are gone."""
+
+    on: bool
+
+
+class TasksChanged(TypedDict):
+    """`changed` counts the notices of this server."""
+
+    changed: int
