@@ -13,14 +13,15 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import pika
 import pika.exceptions
-from pika.adapters.asyncio_connection import AsyncioConnection
 
 from gc_jupyter.errors import StreamError
 from gc_jupyter.protocol.pacing import backoff
+from gc_jupyter.service.amqp_connection import DeliveryConnection
 from gc_jupyter.service.base import Ask, StreamSink
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class AmqpStream:
         self._port = port
         self._prefix = ""
         self._consumers: dict[str, _Consumer] = {}
-        self._connection: AsyncioConnection | None = None
+        self._connection: DeliveryConnection | None = None
         self._attempt = 0
         self._retry: asyncio.TimerHandle | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -152,7 +153,7 @@ class AmqpStream:
             self._down(error)
             return
         self._prefix = address.queue_prefix
-        self._connection = AsyncioConnection(
+        self._connection = DeliveryConnection(
             parameters,
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_lost,
@@ -171,7 +172,7 @@ class AmqpStream:
             parameters.port = self._port
         return parameters
 
-    def _on_open(self, _connection: AsyncioConnection) -> None:
+    def _on_open(self, _connection: DeliveryConnection) -> None:
         if self._closed:
             assert self._connection is not None
             self._connection.close()
@@ -181,7 +182,7 @@ class AmqpStream:
             self._consume(consumer)
         self._sink.on_stream_up()
 
-    def _on_lost(self, connection: AsyncioConnection, reason: object) -> None:
+    def _on_lost(self, connection: DeliveryConnection, reason: object) -> None:
         if self._connection is not connection and self._connection is not None:
             return  # an older connection's last word
         self._connection = None
@@ -217,11 +218,13 @@ class AmqpStream:
             consumer.settled.clear()
             channel.add_on_close_callback(lambda ch, _reason: self._on_channel_lost(consumer, ch))
             channel.add_on_cancel_callback(lambda _frame: channel.close())
+            receive = partial(self._on_message, consumer, channel)
+            connection.receive(channel.channel_number, receive)
             channel.basic_qos(prefetch_count=PREFETCH)
             channel.basic_consume(
                 queue=f"{self._prefix}{consumer.group}",
-                on_message_callback=lambda ch, deliver, properties, body: self._on_message(
-                    consumer, ch, deliver.delivery_tag, properties, body
+                on_message_callback=lambda _channel, deliver, properties, body: receive(
+                    deliver.delivery_tag, properties.headers, body
                 ),
                 callback=lambda _frame: self._on_consuming(consumer),
             )
@@ -247,12 +250,17 @@ class AmqpStream:
             self._sink.on_stream_down(StreamError("The result queue is not there."))
 
     def _on_message(
-        self, consumer: _Consumer, channel: Any, number: int, properties: Any, body: bytes
+        self,
+        consumer: _Consumer,
+        channel: Any,
+        number: int,
+        headers: dict[str, Any] | None,
+        body: bytes,
     ) -> None:
         if channel is not consumer.channel:
             return
         consumer.unacked.append(number)
-        by_reference = bool(properties.headers and properties.headers.get("high_assurance"))
+        by_reference = bool(headers and headers.get("high_assurance"))
         self._sink.on_message(body, _Tag(consumer, channel, number), by_reference=by_reference)
 
 
