@@ -23,6 +23,7 @@ class Channel:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.channel_number = 1
         self.is_open = True
         self.queue = ""
         self.acked: list[tuple[int, bool]] = []
@@ -74,6 +75,9 @@ class Connection:
         name = "on_close_callback" if self.is_open else "on_open_error_callback"
         self.is_open = False
         self.callbacks[name](self, reason)
+
+    def receive(self, channel_number: int, receiver: Any) -> None:
+        self.receiver = channel_number, receiver
 
     def channel(self, on_open_callback: Callable[[Channel], None]) -> None:
         self.opening.append(on_open_callback)
@@ -142,7 +146,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture(autouse=True)
 def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Connection.made.clear()
-    monkeypatch.setattr(amqp, "AsyncioConnection", Connection)
+    monkeypatch.setattr(amqp, "DeliveryConnection", Connection)
     monkeypatch.setattr(amqp, "backoff", lambda *_args, **_more: 0.0)
     yield
     Connection.made.clear()
