@@ -23,10 +23,11 @@ class Amqp:
         self._connection: AsyncioConnection | None = None
         self._channel: Channel | None = None
         self._declared: set[str] = set()
+        self._consumers: dict[str, Callable[[bytes], None]] = {}
         self._outgoing: list[bytes] = []
 
     async def open(self) -> None:
-        """Connect, open the channel, declare the exchanges."""
+        """Connect, open the channel, declare the exchanges; anew after the broker was away."""
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
         self._connection = AsyncioConnection(
             self._parameters,
@@ -36,6 +37,9 @@ class Amqp:
         self._channel = await opened
         for exchange in EXCHANGES:
             await self._call("exchange_declare", exchange, "direct", durable=True)
+        for queue, on_body in self._consumers.items():
+            await self._start_consumer(queue, on_body)
+        self._flush()  # what was published meanwhile
 
     async def _call(self, method: str, *args: object, **kwargs: object) -> None:
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -89,14 +93,19 @@ class Amqp:
         )
 
     def _flush(self) -> None:
+        if not self._outgoing or self._channel is None or not self._channel.is_open:
+            return  # `open` comes back to it
+        assert self._connection is not None
         data = b"".join(self._outgoing)
         self._outgoing.clear()
-        if self._connection is not None and self._connection.is_open:
-            self._connection._adapter_emit_data(data)
+        self._connection._adapter_emit_data(data)
 
     async def consume(self, queue: str, on_body: Callable[[bytes], None]) -> None:
         """Hand every message of `queue` to `on_body`."""
-        assert self._channel is not None
+        self._consumers[queue] = on_body
+        await self._start_consumer(queue, on_body)
+
+    async def _start_consumer(self, queue: str, on_body: Callable[[bytes], None]) -> None:
         await self._call(
             "basic_consume",
             queue,

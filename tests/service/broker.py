@@ -111,6 +111,10 @@ class Broker:
                 stdout=log,
                 stderr=log,
             )
+        await self._start_node()
+
+    async def _start_node(self) -> None:
+        with (self._directory / "log" / "console").open("ab") as log:
             self._process = subprocess.Popen(
                 [SERVER],
                 env=self._environment(),
@@ -124,17 +128,19 @@ class Broker:
 
     async def _wait_for_port(self) -> None:
         assert self._watch is not None
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            except OSError:
-                # Nothing announces the listener, so ask again; a node that died ends the wait.
-                done, _ = await asyncio.wait({self._watch}, timeout=0.05)
-                if done:
-                    raise RuntimeError(f"RabbitMQ did not start:\n{self._log_tail()}") from None
-            else:
-                writer.close()
-                return
+        while not await self._listens():
+            # Nothing announces the listener, so ask again; a node that died ends the wait.
+            done, _ = await asyncio.wait({self._watch}, timeout=0.05)
+            if done:
+                raise RuntimeError(f"RabbitMQ did not start:\n{self._log_tail()}")
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     def _log_tail(self) -> str:
         files = sorted((self._directory / "log").iterdir())
@@ -154,6 +160,28 @@ class Broker:
         if process.returncode:
             raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {output.decode()}")
         return output.decode()
+
+    async def interrupt(self, how: str, down_s: float) -> None:
+        """Be away for `down_s` seconds, then take connections again.
+
+        `how`: "stop" the application within the node; "restart" the node, which ends in order; or
+        "kill" it.
+        """
+        assert self._process is not None
+        assert self._watch is not None
+        if how == "stop":
+            await self.ctl("stop_app")
+            await asyncio.sleep(down_s)
+            await self.ctl("start_app")
+        else:
+            number = {"restart": signal.SIGTERM, "kill": signal.SIGKILL}[how]
+            os.killpg(self._process.pid, number)
+            await self._watch
+            while await self._listens():  # the node outlives the script that started it
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(down_s)
+            await self._start_node()
+            await self.ctl("await_startup")  # its port opens earlier, and drops who comes
 
     def stop(self) -> None:
         """End the node and its helpers, and remove its files."""

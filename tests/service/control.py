@@ -32,6 +32,7 @@ class Control:
             web.post("/_control/versions", self.versions),
             web.post("/_control/tokens", self.accept_token),
             web.post("/_control/cut_streams", self.cut_streams),
+            web.post("/_control/interrupt_broker", self.interrupt_broker),
         ]
 
     async def add_endpoint(self, request: web.Request) -> web.Response:
@@ -93,4 +94,9 @@ class Control:
 
     async def cut_streams(self, _request: web.Request) -> web.Response:
         await self._state.broker.ctl("close_all_user_connections", "user", "told to")
+        return reply({})
+
+    async def interrupt_broker(self, request: web.Request) -> web.Response:
+        body = await json_body(request)
+        await self._state.interrupt_broker(body["how"], body["down_s"])
         return reply({})

@@ -133,6 +133,11 @@ class Loopback:
         """Close every user's connection to the broker, from the broker's side."""
         self.control("cut_streams")
 
+    def interrupt_broker(self, how: str, down_s: float = 0.0) -> None:
+        """Take the broker away for some seconds: see `broker.Broker.interrupt`. Returns when
+        results flow again; those that were on their way may be lost with it."""
+        self.control("interrupt_broker", {"how": how, "down_s": down_s})
+
     def control(self, action: str, body: dict[str, Any] | None = None) -> Any:
         """POST to the service's control door; returns its JSON."""
         return self._call("POST", action, body or {})

@@ -56,6 +56,11 @@ class State:
         self.amqp.close()
         self.broker.stop()
 
+    async def interrupt_broker(self, how: str, down_s: float) -> None:
+        """See `Broker.interrupt`; returns when results flow again."""
+        await self.broker.interrupt(how, down_s)
+        await self.amqp.open()
+
     def make_worker(self, endpoint_id: str, kind: str, options: dict[str, Any]) -> Worker:
         """The worker of an endpoint of this kind, not yet started."""
         if kind not in KINDS:
