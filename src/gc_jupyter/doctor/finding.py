@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gc_jupyter.errors import ComputeError
+from gc_jupyter.remote_text import one_line
 
 _NOTHING = "nothing to do"
 
@@ -36,6 +37,6 @@ class Finding:
 
     def line(self, width: int) -> str:
         """As it is shown: it ends with what to do."""
-        text = " ".join(self.text.split()).rstrip(".")
-        step = " ".join(self.step.split()).rstrip(".")
+        text = one_line(self.text, 2000).rstrip(".")
+        step = one_line(self.step, 2000).rstrip(".")
         return f"{'✓' if self.fine else '✗'} {self.subject.ljust(width)}  {text} → {step}"

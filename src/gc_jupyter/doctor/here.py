@@ -110,8 +110,9 @@ def messages(session: Session) -> Iterator[Finding]:
     for dispatcher in session.client.dispatchers():
         unreadable += dispatcher.unreadable
         if dispatcher.stream_error is not None:
+            reason = getattr(dispatcher.stream_error, "reason", "") or dispatcher.stream_error
             step = "see AMQP above; results are asked for by HTTPS meanwhile"
-            yield Finding(False, "Stream", f"it is down: {dispatcher.stream_error}", step)
+            yield Finding(False, "Stream", f"it is down: {reason}", step)
     if unreadable:
         text = f"{unreadable} messages could not be read, and were dropped"
         step = "update gc-jupyter; if it goes on, tell the endpoint's owner"

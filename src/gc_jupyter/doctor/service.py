@@ -83,34 +83,25 @@ def service(session: Session) -> Iterator[Finding]:
 
 def streams(session: Session) -> Iterator[Finding]:
     """Which ports the result stream can be opened at."""
-    from gc_jupyter.service.amqp_probe import encrypted, ports, probe
+    from gc_jupyter.service.amqp_failures import advice
+    from gc_jupyter.service.amqp_probe import probe
 
     address = session.client.globus_service().amqp_address()
-    results = {port: probe(address, port) for port in ports(address)}
-    own, *others = results
-    usable = [port for port in others if not results[port]]
-    how = "with TLS" if encrypted(address) else "without TLS"
-    for port, why in results.items():
-        chosen = ", the service's choice" if port == own else ""
+    results = {port: probe(address, port) for port in address.ports()}
+    usable = [port for port, why in results.items() if not why]
+    how = "with TLS" if address.encrypted else "without TLS"
+    for number, (port, why) in enumerate(results.items()):
+        where = f"port {port}, the service's choice" if number == 0 else f"port {port}"
         if not why:
-            yield Finding(True, "AMQP", f"port {port}{chosen}: connects {how}")
-        elif port != own:
-            step = "nothing to do while another port connects, or polling works"
-            yield Finding(bool(usable or not results[own]), "AMQP", f"port {port}: {why}", step)
+            yield Finding(True, "AMQP", f"{where}: connects {how}")
+        elif usable:
+            step = f"nothing to do: port {usable[0]} is used"
+            yield Finding(True, "AMQP", f"{where}: {why}", step)
+        elif number == 0:
+            yield Finding(False, "AMQP", f"{where}: {why}", advice(results))
         else:
-            yield Finding(False, "AMQP", f"port {port}{chosen}: {why}", _stream_step(why, usable))
-
-
-def _stream_step(why: str, usable: list[int]) -> str:
-    if "credentials" in why:
-        return "wait: each reconnect fetches new ones; if it stays, %gc login --force"
-    if "certificate" in why:
-        return (
-            "install your site's certificate authority (SSL_CERT_FILE), or ask its administrators"
-        )
-    if usable:
-        return f"use %%gcrun --amqp-port {usable[0]}, or %gc config amqp_port {usable[0]}"
-    return "ask for one of the ports 443, 5671, 5672 to be opened; until then results are polled"
+            step = "nothing to do while another port connects, or polling works"
+            yield Finding(False, "AMQP", f"{where}: {why}", step)
 
 
 def polling(session: Session) -> Iterator[Finding]:

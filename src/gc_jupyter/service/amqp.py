@@ -1,8 +1,8 @@
 """The result stream of the web service: one AMQP connection, one channel for each task group.
 
 Lives on the kernel's loop, by pika's asyncio adapter. Every reconnect fetches a fresh address (each
-fetch makes a new password: docs/protocol.md, "Routes") and backs off with jitter; it never gives
-up while a task group is subscribed.
+fetch makes a new password: docs/protocol.md, "Routes"), tries its ports in turn, and backs off with
+jitter once none has worked; it never gives up while a task group is subscribed.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-import pika
-import pika.exceptions
-
 from gc_jupyter.errors import StreamError
 from gc_jupyter.protocol.pacing import backoff
+from gc_jupyter.service.amqp_address import AmqpAddress, PortTrial
 from gc_jupyter.service.amqp_connection import DeliveryConnection
 from gc_jupyter.service.base import Ask, StreamSink
 
@@ -29,14 +27,8 @@ log = logging.getLogger(__name__)
 logging.getLogger("pika").addHandler(logging.NullHandler())
 
 PREFETCH = 2000  # unacknowledged messages of one group: bounds memory, yet keeps the pipe full
-
-
-@dataclass(frozen=True, slots=True)
-class AmqpAddress:
-    """Where results are; the URL holds a password, so it is in no repr."""
-
-    queue_prefix: str
-    url: str = field(repr=False)
+QUICK_S = 2.0  # for a TCP connection, while other ports are to be tried: a blocked one says nothing
+PATIENT_S = 10.0  # once all have been tried
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +71,9 @@ class AmqpStream:
     fetch:
         Blocking call that gives a fresh address.
     port:
-        Used instead of the address's own (443, 5671 and 5672 are served).
+        The only one to use. By default the address's own, then the others that are served.
+    answered:
+        See `PortTrial`; shared by the streams of one service, on `loop`.
     """
 
     def __init__(
@@ -89,12 +83,15 @@ class AmqpStream:
         sink: StreamSink,
         fetch: Callable[[], AmqpAddress],
         port: int | None = None,
+        answered: MutableMapping[str, int] | None = None,
     ) -> None:
         self._loop = loop
         self._ask = ask
         self._sink = sink
         self._fetch = fetch
         self._port = port
+        self._answered = {} if answered is None else answered
+        self._trial: PortTrial | None = None
         self._prefix = ""
         self._consumers: dict[str, _Consumer] = {}
         self._connection: DeliveryConnection | None = None
@@ -147,30 +144,21 @@ class AmqpStream:
 
     async def _connect(self) -> None:
         try:
-            address = await self._ask(self._fetch)
-            parameters = self._parameters(address)
+            if self._trial is None:
+                self._trial = PortTrial(await self._ask(self._fetch), self._port, self._answered)
+            limit = PATIENT_S if self._attempt else QUICK_S
+            parameters = self._trial.next(connect_s=limit)
         except Exception as error:  # whatever it is, the next try may do better
             self._down(error)
             return
-        self._prefix = address.queue_prefix
+        self._prefix = self._trial.address.queue_prefix
         self._connection = DeliveryConnection(
             parameters,
             on_open_callback=self._on_open,
-            on_open_error_callback=self._on_lost,
+            on_open_error_callback=self._on_failed,
             on_close_callback=self._on_lost,
             custom_ioloop=self._loop,
         )
-
-    def _parameters(self, address: AmqpAddress) -> pika.URLParameters:
-        try:
-            parameters = pika.URLParameters(address.url)
-        except Exception as error:  # its text holds the password
-            raise StreamError(
-                f"The service gave an AMQP address that can't be read ({type(error).__name__})."
-            ) from None
-        if self._port is not None:
-            parameters.port = self._port
-        return parameters
 
     def _on_open(self, _connection: DeliveryConnection) -> None:
         if self._closed:
@@ -178,9 +166,28 @@ class AmqpStream:
             self._connection.close()
             return
         self._attempt = 0
+        if self._trial is not None:
+            self._trial.opened()
+            self._trial = None
         for consumer in self._consumers.values():
             self._consume(consumer)
         self._sink.on_stream_up()
+
+    def _on_failed(self, connection: DeliveryConnection, reason: object) -> None:
+        """No broker answers at this port: try the next, or all of them later."""
+        if self._connection is not connection and self._connection is not None:
+            return  # an older connection's last word
+        self._connection = None
+        trial, self._trial = self._trial, None
+        if self._closed or trial is None:
+            return
+        if trial.failed(reason):
+            if trial.first:  # the rest may take a while: results are asked for meanwhile
+                self._sink.on_stream_down(trial.error)
+            self._trial = trial
+            self._open_connection()
+        else:
+            self._down(trial.error)
 
     def _on_lost(self, connection: DeliveryConnection, reason: object) -> None:
         if self._connection is not connection and self._connection is not None:
@@ -190,7 +197,7 @@ class AmqpStream:
             consumer.channel = None
         if self._closed:
             return
-        self._down(StreamError(_describe(reason)))
+        self._down(StreamError(f"The connection to the broker ended ({type(reason).__name__})."))
 
     def _down(self, error: Exception) -> None:
         delay = backoff(self._attempt, random.random())
@@ -262,14 +269,3 @@ class AmqpStream:
         consumer.unacked.append(number)
         by_reference = bool(headers and headers.get("high_assurance"))
         self._sink.on_message(body, _Tag(consumer, channel, number), by_reference=by_reference)
-
-
-def _describe(reason: object) -> str:
-    """Why the connection ended, without its address."""
-    if isinstance(reason, pika.exceptions.ProbableAuthenticationError):
-        return "The broker refused the credentials; fetching new ones."
-    inner = reason.args[0] if isinstance(reason, Exception) and reason.args else None
-    cause = getattr(inner, "exception", inner)
-    if isinstance(reason, pika.exceptions.AMQPConnectionError) and isinstance(cause, Exception):
-        return f"No connection to the broker ({type(cause).__name__})."
-    return f"The connection to the broker ended ({type(reason).__name__})."

@@ -23,7 +23,9 @@ from globus_sdk.transport.default_retry_checks import check_expired_authorizatio
 
 from gc_jupyter import __version__, errors
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
-from gc_jupyter.service.amqp import AmqpAddress, AmqpStream
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.service.amqp import AmqpStream
+from gc_jupyter.service.amqp_address import AmqpAddress
 from gc_jupyter.service.base import (
     Ask,
     FunctionRegistration,
@@ -81,6 +83,7 @@ class GlobusService:
     """
 
     rate_limited = True
+    at_once = False
 
     def __init__(
         self,
@@ -100,6 +103,7 @@ class GlobusService:
             "app_name": _APP_NAME,
             "transport": self._transport,
         }
+        self._answered: dict[str, int] = {}  # the streams' own, on their loop
         self.v2 = _V2(retry_config=_retry_config(), **options)
         self.v3 = _V3(retry_config=_retry_config(), **options)
 
@@ -119,7 +123,7 @@ class GlobusService:
                 endpoint_id=str(reply.get("endpoint_id") or request.endpoint_id),
                 request_id=str(reply.get("request_id") or ""),
                 tasks=_part(reply, "tasks", dict),
-                ha_warning=str(reply.get("ha_warning") or ""),
+                ha_warning=one_line(str(reply.get("ha_warning") or ""), 1000),
             )
         except errors.ServiceRefused as error:
             if error.status >= 500:
@@ -166,7 +170,7 @@ class GlobusService:
         port: int | None = None,
     ) -> AmqpStream:
         """See Service."""
-        return AmqpStream(loop, ask, sink, self.amqp_address, port)
+        return AmqpStream(loop, ask, sink, self.amqp_address, port, self._answered)
 
     def close(self) -> None:
         """See Service."""
@@ -301,6 +305,7 @@ def _part(reply: object, name: str, kind: type[T]) -> T:
 def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
     raw = error.raw_json if isinstance(error.raw_json, dict) else {}
     said = str(raw.get("reason") or raw.get("detail") or error.message or error.http_reason or "")
+    said = one_line(said, 2000)
     reason = f"The service refused the request ({error.http_status}): {said}".rstrip(": ")
     known: dict[str, Any] = {"status": error.http_status, "code": str(raw.get("code") or "")}
     status = error.http_status

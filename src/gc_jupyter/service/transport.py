@@ -13,11 +13,12 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-import certifi
 import globus_sdk
 import requests
 import urllib3
 from globus_sdk.transport import RequestCallerInfo, RequestsTransport
+
+from gc_jupyter.service.trust import ca_file
 
 _CONNECTIONS = 4  # as many as there are gc-http threads
 
@@ -32,7 +33,7 @@ class DirectTransport(RequestsTransport):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__()
+        super().__init__(verify_ssl=ca_file())
         # by default requests reads the whole environment again for each request
         self.session.proxies = requests.utils.get_environ_proxies(url)
         self.session.trust_env = False
@@ -46,7 +47,7 @@ class DirectTransport(RequestsTransport):
         if self._url.startswith("https:"):
             verify = self.verify_ssl
             options["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
-            options["ca_certs"] = certifi.where() if verify is True else verify or None
+            options["ca_certs"] = verify or None
         return urllib3.connection_from_url(self._url, **options)
 
     def close(self) -> None:

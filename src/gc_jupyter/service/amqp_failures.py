@@ -1,0 +1,84 @@
+"""A failed AMQP connection in words, without the address (it holds a password)."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from urllib.request import getproxies
+
+import pika.exceptions
+from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
+
+from gc_jupyter.errors import StreamError
+
+POLLED = "until then results are asked for by HTTPS"
+REFUSED_CREDENTIALS = "the broker refuses the credentials"
+UNTRUSTED = "the certificate isn't trusted"
+
+
+def why(error: object) -> str:
+    """What went wrong at a port, in a few words."""
+    return next((words for one in _causes(error) if (words := _known(one))), type(error).__name__)
+
+
+def no_connection(tried: Mapping[int, str]) -> StreamError:
+    """What was found at each port, and what to do about it."""
+    found = "; ".join(f"port {port}: {words}" for port, words in tried.items())
+    return StreamError(f"No connection to the broker ({found}).", next_step=advice(tried))
+
+
+def advice(tried: Mapping[int, str]) -> str:
+    """What to do where no port works.
+
+    Parameters
+    ----------
+    tried:
+        What `why` said of each port.
+    """
+    said = " ".join(tried.values())
+    if REFUSED_CREDENTIALS in said:
+        return "Wait: each reconnect fetches new ones. If it stays, %gc login --force."
+    if UNTRUSTED in said:
+        return (
+            "If your site has its own certificate authority, name its file in SSL_CERT_FILE;"
+            f" otherwise ask who is between here and the broker. {POLLED.capitalize()}."
+        )
+    if "https" in getproxies():
+        return (
+            "HTTPS goes through a proxy here, and AMQP can't: ask for port 443 to be opened"
+            f" without the proxy; {POLLED}."
+        )
+    return f"Ask for one of the ports 443, 5671 and 5672 to be opened; {POLLED}."
+
+
+def _known(error: BaseException) -> str:
+    if isinstance(
+        error,
+        (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError),
+    ):
+        return REFUSED_CREDENTIALS
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{UNTRUSTED} ({error.verify_message.rstrip('.')})"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS ({error.reason or type(error).__name__})"
+    if isinstance(error, socket.gaierror):
+        return "the name isn't known"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, (TimeoutError, AMQPConnectorStackTimeout)):
+        return "no answer in time"
+    if isinstance(
+        error, (pika.exceptions.IncompatibleProtocolError, pika.exceptions.StreamLostError)
+    ):
+        return "something answers that is no broker"
+    return ""
+
+
+def _causes(error: object) -> Iterator[BaseException]:
+    """An error and what it wraps, as pika wraps one; the innermost first."""
+    if not isinstance(error, BaseException):
+        return
+    inner = getattr(error, "exception", None) or next(iter(getattr(error, "exceptions", ())), None)
+    yield from _causes(inner or next(iter(error.args), None))
+    yield error
