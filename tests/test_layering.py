@@ -23,7 +23,7 @@ LAYERS = (
     {"runtime"},
     {"future", "service", "protocol", "serialize", "functions"},
     {"auth"},
-    {"types", "errors", "uuids", "settings"},
+    {"types", "errors", "uuids", "settings", "remote_text"},
 )
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 

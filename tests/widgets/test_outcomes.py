@@ -10,7 +10,7 @@ import pytest
 
 from gc_jupyter.errors import ServiceUnreachable, TaskExecutionFailed, TaskStopped
 from gc_jupyter.types import TaskState
-from gc_jupyter.widgets.outcomes import one_line, outcome, preview, whole_text
+from gc_jupyter.widgets.outcomes import outcome, preview, whole_text
 
 
 def finished(value: Any = None, error: BaseException | None = None) -> Future[Any]:
@@ -79,8 +79,3 @@ def test_the_whole_text_is_bounded_and_survives_a_broken_repr() -> None:
     assert len(whole_text(finished("x" * 10**6))) < 60_000
     assert "AssertionError" in whole_text(finished(Loud()))
     assert whole_text(Future()) == "The task has no result yet."
-
-
-def test_one_line_has_no_control_characters() -> None:
-    assert one_line("a\r\nb\tc\x1b]0;x\x07 \u202e d") == "a b c]0;x d"
-    assert one_line("x" * 100) == "x" * 79 + "…"

@@ -12,6 +12,7 @@ from typing import Any
 
 from gc_jupyter.capture.collect import Origin
 from gc_jupyter.errors import ComputeError, RemoteException
+from gc_jupyter.remote_text import harmless, one_line
 
 #: Turns a file name of the notebook into what a user knows it by: "Cell In[3]".
 LabelOf = Callable[[str], str]
@@ -59,10 +60,10 @@ def make_exception(
     label_of:
         Names the notebook's files.
     """
-    header = f"{described['type']} {place}"
-    lines = _chain(described, origins, label_of)
+    header = f"{one_line(described['type'])} {place}"
+    lines = [harmless(line) for line in _chain(described, origins, label_of)]
     text = "\n".join([header, *lines])
-    hint = next_step(described, place)
+    hint = one_line(next_step(described, place), 500)
     error = RemoteException(text, code="RemoteExecutionError", next_step=hint)
     if original is not None:
         error = _as_original(error, original)

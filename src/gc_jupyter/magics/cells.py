@@ -19,6 +19,7 @@ from gc_jupyter.magics.dry_run import report
 from gc_jupyter.magics.gcrun import GCMagics, short
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.source import CellSource, read_cell
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, wait
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.widgets.front_end import has_front_end
@@ -249,8 +250,7 @@ def _label(options: Options, text: str) -> str:
 
 
 def _brief(value: Any) -> str:
-    text = value if isinstance(value, str) else reprlib.repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return one_line(value if isinstance(value, str) else reprlib.repr(value), 40)
 
 
 def _say_sizes(options: Options, captured: Captured) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 _TAKES_ENDPOINT = ("use", "status", "doctor")
 _TAKES_TASK = ("attach", "result", "cancel")
 _TASKS = 20
+_SPECIAL = frozenset('"{}$')
+_BARE = re.compile(r"[\w.:@/+-]+")
 
 
 def complete(magics: GCMagics, event: Any) -> list[str]:
@@ -55,8 +58,14 @@ def _sub(magics: GCMagics, words: list[str]) -> Iterable[str]:
 
 
 def _endpoints(magics: GCMagics) -> list[str]:
+    """Names as they are to be typed: what is chosen becomes part of a cell."""
     names = magics.session.directory.names()
-    return [f'"{name}"' if " " in name else name for name in names]
+    return [name if _BARE.fullmatch(name) else f'"{name}"' for name in names if _typeable(name)]
+
+
+def _typeable(name: str) -> bool:
+    # braces and dollars would be looked up in the notebook, a leading dash is an option's
+    return name.isprintable() and not _SPECIAL.intersection(name) and not name.startswith("-")
 
 
 def _tasks(magics: GCMagics) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from IPython.display import display
 
 from gc_jupyter.errors import LoginRequired, ServiceError
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.widgets.front_end import has_front_end, shell
 
 if TYPE_CHECKING:
@@ -89,4 +90,4 @@ def who(login: Login) -> str:
         if identity is not None:
             more = ", ".join(part for part in (identity.name, identity.email) if part)
             name = f"{identity.username or identity.identity_id}" + (f" ({more})" if more else "")
-    return "\n".join([f"Signed in as {name}, by {login.source}.", *login.notes])
+    return "\n".join([f"Signed in as {one_line(name, 200)}, by {login.source}.", *login.notes])

@@ -8,6 +8,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.futures import NotebookFuture
 
 
@@ -37,7 +38,7 @@ def _again(future: TaskFuture) -> TaskFuture:
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns of text under their heads."""
-    lines = [list(head), *([str(cell) for cell in row] for row in rows)]
+    lines = [list(head), *([one_line(str(cell), 200) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gc_jupyter.errors import ResultTooLarge, TaskExecutionFailed, TaskStopped, WorkerLost
+from gc_jupyter.remote_text import harmless
 
 _WORKER_LOST = re.compile(r"\bWorkerLost\b|\bManagerLost\b|\bBrokenProcessPool\b")
 _MISSING_MODULE = re.compile(
@@ -32,7 +33,7 @@ def task_error(
     Parameters
     ----------
     text:
-        The remote traceback.
+        The remote traceback; its terminal codes are dropped, colours excepted.
     code:
         The endpoint's error code (docs/protocol.md, "Messages").
     completion_t:
@@ -42,6 +43,7 @@ def task_error(
     python_version:
         This side's Python, to tell a version mismatch.
     """
+    text = harmless(text)
     worker = dict(details) if details else None
     kind: type[TaskExecutionFailed] = TaskExecutionFailed
     step = ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gc_jupyter.errors import DeserializationError
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import TaskInfo, WorkerInfo
 
 _VERSION = b"\x01"
@@ -60,7 +61,7 @@ def worker_info(details: Mapping[str, Any] | None) -> WorkerInfo | None:
     """The typed form of a message's or a task status's `details`."""
     if not details:
         return None
-    return _shared_worker_info(*[str(details.get(name) or "") for name in _WORKER_FIELDS])
+    return _shared_worker_info(*[one_line(_word(details.get(name))) for name in _WORKER_FIELDS])
 
 
 @functools.lru_cache(maxsize=256)  # thousands of results of one worker share one object
@@ -133,8 +134,8 @@ def unpack_result(body: bytes) -> ResultMessage:
         task_id=_text(data, "task_id"),
         data=_text(data, "data"),
         details=details if isinstance(details, dict) else None,
-        error_code=None if error is None else str(error.get("code") or "RemoteExecutionError"),
-        error_message="" if error is None else str(error.get("user_message") or ""),
+        error_code=None if error is None else _word(error.get("code")) or "RemoteExecutionError",
+        error_message="" if error is None else _word(error.get("user_message")),
         started_ns=times.get(_START),
         ended_ns=times.get(_END),
     )
@@ -145,7 +146,7 @@ def _times(statuses: object) -> dict[str, int]:
     for status in statuses if isinstance(statuses, list) else ():
         at = status.get("timestamp") if isinstance(status, dict) else None
         if type(at) is int and 0 <= at < 2**63:  # what a clock can show; a bool is an int too
-            times[str(status.get("state"))] = at
+            times[_word(status.get("state"))] = at
     return times
 
 
@@ -164,12 +165,17 @@ def _unpack(expected: str, body: bytes) -> dict[str, Any]:
             f"A message that is not JSON ({type(error).__name__})."
         ) from error
     if not isinstance(message, dict) or message.get("message_type") != expected:
-        kind = message.get("message_type") if isinstance(message, dict) else None
-        raise DeserializationError(f"Expected a {expected} message, got {str(kind)[:40]!r}.")
+        kind = _word(message.get("message_type")) if isinstance(message, dict) else ""
+        raise DeserializationError(f"Expected a {expected} message, got {kind[:40]!r}.")
     data = message.get("data")
     if not isinstance(data, dict):
         raise DeserializationError(f"A {expected} message without data.")
     return data
+
+
+def _word(value: object) -> str:
+    """Text, or a number as text; what is nested has none (its `str` may recurse too deeply)."""
+    return str(value) if isinstance(value, (str, int, float)) and value else ""
 
 
 def _text(data: Mapping[str, Any], field: str) -> str:

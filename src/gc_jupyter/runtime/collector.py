@@ -19,6 +19,7 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import STATUS_CHUNK
 from gc_jupyter.protocol.messages import ResultMessage, unpack_result
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.completer import Finished, Outcome, resolve_all
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.requests import Requests
@@ -293,4 +294,4 @@ class Collector:
 
 def _last_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines() if error is not None else []
-    return lines[-1][:500] if lines else ""
+    return one_line(lines[-1], 500) if lines else ""

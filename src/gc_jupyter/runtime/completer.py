@@ -12,6 +12,7 @@ from gc_jupyter.errors import ComputeError, TaskExecutionFailed
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.failures import task_error
 from gc_jupyter.protocol.messages import ResultMessage, ran, worker_info
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import TaskStatus
 
@@ -104,7 +105,7 @@ def _undecodable(error: BaseException, task_id: str | None) -> ComputeError:
         return error
     wrapped = ComputeError(
         f"The result of task {task_id} can't be decoded here:"
-        f" {type(error).__name__}: {error}".rstrip(": "),
+        f" {one_line(f'{type(error).__name__}: {error}', 1000)}".rstrip(": "),
         next_step="Return plain values (numbers, text, lists, arrays), or install here what the"
         " result's type needs.",
     )

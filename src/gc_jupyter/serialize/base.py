@@ -9,6 +9,7 @@ from abc import ABC
 from typing import Any, ClassVar
 
 from gc_jupyter.errors import DeserializationError, SerdeError, SerializationError
+from gc_jupyter.remote_text import harmless
 from gc_jupyter.serialize.buffers import pack_buffers, unpack_buffers
 
 #: Two characters and a newline start every buffer.
@@ -239,7 +240,8 @@ def explain(exc: BaseException) -> str:
     """An exception in one line: the reason of our own errors, type and text of others."""
     if isinstance(exc, SerdeError):
         return exc.reason
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+    text = harmless(str(exc))
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 def _decode_step(exc: Exception) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import ComputeError, UnknownEndpoint
 from gc_jupyter.journal.database import KnownEndpoint
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings import Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
 
@@ -125,7 +126,8 @@ class Directory:
             return endpoint, {}
         shown = client.get_endpoint_status(endpoint.endpoint_id)
         python = client.endpoint_python(endpoint.endpoint_id)
-        found = replace(endpoint, status=str(shown.get("status") or ""), python_version=python)
+        state = one_line(str(shown.get("status") or ""))
+        found = replace(endpoint, status=state, python_version=one_line(python))
         self._remember(
             [KnownEndpoint(found.endpoint_id, found.name, found.status, python, at=time.time())]
         )
@@ -189,7 +191,7 @@ def _is_uuid(text: str) -> bool:
 
 def _known(listed: dict[str, Any], now: float) -> KnownEndpoint:
     return KnownEndpoint(
-        endpoint_id=str(listed.get("uuid") or ""),
-        name=str(listed.get("display_name") or listed.get("name") or ""),
+        endpoint_id=one_line(str(listed.get("uuid") or "")),
+        name=one_line(str(listed.get("display_name") or listed.get("name") or ""), 200),
         at=now,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from gc_jupyter.remote_text import harmless, one_line
+
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
 
@@ -13,14 +15,15 @@ def show_output(future: CellFuture) -> None:
     """Show here what a task wrote and displayed, in order; a notebook gets its pictures."""
     for kind, content in future.events:
         if kind == "stdout":
-            sys.stdout.write(content)
+            sys.stdout.write(harmless(content))
         elif kind == "stderr":
-            sys.stderr.write(content)
+            sys.stderr.write(harmless(content))
         elif kind == "display":
             _display(content)
     for name, value in future.undecoded.items():
         what = f"{name} stays on {future.endpoint}" if name else "The value can't be brought back"
-        sys.stderr.write(f"{what}: {value.reason}. What is shown is its text.\n")
+        reason = one_line(value.reason, 500)
+        sys.stderr.write(f"{what}: {reason}. What is shown is its text.\n")
 
 
 def _display(bundle: dict[str, Any]) -> None:

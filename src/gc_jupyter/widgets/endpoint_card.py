@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import Endpoint
-from gc_jupyter.widgets.outcomes import one_line
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class EndpointCard:
     @property
     def title(self) -> str:
         """The endpoint's name, or its id where it has none."""
-        return one_line(self.endpoint.name) or self.endpoint.endpoint_id
+        return one_line(self.endpoint.name or self.endpoint.endpoint_id)
 
     def __repr__(self) -> str:
         width = max(len(name) for name, _ in self.rows())

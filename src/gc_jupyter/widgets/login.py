@@ -9,11 +9,11 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import ComputeError, ServiceError
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.widgets.flusher import flusher
 from gc_jupyter.widgets.live_widget import LiveWidget
 from gc_jupyter.widgets.messages import LoginState
-from gc_jupyter.widgets.outcomes import one_line
 
 if TYPE_CHECKING:
     from gc_jupyter.auth.flow import LoginFlow

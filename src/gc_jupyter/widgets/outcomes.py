@@ -11,6 +11,7 @@ import reprlib
 from typing import Any
 
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed
+from gc_jupyter.remote_text import harmless, one_line
 from gc_jupyter.types import TaskState
 
 PREVIEW = 80  # characters
@@ -77,7 +78,7 @@ def _gist(error: BaseException) -> str:
 def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -> str:
     """The remote traceback of a failed task, its end first of all; empty for any other."""
     error = None if future.cancelled() or not future.done() else future.exception()
-    text = str(error).strip() if isinstance(error, ComputeError) else ""
+    text = harmless(str(error)).strip() if isinstance(error, ComputeError) else ""
     return text if len(text) <= limit else "…\n" + text[-limit:]
 
 
@@ -94,13 +95,5 @@ def whole_text(future: concurrent.futures.Future[Any]) -> str:
         text = f"{type(error).__name__}: {error}" if error is not None else repr(future.result())
     except Exception as problem:  # the user's own __repr__
         text = f"The result has no text: its repr raised {type(problem).__name__}."
+    text = harmless(text)
     return text if len(text) <= WHOLE else text[:WHOLE] + f"\n… {len(text) - WHOLE:,} more"
-
-
-def one_line(text: str, limit: int = PREVIEW) -> str:
-    """Text on one line, cut at `limit` characters; what would move the cursor is dropped."""
-    if len(text) <= limit and text.isprintable():  # what most are
-        return text
-    seen = "".join(ch for ch in text[: 8 * limit] if ch.isprintable() or ch.isspace())
-    text = " ".join(seen.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskInfo, TaskState
 from gc_jupyter.widgets.messages import PAGE_ROWS, ROW
-from gc_jupyter.widgets.outcomes import one_line
 
 Row: TypeAlias = list[Any]  # fields as in messages.ROW
 
