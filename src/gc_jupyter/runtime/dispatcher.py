@@ -63,7 +63,7 @@ class Dispatcher:
         self.loop: KernelLoop = kernel_loop()
         self.service = service
         rate = self.loop.rate if rate_limited and service.rate_limited else None
-        self._requests = Requests(self.loop, rate)
+        self._requests = Requests(self.loop, rate, at_once=service.at_once)
         self._collector = Collector(self.loop, service, self._requests, port)
         self._recorder = recording.make() if recording.make is not None else None
         self._submitter = Submitter(

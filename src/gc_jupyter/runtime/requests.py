@@ -24,16 +24,19 @@ class Requests:
         Whose `gc-http` threads do the calls.
     rate:
         The budget of requests, or None where there is no limit. Owned by the loop.
+    at_once:
+        Whether the loop may do the calls itself (see `Service.at_once`).
     """
 
-    def __init__(self, loop: KernelLoop, rate: RateLimit | None) -> None:
+    def __init__(self, loop: KernelLoop, rate: RateLimit | None, *, at_once: bool = False) -> None:
         self._loop = loop
         self._rate = rate
+        self._at_once = at_once
 
     async def send(
         self, call: Callable[[], T], *, repeatable: bool = True, spare: bool = False
     ) -> T:
-        """Run `call` on a `gc-http` thread (loop's thread only); a `spare` one when the budget
+        """Run `call`, from the loop's thread, on a `gc-http` thread; a `spare` one when the budget
         isn't needed for others.
 
         Raises
@@ -48,6 +51,8 @@ class Requests:
             if self._rate is not None and (wait := self._rate.reserve(time.monotonic())):
                 await asyncio.sleep(wait)
             try:
+                if self._at_once:
+                    return call()
                 return await self._loop.aio.run_in_executor(self._loop.http, call)
             except ComputeError as error:
                 delay = retry_delay(error, attempt, random.random(), repeatable=repeatable)

@@ -110,11 +110,14 @@ class Stream(Protocol):
 class Service(Protocol):
     """The small interface behind every executor.
 
-    The blocking calls run on the `gc-http` threads and raise only `gc_jupyter.errors`.
+    The blocking calls run on the `gc-http` threads, or on the loop where they are `at_once`, and
+    raise only `gc_jupyter.errors`.
     """
 
     #: Whether requests count against the service's limit of 20 in 10 s.
     rate_limited: bool
+    #: Whether blocking calls take less time than it takes to hand them to another thread.
+    at_once: bool
 
     def register_function(self, registration: FunctionRegistration) -> str:
         """Store a function; returns its function id. Blocks."""

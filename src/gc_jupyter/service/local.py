@@ -3,7 +3,7 @@ machine.
 
 ::
 
-    gc-http ── register, submit ──► gc-local ── Run ──► host process ──► workers
+    gc-loop ── register, submit ──► gc-local ── Run ──► host process ──► workers
     gc-loop ◄─ result messages ──── gc-local ◄─ gc-local-read ◄─ Report ─┘
 
 `gc-local` owns functions, tasks, groups and subscriptions. The host process starts with the first
@@ -58,6 +58,7 @@ class LocalService:
     """
 
     rate_limited = False
+    at_once = True
 
     def __init__(self, workers: int | None = None, *, result_limit: int = RESULT_LIMIT) -> None:
         self._workers = workers
