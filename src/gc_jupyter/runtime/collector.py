@@ -66,6 +66,8 @@ class Collector:
         self._timer: asyncio.TimerHandle | None = None
         self._sweep: asyncio.Task[None] | None = None
         self._again = False  # something to ask for came while a sweep was under way
+        self._outages = 0
+        self._swept = 0  # so many outages had ended before all open tasks were asked for
         self.listeners: list[Listener] = []
         self._watchers = 0
         self._asked = 0  # open tasks asked for in turn while watched
@@ -136,6 +138,7 @@ class Collector:
         """See StreamSink."""
         log.info("result stream is down: %s", type(error).__name__)
         self.stream_error = error
+        self._outages += 1
         self._arm(restart=True)
 
     def _deliver(self, task_id: str, result: _Result, tag: object) -> None:
@@ -245,7 +248,8 @@ class Collector:
 
     async def _ask_for_open_tasks(self) -> None:
         ids = list({**self._referenced, **dict.fromkeys(self.book)})
-        if self.stream_error is None and not self._referenced:
+        outages = self._outages
+        if self.stream_error is None and not self._referenced and self._swept == outages:
             first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
             self._asked = first + STATUS_CHUNK if first + STATUS_CHUNK < len(ids) else 0
             ids = ids[first : first + STATUS_CHUNK]
@@ -269,6 +273,8 @@ class Collector:
             for task_id in chunk:  # what nobody knows would be asked for for ever
                 if task_id not in found and self.book.owner(task_id) is None:
                     self._ack([self._referenced.pop(task_id, None)])
+        if self.stream_error is None:  # what the broker had lost has been asked for
+            self._swept = outages
 
     def _use(self, statuses: Iterable[TaskStatus]) -> None:
         changes: list[tuple[TaskFuture, TaskState, BaseException | None]] = []
