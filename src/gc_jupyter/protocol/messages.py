@@ -61,12 +61,16 @@ def worker_info(details: Mapping[str, Any] | None) -> WorkerInfo | None:
     """The typed form of a message's or a task status's `details`."""
     if not details:
         return None
-    return _shared_worker_info(*[one_line(_word(details.get(name))) for name in _WORKER_FIELDS])
+    said = [details.get(name) for name in _WORKER_FIELDS]
+    try:
+        return _shared_worker_info(*said)
+    except TypeError:  # what is nested can't be looked up, and says nothing
+        return _shared_worker_info(*map(_word, said))
 
 
 @functools.lru_cache(maxsize=256)  # thousands of results of one worker share one object
-def _shared_worker_info(*values: str) -> WorkerInfo:
-    return WorkerInfo(*values)
+def _shared_worker_info(*said: object) -> WorkerInfo:
+    return WorkerInfo(*[one_line(_word(one)) for one in said])
 
 
 def ran(info: TaskInfo, message: ResultMessage) -> TaskInfo:

@@ -14,7 +14,9 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from gc_jupyter.errors import ComputeError, NotFound, ServiceError
 from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
@@ -24,9 +26,19 @@ from gc_jupyter.runtime.recording import Recorder
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import QueuedTask
 from gc_jupyter.service.base import FunctionRegistration, Service, SubmitReply, SubmitRequest
-from gc_jupyter.types import TaskInfo, TaskState
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo, TaskState
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Sender:
+    """What sends one route's tasks, as long as there are some: those that wait, and those whose
+    request has no reply yet."""
+
+    queue: TaskQueue[QueuedTask] = field(default_factory=TaskQueue)
+    under_way: list[QueuedTask] = field(default_factory=list)
+    work: asyncio.Task[None] | None = None
 
 
 class Submitter:
@@ -48,9 +60,7 @@ class Submitter:
         self._inbox: deque[QueuedTask] = deque()
         self._woken = False
         self._gathering = 0
-        self._queues: dict[Route, TaskQueue[QueuedTask]] = {}
-        self._sending: dict[Route, list[QueuedTask]] = {}
-        self._senders: dict[Route, asyncio.Task[None]] = {}
+        self._senders: dict[Route, _Sender] = {}
         self._functions: dict[bytes, asyncio.Task[str]] = {}
         self._first_group = asyncio.Lock()  # two first batches would make two groups
         self.task_group_id: str | None = None
@@ -83,18 +93,18 @@ class Submitter:
     def unsent(self) -> list[QueuedTask]:
         """The tasks that no request carries yet (loop's thread)."""
         self._take_in()
-        return [task for queue in self._queues.values() for task in queue]
+        return [task for sender in self._senders.values() for task in sender.queue]
 
     @property
     def under_way(self) -> list[QueuedTask]:
         """The tasks of the requests that have no reply yet (loop's thread)."""
-        return [task for batch in self._sending.values() for task in batch]
+        return [task for sender in self._senders.values() for task in sender.under_way]
 
     async def all_sent(self) -> None:
         """Wait until no task waits for its request or for the reply to it."""
         self._take_in()
         while self._senders:
-            await asyncio.wait(list(self._senders.values()))
+            await asyncio.wait([one.work for one in self._senders.values() if one.work])
 
     def _take_in(self) -> None:
         self._woken = False  # first: a task that is put from here on wakes the loop again
@@ -106,15 +116,15 @@ class Submitter:
             queue.put(task, task.size)
 
     def _queue_of(self, route: Route) -> TaskQueue[QueuedTask]:
-        queue = self._queues.get(route)
-        if queue is None:  # nothing of this route is on its way
-            queue = self._queues[route] = TaskQueue()
+        sender = self._senders.get(route)
+        if sender is None:  # nothing of this route is on its way
+            sender = self._senders[route] = _Sender()
             self._collector.prepare()
-            self._senders[route] = self._loop.aio.create_task(self._send(route))
-        return queue
+            sender.work = self._loop.aio.create_task(self._send(route, sender))
+        return sender.queue
 
-    async def _send(self, route: Route) -> None:
-        queue = self._queues[route]
+    async def _send(self, route: Route, sender: _Sender) -> None:
+        queue = sender.queue
         try:
             while queue:
                 if len(self._collector.book) and len(queue) < route.max_tasks:
@@ -125,11 +135,11 @@ class Submitter:
                     if task.future.set_running_or_notify_cancel()
                 ]
                 if batch:
-                    self._sending[route] = batch
+                    sender.under_way = batch
                     await self._send_batch(route, batch)
-                    del self._sending[route]
+                    sender.under_way = []
         finally:
-            del self._senders[route], self._queues[route]
+            del self._senders[route]
 
     async def _send_batch(self, route: Route, batch: list[QueuedTask]) -> None:
         try:
@@ -184,8 +194,8 @@ class Submitter:
             endpoint_id=route.endpoint_id,
             tasks={function: [task.payload for task in tasks] for function, tasks in sent.items()},
             task_group_id=group,
-            resource_specification=json.loads(route.resource_specification or "null"),
-            user_endpoint_config=json.loads(route.user_endpoint_config or "null"),
+            resource_specification=_from_json(route.resource_specification),
+            user_endpoint_config=_from_json(route.user_endpoint_config),
             result_serializers=route.result_serializers,
         )
         if self._recorder is not None:
@@ -227,9 +237,10 @@ class Submitter:
             reply.task_group_id,
             ((task_id, (task.future, task.origin)) for _, task_id, task in matched),
         )
-        self._collector.announce(
-            (task.future, TaskState.WAITING_ENDPOINT, None) for _, _, task in matched
-        )
+        waits = TaskState.WAITING_ENDPOINT
+        if reply.endpoint_id == LOCAL_ENDPOINT_ID:
+            waits = TaskState.WAITING_WORKER
+        self._collector.announce((task.future, waits, None) for _, _, task in matched)
         for task, error in unmatched:
             self._fail([task], error)
 
@@ -242,6 +253,10 @@ class Submitter:
             for task in tasks:
                 if not isinstance(task.function, str):
                     self._functions.pop(_fingerprint(task.function), None)
+
+
+def _from_json(text: str) -> Any:
+    return json.loads(text) if text else None
 
 
 def _fingerprint(function: FunctionRegistration) -> bytes:

@@ -15,6 +15,7 @@ import math
 import multiprocessing
 import multiprocessing.context
 import os
+import selectors
 import signal
 import sys
 import threading
@@ -76,6 +77,37 @@ class _Worker:
         return describe_exit(self.process.exitcode)
 
 
+Source = Connection | int
+
+
+class _Sources:
+    """What the host waits for; a selector keeps them where the system has one that takes pipes."""
+
+    def __init__(self) -> None:
+        self._selector = None if os.name == "nt" else selectors.DefaultSelector()
+        self._all: list[Source] = []
+
+    def add(self, *sources: Source) -> None:
+        """Wait for these too."""
+        self._all += sources
+        if self._selector is not None:
+            for source in sources:
+                self._selector.register(source, selectors.EVENT_READ)
+
+    def remove(self, *sources: Source) -> None:
+        """No longer wait for these; they must be open still."""
+        for source in sources:
+            self._all.remove(source)
+            if self._selector is not None:
+                self._selector.unregister(source)
+
+    def ready(self, timeout: float | None) -> list[Any]:
+        """Those that have something to read, or that ended; none after `timeout` seconds."""
+        if self._selector is None:
+            return wait(self._all, timeout)
+        return [key.fileobj for key, _ in self._selector.select(timeout)]
+
+
 class Host:
     """Tasks waiting in order, workers that run them. One thread: whoever calls `run`.
 
@@ -95,7 +127,7 @@ class Host:
 
     def __init__(
         self,
-        inbox: Connection | int,
+        inbox: Source,
         read: Callable[[], bytes],
         report: Callable[[list[Report]], None],
         workers: int,
@@ -111,18 +143,20 @@ class Host:
         self._result_limit = result_limit
         self._context = _start_context()
         self._waiting: OrderedDict[str, _Task] = OrderedDict()
-        self._workers: dict[int, _Worker] = {}  # by process sentinel
+        self._workers: dict[Source, _Worker] = {}  # by process sentinel
+        self._talking: dict[Source, _Worker] = {}  # by connection
         self._idle: list[_Worker] = []
+        self._sources = _Sources()
+        self._sources.add(inbox)
 
     def run(self) -> None:
         """Serve until the inbox ends, then kill the workers."""
         try:
             while True:
-                connections = {w.connection: w for w in self._workers.values() if w.task_id}
-                ready = wait([self._inbox, *connections, *self._workers], self._patience())
+                ready = self._sources.ready(self._patience())
                 for source in ready:
-                    if source in connections:
-                        self._finish(connections[source])
+                    if source in self._talking:
+                        self._finish(self._talking[source])
                 for source in ready:
                     if source in self._workers:
                         self._lose(self._workers[source])
@@ -176,6 +210,8 @@ class Host:
     def _new_worker(self) -> _Worker:
         worker = _Worker(self._context, self._result_limit)
         self._workers[worker.process.sentinel] = worker
+        self._talking[worker.connection] = worker
+        self._sources.add(worker.connection, worker.process.sentinel)
         return worker
 
     def _finish(self, worker: _Worker) -> None:
@@ -204,7 +240,8 @@ class Host:
         self._tell(_failure(task_id, "TaskStopped", "The task was stopped on request."))
 
     def _retire(self, worker: _Worker) -> str:
-        del self._workers[worker.process.sentinel]
+        del self._workers[worker.process.sentinel], self._talking[worker.connection]
+        self._sources.remove(worker.connection, worker.process.sentinel)
         with contextlib.suppress(ValueError):
             self._idle.remove(worker)
         return worker.end()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import queue
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
 _Call = Callable[[], None]
@@ -33,16 +32,19 @@ class OwnerThread:
 
     def ask(self, call: Callable[..., _T], *args: Any) -> _T:
         """Run `call(*args)` there and wait: returns what it returns, raises what it raises."""
-        answer: concurrent.futures.Future[_T] = concurrent.futures.Future()
+        answers: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
 
         def work() -> None:
             try:
-                answer.set_result(call(*args))
+                answers.put((call(*args), None))
             except BaseException as error:
-                answer.set_exception(error)
+                answers.put((None, error))
 
         self._calls.put(work)
-        return answer.result()
+        value, error = answers.get()
+        if error is not None:
+            raise error
+        return cast("_T", value)
 
 
 def _discard(_value: object) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 
@@ -24,8 +23,7 @@ class Place(NamedTuple):
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Run these tasks: (task id, task message) pairs."""
 
     tasks: Sequence[tuple[str, bytes]]
@@ -33,8 +31,7 @@ class Run:
     result_serializers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Never run this task; where it runs already, kill its worker."""
 
     task_id: str
