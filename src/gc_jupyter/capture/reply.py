@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from gc_jupyter.capture.cell import Captured
+from gc_jupyter.capture.cell import SAFE_MIMES, Captured
 from gc_jupyter.capture.failures import LabelOf, Place, make_exception
 from gc_jupyter.capture.worker_side.values import Loader
 from gc_jupyter.errors import BadReply
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.remote_text import harmless, one_line
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 class Undecoded:
@@ -20,13 +25,15 @@ class Undecoded:
     ----------
     packed:
         The value's `repr`, `type`, `reason`, and `bundle` where it was to be shown.
+    mimes:
+        What may be shown beside text.
     """
 
-    def __init__(self, packed: Mapping[str, Any]) -> None:
-        self.text = str(packed["repr"])
-        self.type_name = str(packed["type"])
+    def __init__(self, packed: Mapping[str, Any], mimes: Collection[str] = SAFE_MIMES) -> None:
+        self.text = harmless(str(packed["repr"]))
+        self.type_name = one_line(str(packed["type"]))
         self.reason = str(packed["reason"])
-        self._bundle = {**packed.get("bundle", {}), "text/plain": self.text}
+        self._bundle = {**_bundle(packed.get("bundle", {}), mimes), "text/plain": self.text}
 
     def __repr__(self) -> str:
         return self.text
@@ -67,6 +74,7 @@ class CellFuture(TaskFuture):
         self.place = Place(endpoint)
         #: The most frames that a traceback shows, the innermost; None for all.
         self.tb_limit: int | None = None
+        self._mimes = captured.options.get("mimes", SAFE_MIMES)
         self._origins = captured.origins
         self._objects = captured.objects
         self._label_of = label_of
@@ -82,18 +90,36 @@ class CellFuture(TaskFuture):
         return self._text("stderr")
 
     def decode(self, value: Any) -> Any:
-        """Unpack the worker's reply; raises what the code raised there."""
-        if not isinstance(value, dict) or value.get("version") != 1:
-            raise BadReply("The worker's reply isn't that of a cell.")
-        self.events = value["events"]
-        self.place = Place(
-            self.endpoint, self.task_id, value["host"], value["seconds"], value["python"]
-        )
-        if value["error"] is not None:
-            raise self._failure(value["error"])
-        for name, packed in value["out"].items():
+        """Unpack the worker's reply; raises what the code raised there.
+
+        Raises
+        ------
+        BadReply
+            It isn't a cell's: the worker may be somebody else's program.
+        """
+        try:
+            failure, last = self._read(value)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise BadReply(
+                f"The worker's reply isn't that of a cell ({type(error).__name__}).",
+                next_step="Run the cell again; if it stays so, ask the endpoint's owner.",
+            ) from error
+        if failure is not None:
+            raise failure
+        return last
+
+    def _read(self, reply: Any) -> tuple[BaseException | None, Any]:
+        """The cell's failure or its last value; takes what the worker says apart."""
+        if not isinstance(reply, dict) or reply.get("version") != 1:
+            raise ValueError("another version")
+        self.events = [_event(kind, content, self._mimes) for kind, content in reply["events"]]
+        host, python = one_line(reply["host"]), one_line(reply["python"])
+        self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
+        if reply["error"] is not None:
+            return self._failure(reply["error"]), None
+        for name, packed in reply["out"].items():
             self.out[name] = self._unpack(name, packed)
-        return None if value["value"] is None else self._unpack("", value["value"])
+        return None, None if reply["value"] is None else self._unpack("", reply["value"])
 
     def _unpack(self, name: str, packed: dict[str, Any]) -> Any:
         if packed["pickle"] is not None:
@@ -102,7 +128,7 @@ class CellFuture(TaskFuture):
             except Exception as error:
                 reason = f"it can't be decoded here: {type(error).__name__}: {error}"
                 packed = {**packed, "reason": reason}
-        self.undecoded[name] = Undecoded(packed)
+        self.undecoded[name] = Undecoded(packed, self._mimes)
         return self.undecoded[name]
 
     def _failure(self, described: dict[str, Any]) -> BaseException:
@@ -128,6 +154,29 @@ class CellFuture(TaskFuture):
 
     def _text(self, kind: str) -> str:
         return "".join(text for what, text in self.events if what == kind)
+
+
+def _event(kind: str, content: Any, mimes: Collection[str]) -> tuple[str, Any]:
+    """One thing that a task wrote or displayed."""
+    if kind == "display":
+        return kind, _bundle(content, mimes)
+    if kind not in ("stdout", "stderr", "clear") or not isinstance(content, str):
+        raise ValueError(f"no event: {kind!r}")
+    return kind, content
+
+
+def _bundle(made: Mapping[str, Any], mimes: Collection[str]) -> dict[str, str]:
+    """Of a MIME bundle what was asked for: the worker that should have seen to it may be
+    somebody else's program."""
+    kept = {"text/plain": harmless(str(made.get("text/plain", "")))}
+    for mime, content in made.items():
+        if mime in SAFE_MIMES and isinstance(content, bytes):
+            content = base64.b64encode(content).decode()
+        if mime not in mimes or not isinstance(content, str):
+            continue
+        if mime not in SAFE_MIMES or _BASE64.fullmatch(content):  # it may become an attribute
+            kept[mime] = content
+    return kept
 
 
 def _shortened(described: dict[str, Any], limit: int) -> dict[str, Any]:

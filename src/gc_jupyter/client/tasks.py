@@ -258,7 +258,7 @@ class TaskCalls(FunctionCalls):
             )
         else:
             try:
-                task["result"] = self.fx_serializer.deserialize(status.result)
+                task["result"] = self.fx_serializer.deserialize_result(status.result)
             except Exception as error:
                 task["exception"] = error
         self.cache().tasks[status.task_id] = task

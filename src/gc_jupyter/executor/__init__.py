@@ -374,7 +374,7 @@ class Executor(BatchOptions):
         return self.client.dispatcher(self._route.endpoint_id, self.amqp_port)
 
     def _deserialize(self, text: str) -> Any:
-        return self.serializer.deserialize(text)
+        return self.serializer.deserialize_result(text)
 
     def _check_ready(self) -> None:
         self._check_open("no new functions may be executed")

@@ -6,7 +6,7 @@ The registry of strategies by identifier is filled when a class is defined and n
 from __future__ import annotations
 
 from abc import ABC
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from gc_jupyter.errors import DeserializationError, SerdeError, SerializationError
 from gc_jupyter.remote_text import harmless
@@ -28,6 +28,8 @@ class SerializationStrategy(ABC):
     identifier: ClassVar[str]
     #: Whether this strategy is for callables; the others are for every other value.
     for_code: ClassVar[bool]
+    #: Whether reading a payload runs what its sender has put into it, as pickles and sources do.
+    runs_code: ClassVar[bool] = True
     #: What a user can do when this strategy can't write a value.
     encode_advice: ClassVar[str] = ""
     #: What a user can do when this strategy can't read a payload.
@@ -184,12 +186,18 @@ class ComboSerializationStrategy(SerializationStrategy, ABC):
         for buffer in self.split(body):
             with failures:
                 strategy = self.get_cached_by_id(buffer[:IDENTIFIER_LENGTH])
-                if strategy is None:
+                if not self._may_hold(strategy):
                     raise DeserializationError(
                         f"Invalid strategy identifier: {buffer[:IDENTIFIER_LENGTH]!r}"
                     )
                 return strategy.deserialize(buffer)
         raise failures.error(DeserializationError, "Deserialization errors")
+
+    def _may_hold(self, strategy: SerializationStrategy | None) -> TypeGuard[SerializationStrategy]:
+        """Data in data, code in code, and nothing within itself."""
+        if strategy is None or isinstance(strategy, ComboSerializationStrategy):
+            return False
+        return strategy.for_code == self.for_code
 
     def join(self, buffers: list[str]) -> str:
         """One body of the strategies' texts.

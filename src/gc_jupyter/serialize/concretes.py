@@ -54,6 +54,7 @@ class JSONData(SerializationStrategy):
 
     identifier = "11\n"
     for_code = False
+    runs_code = False
     encode_advice = (
         "JSON knows dicts with text keys, lists, text, numbers, booleans and None: pass only "
         "these, or use DillDataBase64."

@@ -88,6 +88,39 @@ class ComputeSerializer:
         DeserializationError
             The payload names no strategy, or one that is not allowed, or can't be read here.
         """
+        strategy = self._strategy_of(payload)
+        self.assert_deserializer_allowed(strategy)
+        return strategy.deserialize(payload)
+
+    def deserialize_result(self, payload: str) -> Any:
+        """As `deserialize`, for what an endpoint sends.
+
+        Reading code runs it, and a list of allowed strategies must name one for code. So where all
+        data strategies of the list are harmless (JSONData is), a result that is code is refused.
+
+        Parameters
+        ----------
+        payload:
+            As for `deserialize`.
+
+        Raises
+        ------
+        DeserializationError
+            As `deserialize`.
+        """
+        strategy = self._strategy_of(payload)
+        data = [kind for kind in self.allowed_deserializer_types if not kind.for_code]
+        if strategy.for_code and data and not any(kind.runs_code for kind in data):
+            names = ", ".join(sorted(kind.__name__ for kind in data))
+            raise DeserializationError(
+                f"The result is a function ({type(strategy).__name__}), and reading one runs what "
+                f"the endpoint has put into it. Allowed for results: {names}",
+                next_step="Return plain values, or allow a data strategy that runs code.",
+            )
+        return self.deserialize(payload)
+
+    @staticmethod
+    def _strategy_of(payload: str) -> SerializationStrategy:
         strategy = None
         if isinstance(payload, str):
             strategy = SerializationStrategy.get_cached_by_id(payload[:IDENTIFIER_LENGTH])
@@ -99,8 +132,7 @@ class ComputeSerializer:
                 next_step="It was not made by a known serialization strategy: fetch it again, "
                 "or look for a newer gc-jupyter.",
             )
-        self.assert_deserializer_allowed(strategy)
-        return strategy.deserialize(payload)
+        return strategy
 
     @staticmethod
     def pack_buffers(buffers: Iterable[str]) -> str:

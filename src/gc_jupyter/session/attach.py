@@ -137,7 +137,7 @@ def _name(session: Session, group: str, nameless: Sequence[Entry]) -> dict[str, 
 
 
 def _origin(session: Session) -> Origin:
-    return Origin(session.client.fx_serializer.deserialize)
+    return Origin(session.client.fx_serializer.deserialize_result)
 
 
 def _future(
