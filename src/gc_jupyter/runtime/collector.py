@@ -248,8 +248,8 @@ class Collector:
 
     async def _ask_for_open_tasks(self) -> None:
         ids = list({**self._referenced, **dict.fromkeys(self.book)})
-        outages = self._outages
-        if self.stream_error is None and not self._referenced and self._swept == outages:
+        up, outages = self.stream_error is None, self._outages
+        if up and not self._referenced and self._swept == outages:
             first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
             self._asked = first + STATUS_CHUNK if first + STATUS_CHUNK < len(ids) else 0
             ids = ids[first : first + STATUS_CHUNK]
@@ -273,7 +273,7 @@ class Collector:
             for task_id in chunk:  # what nobody knows would be asked for for ever
                 if task_id not in found and self.book.owner(task_id) is None:
                     self._ack([self._referenced.pop(task_id, None)])
-        if self.stream_error is None:  # what the broker had lost has been asked for
+        if up:  # what the broker had lost has been asked for
             self._swept = outages
 
     def _use(self, statuses: Iterable[TaskStatus]) -> None:

@@ -1,0 +1,42 @@
+"""The broker is taken away while tasks run: no result is lost, none comes twice.
+
+The long form, 50 faults during 10,000 tasks, is a part of `make soak`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from gc_jupyter import Client, Executor
+from tests.conftest import connect
+from tests.faults.storm import double, storm
+from tests.service.handle import Loopback
+
+
+@pytest.mark.parametrize(
+    ("faults", "tasks_each"),
+    [(("cut",) * 3, 150), (("stop",) * 3, 150), (("restart",), 150), (("kill",), 150)],
+    ids=["cut", "stop", "restart", "kill"],
+)
+def test_every_result_comes_once(
+    to_loopback: Loopback, faults: tuple[str, ...], tasks_each: int
+) -> None:
+    client = connect(to_loopback)  # with the rate limit, as users have it
+    executor = Executor(to_loopback.endpoint("inline"), client=client)
+    seen = storm(executor, to_loopback, faults, tasks_each)
+    assert (seen.lost, seen.wrong, seen.doubled) == (0, 0, 0), seen.row()
+    assert executor.submit(double, 21).result(60) == 42
+    client.close()
+
+
+def test_what_a_dead_broker_took_with_it(client: Client, loopback: Loopback) -> None:
+    """Results that were in its queues only are asked for, all of them, once it is back."""
+    executor = Executor(loopback.endpoint("inline"), client=client)
+    assert executor.submit(double, 0).result(60) == 0
+    loopback.result_fault(lose=1000)
+    futures = [executor.submit(double, n) for n in range(1000)]
+    lost = executor.submit(double, 1000)  # the last one in order, and the first that arrives
+    assert lost.result(60) == 2000
+    loopback.reset()
+    loopback.cut_streams()
+    assert [future.result(30) for future in futures] == [2 * n for n in range(1000)]
