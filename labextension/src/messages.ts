@@ -8,6 +8,7 @@ export const STATES = [
   "unsent",
   "waiting for endpoint",
   "waiting for nodes",
+  "waiting for a worker",
   "running",
   "success",
   "failed",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.capture.definitions import Definition
 from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError
-from gc_jupyter.session import Session, Target, show_output, wait
+from gc_jupyter.session import Interrupted, Session, Target, show_output, wait
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
@@ -80,7 +80,7 @@ class RemoteFunction:
             (args, {}) for args in zip(*iterables, strict=False)
         ]
         futures = self._submit(calls) if calls else []
-        wait(futures, self.target.name)
+        self._wait(futures)
         return [self._finish(future) for future in futures]
 
     @property
@@ -117,8 +117,15 @@ class RemoteFunction:
             show_at_caller(error, self._session.label_of)
             raise
 
+    def _wait(self, futures: list[CellFuture]) -> None:
+        try:
+            wait(futures, self.target.name)
+        except Interrupted:
+            self._session.keep([one for one in futures if not one.cancelled()])
+            raise
+
     def _finish(self, future: CellFuture) -> Any:
-        wait([future], self.target.name)
+        self._wait([future])
         show_output(future)
         self._session.seen([future])
         return future.result()

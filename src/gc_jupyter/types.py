@@ -21,6 +21,7 @@ class TaskState(str, enum.Enum):
     UNSENT = "unsent"
     WAITING_ENDPOINT = "waiting for endpoint"
     WAITING_NODES = "waiting for nodes"
+    WAITING_WORKER = "waiting for a worker"  # of this machine: `local`
     RUNNING = "running"
     SUCCESS = "success"
     FAILED = "failed"

@@ -248,10 +248,20 @@ def test_syntax_error_names_the_notebook_line(notebook: Notebook) -> None:
 
 
 def test_what_ipython_injects_stays(notebook: Notebook) -> None:
-    notebook.namespace.update(In=["secret"], Out={1: "secret"}, exit=object(), open=object())
-    captured = capture_cell("In; Out; exit; open", notebook.namespace)
+    notebook.namespace.update(exit=object(), open=object())
+    captured = capture_cell("exit; open", notebook.namespace)
     assert captured.sizes == {}
     assert captured.objects == {}
+
+
+def test_the_history_is_not_sent_as_a_whole(notebook: Notebook) -> None:
+    history = {1: "secret", 2: [5]}
+    notebook.namespace.update(Out=history, _oh=history, _2=history[2])
+    with pytest.raises(CaptureError, match="'Out', the notebook's history"):
+        capture_cell("Out[2]", notebook.namespace)
+    assert capture_cell("Out = 1; _2", notebook.namespace).sizes.keys() == {"_2"}
+    notebook.namespace["Out"] = "the notebook's own by now"
+    assert capture_cell("Out", notebook.namespace).sizes.keys() == {"Out"}
 
 
 def test_a_function_with_no_source_goes_by_value(notebook: Notebook) -> None:

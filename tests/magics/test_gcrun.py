@@ -94,6 +94,7 @@ def test_a_remote_error_stops_run_all(kernel: Kernel) -> None:
 def test_syntax_error_as_ipython_shows_it(kernel: Kernel) -> None:
     shown = kernel.run("%%gcrun local\nx = 1\ny = (2,\n")
     assert shown.status == "error"
+    assert shown.error["ename"] == "SyntaxError"
     text = PLAIN.sub("", shown.traceback)
     assert re.search(r"Cell In\[\d+\], line 3", text)
     assert "SyntaxError: '(' was never closed" in text
@@ -168,6 +169,31 @@ def test_what_cannot_be_sent(kernel: Kernel) -> None:
     assert len(shown.traceback.splitlines()) == 2
     kernel.ok("big = bytes(9_000_000)")
     assert "big 9.0 MB" in kernel.run("%%gcrun local\nlen(big)").traceback
+
+
+def test_history_names(kernel: Kernel) -> None:
+    number = kernel.ok("[1, 2]").result["execution_count"]
+    assert kernel.ok("%%gcrun local\nlen(_)").text == "2"
+    assert (
+        kernel.ok(f"%%gcrun local\n_{number}, __, _i{number}").text == "([1, 2], [1, 2], '[1, 2]')"
+    )
+    assert kernel.ok("%%gcrun local\nfor _ in range(3): pass\n_").text == "2"
+
+
+@pytest.mark.parametrize("name", ["Out", "In", "_oh", "_ih", "_dh"])
+def test_the_history_as_a_whole(kernel: Kernel, name: str) -> None:
+    shown = kernel.run(f"%%gcrun local\n{name}[1]")
+    assert shown.error["ename"] == "CaptureError"
+    assert "_3 is Out[3]" in shown.traceback
+    assert kernel.ok(f"%%gcrun local\n{name} = [0, 1]\n{name}[1]").text == "1"
+
+
+def test_names_of_ipython_that_the_notebook_has_taken(kernel: Kernel) -> None:
+    kernel.ok("def display(x): return ('mine', x)\nOut_, Out = Out, {1: 'mine'}")
+    try:
+        assert kernel.ok("%%gcrun local\ndisplay(1), Out[1]").text == "(('mine', 1), 'mine')"
+    finally:
+        kernel.ok("Out = Out_; del display")
 
 
 def test_endpoint_from_a_variable(kernel: Kernel) -> None:

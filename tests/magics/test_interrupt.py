@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,14 +55,48 @@ def test_it_stops_run_all(kernel: Kernel, gate: Path) -> None:  # noqa: ARG001
     assert kernel.finish(later[0]).status == "aborted"
 
 
-def test_a_remote_function(kernel: Kernel, gate: Path) -> None:
-    kernel.ok(f"%%gcrun local\ndef waits(gate):\n    {GATE.replace(chr(10), chr(10) + '    ')}")
-    cell = "import threading, os, signal\nprint('waiting', flush=True)\nwaits(gate)"
-    shown = kernel.run_until(cell, "waiting", kernel.interrupt)
+def test_a_remote_function(kernel: Kernel, tmp_path: Path) -> None:
+    """It says so itself, through a pipe, once it runs: then its caller is waiting."""
+    started, gate = tmp_path / "started", tmp_path / "gate"
+    os.mkfifo(started)
+    os.mkfifo(gate)
+    kernel.ok(
+        "%%gcrun local\ndef waits(started, gate):\n"
+        "    open(started, 'w').close()\n    return open(gate).read()"
+    )
+    request = kernel.send(f"waits({str(started)!r}, {str(gate)!r})")
+    started.read_text()
+    kernel.interrupt()
+    shown = kernel.finish(request)
     assert shown.status == "error"
-    assert "Interrupted" in shown.traceback or "KeyboardInterrupt" in shown.traceback
+    assert shown.error["ename"] == "Interrupted"
+    said = re.fullmatch(
+        rf"Interrupted: task ({UUID}) runs on at local\. %gc attach \1 picks it up\.",
+        shown.traceback.strip(),
+    )
+    assert said is not None, shown.traceback
+    gate.write_text("through")  # and what nobody waits for is kept for %gc attach
+    attached = kernel.ok("a = %gc attach\na.result() if hasattr(a, 'result') else a")
+    assert attached.text == "'through'"
+
+
+def test_a_remote_functions_map(kernel: Kernel, tmp_path: Path) -> None:
+    started, gate = tmp_path / "started", tmp_path / "gate"
+    os.mkfifo(started)
+    kernel.ok(
+        "%%gcrun local\ndef waits(started, gate):\n    import os, time\n"
+        "    open(started, 'w').close()\n"
+        "    while not os.path.exists(gate): time.sleep(0.01)\n    return 'through'"
+    )
+    request = kernel.send(f"waits.map([{str(started)!r}], [{str(gate)!r}])")
+    started.read_text()
+    kernel.interrupt()
+    shown = kernel.finish(request)
     gate.touch()
-    assert kernel.ok("waits(gate)").outputs == []
+    assert re.fullmatch(
+        rf"Interrupted: task ({UUID}) runs on at local\. %gc attach \1 picks it up\.",
+        shown.traceback.strip(),
+    )
 
 
 def test_tasks_that_wait_for_their_turn_are_dropped(loopback: Loopback, tmp_path: Path) -> None:

@@ -112,9 +112,9 @@ def test_tb_limit(kernel: Kernel) -> None:
 
 
 def test_label_and_verbose(kernel: Kernel) -> None:
-    kernel.ok("data = list(range(100))")
-    shown = kernel.ok('%%gcrun local -v --label "my task"\nlen(data);').stream("stdout")
-    assert re.search(r"^Sent: data \d+ B\.$", shown, re.M)
+    kernel.ok("data = list(range(100))\ndef count(x): return len(x)")
+    shown = kernel.ok('%%gcrun local -v --label "my task"\ncount(data);').stream("stdout")
+    assert re.search(r"^Sent: data \d+ B, count \d+ B; \d+ B in all\.$", shown, re.M)
     assert re.search(
         r"^Task [0-9a-f-]{36} on local, host \S+, Python 3[\d.]+, queued \d\.\d\d s, ran",
         shown,
@@ -126,7 +126,7 @@ def test_label_and_verbose(kernel: Kernel) -> None:
 def test_large_data_is_listed(kernel: Kernel) -> None:
     kernel.ok("large, small = bytes(3_000_000), b'1'")
     said = kernel.ok("%%gcrun local\nlen(large + small);").stream("stdout")
-    assert re.fullmatch(r"Sent: large 3\.0 MB, small \d+ B\.\n", said)
+    assert re.fullmatch(r"Sent: large 3\.0 MB, small \d+ B; 3\.0 MB in all\.\n", said)
     assert kernel.ok("%%gcrun local -q\nlen(large + small);").outputs == []
 
 
@@ -246,7 +246,7 @@ def test_dry_run(kernel: Kernel) -> None:
     assert re.search(r"^Endpoint +local: worker processes on this machine$", text, re.M)
     assert re.search(r"^Data +sizes \d+ B$", text, re.M)
     assert re.search(r"^Imports +import math as m$", text, re.M)
-    assert re.search(r"^Defined +area$", text, re.M)
+    assert re.search(r"^Defined +area \d+ B$", text, re.M)
     assert re.search(r"^Brought back +total$", text, re.M)
     assert text.endswith("    total = sum(map(area, sizes))\n")
     assert kernel.run("total").error["ename"] == "NameError"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gc_jupyter.errors import ServiceUnreachable, TaskExecutionFailed, TaskStopped
+from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.types import TaskState
 from gc_jupyter.widgets.outcomes import outcome, preview, whole_text
 
@@ -42,6 +43,8 @@ class Loud:
         ({"k": Loud()}, "dict of 1"),
         (np.zeros((3, 4)), "numpy.ndarray (3, 4)"),
         (Loud(), "tests.Loud"),
+        (ShellResult("ls", "a\nb\n", "", 0), "exit status 0: b"),
+        (ShellResult("true", "", "", 0), "exit status 0"),
     ],
     ids=lambda value: type(value).__name__,
 )

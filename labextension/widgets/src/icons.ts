@@ -10,6 +10,7 @@ export const PATHS: Record<State, string> = {
   unsent: RING,
   "waiting for endpoint": `${RING}M8 4.5a3.5 3.5 0 0 1 3.5 3.5H8z`,
   "waiting for nodes": `${RING}M8 4.5a3.5 3.5 0 0 1 0 7z`,
+  "waiting for a worker": `${RING}M8 4.5a3.5 3.5 0 0 1 0 7z`,
   running: "M4.5 2.2v11.6L13.5 8z",
   success: "M6.4 13 1.6 8.2l1.5-1.5 3.3 3.3 6.5-6.6 1.5 1.5z",
   failed: "M8 6.5 11.9 2.6l1.5 1.5L9.5 8l3.9 3.9-1.5 1.5L8 9.5l-3.9 3.9-1.5-1.5L6.5 8 2.6 4.1l1.5-1.5z",

@@ -35,6 +35,7 @@ export const URGENCY: readonly State[] = [
   "failed",
   "running",
   "waiting for nodes",
+  "waiting for a worker",
   "waiting for endpoint",
   "unsent",
   "cancelled",

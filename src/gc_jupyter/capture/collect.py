@@ -29,10 +29,12 @@ from gc_jupyter.errors import CaptureError
 
 #: What IPython puts into a notebook's namespace, and the worker has in its own way.
 SHELL_NAMES = {
-    *("In", "Out", "_ih", "_oh", "_dh", "_sh", "exit", "quit", "get_ipython", "display"),
-    *("open", "input", "__builtins__", "__builtin__", "__name__", "__doc__", "__spec__"),
+    *("exit", "quit", "get_ipython", "display", "open", "input", "_sh"),
+    *("__builtins__", "__builtin__", "__name__", "__doc__", "__spec__"),
     *("__package__", "__loader__", "__file__"),
 }
+#: The notebook's history as a whole, and what IPython keeps it under: it isn't sent.
+HISTORY = {"In": "_ih", "Out": "_oh", "_ih": "_ih", "_oh": "_oh", "_dh": "_dh"}
 
 
 @dataclass
@@ -99,9 +101,17 @@ class Collector:
                 todo += inner.needed
 
     def _sendable(self, name: str) -> bool:
-        if name in SHELL_NAMES or name not in self.namespace:
+        if name not in self.namespace:
             return False
-        return self.namespace[name] is not getattr(builtins, name, self)
+        value = self.namespace[name]
+        if name in HISTORY and value is self.namespace.get(HISTORY[name]):
+            raise CaptureError(
+                f"The cell uses {name!r}, the notebook's history, which isn't sent as a whole.",
+                next_step="_3 is Out[3], and _i3 is In[3]: these names can be used.",
+            )
+        if name in SHELL_NAMES and getattr(value, "__module__", "") != "__main__":
+            return False  # IPython's own, and not what a cell has defined under this name
+        return value is not getattr(builtins, name, self)
 
     def _make(self, name: str, value: Any, chains: set[str]) -> tuple[Item, Names | None]:
         if isinstance(value, ModuleType):

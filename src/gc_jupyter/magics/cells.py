@@ -15,7 +15,7 @@ from gc_jupyter.errors import ComputeError
 from gc_jupyter.journal import Note
 from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.definitions import define, is_definitions
-from gc_jupyter.magics.dry_run import report
+from gc_jupyter.magics.dry_run import report, sizes
 from gc_jupyter.magics.gcrun import GCMagics, short
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.source import CellSource, read_cell
@@ -27,7 +27,7 @@ from gc_jupyter.widgets.front_end import has_front_end
 if TYPE_CHECKING:
     from gc_jupyter.session import Session, Target
 
-#: Data of this many bytes is worth a line.
+#: Data of this many bytes in all is worth a line: sending it takes noticeably long.
 _MUCH = 100_000
 _UNSET = object()
 
@@ -255,21 +255,7 @@ def _brief(value: Any) -> str:
 
 def _say_sizes(options: Options, captured: Captured) -> None:
     if options.verbose or (sum(captured.sizes.values()) >= _MUCH and not options.quiet):
-        print(f"Sent: {sizes_text(captured.sizes)}.")
-
-
-def sizes_text(sizes: Mapping[str, int]) -> str:
-    """Names with their sizes, largest first."""
-    ordered = sorted(sizes.items(), key=lambda entry: -entry[1])
-    return ", ".join(f"{name} {size_text(size)}" for name, size in ordered) or "no data"
-
-
-def size_text(size: int) -> str:
-    """Bytes as a person reads them."""
-    for unit, factor in (("MB", 1e6), ("kB", 1e3)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} B"
+        print(f"Sent: {sizes(captured)}.")
 
 
 def _account(future: CellFuture) -> str:

@@ -1,4 +1,4 @@
-"""--dry-run: what would be sent, and where to, from what is known here. Asks no network."""
+"""What a cell sends, and where to, from what is known here: --dry-run. Asks no network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import textwrap
 import time
 from importlib.metadata import version
 
-from gc_jupyter.capture import Captured, contents
+from gc_jupyter.capture import Captured, Part, contents
 from gc_jupyter.capture.cell import SIZE_LIMIT
 from gc_jupyter.functions.versions import differs
 from gc_jupyter.session import Session, Target
@@ -32,9 +32,9 @@ def report(
     total = sum(captured.sizes.values())
     parts = contents(captured)
     imports = [part.text for part in parts if part.kind == "import"]
-    defined = [part.name for part in parts if part.kind == "source"]
-    modules = [f"{part.name} {_size(part.size)}" for part in parts if part.kind == "module"]
-    data = [f"{part.name} {_size(part.size)}" for part in parts if part.kind == "data"]
+    defined = [_sized(part) for part in parts if part.kind == "source"]
+    modules = [_sized(part) for part in parts if part.kind == "module"]
+    data = [_sized(part) for part in parts if part.kind == "data"]
     longest = max(map(len, captured.calls), default=0)
     rows = [
         ("Endpoint", _endpoint(session, target)),
@@ -54,6 +54,20 @@ def report(
     lines = [f"{name.ljust(width)}  {shown}" for name, shown in rows if shown]
     source = textwrap.indent(text.strip("\n"), "    ")
     return "\n".join(["Nothing was sent. This would be:", *lines, "Source", source])
+
+
+def sizes(captured: Captured) -> str:
+    """Every name that travels with a cell, with its size, largest first; and their sum."""
+    parts = [part for part in contents(captured) if part.kind != "import"]
+    if not parts:
+        return "no variables"
+    parts.sort(key=lambda part: -part.size)
+    names = ", ".join(map(_sized, parts))
+    return names if len(parts) == 1 else f"{names}; {_size(sum(p.size for p in parts))} in all"
+
+
+def _sized(part: Part) -> str:
+    return f"{part.name} {_size(part.size)}"
 
 
 def _endpoint(session: Session, target: Target) -> str:

@@ -52,6 +52,11 @@ class CellSyntaxError(CaptureError):
         return self._shown
 
 
+# What front ends and nbclient call the error is this name, and a local cell's is SyntaxError. (A
+# subclass of it is none of what IPython shows by `_render_traceback_`.)
+CellSyntaxError.__name__ = "SyntaxError"
+
+
 def read_cell(shell: Any, cell: str) -> CellSource:
     """Translate IPython's syntax, register the text for tracebacks, and check it.
 

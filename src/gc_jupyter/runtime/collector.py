@@ -41,6 +41,7 @@ _SERVICE_STATES = {
     "waiting-for-ep": TaskState.WAITING_ENDPOINT,
     "waiting-for-nodes": TaskState.WAITING_NODES,
     "waiting-for-launch": TaskState.WAITING_NODES,
+    "waiting-for-worker": TaskState.WAITING_WORKER,
     "running": TaskState.RUNNING,
     "exec-start": TaskState.RUNNING,
 }

@@ -13,7 +13,7 @@ from gc_jupyter.protocol.messages import unpack_result
 from gc_jupyter.service.base import TaskStatus
 
 #: The service's words for a task (protocol: `status`).
-WAITING, RUNNING, SUCCESS, FAILED = "waiting-for-nodes", "running", "success", "failed"
+WAITING, RUNNING, SUCCESS, FAILED = "waiting-for-worker", "running", "success", "failed"
 
 _KEPT = 10_000  # acknowledged tasks whose status is still known
 

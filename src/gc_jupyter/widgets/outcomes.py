@@ -11,6 +11,7 @@ import reprlib
 from typing import Any
 
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed
+from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.remote_text import harmless, one_line
 from gc_jupyter.types import TaskState
 
@@ -40,6 +41,10 @@ def preview(value: Any) -> str:
     """A value in a few words."""
     if type(value) in _PLAIN or (type(value) in _CONTAINERS and _is_plain(value)):
         return _short.repr(value)
+    if isinstance(value, ShellResult):
+        # what a script says last is most often what it came to
+        last = value.stdout.rstrip().rpartition("\n")[2]
+        return f"exit status {value.returncode}" + (f": {last}" if last else "")
     kind = type(value)
     name = kind.__name__ if kind.__module__ in ("builtins", "__main__") else _qualified(kind)
     shape = getattr(value, "shape", None) if kind.__module__.partition(".")[0] in _ARRAYS else None

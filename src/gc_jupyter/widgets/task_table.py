@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.runtime.loop import kernel_loop
-from gc_jupyter.types import TaskEvent, TaskInfo, TaskState
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskInfo, TaskState
 from gc_jupyter.widgets.flusher import flusher
 from gc_jupyter.widgets.live_widget import LiveWidget
 from gc_jupyter.widgets.messages import Shown
@@ -112,7 +112,7 @@ class TaskTable(LiveWidget):
                 self._sources.add(source)
                 source.watch(self._on_events)
             if future.task_id:
-                self._rows.update(row, TaskState.WAITING_ENDPOINT, future.info)
+                self._rows.update(row, _waiting(future.info), future.info)
 
     def _on_events(self, events: Sequence[TaskEvent]) -> None:
         for event in events:
@@ -195,6 +195,12 @@ class TaskTable(LiveWidget):
         elif isinstance(pages, list):
             self._rows.touch(page for page in pages if isinstance(page, int))
         self._changed()
+
+
+def _waiting(info: TaskInfo) -> TaskState:
+    """What is said of a task until the service was asked."""
+    local = info.endpoint_id == LOCAL_ENDPOINT_ID
+    return TaskState.WAITING_WORKER if local else TaskState.WAITING_ENDPOINT
 
 
 def _ended(future: TaskFuture) -> tuple[TaskState, TaskInfo, str]:
