@@ -2,7 +2,8 @@
 
 `python -m tests.service [--endpoint-python PATH] [--endpoint KIND ...]` prints
 `{"url", "token", "endpoints": {KIND: id}}`. Point a client there by
-GLOBUS_SDK_SERVICE_URL_COMPUTE and an access token.
+GLOBUS_SDK_SERVICE_URL_COMPUTE and an access token. With `--certificate`, `--https` and `--amqps`
+open a second door each, with TLS, at an address of this machine that others reach.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import secrets
 import shutil
 import signal
+import ssl
 import stat
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.service.app import make_app
-from tests.service.broker import Broker, free_ports
+from tests.service.broker import Broker, Tls, free_ports
 from tests.service.state import KINDS, State
 
 
@@ -35,6 +37,9 @@ def parse() -> argparse.Namespace:
         help="an interpreter with globus-compute-endpoint",
     )
     parser.add_argument("--endpoint", action="append", default=[], choices=sorted(KINDS))
+    parser.add_argument("--certificate", type=Path, help="a PEM file with its key")
+    parser.add_argument("--https", metavar="ADDRESS:PORT")
+    parser.add_argument("--amqps", metavar="ADDRESS:PORT")
     return parser.parse_args()
 
 
@@ -43,12 +48,19 @@ async def serve(arguments: argparse.Namespace, directory: Path) -> None:
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     token = f"loopback-{secrets.token_hex(8)}"
-    state = State(Broker(f"{url}/_broker"), directory, arguments.endpoint_python, {token})
+    tls = Tls(arguments.amqps, arguments.certificate) if arguments.amqps else None
+    broker = Broker(f"{url}/_broker", tls)
+    state = State(broker, directory, arguments.endpoint_python, {token})
     state.url = url
     runner = web.AppRunner(make_app(state), access_log=None, keepalive_timeout=600)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
+        if arguments.https:
+            address, _, https_port = arguments.https.rpartition(":")
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(arguments.certificate)
+            await web.TCPSite(runner, address, int(https_port), ssl_context=context).start()
         await state.open()
         endpoints = {
             kind: (await state.add_endpoint(kind)).endpoint_id for kind in arguments.endpoint

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pika
@@ -36,6 +37,21 @@ log.console = false
 vm_memory_high_watermark.relative = 0.8
 disk_free_limit.absolute = 50MB
 """
+_TLS_CONFIG = """\
+listeners.ssl.1 = {address}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {certificate}
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
+"""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """A second door, with TLS. `certificate` is a file with the key, too; `address` has a port."""
+
+    address: str
+    certificate: Path
 
 
 def free_ports(count: int) -> list[int]:
@@ -53,11 +69,12 @@ def free_ports(count: int) -> list[int]:
 class Broker:
     """One node, from `start` to `stop`. `auth_url` is where it asks who may connect."""
 
-    def __init__(self, auth_url: str) -> None:
+    def __init__(self, auth_url: str, tls: Tls | None = None) -> None:
         if not SERVER.exists():
             raise RuntimeError("rabbitmq-server is not installed. Run `make test`, which does it.")
         self.port, self._dist_port, self._epmd_port = free_ports(3)
         self._auth_url = auth_url
+        self._tls = tls
         self._directory = Path(tempfile.mkdtemp(prefix="gc-loopback-broker-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -101,6 +118,8 @@ class Broker:
         config = _CONFIG.format(
             port=self.port, user=ADMIN, password=ADMIN_PASSWORD, auth_url=self._auth_url
         )
+        if self._tls is not None:
+            config += _TLS_CONFIG.format(**vars(self._tls))
         (self._directory / "rabbitmq.conf").write_text(config)
         (self._directory / "enabled_plugins").write_text("[rabbitmq_auth_backend_http].\n")
         with (self._directory / "log" / "console").open("wb") as log:

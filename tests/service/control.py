@@ -24,6 +24,7 @@ class Control:
             web.post("/_control/endpoints", self.add_endpoint),
             web.post("/_control/endpoints/{id}/online", self.bring_online),
             web.get("/_control/requests", self.requests),
+            web.get("/_control/broker_logins", self.broker_logins),
             web.post("/_control/clear", self.clear),
             web.post("/_control/reset", self.reset),
             web.post("/_control/faults/{which}", self.faults),
@@ -49,6 +50,9 @@ class Control:
 
     async def requests(self, _request: web.Request) -> web.Response:
         return reply([one.as_json() for one in self._state.recorder.seen])
+
+    async def broker_logins(self, _request: web.Request) -> web.Response:
+        return reply(self._state.logins.asked)
 
     async def clear(self, _request: web.Request) -> web.Response:
         self._state.recorder.seen.clear()

@@ -94,10 +94,12 @@ class ResultFaults:
 @dataclass(slots=True)
 class BrokerFaults:
     """How the broker is reached. `deny`: so many next logins fail; `refuse`: the address given
-    is one where nobody listens."""
+    is one where nobody listens; `url`: the address given, with places for `{user}` and
+    `{password}`."""
 
     deny: int = 0
     refuse: bool = False
+    url: str = ""
 
 
 class Faults:

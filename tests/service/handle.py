@@ -20,14 +20,16 @@ class Loopback:
     """A running loopback service, in a process of its own.
 
     `url` and `token` are what a client needs; `environment` is both as environment variables.
-    `endpoint_python` is an interpreter that has globus-compute-endpoint.
+    `endpoint_python` is an interpreter that has globus-compute-endpoint; `arguments` are further
+    ones of `python -m tests.service`.
     """
 
-    def __init__(self, endpoint_python: str) -> None:
+    def __init__(self, endpoint_python: str, *arguments: str) -> None:
         self.endpoint_python = endpoint_python
         self._endpoints: dict[str, str] = {}
+        command = (sys.executable, "-m", "tests.service", "--endpoint-python", endpoint_python)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.service", "--endpoint-python", endpoint_python],
+            [*command, *arguments],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -92,6 +94,10 @@ class Loopback:
         return max(
             (sum(start <= at < start + window_s for at in times) for start in times), default=0
         )
+
+    def broker_logins(self) -> int:
+        """How often a user's password has reached the broker."""
+        return int(self._call("GET", "broker_logins"))
 
     def clear(self) -> None:
         """Forget the recorded requests."""

@@ -10,6 +10,8 @@ from aiohttp import web
 from tests.service.faults import Faults
 from tests.service.results import QUEUE_PREFIX
 
+USER = "user"  # whoever reads results; an endpoint's user name is its id
+
 
 class Logins:
     """RabbitMQ asks here (rabbitmq_auth_backend_http). Live connections survive a new password."""
@@ -19,10 +21,13 @@ class Logins:
         self._passwords: dict[str, str] = {}
         self.port = 0
         self.closed_port = 0
+        self.asked = 0  # how often somebody who reads results came to the broker's door
 
     def new_url(self, user: str) -> str:
         """An address with a password that ends the one before."""
         password = self._passwords[user] = secrets.token_hex(8)
+        if user == USER and self._faults.broker.url:
+            return self._faults.broker.url.format(user=user, password=password)
         port = self.closed_port if self._faults.broker.refuse else self.port
         return f"amqp://{user}:{password}@127.0.0.1:{port}/%2F"
 
@@ -37,6 +42,7 @@ class Logins:
 
     async def _user(self, request: web.Request) -> web.Response:
         form = await request.post()
+        self.asked += form["username"] == USER
         allowed = self._passwords.get(str(form["username"])) == form.get("password")
         if self._faults.broker.deny:
             self._faults.broker.deny -= 1
@@ -52,8 +58,7 @@ class Logins:
 
 
 def may_use(form: Mapping[str, str]) -> bool:
-    """A user reads results only; an endpoint (its user name is its id) reads its own tasks, and
-    writes to the exchanges."""
+    """A user reads results only; an endpoint reads its own tasks, and writes to the exchanges."""
     user, kind, name = form["username"], form["resource"], form["name"]
     if kind == "exchange":
         return user != "user" and form["permission"] == "write"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,9 @@ def streams(session: Session) -> Iterator[Finding]:
     from gc_jupyter.service.amqp_probe import probe
 
     address = session.client.globus_service().amqp_address()
-    results = {port: probe(address, port) for port in address.ports()}
+    ports = address.ports()
+    with ThreadPoolExecutor(len(ports)) as pool:  # a blocked one says nothing for seconds
+        results = dict(zip(ports, pool.map(partial(probe, address), ports), strict=True))
     usable = [port for port, why in results.items() if not why]
     how = "with TLS" if address.encrypted else "without TLS"
     for number, (port, why) in enumerate(results.items()):
