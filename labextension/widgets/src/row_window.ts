@@ -2,32 +2,44 @@
 
 import { make } from "./dom";
 import { Listeners } from "./model";
-import { TaskRow } from "./task_row";
-import { TaskRows } from "./task_rows";
-import { Span } from "./timeline";
 
 const MARGIN = 4; // rows above and below the view
 
-export class RowWindow {
+// A row's elements; they are reused for whichever row comes into view.
+export interface WindowRow {
+  readonly element: HTMLTableRowElement;
+  readonly open: HTMLElement; // what takes the focus
+  index: number; // of the row that it stands for
+}
+
+// How rows are made and shown: `place` is the row's in the order.
+export interface RowKind<R extends WindowRow> {
+  columns: number;
+  make(): R;
+  show(row: R, index: number, place: number): void;
+}
+
+export class RowWindow<R extends WindowRow> {
   private order: Int32Array = new Int32Array(0);
   private first = 0; // place in the order of the first row that has elements
-  private readonly shown: TaskRow[] = []; // from there on
-  private readonly spare: TaskRow[] = [];
-  private readonly above = make("td", { colspan: 6 });
-  private readonly below = make("td", { colspan: 6 });
+  private readonly shown: R[] = []; // from there on
+  private readonly spare: R[] = [];
+  private readonly above: HTMLElement;
+  private readonly below: HTMLElement;
   private readonly body = make("tbody");
   private height = 28; // of a row, in pixels; measured once there is one
   private active = 0; // the place that the keyboard is at
   private frame = 0;
-  span: Span | null = null; // of the timeline, when it is shown
 
   constructor(
-    private readonly rows: TaskRows,
+    private readonly kind: RowKind<R>,
     private readonly scroller: HTMLElement,
     private readonly table: HTMLTableElement,
     private readonly opened: (index: number) => void,
     listeners: Listeners,
   ) {
+    this.above = make("td", { colspan: kind.columns });
+    this.below = make("td", { colspan: kind.columns });
     const spacer = (cell: HTMLElement): HTMLElement =>
       make("tbody", { class: "gc-space", "aria-hidden": true }, make("tr", {}, cell));
     table.append(spacer(this.above), this.body, spacer(this.below));
@@ -64,10 +76,10 @@ export class RowWindow {
     const fit = Math.ceil(this.scroller.clientHeight / this.height) + 2 * MARGIN;
     const last = Math.min(count, first + Math.max(fit, 2 * MARGIN));
     this.move(first, last);
-    const now = this.rows.now();
     this.shown.forEach((row, offset) => {
       const place = first + offset;
-      row.show(this.rows, this.order[place]!, place, now, this.span);
+      row.index = this.order[place]!;
+      this.kind.show(row, row.index, place);
       row.open.tabIndex = place === this.active ? 0 : -1;
     });
     this.above.style.height = `${first * this.height}px`;
@@ -100,13 +112,13 @@ export class RowWindow {
     }
   }
 
-  private add(before: Element | null): TaskRow {
-    const row = this.spare.pop() ?? new TaskRow();
+  private add(before: Element | null): R {
+    const row = this.spare.pop() ?? this.kind.make();
     this.body.insertBefore(row.element, before);
     return row;
   }
 
-  private drop(row: TaskRow): void {
+  private drop(row: R): void {
     row.element.remove();
     this.spare.push(row);
   }
@@ -167,7 +179,7 @@ export class RowWindow {
   }
 
   // The button of a task's row, where it is in view.
-  button(index: number): HTMLButtonElement | undefined {
+  button(index: number): HTMLElement | undefined {
     return this.shown.find((row) => row.index === index)?.open;
   }
 

@@ -26,7 +26,6 @@ export class TaskRow {
   private timeline: boolean | null = null;
 
   show(rows: TaskRows, index: number, place: number, now: number, span: Span | null): void {
-    this.index = index;
     this.columns(span !== null);
     this.element.setAttribute("aria-rowindex", String(place + 2)); // the head is the first
     this.element.classList.toggle("gc-odd", place % 2 === 1);

@@ -8,8 +8,9 @@ import { RowWindow } from "./row_window";
 import { Summary } from "./summary";
 import { TaskDetails } from "./task_details";
 import { arrange, Key, Order } from "./task_order";
+import { TaskRow } from "./task_row";
 import { TaskRows } from "./task_rows";
-import { wholeSpan } from "./timeline";
+import { Span, wholeSpan } from "./timeline";
 
 const FEW = 20; // rows that need no filter, and stay in the order they were submitted in
 const COLUMNS: [Key, string][] = [
@@ -33,10 +34,11 @@ class TaskTable {
   private readonly rows: TaskRows;
   private readonly summary: Summary;
   private readonly details: TaskDetails;
-  private readonly window: RowWindow;
+  private readonly window: RowWindow<TaskRow>;
   private readonly order: Order = { key: "row", descending: false, text: "", state: "" };
   private chosen = false; // the user has chosen an order
   private timeline = false;
+  private span: Span | null = null; // of the timeline, while it is shown
   private arranged = 0; // when, in milliseconds
   private cost = 0; // of the last arrangement, in milliseconds
   private waiting = 0;
@@ -78,7 +80,13 @@ class TaskTable {
       this.nothing,
       this.details.element,
     );
-    this.window = new RowWindow(this.rows, this.scroller, this.table, (index) => this.details.start(index), this.listeners);
+    const rowKind = {
+      columns: COLUMNS.length,
+      make: () => new TaskRow(),
+      show: (row: TaskRow, index: number, place: number) =>
+        row.show(this.rows, index, place, this.rows.now(), this.span),
+    };
+    this.window = new RowWindow(rowKind, this.scroller, this.table, (index) => this.details.start(index), this.listeners);
     this.listeners.listen(this.search, "input", () => {
       this.order.text = this.search.value;
       this.rearrange();
@@ -152,7 +160,7 @@ class TaskTable {
   private measureTime(): void {
     if (this.timeline) {
       const span = wholeSpan(this.rows);
-      this.window.span = span;
+      this.span = span;
       setText(this.axis, `0 to ${duration((span.to - span.from) / 1000)} since the first submission`);
     }
   }
@@ -168,7 +176,7 @@ class TaskTable {
   private setTimeline(timeline: boolean): void {
     this.timeline = timeline;
     this.toggle.setAttribute("aria-pressed", String(timeline));
-    this.window.span = null;
+    this.span = null;
     this.element.classList.toggle("gc-timeline", timeline);
     this.drawHead();
     this.rearrange();

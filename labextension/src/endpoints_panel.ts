@@ -1,0 +1,162 @@
+// The endpoints: which there are, how they are, favourites first, and what to do with one.
+
+import { make, setText } from "../widgets/src/dom";
+import { Listeners } from "../widgets/src/model";
+import { Actions, nameOf, NO_NOTEBOOK } from "./actions";
+import { button, reason, setReason } from "./buttons";
+import { Endpoint, Endpoints } from "./messages";
+import { Notice } from "./notice";
+import { Store, Topic } from "./store";
+import { when } from "./times";
+
+// Where the user's favourites are kept.
+export interface Favourites {
+  has(endpointId: string): boolean;
+  toggle(endpointId: string): void;
+}
+
+export class EndpointsPanel {
+  private readonly listeners = new Listeners();
+  private readonly notice = new Notice();
+  private readonly check = button("Check status");
+  private readonly who = make("span", { class: "gc-who" });
+  private readonly list = make("ul", { class: "gc-list", "aria-label": "Endpoints" });
+  private readonly note = make("p", { class: "gc-note", role: "status" });
+  private readonly items = new Map<string, EndpointItem>();
+  readonly element = make(
+    "div",
+    { class: "gc-jupyter gc-panel gc-endpoints" },
+    this.notice.element,
+    make("div", { class: "gc-tools" }, this.check, this.who),
+    this.list,
+    this.note,
+  );
+
+  constructor(
+    private readonly store: Store,
+    private readonly actions: Actions,
+    private readonly favourites: Favourites,
+  ) {
+    this.listeners.listen(this.check, "click", () => void this.ask());
+    store.changed.connect(this.onChange, this);
+  }
+
+  draw(): void {
+    const { endpoints } = this.store;
+    const problem = this.store.problems.endpoints;
+    this.element.classList.toggle("gc-missing", endpoints === null);
+    this.notice.show(
+      (endpoints ? endpoints.problem : problem?.message) ?? "",
+      endpoints ? endpoints.next_step : problem?.nextStep,
+    );
+    setText(this.who, endpoints?.signed_in ? `Signed in as ${endpoints.who || "you"}` : "");
+    if (endpoints) {
+      this.drawItems(endpoints);
+    }
+  }
+
+  focus(): void {
+    this.check.focus();
+  }
+
+  dispose(): void {
+    this.store.changed.disconnect(this.onChange, this);
+    this.listeners.remove();
+  }
+
+  private onChange(_: Store, what: Topic): void {
+    if (what === "endpoints") {
+      this.draw();
+    }
+  }
+
+  private async ask(): Promise<void> {
+    if (reason(this.check)) {
+      return;
+    }
+    setReason(this.check, "The service is asked.");
+    setText(this.note, "Asking the service…");
+    await this.store.loadEndpoints(true);
+    setReason(this.check, "");
+    setText(this.note, this.store.problems.endpoints?.message ?? "");
+  }
+
+  // Items stay what they are for an endpoint, and so does the focus.
+  private drawItems({ endpoints, default: used }: Endpoints): void {
+    const known = new Set(endpoints.map((one) => one.endpoint_id));
+    for (const [id, item] of this.items) {
+      if (!known.has(id)) {
+        item.element.remove();
+        this.items.delete(id);
+      }
+    }
+    const order = [...endpoints].sort(
+      (a, b) => Number(this.favourites.has(b.endpoint_id)) - Number(this.favourites.has(a.endpoint_id)),
+    );
+    const focused = document.activeElement;
+    order.forEach((endpoint, place) => {
+      const item = this.items.get(endpoint.endpoint_id) ?? this.add(endpoint.endpoint_id);
+      item.show(endpoint, this.favourites.has(endpoint.endpoint_id), used);
+      if (this.list.children[place] !== item.element) {
+        this.list.insertBefore(item.element, this.list.children[place] ?? null);
+      }
+    });
+    if (focused instanceof HTMLElement && this.element.contains(focused)) {
+      focused.focus();
+    }
+  }
+
+  private add(id: string): EndpointItem {
+    const item = new EndpointItem();
+    this.listeners.listen(item.star, "click", () => this.favourites.toggle(id));
+    this.listeners.listen(item.use, "click", () => void this.act("use", item));
+    this.listeners.listen(item.insert, "click", () => void this.act("insert", item));
+    this.items.set(id, item);
+    return item;
+  }
+
+  private async act(action: "use" | "insert", item: EndpointItem): Promise<void> {
+    const said = this.actions.ready ? await this.actions[action](item.name) : NO_NOTEBOOK;
+    setText(this.note, said);
+  }
+}
+
+class EndpointItem {
+  name = ""; // as the magics take it
+  readonly star = make("button", { type: "button", class: "gc-star" });
+  readonly use = button("Use in this notebook");
+  readonly insert = button("Insert %%gcrun");
+  private readonly title = make("strong");
+  private readonly mark = make("span", { class: "gc-mark" });
+  private readonly facts = make("div", { class: "gc-second" });
+  private readonly dot = make("span", { class: "gc-dot", "aria-hidden": true });
+  readonly element = make(
+    "li",
+    {},
+    make("div", { class: "gc-title" }, this.star, this.dot, this.title, this.mark),
+    this.facts,
+    make("div", { class: "gc-buttons" }, this.use, this.insert),
+  );
+
+  show(endpoint: Endpoint, favourite: boolean, used: string): void {
+    const { endpoint_id: id, name, alias, status, python, at } = endpoint;
+    const shown = name || alias || id;
+    this.name = nameOf(endpoint);
+    setText(this.title, shown);
+    setText(this.mark, used && [id, name, alias].includes(used) ? "default" : "");
+    this.title.title = id;
+    const facts = [
+      status || "status unknown",
+      alias && alias !== shown ? `alias ${alias}` : "",
+      python ? `Python ${python}` : "",
+      at && status ? `at ${when(at)}` : "",
+    ];
+    setText(this.facts, facts.filter(Boolean).join(" · "));
+    this.dot.className = `gc-dot gc-${/^[a-z]+$/.test(status) ? status : "unknown"}`;
+    setText(this.star, favourite ? "★" : "☆");
+    this.star.setAttribute("aria-pressed", String(favourite));
+    this.star.setAttribute("aria-label", `Favourite: ${shown}`);
+    this.use.setAttribute("aria-label", `Use in this notebook: ${shown}`);
+    this.insert.setAttribute("aria-label", `Insert %%gcrun: ${shown}`);
+  }
+}

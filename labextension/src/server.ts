@@ -1,0 +1,65 @@
+// Requests to the server half: at the server's own base URL, with its cookies and its XSRF token.
+
+import { URLExt } from "@jupyterlab/coreutils";
+import { ServerConnection } from "@jupyterlab/services";
+
+import { Collecting, DEFAULT_LIMIT, Endpoints, NAMESPACE, Status, Tasks } from "./messages";
+
+// What is wrong, and what to do about it.
+export class Problem extends Error {
+  constructor(
+    message: string,
+    readonly nextStep = "",
+  ) {
+    super(message);
+  }
+}
+
+export const NOT_INSTALLED = new Problem(
+  "The Jupyter server has no gc_jupyter: its own environment lacks the package, or it started before the package came.",
+  "Run “pip install gc-jupyter” in the environment that the Jupyter server runs in (the kernel's may be another), then restart the server. Magics in notebooks work without it.",
+);
+
+export class Server {
+  constructor(private readonly settings: ServerConnection.ISettings) {}
+
+  tasks(): Promise<Tasks> {
+    return this.ask(`tasks?limit=${DEFAULT_LIMIT}`);
+  }
+
+  // The service itself is asked for `fresh` alone; otherwise it is what was last heard.
+  endpoints(fresh: boolean): Promise<Endpoints> {
+    return this.ask(fresh ? "endpoints?ask=1" : "endpoints");
+  }
+
+  status(): Promise<Status> {
+    return this.ask("status");
+  }
+
+  collect(on: boolean): Promise<Status> {
+    const body: Collecting = { on };
+    return this.ask("collecting", { method: "PUT", body: JSON.stringify(body) });
+  }
+
+  private async ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const url = `${URLExt.join(this.settings.baseUrl, NAMESPACE)}/${path}`;
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch {
+      throw new Problem("The Jupyter server doesn't answer.", "Is it still running?");
+    }
+    if (response.status === 404) {
+      throw NOT_INSTALLED;
+    }
+    if (!response.ok) {
+      throw new Problem(await reason(response));
+    }
+    return (await response.json()) as T;
+  }
+}
+
+async function reason(response: Response): Promise<string> {
+  const said = (await response.json().catch(() => ({}))) as { message?: string };
+  return `The Jupyter server says: ${said.message || response.statusText} (${response.status}).`;
+}
