@@ -15,16 +15,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from gc_jupyter.journal import results
 from gc_jupyter.journal.sessions import KernelSession, may_run
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
-VERSION = 1
+VERSION = 2
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
 #: The service keeps an idle task for two weeks (docs/protocol.md, "Limits").
 REACHABLE_S = 14 * 86400.0
 
-_SCHEMA = """
+#: What a file lacks is made: version 1 had neither results nor claims.
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sessions (
     kernel TEXT, notebook TEXT, host TEXT, pid INTEGER, started TEXT, session TEXT PRIMARY KEY
 );
@@ -32,13 +34,14 @@ CREATE TABLE IF NOT EXISTS tasks (
     session TEXT, serial INTEGER, task_id TEXT, group_id TEXT, endpoint_id TEXT, endpoint TEXT,
     function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
     bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
-    seen INTEGER DEFAULT 0, result BLOB, PRIMARY KEY (session, serial)
+    seen INTEGER DEFAULT 0, PRIMARY KEY (session, serial)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
 CREATE INDEX IF NOT EXISTS tasks_by_group ON tasks (group_id);
 CREATE TABLE IF NOT EXISTS endpoints (
     endpoint_id TEXT PRIMARY KEY, name TEXT, status TEXT, python TEXT, dill TEXT, at REAL
 );
+{results.SCHEMA}
 """
 
 
@@ -88,6 +91,10 @@ class KnownEndpoint:
 
 _COLUMNS = ", ".join(one.name for one in fields(Entry))
 _FROM_JSON = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(fields(Entry))))
+#: What `update_tasks` is told, in order.
+_NEWS = ("state", "task_id", "group_id", "function_id", "started_at", "ended_at", "error")
+_CHANGED = ", ".join(f"json_extract(c.value, '$[{at}]')" for at in range(len(_NEWS)))
+_COALESCED = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in _NEWS)
 
 
 class Database:
@@ -111,6 +118,7 @@ class Database:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         timeout = LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
         self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        self.results = results.Results(self._connection)
         try:
             self._prepare()
         except BaseException:
@@ -149,12 +157,13 @@ class Database:
         """A kernel begins to write; what is very old goes."""
         row = astuple(session)
         self._connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._connection.execute(
-            "DELETE FROM tasks WHERE submitted_at < ?", (time.time() - KEPT_S,)
-        )
+        oldest = time.time() - KEPT_S
+        self._connection.execute("DELETE FROM tasks WHERE submitted_at < ?", (oldest,))
+        self.results.expire(oldest)
         self._connection.execute(
             "DELETE FROM sessions WHERE session != ?"
-            " AND session NOT IN (SELECT session FROM tasks)",
+            " AND session NOT IN (SELECT session FROM tasks)"
+            " AND session NOT IN (SELECT session FROM claims)",
             (session.session,),
         )
 
@@ -171,21 +180,24 @@ class Database:
         """Tasks' news: (state, task id, group id, function id, started, ended, error, task id,
         session, serial); None leaves a field as it is. The task id names the row, and before
         it is known the rest does."""
-        self._connection.executemany(
-            "UPDATE tasks SET state = ?, task_id = coalesce(?, task_id),"
-            " group_id = coalesce(?, group_id), function_id = coalesce(?, function_id),"
-            " started_at = coalesce(?, started_at), ended_at = coalesce(?, ended_at),"
-            " error = coalesce(?, error) WHERE rowid = coalesce("
-            "(SELECT rowid FROM tasks WHERE task_id = ?),"
-            " (SELECT rowid FROM tasks WHERE session = ? AND serial = ?))",
-            changes,
+        # one statement, as in `add_tasks`; it inserts nothing: each row that it reads is there
+        self._connection.execute(
+            f"INSERT INTO tasks (session, serial, {', '.join(_NEWS)})"
+            f" SELECT t.session, t.serial, {_CHANGED} FROM json_each(?) c JOIN tasks t"
+            " ON t.rowid = coalesce("
+            "(SELECT rowid FROM tasks WHERE task_id = json_extract(c.value, '$[7]')),"
+            " (SELECT rowid FROM tasks WHERE session = json_extract(c.value, '$[8]')"
+            " AND serial = json_extract(c.value, '$[9]'))) WHERE true"
+            f" ON CONFLICT (session, serial) DO UPDATE SET {_COALESCED}",
+            (json.dumps(list(changes)),),
         )
 
     def see(self, session: str, serials: Iterable[int]) -> None:
         """These tasks' results were shown."""
-        self._connection.executemany(
-            "UPDATE tasks SET seen = 1 WHERE session = ? AND serial = ?",
-            [(session, serial) for serial in serials],
+        self._connection.execute(
+            "UPDATE tasks SET seen = 1 WHERE session = ?"
+            " AND serial IN (SELECT value FROM json_each(?))",
+            (session, json.dumps(list(serials))),
         )
 
     def name_tasks(self, names: Iterable[tuple[str, str, int]]) -> None:
