@@ -47,6 +47,7 @@ OTHER = {
     + Body(1, b"ult").marshal(),
     "header of another channel": WHOLE[:1] + b"\0\x02" + WHOLE[3:],
     "wrong end of the body": WHOLE[:-1] + b"\0",
+    "name longer than its frame": WHOLE[:11] + b"\xff" + WHOLE[12:],
     "method twice": Method(1, spec.Basic.Deliver("c", 1, False, "", "")).marshal() * 2,
 }
 

@@ -71,5 +71,8 @@ def read_delivery(data: bytes, at: int) -> Delivery | str | None:
         return None
     if not data[header - 1] == data[body - 1] == data[end - 1] == _FRAME_END:
         return None
-    (tag,) = _TAG.unpack_from(data, at + 12 + data[at + 11])  # behind the consumer's name
+    tag_at = at + 12 + data[at + 11]  # behind the consumer's name
+    if tag_at + _TAG.size > header - 1:
+        return None
+    (tag,) = _TAG.unpack_from(data, tag_at)
     return Delivery(channel, tag, data[header + 19 : body - 1], data[body + 7 : end - 1], end)
