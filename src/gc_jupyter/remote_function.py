@@ -37,6 +37,8 @@ class RemoteFunction:
         The function as it was defined here; None where that wasn't possible.
     why_not:
         Why it could not be defined here.
+    html:
+        Show HTML and SVG that calls display.
     """
 
     def __init__(
@@ -47,12 +49,15 @@ class RemoteFunction:
         target: Target,
         original: Callable[..., Any] | None,
         why_not: str = "",
+        *,
+        html: bool = False,
     ) -> None:
         self._definition = definition
         self._namespace = namespace
         self._session = session
         self._original = original
         self._why_not = why_not
+        self._html = html
         self.target = target
         if original is not None:
             functools.update_wrapper(self, original, updated=())
@@ -112,7 +117,7 @@ class RemoteFunction:
         # The notebook may have rebound the name since; this object is what was called.
         namespace = {**self._namespace, name: self}
         try:
-            return self._session.submit_calls(name, calls, namespace, self.target)
+            return self._session.submit_calls(name, calls, namespace, self.target, html=self._html)
         except ComputeError as error:
             show_at_caller(error, self._session.label_of)
             raise

@@ -123,3 +123,14 @@ def test_a_cell_that_also_runs_something_is_no_definition(defined: Kernel) -> No
 
 def test_imports_alone_run(defined: Kernel) -> None:
     assert "has no module" in defined.run("%%gcrun local\nimport nothing_here").traceback
+
+
+def test_html_of_a_remote_function(kernel: Kernel) -> None:
+    define = "def shows():\n    from IPython.display import HTML, display\n    display(HTML('<b>'))"
+    kernel.ok(f"%%gcrun local\n{define}")
+    shown = kernel.ok("shows()")
+    assert shown.order == ["display_data", "stderr"]
+    assert "run the cell with --html" in shown.stream("stderr")
+    kernel.ok(f"%%gcrun local --html\n{define}")
+    (shown,) = kernel.ok("shows()").outputs
+    assert shown["data"]["text/html"] == "<b>"

@@ -52,10 +52,38 @@ def test_a_figure_is_a_picture(kernel: Kernel) -> None:
 
 def test_remote_text_is_never_markup(kernel: Kernel) -> None:
     cell = "from IPython.display import HTML, display\ndisplay(HTML('<script>1</script>'))"
-    (shown,) = kernel.ok(f"%%gcrun local\n{cell}").outputs
+    shown, said = kernel.ok(f"%%gcrun local\n{cell}").outputs
     assert set(shown["data"]) == {"text/plain"}
+    assert said["text"].endswith("run the cell with --html.\n")
     (shown,) = kernel.ok(f"%%gcrun local --html\n{cell}").outputs
     assert shown["data"]["text/html"] == "<script>1</script>"
+
+
+def test_a_value_is_no_markup_either(kernel: Kernel) -> None:
+    cell = "from IPython.display import HTML\nHTML('<script>1</script>')"
+    shown = kernel.ok(f"%%gcrun local\n{cell}")
+    assert set(shown.result["data"]) == {"text/plain"}
+    assert shown.stream("stderr").endswith("run the cell with --html.\n")
+    assert kernel.ok("_.data").text == "'<script>1</script>'"
+    shown = kernel.ok(f"%%gcrun local --html\n{cell}")
+    assert shown.result["data"]["text/html"] == "<script>1</script>"
+    frame = "import pandas as pd\npd.DataFrame({'a': [1]})"  # data, shown by what is installed here
+    assert "text/html" in kernel.ok(f"%%gcrun local\n{frame}").result["data"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "hidden"),
+    [
+        ("import pandas as pd\ndisplay(pd.DataFrame({'a': [1]}))", False),
+        ("display({'text/html': '<b>'}, raw=True)", True),
+        ("display({'text/html': '<b>', 'text/plain': 'b'}, raw=True)", False),
+        ("display(object())", False),
+    ],
+)
+def test_only_what_cannot_be_read_as_text_is_said_to_be_hidden(
+    kernel: Kernel, cell: str, hidden: bool
+) -> None:
+    assert ("--html" in kernel.ok(f"%%gcrun local\n{cell}").stream("stderr")) == hidden
 
 
 def test_shell_commands(kernel: Kernel) -> None:

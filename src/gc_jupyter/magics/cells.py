@@ -20,7 +20,7 @@ from gc_jupyter.magics.gcrun import GCMagics, short
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.source import CellSource, read_cell
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.session import Interrupted, Tasks, show_output, wait
+from gc_jupyter.session import Interrupted, Tasks, show_output, wait, without_markup
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.widgets.front_end import has_front_end
 
@@ -41,7 +41,7 @@ def run_cell(magics: GCMagics, options: Options, cell: str) -> Any:
         if options.dry_run:
             print("This cell only defines: nothing is sent before a function is called.")
             return None
-        define(shell, source, session, target)
+        define(shell, source, session, target, html=options.html)
         return None
     variable, values = _values(options, shell.user_ns)
     captured = _capture(options, source, shell.user_ns, variable, values)
@@ -112,7 +112,7 @@ class _Run:
             raise short(error, f"on {future.endpoint}, task {future.task_id}") from error.__cause__
         for name in options.out:
             self._namespace[name] = _out(future, name)
-        return value
+        return value if options.html else without_markup(value)
 
     def many(self, tasks: Tasks, *, wanted: bool) -> Any:
         """The values of a fan-out; its futures where it isn't waited for."""
@@ -124,8 +124,7 @@ class _Run:
             self._follow(futures)
             return tasks
         self._wait(futures)
-        for future in futures:
-            show_output(future)
+        show_output(*futures)
         failed = tasks.failed
         self._session.seen([one for one in futures if one not in set(failed)])
         if options.verbose:

@@ -61,7 +61,9 @@ def is_definitions(tree: ast.Module) -> bool:
     )
 
 
-def define(shell: Any, source: CellSource, session: Session, target: Target) -> None:
+def define(
+    shell: Any, source: CellSource, session: Session, target: Target, *, html: bool = False
+) -> None:
     """Execute the definitions here, and bind each function's name to a remote function.
 
     What can't be defined here because a module is missing on this machine is defined on the
@@ -78,7 +80,7 @@ def define(shell: Any, source: CellSource, session: Session, target: Target) -> 
             definition = _definition(node, lines, source.filename)
             original = None if why_not else namespace[node.name]
             namespace[node.name] = RemoteFunction(
-                definition, namespace, session, target, original, why_not
+                definition, namespace, session, target, original, why_not, html=html
             )
 
 

@@ -19,7 +19,7 @@ from gc_jupyter.magics import earlier
 from gc_jupyter.magics.cells import bind_when_done
 from gc_jupyter.magics.gcrun import GCMagics, short
 from gc_jupyter.magics.tables import show_table, text_table
-from gc_jupyter.session import Tasks, show_output
+from gc_jupyter.session import Tasks, show_output, without_markup
 from gc_jupyter.session.attach import Attached, attach
 
 _LISTED = 50
@@ -180,7 +180,7 @@ def _finished(magics: GCMagics, future: TaskFuture) -> Any:
         show_output(future)
     magics.session.seen([future])
     try:
-        return future.result()
+        return without_markup(future.result())
     except ComputeError as error:
         raise short(error, f"task {future.task_id}") from error.__cause__
 

@@ -192,12 +192,14 @@ class Session:
         calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
         namespace: Mapping[str, Any],
         endpoint: Where = None,
+        *,
+        html: bool = False,
     ) -> list[CellFuture]:
         """Call a namespace's function on an endpoint, once per `(args, kwargs)`; one batch."""
         from gc_jupyter.capture import capture_calls
 
         target = self.target(endpoint)
-        captured = capture_calls(name, calls, namespace)
+        captured = capture_calls(name, calls, namespace, html=html)
         return self.submit_all(captured, target, [name] * len(calls))
 
     def submit_script(

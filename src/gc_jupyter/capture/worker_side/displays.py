@@ -62,14 +62,30 @@ def display(*values: Any, **options: Any) -> None:
     """Show values, as IPython's `display` does in a local cell."""
     output = current_output()
     for value in values:
-        raw = options.get("raw") and isinstance(value, dict)
         if output is None:
             print(value)
-        elif raw:
+            continue
+        if options.get("raw") and isinstance(value, dict):
             kept = {m: c for m, c in value.items() if m in output.mimes or m == "text/plain"}
-            output.display(kept)
+            hidden = not kept and any(mime in value for mime, _ in METHODS)
         else:
-            output.display(make_bundle(value, output.mimes))
+            kept = make_bundle(value, output.mimes)
+            hidden = is_markup_only(value, kept)
+        output.display(kept)
+        if hidden:
+            output.hide()
+
+
+def is_markup_only(value: Any, bundle: dict[str, Any]) -> bool:
+    """Whether there is more to see of a value than a bundle without markup has of it: its text is
+    a mere `<... object ...>`."""
+    text = bundle["text/plain"]
+    return (
+        len(bundle) == 1
+        and text[:1] + text[-1:] == "<>"
+        and " object" in text
+        and any(hasattr(value, method) for _, method in METHODS)
+    )
 
 
 def clear_output(**_options: Any) -> None:

@@ -94,8 +94,6 @@ class AfterImport(importlib.abc.MetaPathFinder):
 class Displayed:
     """A stand-in for IPython.display's classes, where the worker has no IPython."""
 
-    mime = "text/plain"
-
     def __init__(self, data: Any = None, **options: Any) -> None:
         filename = options.get("filename")
         if filename is not None:
@@ -103,20 +101,20 @@ class Displayed:
                 data = stream.read()
         self.data = data
 
-    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        return {self.mime: self.data}
+    def show(self) -> Any:
+        return self.data
 
 
 class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Serves `IPython.display` where the worker has no IPython (the last finder to be asked)."""
 
     kinds = {
-        "HTML": "text/html",
-        "Markdown": "text/markdown",
-        "Latex": "text/latex",
-        "SVG": "image/svg+xml",
-        "Image": "image/png",
-        "JSON": "application/json",
+        "HTML": "_repr_html_",
+        "Markdown": "_repr_markdown_",
+        "Latex": "_repr_latex_",
+        "SVG": "_repr_svg_",
+        "Image": "_repr_png_",
+        "JSON": "_repr_json_",
     }
 
     def find_spec(self, name: str, _path: Any, _target: Any = None) -> Any:
@@ -131,8 +129,8 @@ class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if module.__name__ == "IPython.display":
             module.display = display
             module.clear_output = clear_output
-            for name, mime in self.kinds.items():
-                setattr(module, name, type(name, (Displayed,), {"mime": mime}))
+            for name, method in self.kinds.items():
+                setattr(module, name, type(name, (Displayed,), {method: Displayed.show}))
         else:
             module.get_ipython = lambda: None
 

@@ -47,6 +47,11 @@ class Output:
             self.drain()
             self.events.append(("display", bundle))
 
+    def hide(self) -> None:
+        """What was displayed just now is markup, which nobody has asked for."""
+        with self.lock:
+            self.events.append(("hidden", ""))
+
     def clear(self) -> None:
         with self.lock:
             self.drain()
