@@ -133,6 +133,8 @@ def limited(after: float | None) -> RateLimited:
         (limited(None), 0.5, 0.5),
         (limited(7.0), 7.0, 7.0),  # what the service asks for, at least
         (limited(0.0), 0.5, 0.5),
+        (limited(60.0), 60.0, 60.0),
+        (limited(61.0), None, None),  # told instead
         (unreachable(sent=False), 0.1, 0.1),
         (unreachable(sent=True), 0.1, None),
         (ServiceRefused("", status=500), 0.25, None),

@@ -17,6 +17,9 @@ from gc_jupyter.errors import (
 
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
 _MAX_ATTEMPTS = 5
+#: The longest pause that the service may ask for and get. Its own limit is over after 10 s, so
+#: what is longer had better be told than kept.
+LONGEST_PAUSE_S = 60.0
 
 
 class RateLimit:
@@ -74,6 +77,8 @@ def retry_delay(
     if attempt + 1 >= _MAX_ATTEMPTS:
         return None
     if isinstance(error, RateLimited):
+        if (error.retry_after or 0.0) > LONGEST_PAUSE_S:
+            return None
         return max(error.retry_after or 0.0, backoff(attempt, jitter, base=1.0))
     if isinstance(error, ServiceUnreachable) and (repeatable or not error.sent):
         return backoff(attempt, jitter) if attempt < 3 else None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from gc_jupyter.errors import ComputeError
+from gc_jupyter.errors import ComputeError, RateLimited
 from gc_jupyter.protocol.pacing import RateLimit, retry_delay
 from gc_jupyter.runtime.loop import KernelLoop
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+TOLD_PAUSE_S = 5.0  # a pause of this length is said, or it would look like a hang
 
 
 class Requests:
@@ -32,6 +37,7 @@ class Requests:
         self._loop = loop
         self._rate = rate
         self._at_once = at_once
+        self._told = False
 
     async def send(
         self, call: Callable[[], T], *, repeatable: bool = True, spare: bool = False
@@ -58,6 +64,11 @@ class Requests:
                 delay = retry_delay(error, attempt, random.random(), repeatable=repeatable)
                 if delay is None:
                     raise
+                if isinstance(error, RateLimited) and delay >= TOLD_PAUSE_S and not self._told:
+                    self._told = True
+                    log.warning(
+                        "The service asks for a pause: the next request leaves in %.0f s.", delay
+                    )
             attempt += 1
             await asyncio.sleep(delay)
 

@@ -47,6 +47,7 @@ _NOT_SENT = (
     requests.exceptions.ProxyError,
     ssl.SSLCertVerificationError,
 )
+_YEAR_S = 365 * 86400.0
 _SOMEBODY_ELSE = (
     "Something between here and the service may have answered instead: a proxy or a log-in page."
     " %gc doctor checks the way."
@@ -310,8 +311,10 @@ def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
     known: dict[str, Any] = {"status": error.http_status, "code": str(raw.get("code") or "")}
     status = error.http_status
     if status == 429:
-        limited = errors.RateLimited(reason, next_step="Wait, then submit more at once.", **known)
-        limited.retry_after = _seconds(error.headers)
+        after = _seconds(error.headers)
+        pause = f"Wait {after:,.0f} s" if after else "Wait"
+        limited = errors.RateLimited(reason, next_step=f"{pause}, then submit more at once.", **known)
+        limited.retry_after = after
         return limited
     if status in (401, 403):
         step = (
@@ -344,7 +347,9 @@ def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
 
 def _seconds(headers: Mapping[str, str] | None) -> float | None:
     value = (headers or {}).get("Retry-After", "")
-    return float(value) if value.isascii() and value.replace(".", "", 1).isdigit() else None
+    if not (value.isascii() and value.replace(".", "", 1).isdigit()):
+        return None
+    return min(float(value), _YEAR_S)  # more digits than a float takes are infinity
 
 
 def _network_error(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
