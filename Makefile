@@ -1,6 +1,7 @@
 # make run    the quickstart notebook on this machine, no account needed
 # make lab    the same notebook in JupyterLab
 # make test   installs what the tests need, then lint, types and every test
+# make fuzz   odd bytes for everything that reads a remote machine's
 # make bench  floor, official SDK and this package on the same work
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --
 	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
 PIP_INSTALL = -m pip install -q --disable-pip-version-check
 
-.PHONY: help run lab test lint types frontend pytest bench clean
+.PHONY: help run lab test lint types frontend pytest bench fuzz clean
 help:
 	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
@@ -76,6 +77,11 @@ bench: $(TEST_SETUP)
 	$(BIN)/python $(PIP_INSTALL) -e '.[bench]'
 	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.table
+
+# Every reader of remote bytes, a million inputs each: about an hour.
+fuzz: $(TEST_SETUP)
+	$(BIN)/python $(PIP_INSTALL) -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.run $(FUZZ_ARGS)
 
 clean:
 	rm -rf .venv .venv-endpoint
