@@ -313,7 +313,9 @@ def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
     if status == 429:
         after = _seconds(error.headers)
         pause = f"Wait {after:,.0f} s" if after else "Wait"
-        limited = errors.RateLimited(reason, next_step=f"{pause}, then submit more at once.", **known)
+        limited = errors.RateLimited(
+            reason, next_step=f"{pause}, then submit more at once.", **known
+        )
         limited.retry_after = after
         return limited
     if status in (401, 403):
