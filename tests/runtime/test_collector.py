@@ -118,6 +118,31 @@ def test_a_message_is_acknowledged_after_its_future_is_resolved(setup: Setup) ->
     setup.service.stream.wait_for(1)
 
 
+def test_the_loop_ends_while_results_are_resolved() -> None:
+    """The future is resolved all the same, and its thread has nothing to complain of."""
+    setup = Setup()
+    (future,) = setup.expect(setup.begin(), "a")
+    entered, gate, thread = threading.Event(), threading.Event(), []
+
+    def hold(_future: object) -> None:
+        thread.append(threading.current_thread())
+        entered.set()
+        gate.wait(TIMEOUT)
+
+    future.add_done_callback(hold)
+    setup.message("a", 1)
+    assert entered.wait(TIMEOUT)
+    complaints: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading, "excepthook", complaints.append)
+        setup.loop.close()
+        gate.set()
+        thread[0].join(TIMEOUT)
+    assert not thread[0].is_alive()
+    assert complaints == []
+    assert future.result(0) == "decoded a"
+
+
 def test_early_and_foreign_messages(setup: Setup) -> None:
     submission = setup.begin()
     setup.message("a", 1)

@@ -171,7 +171,7 @@ class Collector:
     def _flush(self) -> None:
         ready, self._ready = self._ready, []
         self._resolving.append(ready)
-        done = partial(self._loop.call, self._resolved, ready)
+        done = partial(self._loop.tell, self._resolved, ready)
         self._loop.results.post(partial(resolve_all, ready, done))
 
     def _resolved(self, finished: list[Finished]) -> None:

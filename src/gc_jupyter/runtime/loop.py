@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import queue
 import threading
@@ -111,6 +112,11 @@ class KernelLoop:
     def call(self, fn: Callable[..., object], *args: Any) -> None:
         """Run `fn(*args)` on the loop soon; from any thread."""
         self.aio.call_soon_threadsafe(fn, *args)
+
+    def tell(self, fn: Callable[..., object], *args: Any) -> None:
+        """As `call`, from a thread that may outlive the loop: then nobody is left to be told."""
+        with contextlib.suppress(RuntimeError):
+            self.call(fn, *args)
 
     def ask(self, fn: Callable[..., T], *args: Any) -> T:
         """Run `fn(*args)` on the loop and wait for what it returns or raises."""
