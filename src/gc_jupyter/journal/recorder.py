@@ -19,8 +19,10 @@ from typing import TypeVar
 from gc_jupyter.errors import SubmitUncertain
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
+from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
 from gc_jupyter.protocol.batches import Route
+from gc_jupyter.runtime.completer import Outcome
 from gc_jupyter.runtime.tasks import QueuedTask
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
 
@@ -126,6 +128,16 @@ class Journal:
             ]
             self.post(lambda db: db.remember_endpoints(heard))
 
+    def take(self, task_group_id: str, task_ids: Sequence[str]) -> Mapping[str, Outcome]:
+        """See Recorder."""
+        # read after the claim was written: then nothing more is kept
+        self._write(lambda db: db.results.take_group(task_group_id, self.session.session))
+        return outcomes(self.ask(lambda db: db.results.get(task_ids), {}))
+
+    def release(self, task_group_id: str) -> None:
+        """See Recorder."""
+        self.post(lambda db: db.results.release_group(task_group_id, self.session.session))
+
     def _entry(
         self, future: TaskFuture, route: Route, group: str, function_id: str, now: float
     ) -> Entry:
@@ -198,8 +210,12 @@ class Journal:
 
     def check(self) -> None:
         """Try to write; `problem` then says what is wrong, if anything is."""
+        self._write(lambda _db: None)
+
+    def _write(self, write: Write) -> None:
+        """Have something written, and wait until it was tried."""
         tried = threading.Event()
-        self.post(lambda _db: None, tried.set)
+        self.post(write, tried.set)
         tried.wait(LOCK_TIMEOUT_S + PATIENCE_S)
 
     def ask(self, question: Callable[[Database], T], default: T) -> T:

@@ -27,6 +27,7 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import STATUS_CHUNK
 from gc_jupyter.runtime import recording
 from gc_jupyter.runtime.collector import Collector, Listener
+from gc_jupyter.runtime.completer import Outcome
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
@@ -36,7 +37,6 @@ from gc_jupyter.service.base import (
     Service,
     SubmitReply,
     SubmitRequest,
-    TaskStatus,
 )
 
 T = TypeVar("T")
@@ -138,21 +138,37 @@ class Dispatcher:
         # like a submission: results that come before the states are known must wait
         submission = self.loop.ask(self._collector.book.begin)
         try:
-            statuses: dict[str, TaskStatus] = {}
-            for start in range(0, len(task_ids), STATUS_CHUNK):
-                chunk = task_ids[start : start + STATUS_CHUNK]
-                statuses.update(self.request(partial(self.service.task_statuses, chunk)))
+            outcomes = self._outcomes(task_group_id, task_ids)
             made = {task_id: self._adopted(make(task_id), task_group_id) for task_id in task_ids}
-            return self.loop.ask(self._adopt, submission, task_group_id, made, statuses, origin)
+            return self.loop.ask(self._adopt, submission, task_group_id, made, outcomes, origin)
         finally:
             self.loop.ask(self._collector.give_up, submission)
+
+    def _outcomes(self, task_group_id: str, task_ids: Sequence[str]) -> dict[str, Outcome]:
+        """How those of these tasks that are over have ended: as it was collected, or as the
+        service knows it."""
+        recorder = self._recorder if self.service.rate_limited else None
+        outcomes: dict[str, Outcome] = {}
+        if recorder is not None:
+            outcomes.update(recorder.take(task_group_id, task_ids))
+        asked = [task_id for task_id in task_ids if task_id not in outcomes]
+        try:
+            for start in range(0, len(asked), STATUS_CHUNK):
+                chunk = asked[start : start + STATUS_CHUNK]
+                statuses = self.request(partial(self.service.task_statuses, chunk))
+                outcomes.update((one.task_id, one) for one in statuses.values() if one.done)
+        except BaseException:
+            if recorder is not None:
+                recorder.release(task_group_id)
+            raise
+        return outcomes
 
     def _adopt(
         self,
         submission: int,
         task_group_id: str,
         made: Mapping[str, TaskFuture],
-        statuses: Mapping[str, TaskStatus],
+        outcomes: Mapping[str, Outcome],
         origin: Origin,
     ) -> list[TaskFuture]:
         collector = self._collector
@@ -161,10 +177,10 @@ class Dispatcher:
             known = collector.book.owner(task_id)
             future, by = known or (new, origin)
             futures.append(future)
-            status = statuses.get(task_id)
-            if status is not None and status.done:
+            outcome = outcomes.get(task_id)
+            if outcome is not None:
                 collector.book.close(task_id)
-                collector.finish(future, by, status)
+                collector.finish(future, by, outcome)
             elif known is None:
                 pending.append((task_id, (future, by)))
         if pending:

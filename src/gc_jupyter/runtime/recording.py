@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from gc_jupyter.future import TaskFuture
     from gc_jupyter.protocol.batches import Route
+    from gc_jupyter.runtime.completer import Outcome
     from gc_jupyter.runtime.tasks import QueuedTask
     from gc_jupyter.types import TaskEvent
 
@@ -26,6 +27,13 @@ class Recorder(Protocol):
 
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """Tasks changed their states (loop's thread)."""
+
+    def take(self, task_group_id: str, task_ids: Sequence[str]) -> Mapping[str, Outcome]:
+        """This process waits for a group's results from now on, and nobody collects them for it
+        any more. Returns what was collected of these tasks. Blocks; not on the loop."""
+
+    def release(self, task_group_id: str) -> None:
+        """It doesn't, after all."""
 
 
 #: Gives the recorder for each dispatcher that is made from now on; None where nobody keeps one.

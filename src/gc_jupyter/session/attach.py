@@ -1,7 +1,8 @@
 """Tasks of earlier kernels, found again: from the journal's entries to futures.
 
 What was written down before a request left may lack the task's id, where the kernel ended before
-the reply came. The task group then knows the ids; without a group, nobody does.
+the reply came. The task group then knows the ids; without a group, nobody does. What Jupyter Server
+has collected meanwhile is in the journal, and nobody is asked for it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
 
 if TYPE_CHECKING:
     from gc_jupyter.future import TaskFuture
-    from gc_jupyter.service.base import TaskStatus
     from gc_jupyter.session.core import Session
 
 _DECODING_S = 10.0
@@ -87,35 +87,39 @@ def _attach_group(
     namespace: Mapping[str, Any],
     found: Attached,
 ) -> None:
-    client = session.client
-    client.login().ensure()
+    client, journal = session.client, session.journal
     dispatcher = client.dispatcher(endpoint_id)
     by_id = {entry.task_id: entry for entry in entries if entry.task_id}
     nameless = [entry for entry in entries if not entry.task_id]
+    over: set[str] = set()
+    if journal is not None:
+        over = journal.ask(lambda db: db.results.kept(by_id), over)
+    if nameless or over < by_id.keys():
+        client.login().ensure()
     if nameless:
         named = _name(session, group, nameless)
         by_id |= named
         found.lost += nameless[len(named) :]
-    statuses: dict[str, TaskStatus] = {}
-    ids = list(by_id)
+    known = set(over)
+    ids = [task_id for task_id in by_id if task_id not in over]
     for start in range(0, len(ids), STATUS_CHUNK):
         ask = partial(client.globus_service().task_statuses, ids[start : start + STATUS_CHUNK])
-        statuses.update(client.request(ask))
-    found.lost += [entry for task_id, entry in by_id.items() if task_id not in statuses]
+        statuses = client.request(ask)
+        known |= statuses.keys()
+        over |= {task_id for task_id, status in statuses.items() if status.done}
+    found.lost += [entry for task_id, entry in by_id.items() if task_id not in known]
 
     def make(task_id: str) -> TaskFuture:
         return _future(session, by_id[task_id], task_id, namespace)
 
-    known = [task_id for task_id in by_id if task_id in statuses]  # in the order of submission
-    adopt = partial(dispatcher.adopt_tasks, group, known, _origin(session), make)
+    ordered = [task_id for task_id in by_id if task_id in known]  # as they were submitted
+    adopt = partial(dispatcher.adopt_tasks, group, ordered, _origin(session), make)
     futures = client.with_login(adopt)
     for future in futures:
         session.tasks[future.serial] = future
-    if session.journal is not None:
-        session.journal.claim(futures)
-    concurrent.futures.wait(
-        [one for one in futures if one.task_id and statuses[one.task_id].done], _DECODING_S
-    )
+    if journal is not None:
+        journal.claim(futures)
+    concurrent.futures.wait([one for one in futures if one.task_id in over], _DECODING_S)
     found.tasks += [(by_id[one.task_id or ""], one) for one in futures]
 
 
