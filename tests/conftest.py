@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import globus_sdk
 import hypothesis
@@ -13,6 +13,9 @@ import pytest
 from gc_jupyter import Client
 from gc_jupyter.runtime.loop import close_kernel_loop
 from tests.service import handle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Where a change is judged, the same examples for all; at a desk, new ones each time.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -27,6 +30,19 @@ def own_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium; one for all, since playwright takes one loop a thread."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.jupyter import CHROMIUM, FLAGS
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,20 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.jupyter import CHROMIUM, FLAGS, JupyterServer, NotebookPage
+from tests.browser.jupyter import JupyterServer, NotebookPage
 from tests.service.globus_auth import GlobusAuth
 
 OpenPage = Callable[..., NotebookPage]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
