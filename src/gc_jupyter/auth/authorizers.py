@@ -120,9 +120,10 @@ class HubAuthorizer(GlobusAuthorizer):
         self._next_step = next_step
         self._state: Any = None
 
-    def token(self, resource_server: str) -> str | None:
-        """This resource server's access token in the state that the hub gave last."""
-        return access_token_in(self._state, resource_server)
+    @property
+    def state(self) -> Any:
+        """The auth state that the hub gave last."""
+        return self._state
 
     def get_authorization_header(self) -> str:
         """``Bearer …``, asking the hub if no token is held.
@@ -134,9 +135,10 @@ class HubAuthorizer(GlobusAuthorizer):
         ServiceUnreachable
             The hub doesn't answer.
         """
-        if (token := self.token(ComputeScopes.resource_server)) is None:
+        token = access_token_in(self._state, ComputeScopes.resource_server)
+        if token is None:
             self._state = self._ask()
-            token = self.token(ComputeScopes.resource_server)
+            token = access_token_in(self._state, ComputeScopes.resource_server)
         if token is None:
             raise LoginRequired(
                 "JupyterHub gives this server no Globus Compute token.",

@@ -64,6 +64,8 @@ class Login:
         What a user can do once this source is refused.
     identity_authorizer:
         For Globus Auth, beside an `authorizer` for Compute: to learn whose it is.
+    identity:
+        Whose it is, where that is known.
     notes:
         Why sources before this one were passed over.
     flow_manager, storage:
@@ -81,6 +83,7 @@ class Login:
         may_prompt: Callable[[], bool] = lambda: False,
         next_step: str = HOW_TO_LOG_IN,
         identity_authorizer: GlobusAuthorizer | None = None,
+        identity: Identity | None = None,
         notes: tuple[str, ...] = (),
         flow_manager: CodeLoginFlow | None = None,
         storage: SharedTokenStorage | None = None,
@@ -97,7 +100,7 @@ class Login:
         self._flow_manager = flow_manager
         self._storage = storage
         self._on_logout = on_logout
-        self._identity: Identity | None = None
+        self._identity = identity
         #: For `ComputeClientV2(authorizer=…)` and `V3`, with an app too. Any thread; never prompts.
         self.authorizer = authorizer or self.authorizer_for(
             ComputeScopes.resource_server, ComputeScopes.all

@@ -29,7 +29,7 @@ from globus_sdk.scopes import AuthScopes, ComputeScopes
 from gc_jupyter.auth.authorizers import HubAuthorizer, access_token_in
 from gc_jupyter.auth.flow import CodeLoginFlow, may_prompt
 from gc_jupyter.auth.globus_data import decode_globus_data
-from gc_jupyter.auth.login import Login
+from gc_jupyter.auth.login import Identity, Login
 from gc_jupyter.auth.login_manager import LoginManagerProtocol, authorizer_from
 from gc_jupyter.auth.storage import SharedTokenStorage, namespace, storage_path
 from gc_jupyter.errors import LoginMisconfigured, ServiceError
@@ -215,8 +215,8 @@ def _hub(environ: Mapping[str, str], notes: list[str]) -> Login | None:
         "JupyterHub's login",
         authorizer=hub,
         next_step=next_step,
-        identity_authorizer=_static(hub.token(AuthScopes.resource_server)),
         notes=tuple(notes),
+        **_whose(hub.state),
     )
 
 
@@ -234,10 +234,20 @@ def _globus_data(environ: Mapping[str, str], notes: list[str]) -> Login | None:
         # It has a lifetime but no date, and its refresh token is the hub's own client's.
         next_step="Restart your server from the hub's control panel to get a new token, or remove "
         'GLOBUS_DATA (del os.environ["GLOBUS_DATA"]) and log in with %gc login.',
-        identity_authorizer=_static(access_token_in(state, AuthScopes.resource_server)),
         notes=tuple(notes),
+        **_whose(state),
     )
 
 
-def _static(token: str | None) -> GlobusAuthorizer | None:
-    return AccessTokenAuthorizer(token) if token else None
+def _whose(state: Any) -> dict[str, Any]:
+    """How `Login` knows whose a hub's tokens are.
+
+    GlobusOAuthenticator keeps what Globus Auth said of the user as ``globus_user``, and by default
+    leaves out the token to ask with (its `exclude_tokens`).
+    """
+    user = state.get("globus_user") if isinstance(state, dict) else None
+    if isinstance(user, dict) and isinstance(user.get("sub"), str):
+        names = ("preferred_username", "name", "email")
+        return {"identity": Identity(user["sub"], *(str(user.get(one) or "") for one in names))}
+    token = access_token_in(state, AuthScopes.resource_server)
+    return {"identity_authorizer": AccessTokenAuthorizer(token)} if token else {}
