@@ -124,7 +124,7 @@ export class EndpointsPanel {
 class EndpointItem {
   name = ""; // as the magics take it
   readonly star = make("button", { type: "button", class: "gc-star" });
-  readonly use = button("Use in this notebook");
+  readonly use = button("Use in notebook");
   readonly insert = button("Insert %%gcrun");
   private readonly title = make("strong");
   private readonly mark = make("span", { class: "gc-mark" });
@@ -156,7 +156,8 @@ class EndpointItem {
     setText(this.star, favourite ? "★" : "☆");
     this.star.setAttribute("aria-pressed", String(favourite));
     this.star.setAttribute("aria-label", `Favourite: ${shown}`);
-    this.use.setAttribute("aria-label", `Use in this notebook: ${shown}`);
+    this.use.setAttribute("aria-label", `Use in notebook: ${shown}`);
+    this.use.title = `Runs %gc use ${this.name} in the current notebook`;
     this.insert.setAttribute("aria-label", `Insert %%gcrun: ${shown}`);
   }
 }

@@ -4,21 +4,7 @@ import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
 
 import { Collecting, DEFAULT_LIMIT, Endpoints, NAMESPACE, Status, Tasks } from "./messages";
-
-// What is wrong, and what to do about it.
-export class Problem extends Error {
-  constructor(
-    message: string,
-    readonly nextStep = "",
-  ) {
-    super(message);
-  }
-}
-
-export const NOT_INSTALLED = new Problem(
-  "The Jupyter server has no gc_jupyter: its own environment lacks the package, or it started before the package came.",
-  "Run “pip install gc-jupyter” in the environment that the Jupyter server runs in (the kernel's may be another), then restart the server. Magics in notebooks work without it.",
-);
+import { NOT_INSTALLED, Problem } from "./problem";
 
 export class Server {
   constructor(private readonly settings: ServerConnection.ISettings) {}

@@ -4,7 +4,8 @@ import { Signal } from "@lumino/signaling";
 
 import { Endpoints, Status } from "./messages";
 import { Pacer } from "./pacer";
-import { Problem, Server } from "./server";
+import { Problem } from "./problem";
+import type { Server } from "./server";
 import { TaskList } from "./task_list";
 
 export type Topic = "tasks" | "endpoints";
@@ -20,7 +21,7 @@ export class Store {
   private readonly needs = new Set<string>(); // who wants to see the tasks themselves
   private readonly pacer = new Pacer(() => this.refresh());
 
-  constructor(private readonly server: Server) {}
+  constructor(private readonly server: Pick<Server, "tasks" | "endpoints" | "status" | "collect">) {}
 
   // The server says that tasks have changed, or something else makes it likely.
   poke(): void {

@@ -35,7 +35,7 @@ export class TaskDetails {
       this.buttons.set(action, element);
     }
     const row = make("div", { class: "gc-buttons" }, ...this.buttons.values(), this.close);
-    this.element.append(this.heading, this.facts, row, this.note);
+    this.element.append(this.heading, row, this.note, this.facts);
     listeners.listen(this.close, "click", () => this.end());
     listeners.listen(this.element, "keydown", (event: KeyboardEvent) => {
       if (event.key === "Escape") {

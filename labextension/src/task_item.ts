@@ -9,20 +9,20 @@ import { fileName } from "./paths";
 import { State } from "./task_list";
 import { when } from "./times";
 
-export const COLUMNS = ["Task", "State"];
+export const COLUMNS = ["Task", "Sent"];
 
 export class TaskItem implements WindowRow {
   index = -1;
   readonly open = make("button", { type: "button", class: "gc-open", tabindex: -1 });
   private readonly icon = new StateIcon();
-  private readonly where = make("div", { class: "gc-second" });
-  private readonly word = make("span");
-  private readonly time = make("div", { class: "gc-second gc-number" });
+  private readonly facts = make("div", { class: "gc-second" });
+  private readonly sent = make("div", { class: "gc-number" });
+  private readonly ran = make("div", { class: "gc-second gc-number" });
   readonly element = make(
     "tr",
     {},
-    make("th", { scope: "row" }, this.open, this.where),
-    make("td", { class: "gc-state" }, this.icon.element, this.word, this.time),
+    make("th", { scope: "row" }, this.icon.element, this.open, this.facts),
+    make("td", {}, this.sent, this.ran),
   );
 
   show(task: Task, place: number, chosen: boolean): void {
@@ -30,11 +30,13 @@ export class TaskItem implements WindowRow {
     this.element.classList.toggle("gc-odd", place % 2 === 1);
     this.element.classList.toggle("gc-chosen", chosen);
     this.element.classList.toggle("gc-new", task.ended_at !== null && !task.seen);
-    setText(this.open, task.label || "task");
-    setText(this.where, whereabouts(task));
     this.icon.show(task.state as State);
-    setText(this.word, task.state);
-    setText(this.time, [when(task.submitted_at), ran(task)].filter(Boolean).join(" · "));
+    setText(this.open, task.label || "task");
+    const facts = `${task.state} · ${whereabouts(task)}`;
+    setText(this.facts, facts);
+    this.facts.title = facts;
+    setText(this.sent, when(task.submitted_at));
+    setText(this.ran, ran(task) || "\u00a0"); // both lines are always there
   }
 }
 

@@ -1,0 +1,15 @@
+// What keeps the panels from showing something, and what to do about it.
+
+export class Problem extends Error {
+  constructor(
+    message: string,
+    readonly nextStep = "",
+  ) {
+    super(message);
+  }
+}
+
+export const NOT_INSTALLED = new Problem(
+  "The Jupyter server has no gc_jupyter: its own environment lacks the package, or it started before the package came.",
+  "Run “pip install gc-jupyter” in the environment that the Jupyter server runs in (the kernel's may be another), then restart the server. Magics in notebooks work without it.",
+);

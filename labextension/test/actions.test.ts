@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+
+import { nameOf, TaskAction, whyNot } from "../src/actions";
+import { Task } from "../src/messages";
+import { contentsPath, fileName } from "../src/paths";
+import { task } from "./fakes";
+
+test.each<[TaskAction, Partial<Task>, boolean, string]>([
+  ["jump", {}, false, ""],
+  ["jump", { notebook: "" }, true, "which notebook"],
+  ["copy", {}, false, ""],
+  ["copy", { task_id: "" }, true, "no task id"],
+  ["attach", {}, true, ""],
+  ["attach", {}, false, "Open a notebook"],
+  ["attach", { task_id: "" }, true, ""], // by its group
+  ["attach", { task_id: "", group_id: "" }, true, "no task id"],
+  ["attach", { endpoint: "local", kernel_alive: false }, true, "end with their kernel"],
+  ["result", { state: "success" }, true, ""],
+  ["result", { state: "failed" }, true, ""],
+  ["result", { state: "running" }, true, "hasn't ended"],
+  ["result", { state: "success" }, false, "Open a notebook"],
+  ["result", { state: "success", endpoint: "local", kernel_alive: false }, true, "kernel"],
+])("%s of %j with a notebook: %j", (action, changes, ready, why) => {
+  const said = whyNot(action, task(changes), ready);
+  expect(said === "").toBe(why === "");
+  expect(said).toContain(why);
+});
+
+test.each([
+  ["local", "", "local"],
+  ["Polaris at ALCF", "polaris", "polaris"],
+  ["Polaris at ALCF", "", "the-id"],
+  ["x --timeout 1", "", "the-id"], // no option of the magic
+  ["a\nb", "", "the-id"],
+  ["", "", "the-id"],
+])("an endpoint named %j with alias %j goes by %j", (name, alias, expected) => {
+  expect(nameOf({ endpoint_id: "the-id", name, alias })).toBe(expected);
+});
+
+test.each([
+  ["work/a.ipynb", "/home/u", "work/a.ipynb"],
+  ["/home/u/work/a.ipynb", "/home/u", "work/a.ipynb"],
+  ["/home/u/work/a.ipynb", "/home/u/", "work/a.ipynb"],
+  ["/home/user/a.ipynb", "/home/u", null],
+  ["C:\\u\\a.ipynb", "C:/u", "a.ipynb"],
+  ["/elsewhere/a.ipynb", "", null],
+])("%j below %j is %j", (notebook, root, expected) => {
+  expect(contentsPath(notebook, root)).toBe(expected);
+  expect(fileName(notebook)).toBe("a.ipynb");
+});
