@@ -23,6 +23,7 @@ from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
 from gc_jupyter.protocol.batches import Route
 from gc_jupyter.runtime.completer import Outcome
+from gc_jupyter.runtime.ending import time_left
 from gc_jupyter.runtime.tasks import QueuedTask
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
 
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 1.0
 #: Writes that are kept while the journal fails.
 KEPT_WRITES = 10_000
-_CLOSING_S = 2.0
+_CLOSING_S = 1.8  # the end of the interpreter included
 
 
 class Journal:
@@ -78,7 +79,8 @@ class Journal:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()  # a task and a magic may write first at once
         self._closed = False
-        atexit.register(self.close)  # before the dispatchers do: their last news comes first
+        # before the dispatchers do, so that their last news comes first
+        atexit.register(lambda: self.close(time_left(_CLOSING_S)))
 
     # --- Recorder --------------------------------------------------------------------------
 
@@ -237,12 +239,12 @@ class Journal:
             self._fail(error)
             return default
 
-    def close(self) -> None:
-        """Write what is left. Idempotent."""
+    def close(self, limit_s: float = _CLOSING_S) -> None:
+        """Write what is left, for `limit_s` seconds at most. Idempotent."""
         thread, self._closed = self._thread, True
         if thread is not None and thread.is_alive() and self.session.pid == os.getpid():
             self._inbox.put(None)
-            thread.join(_CLOSING_S)
+            thread.join(limit_s)
 
     # --- gc-journal ------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from gc_jupyter.protocol.batches import STATUS_CHUNK
 from gc_jupyter.runtime import recording
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
+from gc_jupyter.runtime.ending import time_left
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
@@ -41,7 +42,7 @@ from gc_jupyter.service.base import (
 
 T = TypeVar("T")
 
-_EXIT_LIMIT_S = 1.5  # interpreter exit never takes longer for tasks' sake
+_EXIT_LIMIT_S = 1.5  # interpreter exit never takes longer for tasks' sake, of all dispatchers
 
 
 class Dispatcher:
@@ -263,4 +264,4 @@ def _tasks(count: int) -> str:
 def _say_farewell(dispatcher: weakref.ref[Dispatcher]) -> None:
     alive = dispatcher()
     if alive is not None and alive.usable:
-        alive.finish(_EXIT_LIMIT_S)
+        alive.finish(time_left(_EXIT_LIMIT_S))
