@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
 
 
+#: What one cell's tasks may add to a notebook, in characters; a single task's own limits are
+#: smaller (`capture.worker_side.output`). More makes a notebook that can't be opened.
+TEXT_LIMIT = 4_000_000
+DISPLAY_LIMIT = 20_000_000
+
 _HIDDEN = "HTML from an endpoint is shown on request only: run the cell with --html.\n"
 #: How IPython's own objects (HTML, Markdown, SVG, Javascript, IFrame, ...) become markup.
 _MARKUP = ("html", "svg", "markdown", "latex", "javascript", "json", "mimebundle")
@@ -19,19 +24,33 @@ _MARKUP = ("html", "svg", "markdown", "latex", "javascript", "json", "mimebundle
 def show_output(*futures: CellFuture) -> None:
     """Show here what tasks wrote and displayed, in order; a notebook gets their pictures."""
     hidden = False
+    text_room, display_room = TEXT_LIMIT, DISPLAY_LIMIT
+    lost: dict[str, int] = {}  # task id -> characters
     for future in futures:
         for kind, content in future.events:
-            if kind == "stdout":
-                sys.stdout.write(harmless(content))
-            elif kind == "stderr":
-                sys.stderr.write(harmless(content))
+            if kind in ("stdout", "stderr"):
+                shown, more = content[:text_room], max(0, len(content) - text_room)
+                text_room -= len(shown)
+                (sys.stdout if kind == "stdout" else sys.stderr).write(harmless(shown))
             elif kind == "display":
-                _display(content)
-            hidden = hidden or kind == "hidden"
+                size = sum(map(len, content.values()))
+                more = size if size > display_room else 0
+                if not more:
+                    display_room -= size
+                    _display(content)
+            else:
+                hidden, more = hidden or kind == "hidden", 0
+            if more:
+                lost[future.task_id or ""] = lost.get(future.task_id or "", 0) + more
         for name, value in future.undecoded.items():
             what = f"{name} stays on" if name else "The value can't be brought back from"
             reason = one_line(value.reason, 500)
             sys.stderr.write(f"{what} {future.endpoint}: {reason}. What is shown is its text.\n")
+    if lost:
+        sys.stderr.write(
+            f"\n[{sum(lost.values()):,} more characters are not shown here. %gc result"
+            f" {next(iter(lost))} shows one task's; .stdout of its future is the text.]\n"
+        )
     if hidden:
         sys.stderr.write(_HIDDEN)
 

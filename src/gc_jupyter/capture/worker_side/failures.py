@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 FRAME_LIMIT = 60
+ERROR_LIMIT = 20000  # characters of an exception's text
+LINE_LIMIT = 500
 
 
 def remember_lines(filename: str, text: str, first_line: int = 1) -> None:
@@ -30,8 +32,8 @@ def describe(
     described: dict[str, Any] = {
         "type": type(error).__qualname__,
         "module": type(error).__module__,
-        "text": safe_str(error),
-        "lines": "".join(traceback.format_exception_only(type(error), error)),
+        "text": shortened(safe_str(error)),
+        "lines": shortened("".join(traceback.format_exception_only(type(error), error))),
         "frames": find_frames(error.__traceback__, files),
         "while": getattr(error, "gc_while", ""),
         "pickle": None,
@@ -59,6 +61,16 @@ def safe_str(error: BaseException) -> str:
         return "<its str() raised>"
 
 
+def shortened(text: str) -> str:
+    if len(text) <= ERROR_LIMIT:
+        return text
+    half = ERROR_LIMIT // 2
+    return "%s\n[... %s characters left out ...]\n%s" % (
+        *(text[:half], format(len(text) - ERROR_LIMIT, ",")),
+        text[-half:],
+    )
+
+
 def find_frames(trace: Any, files: list[str]) -> list[Any]:
     """`(filename, line number, function, source line)` per frame, without these files' own."""
     found = []
@@ -66,7 +78,7 @@ def find_frames(trace: Any, files: list[str]) -> list[Any]:
         code = frame.f_code
         if code.co_filename == __file__:
             continue
-        line = linecache.getline(code.co_filename, number, frame.f_globals).strip()
+        line = linecache.getline(code.co_filename, number, frame.f_globals).strip()[:LINE_LIMIT]
         found.append((code.co_filename, number, code.co_name, line))
     for index, entry in enumerate(found):
         if entry[0] in files or entry[0].startswith("<module "):

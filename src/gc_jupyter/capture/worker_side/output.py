@@ -15,9 +15,13 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from typing import Any
 
-TEXT_LIMIT = 2000000  # characters of captured output; a result may have 10 MB in all
+# Characters of captured output, and of displays as they are encoded; a result has 10 MB at most.
+TEXT_LIMIT = 2000000
+DISPLAY_LIMIT = 4000000
+LEFT_OUT = "\n[%s left out: a result has 10 MB at most. Write it to a file on the endpoint.]\n"
 
 
 class Output:
@@ -27,6 +31,8 @@ class Output:
         self.mimes = mimes
         self.events: list[Any] = []
         self.length = 0
+        self.displayed = 0
+        self.lost = 0  # displays
         self.lock = threading.RLock()
         self.descriptors: Descriptors | None = None
         self.older_threads = {thread.ident for thread in threading.enumerate()}
@@ -45,7 +51,19 @@ class Output:
     def display(self, bundle: dict[str, Any]) -> None:
         with self.lock:
             self.drain()
+            size = sum(len(part) for part in bundle.values() if isinstance(part, (str, bytes)))
+            if self.displayed + size > DISPLAY_LIMIT:
+                self.lost += 1
+                return
+            self.displayed += size
             self.events.append(("display", bundle))
+
+    def size(self) -> int:
+        """Bytes that this takes of a result."""
+        with self.lock:
+            self.drain()
+            texts = [text for kind, text in self.events if kind in ("stdout", "stderr")]
+            return self.displayed + sum(len(text.encode("utf-8", "replace")) for text in texts)
 
     def hide(self) -> None:
         """What was displayed just now is markup, which nobody has asked for."""
@@ -72,9 +90,13 @@ class Output:
                     joined[-1][1].append(content)
                 else:
                     joined.append((kind, [content]))
-            lost = self.length - TEXT_LIMIT
-            if lost > 0:
-                joined.append(("stderr", ["\n[%d more characters were left out]\n" % lost]))
+            lost = []
+            if self.length > TEXT_LIMIT:
+                lost.append("%s more characters" % format(self.length - TEXT_LIMIT, ","))
+            if self.lost:
+                lost.append("%s more displays" % format(self.lost, ","))
+            if lost:
+                joined.append(("stderr", [LEFT_OUT % " and ".join(lost)]))
             return [
                 (kind, parts[0] if kind in ("display", "clear") else "".join(parts))
                 for kind, parts in joined
@@ -92,15 +114,15 @@ class Descriptors:
             self.saved.append([kind, number, os.dup(number), target, decoder, 0])
             os.dup2(target.fileno(), number)
 
-    def read(self) -> list[Any]:
-        news = []
+    def read(self) -> Iterator[Any]:
         for entry in self.saved:
             kind, _, _, target, decoder, offset = entry
-            data = os.pread(target.fileno(), 1 << 24, offset)
-            if data:
-                entry[5] = offset + len(data)
-                news.append((kind, decoder.decode(data)))
-        return news
+            data = os.pread(target.fileno(), 1 << 20, offset)
+            while data:
+                offset += len(data)
+                yield kind, decoder.decode(data)
+                data = os.pread(target.fileno(), 1 << 20, offset)
+            entry[5] = offset
 
     def close(self) -> None:
         for _, number, old, target, _, _ in self.saved:

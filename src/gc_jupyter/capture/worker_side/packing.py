@@ -38,3 +38,12 @@ class Packer:
         self.room -= len(data)
         packed["pickle"] = data
         return packed
+
+    def fitting(self, bundle: dict[str, Any]) -> dict[str, Any]:
+        """Of a MIME bundle its text, and what else there is room for."""
+        for mime, content in list(bundle.items()):
+            if mime != "text/plain" and len(content) > self.room:
+                del bundle[mime]
+            elif mime != "text/plain":
+                self.room -= len(content)
+        return bundle

@@ -64,15 +64,17 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
             finally:
                 shell.report_cell()
             show_figures(older)
-            pack = Packer(sent, namespace, options["limit"])
+            pack = Packer(sent, namespace, options["limit"] - output.size())
             if value is not None and options["value"]:
-                reply["value"] = dict(pack(value), bundle=make_bundle(value, output.mimes))
+                bundle = make_bundle(value, output.mimes)
+                reply["value"] = dict(pack(value), bundle=pack.fitting(bundle))
             for name in task["out"]:
                 if name in namespace:
                     reply["out"][name] = pack(namespace[name])
         except BaseException as error:
             show_figures(older)
-            reply["error"] = describe(error, files, Packer(sent, namespace, options["limit"]))
+            room = options["limit"] - output.size()
+            reply["error"] = describe(error, files, Packer(sent, namespace, room))
     finally:
         if alone:
             sys.modules["__main__"] = worker_main
