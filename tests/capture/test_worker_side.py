@@ -150,7 +150,7 @@ def test_streams_are_put_back() -> None:
 def test_very_long_output_is_cut() -> None:
     reply = run_cell("for i in range(300): print('x' * 9999)")
     assert len(text_of(reply, "stdout")) == 2_000_000
-    assert "1000000 more characters" in text_of(reply, "stderr")
+    assert "1,000,000 more characters" in text_of(reply, "stderr")
 
 
 def test_shell_commands() -> None:
