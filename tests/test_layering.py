@@ -23,7 +23,7 @@ LAYERS = (
     {"runtime"},
     {"future", "service", "protocol", "serialize", "functions"},
     {"auth"},
-    {"types", "errors", "uuids", "settings", "remote_text"},
+    {"types", "errors", "uuids", "settings", "remote_text", "own_files"},
 )
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 
@@ -35,6 +35,7 @@ RESERVED = {
     "traitlets": {"magics", "widgets", "server"},
     "jupyter_server": {"server"},
     "tornado": {"server"},
+    "watchfiles": {"server"},
     "pika": {"service"},
     "requests": {"service", "auth"},
     "urllib3": {"service", "auth"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from globus_sdk.token_storage import (
 )
 
 from gc_jupyter.errors import LoginMisconfigured
+from gc_jupyter.own_files import NotOwn, check_own
 
 T = TypeVar("T")
 
@@ -116,13 +116,16 @@ class SharedTokenStorage(TokenStorage):
     def _open(self) -> SQLiteTokenStorage:
         if self._file is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            is_new = not self.path.exists()
+            if not is_new:
+                check_own(self.path)
             self._file = SQLiteTokenStorage(
                 self.path,
                 namespace=self.namespace,
                 # Tokens are refreshed on whichever thread sends the request; sqlite3 serializes.
                 connect_params={"check_same_thread": False, "timeout": self._lock_timeout},
             )
-            if os.name == "posix" and self.path.stat().st_mode & 0o077:
+            if is_new:
                 self.path.chmod(0o600)
         return self._file
 
@@ -145,6 +148,11 @@ class SharedTokenStorage(TokenStorage):
             return (
                 f"The login store {self.path} is locked by another program. "
                 "Wait for it or end it, then restart the kernel."
+            )
+        if isinstance(error, NotOwn):
+            return (
+                f"The login store {self.path} isn't used: {error.strerror}. Move it away and log "
+                "in again, or set GLOBUS_COMPUTE_USER_DIR to a directory of your own."
             )
         cause = error.__cause__ or error  # globus-sdk hides a failed mkdir behind a ValueError
         if isinstance(cause, OSError):

@@ -1,0 +1,87 @@
+"""Files that must be this user's alone: made so, or refused."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class NotOwn(OSError):
+    """Somebody else may have written this file, or could read what is put into it; `strerror` says
+    what is wrong with it."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(errno.EPERM, why, str(path))
+
+
+def make_own(path: Path) -> None:
+    """Make a file that only this user reads and writes, or check the one that is there.
+
+    Parameters
+    ----------
+    path:
+        The file. Its directory is made too, and closed to others.
+
+    Raises
+    ------
+    NotOwn
+        As `check_own`; or it is a symbolic link, or its directory is another user's.
+    OSError
+        It can't be made or opened.
+    """
+    _make_own_directory(path.parent)
+    if path.is_symlink():
+        raise NotOwn(path, "it is a symbolic link")
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | _NO_SURPRISE, 0o600))
+    check_own(path)
+
+
+def check_own(path: Path) -> None:
+    """Check that a file is this user's, or root's; it may be reached by a symbolic link.
+
+    One that others could read is closed to them. One that others could write is refused: what it
+    holds may be theirs. Windows keeps users apart by their profiles' permissions: nothing is
+    checked there.
+
+    Parameters
+    ----------
+    path:
+        The file.
+
+    Raises
+    ------
+    NotOwn
+        It is another user's, others may write it, or it is no regular file.
+    OSError
+        It can't be opened.
+    """
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not hold this up
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotOwn(path, "it is no regular file")
+        if found.st_uid not in (os.geteuid(), 0):
+            raise NotOwn(path, "it belongs to another user")
+        if found.st_mode & 0o022:
+            raise NotOwn(path, "other users may have written it")
+        if found.st_mode & 0o077:
+            os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+
+
+def _make_own_directory(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name != "posix":
+        return
+    found = path.stat()
+    if found.st_uid not in (os.geteuid(), 0):
+        raise NotOwn(path, "its directory belongs to another user")
+    if found.st_mode & 0o022:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
