@@ -40,6 +40,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "html": (bool,),
     "quiet": (bool,),
     "verbose": (bool,),
+    "collect_results": (bool,),
 }
 _HEADER = "# Written by %gc use and %gc config; comments don't last.\n"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from gc_jupyter.journal import results
 from gc_jupyter.journal.sessions import KernelSession, may_run
@@ -160,11 +161,13 @@ class Database:
         oldest = time.time() - KEPT_S
         self._connection.execute("DELETE FROM tasks WHERE submitted_at < ?", (oldest,))
         self.results.expire(oldest)
-        self._connection.execute(
-            "DELETE FROM sessions WHERE session != ?"
-            " AND session NOT IN (SELECT session FROM tasks)"
-            " AND session NOT IN (SELECT session FROM claims)",
-            (session.session,),
+        idle = self.sessions(
+            "session NOT IN (SELECT session FROM tasks)"
+            " AND session NOT IN (SELECT session FROM claims)"
+        )
+        self._connection.executemany(
+            "DELETE FROM sessions WHERE session = ?",
+            [(one.session,) for one in idle if one != session and not may_run(one, session)],
         )
 
     def add_tasks(self, entries: Iterable[Entry]) -> None:
@@ -236,6 +239,14 @@ class Database:
         )
         return [Entry(*row) for row in rows]
 
+    def select(self, question: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows that answer a SELECT."""
+        return self._connection.execute(question, values).fetchall()
+
+    def sessions(self, where: str = "1") -> list[KernelSession]:
+        """Who has written."""
+        return [KernelSession(*row) for row in self.select(f"SELECT * FROM sessions WHERE {where}")]
+
     def task_ids(self, group_id: str) -> set[str]:
         """The known task ids of a group, of all sessions."""
         rows = self._connection.execute(
@@ -253,13 +264,7 @@ class Database:
         )
         if not entries:
             return []
-        ended = {
-            session.session
-            for session in (
-                KernelSession(*row) for row in self._connection.execute("SELECT * FROM sessions")
-            )
-            if not may_run(session, here)
-        }
+        ended = {one.session for one in self.sessions() if not may_run(one, here)}
         return [
             one
             for one in entries

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from gc_jupyter.errors import DeserializationError
 from gc_jupyter.journal.sessions import KernelSession
@@ -145,6 +145,10 @@ class Results:
             missing.setdefault(group_id, []).append(task_id)
         for group_id in self._used(here, ended, missing):
             missing.pop(group_id, None)
+        if missing:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO sessions VALUES (?, ?, ?, ?, ?, ?)", astuple(here)
+            )
         self._connection.execute(
             "DELETE FROM claims WHERE session = ?"
             " AND group_id NOT IN (SELECT value FROM json_each(?))",

@@ -61,6 +61,12 @@ class KernelSession:
         return replace(made, started=_start_of(made.pid))
 
 
+def surely_ended(other: KernelSession, here: KernelSession) -> bool:
+    """Whether another session's process is known to have ended; nothing is known of those of
+    other machines."""
+    return other.host == here.host and not may_run(other, here)
+
+
 def may_run(other: KernelSession, here: KernelSession) -> bool:
     """Whether another session may still be alive: it then has its tasks itself."""
     if other.kernel and other.kernel == here.kernel:

@@ -138,7 +138,7 @@ def config(magics: GCMagics, line: argparse.Namespace) -> None:
 
 def _effective(magics: GCMagics, name: str) -> list[str]:
     """A setting's value, and where it is from."""
-    configured = getattr(magics, name)
+    configured = getattr(magics, name, None)  # Jupyter Server has settings too
     if configured is not None:
         return [_shown(configured), "%config GCMagics"]
     value, where = magics.session.settings.find(name)

@@ -1,0 +1,80 @@
+"""The endpoints that the panel lists: from what is remembered, or asked with the user's login."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gc_jupyter.client import Client
+from gc_jupyter.errors import ComputeError
+from gc_jupyter.journal import Journal, KnownEndpoint
+from gc_jupyter.server.messages import Endpoint, Endpoints
+from gc_jupyter.session.directory import Directory
+from gc_jupyter.settings import Settings
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME
+from gc_jupyter.types import Endpoint as Named
+
+#: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
+_STATES = 8
+_SIGN_IN = "%gc login in a notebook signs in."
+
+
+def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask: bool) -> Endpoints:
+    """What `GET endpoints` answers; blocks. Never asks a person for anything.
+
+    Parameters
+    ----------
+    settings, journal:
+        Have aliases, the default, and what was heard before.
+    client:
+        The user's.
+    ask:
+        Whether the service may be asked, for names and for the first few states.
+    """
+    signed_in, who, default, problem, next_step = False, "", "", "", ""
+    aliases: dict[str, str] = {}
+
+    def signed() -> Client | None:
+        return None if client.login().required else client
+
+    directory = Directory(settings, signed, journal)
+    try:
+        aliases = {endpoint: name for name, endpoint in settings.aliases().items()}
+        default = str(settings.get("endpoint") or "")
+        user = signed()
+        signed_in = user is not None
+        if user is None:
+            problem, next_step = "Nobody is signed in.", _SIGN_IN
+        else:
+            who = user.login().source
+            if ask:
+                identity = user.login().identity()
+                who = identity.username if identity is not None else who
+                for one in (directory.refresh() or [])[:_STATES]:
+                    directory.status(Named(one.endpoint_id, one.name))
+    except ComputeError as error:
+        problem, next_step = error.reason, error.next_step or ""
+    known = directory.known()
+    local = KnownEndpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME, "online")
+    listed = [local, *(one for one in known.values() if one.name)]
+    unnamed = aliases.keys() - {one.endpoint_id for one in listed} - {LOCAL_NAME}
+    listed += [known.get(key, KnownEndpoint(key)) for key in sorted(unnamed)]
+    return {
+        "signed_in": signed_in,
+        "who": who,
+        "default": default,
+        "problem": problem,
+        "next_step": next_step,
+        "endpoints": [_shown(one, aliases) for one in listed],
+    }
+
+
+def _shown(one: KnownEndpoint, aliases: Mapping[str, str]) -> Endpoint:
+    key = LOCAL_NAME if one.endpoint_id == LOCAL_ENDPOINT_ID else one.endpoint_id
+    return {
+        "endpoint_id": one.endpoint_id,
+        "name": one.name,
+        "alias": aliases.get(key, ""),
+        "status": one.status,
+        "python": one.python,
+        "at": one.at,
+    }

@@ -1,0 +1,157 @@
+"""GCJupyter: the extension as Jupyter Server loads it, configures it and stops it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from traitlets import Bool
+
+from gc_jupyter import __version__
+from gc_jupyter.client import Client
+from gc_jupyter.journal import Journal, KernelSession, journal_path
+from gc_jupyter.server import panel
+from gc_jupyter.server.handlers import routes
+from gc_jupyter.server.keeper import Keeper
+from gc_jupyter.server.messages import (
+    COLUMNS,
+    NAMESPACE,
+    TASKS_CHANGED,
+    JournalState,
+    Status,
+    Tasks,
+    TasksChanged,
+)
+from gc_jupyter.server.notices import SCHEMA, JournalWatch, Notices
+from gc_jupyter.server.processes import Processes
+from gc_jupyter.settings import Settings, SettingsError
+
+
+class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
+    """Shows the tasks of all kernels, and collects results while none runs.
+
+    ``c.GCJupyter.collect_results = True`` in Jupyter's configuration has it collect unless the user
+    has decided otherwise, in the panel or by ``%gc config collect_results``.
+    """
+
+    name = "gc_jupyter"
+    extension_url = f"/{NAMESPACE}/status"
+    load_other_extensions = True
+
+    collect_results = Bool(
+        False,
+        help="Collect results of tasks whose kernels have ended, and keep them with the journal."
+        " What the user has set wins.",
+    ).tag(config=True)
+
+    def initialize_handlers(self) -> None:
+        """See ExtensionApp."""
+        self.user_settings = Settings()
+        self.journal = Journal(journal_path(), KernelSession.here())
+        #: The user's; asks nobody by itself, and nobody can be asked here.
+        self.client = Client(do_version_check=False)
+        self._keeper: Keeper | None = None  # the server's loop makes it and lets it go
+        self._watch: JournalWatch | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self.handlers.extend(routes(self))
+        server = self._server()
+        assert server.event_logger is not None
+        server.event_logger.register_event_schema(SCHEMA)
+        server.io_loop.add_callback(self._start)
+
+    def _server(self) -> ServerApp:
+        assert self.serverapp is not None
+        return self.serverapp
+
+    # --- following the kernels -------------------------------------------------------------
+
+    async def _start(self) -> None:
+        self._notices = Notices(self._tell)
+        self._processes = Processes(self._notices.changed)
+        self._watch = JournalWatch(self.journal.path, self._notices.changed)
+        await self._look()
+
+    def _tell(self, notice: TasksChanged) -> None:
+        logger = self._server().event_logger
+        assert logger is not None
+        logger.emit(schema_id=TASKS_CHANGED, data={**notice})
+        self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        """Watch the kernels that run now; the keeper sees to those that don't."""
+        here = self.journal.session
+        nobody: list[KernelSession] = []
+        ask = partial(self.journal.ask, lambda db: panel.running(db, here), nobody)
+        self._processes.watch(one.pid for one in await asyncio.to_thread(ask))
+        await self._follow_the_setting()
+
+    async def stop_extension(self) -> None:
+        """See ExtensionApp."""
+        if self._watch is not None:
+            await self._watch.close()
+            self._notices.close()
+            self._processes.close()
+        await self._collect(False)
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self.client.close()
+        self.journal.close()
+
+    # --- collecting ------------------------------------------------------------------------
+
+    async def switch(self, on: bool) -> None:
+        """Collect from now on, or don't; kept in the user's settings."""
+        self.user_settings.set("collect_results", on)
+        await self._follow_the_setting()
+
+    async def _follow_the_setting(self) -> None:
+        try:
+            chosen = self.user_settings.get("collect_results")
+        except SettingsError as error:
+            self.log.warning("%s", error)
+        else:
+            await self._collect(self.collect_results if chosen is None else chosen)
+
+    async def _collect(self, on: bool) -> None:
+        keeper = self._keeper
+        if on and keeper is None:
+            port = self.user_settings.get("amqp_port")
+            self._keeper = Keeper(self.journal.path, self.client, port=port)
+        elif on and keeper is not None:
+            keeper.look()
+        elif keeper is not None:
+            self._keeper = None
+            await asyncio.to_thread(keeper.close)
+
+    # --- answers ---------------------------------------------------------------------------
+
+    def tasks(self, limit: int) -> Tasks:
+        """What `GET tasks` answers; blocks."""
+        here = self.journal.session
+        self.journal.problem = ""  # of an earlier question
+        nothing: tuple[list[Any], int] = ([], 0)
+        rows, total = self.journal.ask(lambda db: panel.task_rows(db, here, limit), nothing)
+        problem, _, next_step = self.journal.problem.partition(": ")
+        state = JournalState(path=str(self.journal.path), problem=problem, next_step=next_step)
+        return {"columns": list(COLUMNS), "rows": rows, "total": total, "journal": state}
+
+    def status(self) -> Status:
+        """What `GET status` answers; blocks."""
+        here = self.journal.session
+        keeper = self._keeper
+        problem, next_step = keeper.problem if keeper is not None else ("", "")
+        if keeper is not None:
+            keeper.look()  # somebody may have signed in meanwhile
+        pending, collected = self.journal.ask(lambda db: panel.counts(db, here), (0, 0))
+        return {
+            "version": __version__,
+            "collecting": keeper is not None,
+            "open": pending,
+            "collected": collected,
+            "problem": problem,
+            "next_step": next_step,
+        }

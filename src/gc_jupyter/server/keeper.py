@@ -1,0 +1,337 @@
+"""Keeper: collects the results of task groups whose kernels have ended, while it is switched on.
+
+The service keeps a result for half an hour. The keeper claims such groups in the journal
+(`journal/results.py` says how that keeps it out of a kernel's way), asks the service what has
+become of their tasks, and listens for those that still run. What comes is stored as it is, and
+acknowledged only then; nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from gc_jupyter.client import Client
+from gc_jupyter.errors import ComputeError, DeserializationError, LoginRequired, NotFound
+from gc_jupyter.journal.database import REACHABLE_S, Database
+from gc_jupyter.journal.recorder import explain
+from gc_jupyter.journal.results import Collected
+from gc_jupyter.journal.sessions import KernelSession, surely_ended
+from gc_jupyter.protocol.batches import STATUS_CHUNK
+from gc_jupyter.protocol.messages import unpack_result
+from gc_jupyter.runtime.loop import DaemonPool, kernel_loop
+from gc_jupyter.runtime.requests import Requests
+from gc_jupyter.server.collected import of_message, of_status
+from gc_jupyter.service.base import Stream, TaskStatus
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+ASK_UP_S = 120.0  # between questions while the stream is up: what another consumer took
+ASK_DOWN_S = 20.0  # while it is down
+RETRY_S = 30.0  # after the journal or the service has failed
+#: Bytes in one transaction: a kernel waits for it.
+STORED_AT_ONCE = 8 * 1024 * 1024
+
+
+class Keeper:
+    """Collects until `close`. Its state belongs to `gc-loop`; the public methods are for any other
+    thread.
+
+    Parameters
+    ----------
+    path:
+        The journal.
+    client:
+        The user's; nobody is ever asked to log in.
+    port:
+        AMQP port to use instead of the one that the service names.
+
+    Attributes
+    ----------
+    problem:
+        Why nothing is collected, and what to do; empty texts while all is well.
+    """
+
+    def __init__(self, path: Path, client: Client, *, port: int | None = None) -> None:
+        self.session = KernelSession.here()
+        self.problem = ("", "")
+        self._path = path
+        self._client = client
+        self._port = port
+        self._loop = kernel_loop()
+        self._requests = Requests(self._loop, self._loop.rate)
+        self._disk = DaemonPool("gc-keeper", 1)  # owns `_database`
+        self._database: Database | None = None
+        self._stream: Stream | None = None
+        self._stream_error: Exception | None = None
+        self._groups: set[str] = set()  # claimed
+        self._listening: set[str] = set()
+        self._pending: dict[str, str] = {}  # task -> its group
+        self._asked: set[str] = set()  # those of them whose state was asked for
+        self._without: set[str] = set()  # tasks of which the service has nothing
+        self._named: set[str] = set()  # groups whose tasks' ids were asked for
+        self._referenced: dict[str, object] = {}  # task -> tag; the data is at the service
+        self._ready: list[tuple[Collected, object]] = []  # to be stored, with its tag
+        self._storing: asyncio.Task[None] | None = None
+        self._due = 0.0
+        self._wake = asyncio.Event()
+        self._task = asyncio.run_coroutine_threadsafe(self._run(), self._loop.aio)
+
+    def look(self) -> None:
+        """Kernels may have ended, or want their tasks back."""
+        if self._loop.usable:
+            self._loop.call(self._wake.set)
+
+    def close(self) -> None:
+        """Stop collecting; what isn't stored yet stays with the service. Idempotent."""
+        self._task.cancel()
+        if self._loop.usable:
+            self._loop.ask(self._let_go)
+            with contextlib.suppress(Exception):  # a dead session's claims count for nothing
+                self._disk.submit(self._release).result(RETRY_S)
+        self._disk.shutdown()
+
+    def _let_go(self) -> None:
+        if self._storing is not None:
+            self._storing.cancel()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    # --- the round -------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            pause = await self._round()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def _round(self) -> float | None:
+        """Do what there is to do; returns the seconds until there is more, None for no end."""
+        try:
+            if await self._blocking(self._signed_out):
+                self.problem = ("Nobody is signed in.", "%gc login in a notebook signs in.")
+                return RETRY_S if self._groups else None
+            self._hold(await self._on_disk(self._claim))
+            await self._ask()
+            self._listen()
+        except (sqlite3.Error, OSError) as error:
+            self._complain(error)
+        except ComputeError as error:
+            self.problem = (error.reason, error.next_step)
+            if isinstance(error, LoginRequired):
+                return RETRY_S
+        except Exception as error:
+            log.exception("collecting results failed")
+            self.problem = (f"Collecting results failed ({type(error).__name__}).", "")
+        else:
+            self.problem = ("", "")
+            return max(0.0, self._due - time.monotonic()) if self._pending else None
+        return RETRY_S
+
+    def _signed_out(self) -> bool:
+        return self._client.login().required
+
+    def _hold(self, claims: Mapping[str, Sequence[str]]) -> None:
+        """These groups are claimed now, with these tasks to collect."""
+        for group in self._groups - claims.keys():
+            self._leave(group)
+        self._groups |= claims.keys()
+        stored = {one.task_id for one, _ in self._ready}
+        for group, task_ids in claims.items():
+            for task_id in task_ids:
+                if task_id and task_id not in self._without and task_id not in stored:
+                    self._pending[task_id] = group
+            if "" not in task_ids:
+                self._named.add(group)
+
+    def _leave(self, group: str) -> None:
+        """The group is a kernel's again, or done with."""
+        self._groups.discard(group)
+        self._named.discard(group)
+        self._pause(group)
+        self._drop([task_id for task_id, its in self._pending.items() if its == group])
+
+    def _pause(self, group: str) -> None:
+        if group in self._listening and self._stream is not None:
+            self._stream.unsubscribe(group)
+        self._listening.discard(group)
+        if not self._listening and self._stream is not None:
+            self._stream.close()
+            self._stream, self._stream_error = None, None
+
+    def _drop(self, task_ids: Iterable[str]) -> None:
+        for task_id in task_ids:
+            self._pending.pop(task_id, None)
+            self._asked.discard(task_id)
+            self._referenced.pop(task_id, None)
+
+    # --- asking ----------------------------------------------------------------------------
+
+    async def _ask(self) -> None:
+        """Ask the service for what is new, or for everything where that is due."""
+        service = self._client.globus_service()
+        for group in self._groups - self._named:
+            try:
+                task_ids = await self._send(partial(service.task_group, group))
+            except NotFound:
+                task_ids = []
+            self._named.add(group)
+            await self._on_disk(partial(_name, group, task_ids))
+            self._wake.set()  # the names are claimed with the next round
+        due = time.monotonic() >= self._due
+        asked = [one for one in self._pending if due or one not in self._asked]
+        if due:
+            self._due = time.monotonic() + (ASK_DOWN_S if self._stream_error else ASK_UP_S)
+        for start in range(0, len(asked), STATUS_CHUNK):
+            chunk = asked[start : start + STATUS_CHUNK]
+            statuses = await self._send(partial(service.task_statuses, chunk))
+            self._use(chunk, statuses)
+
+    def _use(self, asked: Sequence[str], statuses: Mapping[str, TaskStatus]) -> None:
+        for task_id in asked:
+            group, status = self._pending.get(task_id), statuses.get(task_id)
+            if group is None:
+                continue  # it came meanwhile
+            self._asked.add(task_id)
+            if status is None or status.status == "abandoned":
+                self._without.add(task_id)
+                self._drop([task_id])
+            elif status.done:
+                self._keep(of_status(status, group), self._referenced.get(task_id))
+
+    async def _send(self, call: Callable[[], T]) -> T:
+        return await self._requests.send(call, spare=True)  # kernels' requests go first
+
+    # --- the stream's sink -----------------------------------------------------------------
+
+    def _listen(self) -> None:
+        """Listen for the groups of tasks that still run, and for no others."""
+        wanted = set(self._pending.values())
+        for group in self._listening - wanted:
+            self._pause(group)
+        if wanted and self._stream is None:
+            self._stream = self._client.globus_service().open_stream(
+                self._loop.aio, self._requests.send, self, port=self._port
+            )
+        for group in wanted - self._listening:
+            assert self._stream is not None
+            self._stream.subscribe(group)
+            self._listening.add(group)
+
+    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
+        """See StreamSink."""
+        try:
+            message = unpack_result(body)
+        except DeserializationError as error:
+            log.warning("dropped a message that can't be read: %s", error.reason)
+            self._ack([tag])  # requeued, it would come back for ever
+            return
+        if by_reference:
+            self._referenced[message.task_id] = tag
+            self._asked.discard(message.task_id)
+            self._wake.set()
+            return
+        # an unknown task's group is not known either: nobody who reads the journal waits for it
+        group = self._pending.get(message.task_id, "")
+        self._keep(of_message(body, message, group), tag)
+
+    def on_stream_up(self) -> None:
+        """See StreamSink."""
+        if self._stream_error is not None:
+            self._due = 0.0
+            self._wake.set()
+        self._stream_error = None
+
+    def on_stream_down(self, error: Exception) -> None:
+        """See StreamSink."""
+        log.info("result stream is down: %s", type(error).__name__)
+        self._stream_error = error
+        self._due = min(self._due, time.monotonic() + ASK_DOWN_S)
+        self._wake.set()
+
+    def _ack(self, tags: Iterable[object]) -> None:
+        if self._stream is not None:
+            self._stream.ack([tag for tag in tags if tag is not None])
+
+    # --- storing ---------------------------------------------------------------------------
+
+    def _keep(self, one: Collected, tag: object) -> None:
+        self._drop([one.task_id])
+        self._ready.append((one, tag))
+        if self._storing is None:
+            self._storing = self._loop.aio.create_task(self._store_all())
+
+    async def _store_all(self) -> None:
+        try:
+            while self._ready:
+                size, count = 0, 0
+                while count < len(self._ready) and (not count or size < STORED_AT_ONCE):
+                    size += len(self._ready[count][0].body)
+                    count += 1
+                batch = self._ready[:count]
+                lost = await self._on_disk(partial(_store, self.session, [one for one, _ in batch]))
+                del self._ready[:count]
+                self._ack(tag for one, tag in batch if one.group_id not in lost)
+                for group in lost:
+                    self._leave(group)
+        except (sqlite3.Error, OSError) as error:
+            self._complain(error)
+            self._loop.aio.call_later(RETRY_S, self._store_again)
+        else:
+            self._storing = None
+            self._wake.set()  # groups may be done with
+
+    def _store_again(self) -> None:
+        if not self._task.done():
+            self._storing = self._loop.aio.create_task(self._store_all())
+
+    def _complain(self, error: Exception) -> None:
+        text, _, step = explain(error, self._path).partition(": ")
+        self.problem = (text, step)
+
+    # --- gc-keeper -------------------------------------------------------------------------
+
+    async def _blocking(self, call: Callable[[], T]) -> T:
+        return await self._loop.aio.run_in_executor(self._loop.http, call)
+
+    async def _on_disk(self, use: Callable[[Database], T]) -> T:
+        return await self._loop.aio.run_in_executor(self._disk, partial(self._write, use))
+
+    def _write(self, use: Callable[[Database], T]) -> T:
+        if self._database is None:
+            self._database = Database(self._path)
+        try:
+            with self._database:
+                return use(self._database)
+        except (sqlite3.Error, OSError):
+            self._database.close()
+            self._database = None  # the next attempt opens it anew
+            raise
+
+    def _claim(self, database: Database) -> dict[str, list[str]]:
+        ended = partial(surely_ended, here=self.session)
+        return database.results.claim_groups(self.session, time.time() - REACHABLE_S, ended)
+
+    def _release(self) -> None:
+        if self._database is not None:
+            self._write(lambda db: db.results.release_all(self.session.session))
+            self._database.close()
+
+
+def _name(group: str, task_ids: Sequence[str], database: Database) -> None:
+    database.results.name_tasks(group, task_ids)
+
+
+def _store(here: KernelSession, found: Sequence[Collected], database: Database) -> set[str]:
+    return database.results.store(here, found)

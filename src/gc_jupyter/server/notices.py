@@ -1,0 +1,106 @@
+"""Tells the panels that tasks changed: the journal's file is watched, and Jupyter's event bus told.
+
+At most four notices a second, and none while nothing changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from gc_jupyter.server.messages import TASKS_CHANGED, TasksChanged
+
+log = logging.getLogger(__name__)
+
+SPACING_S = 0.25
+
+SCHEMA = {
+    "$id": TASKS_CHANGED,
+    "version": "1",
+    "title": "gc_jupyter's tasks changed",
+    "description": "The journal of Globus Compute tasks changed; whoever shows it reads it again.",
+    "personal-data": False,
+    "type": "object",
+    "required": ["changed"],
+    "properties": {
+        "changed": {"type": "integer", "description": "Counts the notices of this server."}
+    },
+}
+
+
+class Notices:
+    """Calls `emit` after a change, at once or as soon as `SPACING_S` have passed since the last;
+    lives on one loop."""
+
+    def __init__(self, emit: Callable[[TasksChanged], object]) -> None:
+        self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self._last = -SPACING_S
+        self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def changed(self) -> None:
+        """Something changed; on the loop."""
+        if self._timer is None:
+            when = max(self._loop.time(), self._last + SPACING_S)
+            self._timer = self._loop.call_at(when, self._send)
+
+    def _send(self) -> None:
+        self._timer = None
+        self._last = self._loop.time()
+        self._count += 1
+        self._emit({"changed": self._count})
+
+    def close(self) -> None:
+        """Tell nobody any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class JournalWatch:
+    """Calls `changed` on the loop when the journal's file was written to.
+
+    Parameters
+    ----------
+    path:
+        The journal; its directory is made where there is none yet.
+    changed:
+        Called soon after a write.
+    """
+
+    def __init__(self, path: Path, changed: Callable[[], object]) -> None:
+        self._path = path
+        self._changed = changed
+        self._stop = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        try:
+            from watchfiles import awatch
+        except ImportError:
+            log.warning(
+                "The panels of gc_jupyter don't follow the kernels without watchfiles:"
+                " pip install 'gc-jupyter[lab]'"
+            )
+            return
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            async for _changes in awatch(
+                self._path.parent,
+                watch_filter=lambda _change, path: Path(path).name == self._path.name,
+                debounce=int(SPACING_S * 1000),
+                stop_event=self._stop,
+                recursive=False,
+            ):
+                self._changed()
+        except Exception as error:  # no directory, or no more watches to be had
+            log.warning("The panels of gc_jupyter don't follow the kernels: %s", error)
+
+    async def close(self) -> None:
+        """End watching."""
+        self._stop.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
