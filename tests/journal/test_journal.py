@@ -95,6 +95,23 @@ def test_what_is_very_old_goes(database: Database) -> None:
     assert [one.serial for one in database.tasks()] == [2]
 
 
+def test_a_session_keeps_its_newest_tasks(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gc_jupyter.journal.database.KEPT_TASKS", 10)
+    running = entry(serial=1, task_id="1")
+    others = [
+        entry(serial=serial, task_id=str(serial), state=TaskState.SUCCESS.value)
+        for serial in range(2, 31)
+    ]
+    add(database, entry(session="other", task_id="0", state=TaskState.SUCCESS.value))
+    for start in range(0, 30, 5):
+        add(database, *[running, *others][start : start + 5])
+    kept = [one.serial for one in database.tasks("session = 'old'")]
+    assert kept == [1, *range(21, 31)]
+    assert len(database.tasks("session = 'other'")) == 1
+
+
 # --- earlier tasks -------------------------------------------------------------------------
 
 DEAD = KernelSession(pid=2**22 + 1, session="old", notebook="/n.ipynb")

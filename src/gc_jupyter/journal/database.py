@@ -23,6 +23,9 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 VERSION = 2
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
+#: The newest tasks of a session that stay once they have ended. Older ones are found by their
+#: task group only; or a sweep a minute would fill a home's quota.
+KEPT_TASKS = 50_000
 #: The service keeps an idle task for two weeks (docs/protocol.md, "Limits").
 REACHABLE_S = 14 * 86400.0
 
@@ -90,6 +93,7 @@ class KnownEndpoint:
     at: float = 0.0
 
 
+_DONE = ", ".join(f"'{state.value}'" for state in TaskState if state.done)
 _COLUMNS = ", ".join(one.name for one in fields(Entry))
 _FROM_JSON = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(fields(Entry))))
 #: What `update_tasks` is told, in order.
@@ -173,11 +177,17 @@ class Database:
     def add_tasks(self, entries: Iterable[Entry]) -> None:
         """Tasks that are about to be sent."""
         # one statement: each gives the GIL away, and a busy cell returns it 5 ms later
-        rows = json.dumps([astuple(entry) for entry in entries])
+        rows = [astuple(entry) for entry in entries]
         self._connection.execute(
             f"INSERT OR REPLACE INTO tasks ({_COLUMNS}) SELECT {_FROM_JSON} FROM json_each(?)",
-            (rows,),
+            (json.dumps(rows),),
         )
+        if rows:
+            session, newest = rows[-1][:2]
+            self._connection.execute(
+                f"DELETE FROM tasks WHERE session = ? AND serial <= ? AND state IN ({_DONE})",
+                (session, newest - KEPT_TASKS),
+            )
 
     def update_tasks(self, changes: Iterable[tuple[object, ...]]) -> None:
         """Tasks' news: (state, task id, group id, function id, started, ended, error, task id,
