@@ -180,6 +180,22 @@ class Broker:
             raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {output.decode()}")
         return output.decode()
 
+    async def close_connections(self, user: str) -> None:
+        """Close every connection of a user; without the second that rabbitmqctl takes to start."""
+        cookie = (self._directory / ".erlang.cookie").read_text()
+        node = f"loopback-{self.port}@localhost"
+        process = await asyncio.create_subprocess_exec(
+            *("erl_call", "-sname", node, "-c", cookie, "-e"),
+            env=self._environment(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        call = f'rabbit_networking:close_all_user_connections(<<"{user}">>, <<"told to">>).
+'
+        output, _ = await process.communicate(call.encode())
+        if output != b"{ok, ok}":
+            raise RuntimeError(f"closing the connections of {user}: {output.decode()}")
+
     async def interrupt(self, how: str, down_s: float) -> None:
         """Be away for `down_s` seconds, then take connections again.
 

@@ -97,7 +97,7 @@ class Control:
         return reply({})
 
     async def cut_streams(self, _request: web.Request) -> web.Response:
-        await self._state.broker.ctl("close_all_user_connections", "user", "told to")
+        await self._state.broker.close_connections("user")
         return reply({})
 
     async def interrupt_broker(self, request: web.Request) -> web.Response:
