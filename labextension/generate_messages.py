@@ -22,8 +22,8 @@ _NAMES = {str: "string", int: "number", float: "number", bool: "boolean", NoneTy
 def widgets_typescript() -> str:
     """The text of widgets/src/messages.ts."""
     interfaces = (
-        *(widgets.TaskTableState, widgets.LoginState, widgets.Need, widgets.Show, widgets.Shown),
-        *(widgets.Rerun, widgets.Code),
+        *(widgets.TaskTableState, widgets.LoginState, widgets.Need, widgets.View, widgets.Show),
+        *(widgets.Shown, widgets.Rerun, widgets.Code),
     )
     union = " | ".join(kind.__name__ for kind in typing.get_args(widgets.FromFrontEnd))
     return _file(

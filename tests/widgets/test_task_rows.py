@@ -110,6 +110,19 @@ def test_an_update_is_bounded_and_nothing_is_lost() -> None:
     assert sum(len(update[key]) for update in sent for key in update if "page_" in key) == 10_050
 
 
+def test_what_is_looked_at_goes_first_and_the_rest_gets_on() -> None:
+    rows = rows_of(10_000)
+    rows.look_at(range(60, 90))
+    keys = [key for key in rows.take() if "page_" in key]
+    assert keys[0] == "page_60"
+    assert len(keys) == UPDATE_PAGES
+    assert "page_0" in keys
+    assert len({key for update in drain(rows) for key in update if "page_" in key}) == 88
+    rows.update(9_999, TaskState.RUNNING, INFO)
+    rows.update(6_000, TaskState.RUNNING, INFO)
+    assert next(key for key in rows.take() if "page_" in key) == "page_60"
+
+
 def test_what_changes_again_waits_its_turn() -> None:
     rows = rows_of(10_000)
     rows.take()

@@ -156,6 +156,17 @@ def test_a_front_end_that_has_everything_gets_nothing(runtime: Runtime) -> None:
     assert [key for key in comm.updates[-1] if "page_" in key] == ["page_1"]
 
 
+def test_what_is_in_view_comes_with_the_next_update(runtime: Runtime) -> None:
+    table = TaskTable(futures_of(runtime, 5_000))
+    comm = flushed(table)
+    comm.receive({"type": "view", "pages": [40, 41]})
+    comm.receive({"type": "need", "pages": list(range(20, 50)), "seq": comm.front_end["seq"]})
+    before = len(comm.updates)
+    flushed(table)
+    pages = [key for key in comm.updates[before] if "page_" in key]
+    assert pages[:3] == ["page_40", "page_41", "page_20"]
+
+
 def test_a_reloaded_page_gets_the_whole_state(runtime: Runtime) -> None:
     table = TaskTable(futures_of(runtime, 120))
     flushed(table)
@@ -274,6 +285,8 @@ def test_a_result_is_shown_when_asked_for(runtime: Runtime) -> None:
         {"type": "show", "request": "r", "row": "0"},
         {"type": "rerun", "row": 0},
         {"type": "need", "pages": "all", "seq": 1},
+        {"type": "view", "pages": 3},
+        {"type": "view", "pages": [None, -1, 10**9]},
         {"type": "need", "pages": [10**9, None], "seq": None},
         {"type": "unheard of", "row": 0},
     ],

@@ -50,6 +50,12 @@ export interface Need {
   seq: number;
 }
 
+// Front end to kernel: these pages are looked at. Their news go first from now on.
+export interface View {
+  type: "view";
+  pages: number[];
+}
+
 // Front end to kernel: the whole result or traceback of a row, please.
 export interface Show {
   type: "show";
@@ -77,4 +83,4 @@ export interface Code {
   code: string;
 }
 
-export type FromFrontEnd = Need | Show | Rerun | Code;
+export type FromFrontEnd = Need | View | Show | Rerun | Code;

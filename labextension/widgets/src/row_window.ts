@@ -17,6 +17,7 @@ export interface RowKind<R extends WindowRow> {
   columns: number;
   make(): R;
   show(row: R, index: number, place: number): void;
+  drawn?(rows: readonly R[]): void; // these are in view now
 }
 
 export class RowWindow<R extends WindowRow> {
@@ -82,6 +83,7 @@ export class RowWindow<R extends WindowRow> {
       this.kind.show(row, row.index, place);
       row.open.tabIndex = place === this.active ? 0 : -1;
     });
+    this.kind.drawn?.(this.shown);
     this.above.style.height = `${first * this.height}px`;
     this.below.style.height = `${(count - last) * this.height}px`;
     this.measure();

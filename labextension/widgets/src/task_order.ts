@@ -11,38 +11,40 @@ export interface Order {
   state: State | ""; // filter
 }
 
+type Rows = (Row | undefined)[];
+
 const PLACE = new Map(URGENCY.map((state, place) => [state, place]));
 
 // Row numbers in the order asked for; rows that are still on their way come last.
 export function arrange(rows: TaskRows, order: Order): Int32Array {
-  const size = rows.size;
-  const found = new Int32Array(size);
+  const all = rows.all();
+  const found = new Int32Array(all.length);
   const needle = order.text.trim().toLowerCase();
   const filtered = needle !== "" || order.state !== "";
   let count = 0;
-  for (let index = 0; index < size; index++) {
-    const row = rows.row(index);
-    if (!filtered || (row && matches(rows, row, index, needle, order.state))) {
+  for (let index = 0; index < all.length; index++) {
+    const row = all[index];
+    if (!filtered || (row && matches(rows, row, needle, order.state))) {
       found[count++] = index;
     }
   }
   const shown = found.subarray(0, count);
   if (order.key === "urgency" || order.key === "state") {
-    return byState(rows, shown, order.descending);
+    return byState(rows, all, shown, order.descending);
   }
   if (order.key === "row") {
     return order.descending ? shown.reverse() : shown;
   }
-  return byKey(rows, shown, order.key, order.descending);
+  return byKey(rows, all, shown, order.key, order.descending);
 }
 
-function matches(rows: TaskRows, row: Row, index: number, needle: string, state: string): boolean {
+function matches(rows: TaskRows, row: Row, needle: string, state: string): boolean {
   if (state !== "" && rows.state(row) !== state) {
     return false;
   }
   return (
     needle === "" ||
-    rows.label(index).toLowerCase().includes(needle) ||
+    row[FIELD.label].toLowerCase().includes(needle) ||
     row[FIELD.taskId].includes(needle) ||
     row[FIELD.text].toLowerCase().includes(needle) ||
     rows.endpoint(row).toLowerCase().includes(needle)
@@ -50,10 +52,10 @@ function matches(rows: TaskRows, row: Row, index: number, needle: string, state:
 }
 
 // Few values, many rows: each into its bucket, in the order of the rows.
-function byState(rows: TaskRows, shown: Int32Array, descending: boolean): Int32Array {
+function byState(rows: TaskRows, all: Rows, shown: Int32Array, descending: boolean): Int32Array {
   const buckets: number[][] = [...URGENCY.map(() => []), []];
   for (const index of shown) {
-    const row = rows.row(index);
+    const row = all[index];
     const place = row ? PLACE.get(rows.state(row))! : URGENCY.length;
     buckets[place]!.push(index);
   }
@@ -64,11 +66,17 @@ function byState(rows: TaskRows, shown: Int32Array, descending: boolean): Int32A
   return Int32Array.from([...buckets, last].flat());
 }
 
-function byKey(rows: TaskRows, shown: Int32Array, key: Key, descending: boolean): Int32Array {
+function byKey(
+  rows: TaskRows,
+  all: Rows,
+  shown: Int32Array,
+  key: Key,
+  descending: boolean,
+): Int32Array {
   const now = rows.now();
   const sign = descending ? -1 : 1;
   const value = (index: number): string | number | null => {
-    const row = rows.row(index);
+    const row = all[index];
     if (!row) {
       return null;
     }
@@ -82,7 +90,7 @@ function byKey(rows: TaskRows, shown: Int32Array, key: Key, descending: boolean)
       case "text":
         return row[FIELD.text] || null;
       default:
-        return rows.label(index);
+        return row[FIELD.label];
     }
   };
   const values = new Map<number, string | number | null>();

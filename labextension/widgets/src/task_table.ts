@@ -2,7 +2,7 @@
 
 import { make, setText } from "./dom";
 import { duration } from "./durations";
-import { STATES } from "./messages";
+import { PAGE_ROWS, STATES } from "./messages";
 import { Listeners, Model } from "./model";
 import { RowWindow } from "./row_window";
 import { Summary } from "./summary";
@@ -13,6 +13,8 @@ import { TaskRows } from "./task_rows";
 import { Span, wholeSpan } from "./timeline";
 
 const FEW = 20; // rows that need no filter, and stay in the order they were submitted in
+const MANY = 2000; // rows that the kernel sends bit by bit
+const TELL_MS = 100; // after scrolling, until the kernel hears what is in view
 const COLUMNS: [Key, string][] = [
   ["label", "Task"],
   ["state", "State"],
@@ -42,6 +44,8 @@ class TaskTable {
   private arranged = 0; // when, in milliseconds
   private cost = 0; // of the last arrangement, in milliseconds
   private waiting = 0;
+  private pages: number[] = []; // in view
+  private telling = 0;
 
   private readonly search = make("input", { type: "search", placeholder: "Filter", "aria-label": "Filter tasks by text" });
   private readonly states = make("select", { "aria-label": "Filter tasks by state" });
@@ -56,7 +60,7 @@ class TaskTable {
   private readonly nothing = make("p", { class: "gc-nothing", hidden: true }, "No task matches.");
   readonly element: HTMLElement;
 
-  constructor(model: Model) {
+  constructor(private readonly model: Model) {
     this.rows = new TaskRows(model);
     this.summary = new Summary(this.rows);
     this.details = new TaskDetails(model, this.rows, (index) => this.detailsClosed(index), this.listeners);
@@ -85,6 +89,7 @@ class TaskTable {
       make: () => new TaskRow(),
       show: (row: TaskRow, index: number, place: number) =>
         row.show(this.rows, index, place, this.rows.now(), this.span),
+      drawn: (rows: readonly TaskRow[]) => this.viewed(rows),
     };
     this.window = new RowWindow(rowKind, this.scroller, this.table, (index) => this.details.start(index), this.listeners);
     this.listeners.listen(this.search, "input", () => {
@@ -105,6 +110,7 @@ class TaskTable {
     this.listeners.on(model, "change:seq", () => this.draw());
     this.listeners.every(1000, () => this.tick());
     this.listeners.add(() => clearTimeout(this.waiting));
+    this.listeners.add(() => clearTimeout(this.telling));
     this.drawHead();
   }
 
@@ -195,6 +201,19 @@ class TaskTable {
     const all = this.timeline ? [...cells, this.axis] : cells;
     if (all.length !== this.head.children.length) {
       this.head.replaceChildren(...all); // only then: a button that is clicked keeps the focus
+    }
+  }
+
+  // A table that is too large for one message asks for what is in view first; the last view counts.
+  private viewed(rows: readonly TaskRow[]): void {
+    if (this.rows.size <= MANY) {
+      return;
+    }
+    const pages = [...new Set(rows.map((row) => Math.floor(row.index / PAGE_ROWS)))];
+    if (String(pages) !== String(this.pages)) {
+      this.pages = pages;
+      clearTimeout(this.telling);
+      this.telling = window.setTimeout(() => this.model.send({ type: "view", pages }), TELL_MS);
     }
   }
 

@@ -14,8 +14,7 @@ export interface Span {
 export function wholeSpan(rows: TaskRows): Span {
   let from = Infinity;
   let to = -Infinity;
-  for (let index = 0; index < rows.size; index++) {
-    const row = rows.row(index);
+  for (const row of rows.all()) {
     if (row) {
       from = Math.min(from, row[FIELD.submitted] ?? Infinity);
       to = Math.max(to, row[FIELD.ended] ?? row[FIELD.started] ?? -Infinity);

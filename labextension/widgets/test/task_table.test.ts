@@ -263,3 +263,29 @@ test("one polite announcement for a burst", () => {
   expect(said.length).toBeLessThanOrEqual(3); // in two seconds
   expect(live.getAttribute("aria-live")).toBe("polite");
 });
+
+test("of a large table, what is in view is asked for first", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const model = new FakeModel(stateOf(tasks(3000)));
+  const el = show(model);
+  await vi.advanceTimersByTimeAsync(100);
+  const views = (): unknown[] => model.sent.filter((message) => message.type === "view");
+  expect(views()).toEqual([{ type: "view", pages: [0, 1] }]); // every tenth has failed, and is first
+  const scroller = el.querySelector(".gc-scroll")!;
+  for (const place of [500, 1500, 2900]) {
+    scroller.scrollTop = 20 * place;
+    scroller.dispatchEvent(new Event("scroll"));
+    await frames();
+  }
+  await vi.advanceTimersByTimeAsync(100);
+  expect(views()).toHaveLength(2); // where the scrolling has ended
+  expect((views()[1] as { pages: number[] }).pages).toContain(28);
+});
+
+test("a small table says nothing of its view", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const model = new FakeModel(stateOf(tasks(2000)));
+  show(model);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(model.sent).toEqual([]);
+});

@@ -54,6 +54,13 @@ class Need(TypedDict):
     seq: int
 
 
+class View(TypedDict):
+    """Front end to kernel: these pages are looked at. Their news go first from now on."""
+
+    type: Literal["view"]
+    pages: list[int]
+
+
 class Show(TypedDict):
     """Front end to kernel: the whole result or traceback of a row, please."""
 
@@ -85,4 +92,4 @@ class Code(TypedDict):
     code: str
 
 
-FromFrontEnd = Union[Need, Show, Rerun, Code]  # noqa: UP007 - evaluated at run time on 3.10
+FromFrontEnd = Union[Need, View, Show, Rerun, Code]  # noqa: UP007 - evaluated at run time on 3.10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -15,6 +16,8 @@ Row: TypeAlias = list[Any]  # fields as in messages.ROW
 UPDATE_PAGES = 12
 #: Pages in the first message: 2,000 rows, sent once.
 FIRST_PAGES = 20
+#: Of an update's pages, how many may be those that are looked at: the others get on as well.
+_VIEWED_PAGES = 8
 
 _STATES = tuple(TaskState)
 _INDEX = {state: index for index, state in enumerate(_STATES)}
@@ -41,6 +44,7 @@ class TaskRows:
         self._names = {LOCAL_ENDPOINT_ID: LOCAL_NAME, **(endpoint_names or {})}
         self._endpoint_index: dict[str, int] = {}
         self._dirty: dict[int, None] = {}  # pages, oldest change first
+        self._viewed: dict[int, None] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -121,15 +125,22 @@ class TaskRows:
         """Send every page again."""
         self.touch(range(-(-len(self.rows) // PAGE_ROWS)))
 
+    def look_at(self, pages: Iterable[int]) -> None:
+        """Somebody looks at these pages: their news go first from now on."""
+        self._viewed = dict.fromkeys(itertools.islice(pages, _VIEWED_PAGES))
+
     def first(self) -> dict[str, Any]:
         """The state for a front end that has nothing yet. What doesn't fit is sent by `take`
         when the front end asks for it."""
         return self._message(range(min(FIRST_PAGES, -(-len(self.rows) // PAGE_ROWS))))
 
     def take(self) -> dict[str, Any]:
-        """The next update; it holds the pages that have waited longest."""
-        pages = list(self._dirty)[:UPDATE_PAGES]
-        for page in pages:
+        """The next update: the pages that are looked at, and those that have waited longest."""
+        viewed = [page for page in self._viewed if page in self._dirty]
+        for page in viewed:
+            del self._dirty[page]
+        pages = [*viewed, *itertools.islice(self._dirty, UPDATE_PAGES - len(viewed))]
+        for page in pages[len(viewed) :]:
             del self._dirty[page]
         self.seq += 1
         return self._message(pages)

@@ -180,6 +180,8 @@ class TaskTable(LiveWidget):
         kind, row = content.get("type"), content.get("row")
         if kind == "need":
             kernel_loop().call(self._resend, content.get("pages"), content.get("seq"))
+        elif kind == "view":
+            kernel_loop().call(self._look_at, content.get("pages"))
         elif not isinstance(row, int) or not 0 <= row < len(self._futures):
             return
         elif kind == "show":
@@ -188,6 +190,10 @@ class TaskTable(LiveWidget):
             self.send(shown)
         elif kind == "rerun" and self._rerun is not None:
             self.add([self._rerun(self._futures[row])])
+
+    def _look_at(self, pages: Any) -> None:
+        if isinstance(pages, list):
+            self._rows.look_at(page for page in pages if isinstance(page, int))
 
     def _resend(self, pages: Any, seq: Any) -> None:
         if seq != self._rows.seq:  # it has missed something
