@@ -8,17 +8,21 @@ all the same; a machine that loses power may cost the journal, never a task.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gc_jupyter.journal import results
 from gc_jupyter.journal.sessions import KernelSession, may_run
+from gc_jupyter.own_files import make_own
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
+
+R = TypeVar("R", "Entry", "KnownEndpoint")
 
 VERSION = 2
 LOCK_TIMEOUT_S = 5.0
@@ -119,10 +123,11 @@ class Database:
     """
 
     def __init__(self, path: Path, *, lock_timeout: float | None = None) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        make_own(path)  # what it holds is decoded by `%gc attach`
         timeout = LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
         self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        # a label with half a character in it must not make the whole journal unreadable
+        self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         self.results = results.Results(self._connection)
         try:
             self._prepare()
@@ -247,7 +252,7 @@ class Database:
             " ORDER BY submitted_at DESC, serial DESC LIMIT ?) ORDER BY submitted_at, serial",
             (*values, limit),
         )
-        return [Entry(*row) for row in rows]
+        return [one for row in rows if (one := _plain(Entry(*row))) is not None]
 
     def select(self, question: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows that answer a SELECT."""
@@ -285,4 +290,32 @@ class Database:
     def endpoints(self) -> list[KnownEndpoint]:
         """Every endpoint that was ever heard of."""
         rows = self._connection.execute("SELECT * FROM endpoints ORDER BY name")
-        return [KnownEndpoint(*row) for row in rows]
+        return [one for row in rows if (one := _plain(KnownEndpoint(*row))) is not None]
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "float | None": (float, int, type(None)),
+}
+#: Texts that somebody else has chosen, and that are shown.
+_SHOWN: dict[type, tuple[str, ...]] = {
+    Entry: ("label", "endpoint", "error"),
+    KnownEndpoint: ("name", "status", "python", "dill"),
+}
+_STATES = frozenset(state.value for state in TaskState)
+
+
+def _plain(row: R) -> R | None:
+    """A row as it can be shown; None where it is damaged: SQLite keeps any value in any column."""
+    for one in fields(row):
+        if not isinstance(getattr(row, one.name), _TYPES[str(one.type)]):
+            return None
+    if isinstance(row, Entry) and row.state not in _STATES:
+        return None
+    shown: dict[str, Any] = {name: getattr(row, name) for name in _SHOWN[type(row)]}
+    if all(text.isprintable() for text in shown.values()):
+        return row
+    shown = {name: one_line(text, 500) for name, text in shown.items()}
+    return replace(row, **shown)

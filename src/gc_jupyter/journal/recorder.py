@@ -21,6 +21,7 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
 from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
+from gc_jupyter.own_files import NotOwn
 from gc_jupyter.protocol.batches import Route
 from gc_jupyter.runtime.completer import Outcome
 from gc_jupyter.runtime.ending import time_left
@@ -301,6 +302,11 @@ class Journal:
 def explain(error: Exception, path: Path) -> str:
     """What is wrong with a journal, and what to do."""
     text = str(error)
+    if isinstance(error, NotOwn):
+        return (
+            f"The journal {path} isn't used: {error.strerror}. Move it away, or set"
+            " JUPYTER_DATA_DIR to a directory of your own."
+        )
     if isinstance(error, OSError):
         return (
             f"The journal {path} can't be opened ({error.strerror or text}): make its directory"

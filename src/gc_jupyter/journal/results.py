@@ -71,7 +71,7 @@ def read(form: str, body: bytes) -> ResultMessage | TaskStatus:
         return unpack_result(body)
     try:
         return TaskStatus(**json.loads(body))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DeserializationError("A kept result is damaged.") from error
 
 

@@ -1,0 +1,241 @@
+"""The journal and the login store, prepared by somebody else: not used, and the work goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from globus_sdk.token_storage import TokenStorageData
+
+from gc_jupyter.auth.storage import SharedTokenStorage
+from gc_jupyter.journal import Database, Journal, KernelSession, KnownEndpoint
+from gc_jupyter.journal.glance import worth_reading
+from gc_jupyter.journal.results import read
+from gc_jupyter.own_files import NotOwn, check_own, make_own
+from tests.journal.test_journal import entry
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+NOBODY = 65534
+CODES = "\x1b]0;title\x07<b>x</b>\nnext"
+
+
+def as_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make another user's file")
+
+
+# --- files ---------------------------------------------------------------------------------
+
+
+def of_another(path: Path) -> None:
+    as_root()
+    os.chown(path, NOBODY, NOBODY)
+
+
+def writable(path: Path) -> None:
+    path.chmod(0o666)
+
+
+def writable_by_the_group(path: Path) -> None:
+    path.chmod(0o660)
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_suffix(".real"))
+    path.symlink_to(path.with_suffix(".real"))
+
+
+def dangling_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.with_suffix(".elsewhere"))
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def in_anothers_directory(path: Path) -> None:
+    as_root()
+    os.chown(path.parent, NOBODY, NOBODY)
+
+
+FOREIGN = [
+    *(of_another, writable, writable_by_the_group, link, dangling_link, pipe, directory),
+    in_anothers_directory,
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A journal with one task."""
+    path = tmp_path / "gc_jupyter/journal.sqlite"
+    database = Database(path)
+    with database:
+        database.add_tasks([entry()])
+    database.close()
+    return path
+
+
+@pytest.mark.parametrize("prepare", FOREIGN)
+def test_a_foreign_journal_is_not_used(
+    path: Path, prepare: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(path)
+    with pytest.raises(OSError, match=r"link|other user|another user|regular file|Is a directory"):
+        Database(path)
+    with caplog.at_level(logging.WARNING):
+        journal = Journal(path, KernelSession.here())
+        assert journal.ask(lambda db: db.tasks(), []) == []
+        journal.post(lambda db: db.add_tasks([entry(task_id="new")]))
+        journal.check()
+        journal.close()
+    assert journal.problem
+    if prepare is not dangling_link:  # nothing is asked where there is nothing
+        assert len(caplog.messages) == 1
+    assert not path.with_suffix(".elsewhere").exists()
+
+
+def test_a_foreign_journal_says_what_to_do(path: Path) -> None:
+    writable(path)
+    journal = Journal(path, KernelSession.here())
+    journal.check()
+    journal.close()
+    assert journal.problem == (
+        f"The journal {path} isn't used: other users may have written it. Move it away, or set"
+        " JUPYTER_DATA_DIR to a directory of your own."
+    )
+
+
+def test_what_others_could_read_is_closed_to_them(path: Path) -> None:
+    path.chmod(0o644)
+    path.parent.chmod(0o777)
+    Database(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+
+
+def test_a_pipe_holds_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    start = time.perf_counter()
+    for check in (make_own, check_own):
+        with pytest.raises(NotOwn, match="regular file"):
+            check(tmp_path / "pipe")
+    assert time.perf_counter() - start < 5
+
+
+TOKENS = {"server": TokenStorageData("server", "id", "scope", "secret", "refresh", 2**31, "Bearer")}
+
+
+@pytest.mark.parametrize("prepare", [of_another, writable, writable_by_the_group, pipe])
+def test_a_foreign_login_store_is_not_used(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+    path = tmp_path / "storage.db"
+    first = SharedTokenStorage(path, "user/production")
+    first.store_token_data_by_resource_server(TOKENS)
+    first.close()
+    prepare(path)
+    before = b"" if prepare is pipe else path.read_bytes()
+    storage = SharedTokenStorage(path, "user/production")
+    with pytest.warns(UserWarning, match=r"isn't used: .* Move it away and log in again"):
+        assert storage.get_token_data_by_resource_server() == {}
+    storage.store_token_data_by_resource_server(TOKENS)
+    assert storage.get_token_data_by_resource_server().keys() == {"server"}  # in memory
+    assert storage.description == "this kernel's memory"
+    assert before == (b"" if prepare is pipe else path.read_bytes())
+
+
+def test_a_login_store_behind_a_link(tmp_path: Path) -> None:
+    """Homes are moved by links; what counts is whose file it is in the end."""
+    real = tmp_path / "real.db"
+    SharedTokenStorage(real, "n").store_token_data_by_resource_server(TOKENS)
+    (tmp_path / "storage.db").symlink_to(real)
+    storage = SharedTokenStorage(tmp_path / "storage.db", "n")
+    assert storage.get_token_data_by_resource_server().keys() == {"server"}
+    real.chmod(0o666)
+    other = SharedTokenStorage(tmp_path / "storage.db", "n")
+    with pytest.warns(UserWarning, match="isn't used"):
+        assert other.get_token_data_by_resource_server() == {}
+
+
+def test_a_new_login_store_is_closed_whatever_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        storage = SharedTokenStorage(tmp_path / "made/storage.db", "n")
+        storage.store_token_data_by_resource_server(TOKENS)
+    finally:
+        os.umask(old)
+    assert storage.problem == ""
+    assert stat.S_IMODE(storage.path.stat().st_mode) == 0o600
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+
+def test_texts_in_the_journal_are_one_line(path: Path) -> None:
+    database = Database(path)
+    with database:
+        database.add_tasks([entry(label=CODES, endpoint=CODES, error=CODES)])
+        database.remember_endpoints([KnownEndpoint("e", CODES, CODES, CODES, CODES)])
+    for one in database.tasks():
+        assert all(text.isprintable() for text in (one.label, one.endpoint, one.error))
+    (known,) = database.endpoints()
+    assert known.name == "]0;title<b>x</b> next"
+    assert all(text.isprintable() for text in (known.status, known.python, known.dill))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'owned'",
+        "state = NULL",
+        "label = x'ff00'",
+        "submitted_at = 'soon'",
+        "submitted_at = NULL",
+        "ended_at = 'late'",
+        "serial = 'first'",
+        "execution_count = 'x'",
+        "endpoint = NULL",
+    ],
+)
+def test_a_damaged_row_is_left_out(path: Path, change: str) -> None:
+    database = Database(path)
+    with database:
+        database.add_tasks([entry(serial=2, task_id="good")])
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE tasks SET {change} WHERE task_id = 't'")
+    assert [one.task_id for one in database.tasks()] == ["good"]
+    assert [one.task_id for one in database.earlier(KernelSession.here())] in (["good"], [])
+    assert worth_reading(path) in (True, False)
+
+
+def test_half_a_character_costs_one_label(path: Path) -> None:
+    database = Database(path)
+    with database:
+        database.add_tasks([entry(serial=2, task_id="half", label="a\ud800b")])
+    labels = {one.task_id: one.label for one in database.tasks()}
+    assert labels.keys() == {"t", "half"}
+    assert labels["half"].startswith("a")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\x01", b"[" * 100_000, b'{"task_id": "t"}', b'{"a": 1}', b"7", b'{"task_id": ' * 9999],
+)
+def test_a_damaged_result_is_left_out(body: bytes) -> None:
+    from gc_jupyter.errors import DeserializationError
+
+    for form in ("message", "status", "else"):
+        with pytest.raises(DeserializationError):
+            read(form, body)
