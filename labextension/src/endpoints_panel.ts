@@ -44,7 +44,7 @@ export class EndpointsPanel {
   draw(): void {
     const { endpoints } = this.store;
     const problem = this.store.problems.endpoints;
-    this.element.classList.toggle("gc-missing", endpoints === null);
+    this.element.classList.toggle("gc-missing", endpoints === null && problem !== null);
     this.notice.show(
       (endpoints ? endpoints.problem : problem?.message) ?? "",
       endpoints ? endpoints.next_step : problem?.nextStep,

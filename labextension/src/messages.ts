@@ -36,7 +36,8 @@ export const COLUMNS = [
 
 // A row, as an object. Times are unix seconds. `state` is one of the words of `TaskState`;
 // `seen` says that its result was shown; `kernel_alive` that its kernel may still run, which then
-// has the result itself; `collected` that the server keeps its result.
+// has the result itself; `collected` that the server keeps its result. (Whether a cell that was
+// collected has raised is in its reply, which only a kernel reads: its state is "success" here.)
 export interface Task {
   task_id: string;
   group_id: string;

@@ -126,7 +126,7 @@ export class TasksPanel {
     const message = problem?.message ?? (journal?.problem || status?.problem || "");
     const step = problem?.nextStep ?? (journal?.problem ? journal.next_step : status?.next_step);
     this.notice.show(message, step);
-    this.element.classList.toggle("gc-missing", tasks === null);
+    this.element.classList.toggle("gc-missing", tasks === null && problem !== null);
     const chosen = this.details.task;
     const now = chosen && tasks?.find(chosen.task_id);
     if (now) {

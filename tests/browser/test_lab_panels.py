@@ -1,0 +1,267 @@
+"""The lab extension's panels in a real browser, on a real server with a journal of many kernels."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from gc_jupyter.journal import Database, Entry, KernelSession
+from tests.browser.conftest import OpenPage
+from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
+
+pytestmark = pytest.mark.timeout(240)
+
+Shot = Callable[[Any, str], None]
+
+#: A task that ends when the file does exist; its label is markup.
+GATED = """%%gcrun local -a --label "<img src=x onerror='window.hacked=1'> {name}"
+import os, time
+end = time.time() + 120
+while not os.path.exists({gate!r}) and time.time() < end:
+    time.sleep(0.05)
+6 * 7
+"""
+LOAD = "%load_ext gc_jupyter"
+MANY = 10_000
+OPEN_MS = 200
+STATES = ("success", "failed", "running", "waiting for nodes", "success")
+
+
+def fill_journal(path: Path) -> None:
+    """Tasks of kernels that have ended."""
+    now = time.time()
+    database = Database(path)
+    with database:
+        database.add_session(
+            KernelSession(session="old", host="login7", notebook="/data/deep.ipynb")
+        )
+        database.add_tasks(
+            Entry(
+                **{
+                    "session": "old",
+                    "serial": n,
+                    "task_id": f"{n:08d}-1d3c-4f8f-9f6f-39921e5864df",
+                },
+                **{"group_id": "g", "endpoint_id": "e", "endpoint": "polaris", "function_id": "f"},
+                **{"label": f"<b>fit</b> #{n}", "kind": "cell", "notebook": "/data/deep.ipynb"},
+                **{"cell_id": "c", "execution_count": n % 40, "bind": "", "out": ""},
+                **{"state": STATES[n % 5], "submitted_at": now - 3600 - n},
+                started_at=now - 3590 - n if n % 5 < 3 else None,
+                ended_at=now - 3500 - n if n % 5 < 2 else None,
+                error="ValueError: <script>window.hacked=1</script>" if n % 5 == 1 else "",
+            )
+            for n in range(MANY)
+        )
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("panels")
+
+
+@pytest.fixture(scope="module")
+def server(home: Path, environ: dict[str, str]) -> Iterator[JupyterServer]:
+    server = JupyterServer(home, "lab", environ)
+    yield server
+    server.stop()
+
+
+def show_tasks(opened: NotebookPage) -> Page:
+    opened.execute("gc-jupyter:show-tasks")
+    expect(opened.page.get_by_role("searchbox", name="Filter tasks by text")).to_be_focused()
+    return opened.page
+
+
+def test_two_tabs_two_kernels_one_server(
+    server: JupyterServer, open_page: OpenPage, tmp_path: Path
+) -> None:
+    gate = str(tmp_path / "gate")
+    pages = {}
+    for name in ("one", "two"):
+        server.write(f"{name}.ipynb", LOAD, GATED.format(name=name, gate=gate))
+        opened = open_page(server)
+        opened.open(f"{name}.ipynb")
+        show_tasks(opened)
+        pages[name] = opened
+    pages["one"].execute("gc-jupyter:toggle-notify")
+    for opened in pages.values():
+        opened.run()
+    for opened in pages.values():
+        for name in pages:  # each sees both, without having been told to look
+            row = opened.page.locator(".gc-tasks tr", has_text=f"{name}.ipynb")
+            expect(row).to_contain_text(f"window.hacked=1'> {name}", timeout=30_000)
+            expect(row).to_contain_text("running", timeout=30_000)
+        expect(opened.page.locator(".gc-status")).to_have_text("Globus Compute: 2 open tasks")
+    Path(gate).touch()
+    for opened in pages.values():
+        expect(opened.page.locator(".gc-tasks tr", has_text="success")).to_have_count(
+            2, timeout=30_000
+        )
+        expect(opened.page.locator(".gc-status")).to_have_text("Globus Compute: 0 open tasks")
+    pages["one"].execute("apputils:display-notifications")
+    notes = pages["one"].page.locator(".jp-Notification-List")
+    expect(notes).to_contain_text(re.compile("on local: success|2 tasks have ended"))
+    pages["two"].execute("notebook:shutdown-kernel")
+    again = show_tasks(pages["one"])
+    again.locator(".gc-tasks tr", has_text="two.ipynb").get_by_role("button").click()
+    expect(again.locator(".gc-details dl")).to_contain_text("has ended")
+    for opened in pages.values():
+        assert opened.page.evaluate("window.hacked") is None
+
+
+def test_what_panels_do_in_the_notebook(
+    server: JupyterServer, open_page: OpenPage, tmp_path: Path, shot: Shot
+) -> None:
+    (tmp_path / "gate").touch()
+    server.write("acts.ipynb", LOAD, GATED.format(name="act", gate=str(tmp_path / "gate")), "1", "")
+    opened = open_page(server)
+    page = opened.open("acts.ipynb")
+    opened.run()
+    show_tasks(opened)
+    row = page.locator(".gc-tasks tr", has_text="acts.ipynb")
+    expect(row).to_contain_text("success", timeout=30_000)
+    row.get_by_role("button").click()
+    details = page.locator(".gc-details")
+    expect(details.get_by_role("button", name="Result")).to_be_focused()
+
+    details.get_by_role("button", name="Jump to cell").click()
+    expect(details).to_contain_text("In acts.ipynb.")
+    assert active_source(page).startswith("%%gcrun local -a")
+
+    details.get_by_role("button", name="Result").click()
+    expect(details).to_contain_text("Runs in acts.ipynb.")
+    assert re.match(r"%gc result [0-9a-f-]{36}$", active_source(page))
+    expect(output(page)).to_have_text("42")
+    shot(page, "lab-result")
+
+    page.get_by_role("button", name="Insert %%gcrun: local").click()
+    expect(page.locator(".gc-endpoints .gc-note")).to_have_text("Inserted into acts.ipynb.")
+    assert active_source(page) == "%%gcrun local\n"
+
+    page.get_by_role("button", name="Use in notebook: local").click()
+    expect(output(page)).to_contain_text("uses local where none is named")
+    assert active_source(page) == "%gc use local"
+
+    star = page.get_by_role("button", name="Favourite: local")
+    star.click()
+    expect(star).to_have_attribute("aria-pressed", "true")
+    kept = Path(server.root).parent / "settings" / "gc-jupyter" / "plugin.jupyterlab-settings"
+    assert "favourites" in json.loads(kept.read_text())
+
+
+def output(page: Page) -> Locator:
+    return page.locator(".jp-Cell.jp-mod-active .jp-OutputArea-output")
+
+
+def active_source(page: Page) -> str:
+    source: str = page.evaluate(
+        "window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource()"
+    )
+    return source
+
+
+def test_ten_thousand_tasks_by_keyboard(
+    home: Path, server: JupyterServer, open_page: OpenPage, shot: Shot
+) -> None:
+    server.write("many.ipynb", "1")
+    opened = open_page(server)
+    page = opened.open("many.ipynb")
+    show_tasks(opened)
+    fill_journal(home / "data" / "gc_jupyter" / "journal.sqlite")
+    words = page.locator(".gc-tasks .gc-words")
+    expect(words).to_contain_text(re.compile(r"10,000 (in all|of 10,00\d shown)"), timeout=30_000)
+    assert page.locator(".gc-tasks tbody tr").count() < 60
+    assert min(opening_ms(page) for _ in range(5)) < OPEN_MS
+    shot(page, "lab-panels")
+    no_axe_findings(page, ".gc-sidebar")
+
+    page.keyboard.type("polaris")
+    states = page.get_by_label("Filter tasks by state")
+    states.select_option("failed")
+    expect(words).to_contain_text(" of 10,00")
+    states.focus()
+    page.keyboard.press("Tab")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator("*:focus")).to_contain_text("<b>fit</b> #")
+    page.keyboard.press("End")
+    expect(page.locator("*:focus")).to_have_text(re.compile(r"<b>fit</b> #99\d\d"))
+    page.keyboard.press("Enter")
+    details = page.locator(".gc-details")
+    expect(details).to_contain_text("ValueError: <script>window.hacked=1</script>")
+    shot(page.locator(".gc-sidebar"), "lab-details")
+    no_axe_findings(page, ".gc-sidebar")
+    page.keyboard.press("Escape")
+    expect(page.locator("*:focus")).to_have_text(re.compile(r"<b>fit</b> #99\d\d"))
+    assert page.evaluate("window.hacked") is None
+    opened.execute("apputils:change-theme", theme="JupyterLab Dark")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    shot(page, "lab-dark")
+    no_axe_findings(page, ".gc-sidebar")
+
+
+def opening_ms(page: Page) -> float:
+    """From the command to drawn rows, with what the panel knows: the browser's own clock."""
+    took: float = page.evaluate(
+        """async () => {
+          const app = window.jupyterapp;
+          app.shell.collapseLeft();
+          await new Promise((next) => setTimeout(next, 500));
+          const start = performance.now();
+          await app.commands.execute('gc-jupyter:show-tasks');
+          document.querySelector('.gc-tasks tbody:nth-of-type(2)').getBoundingClientRect();
+          return performance.now() - start;
+        }"""
+    )
+    print(f"opened in {took:.0f} ms")
+    return took
+
+
+def test_a_server_without_the_server_half(
+    tmp_path: Path, environ: dict[str, str], browser: Browser, shot: Shot
+) -> None:
+    """As where server and kernel live in different environments."""
+    config = tmp_path / "lab" / "config"
+    config.mkdir(parents=True)
+    off = {"ServerApp": {"jpserver_extensions": {"gc_jupyter.server": False}}}
+    (config / "jupyter_server_config.json").write_text(json.dumps(off))
+    server = JupyterServer(tmp_path / "lab", "lab", environ)
+    opened = NotebookPage(server, browser)
+    page = opened.page
+    try:
+        page.goto(f"{server.url}/lab?reset")
+        page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+        page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+        opened.execute("gc-jupyter:show-tasks")
+        for panel in (".gc-endpoints", ".gc-tasks"):
+            notice = page.locator(f"{panel} .gc-notice")
+            expect(notice).to_contain_text("The Jupyter server has no gc_jupyter")
+            expect(notice).to_contain_text("pip install gc-jupyter")
+        expect(page.locator(".gc-status")).to_be_hidden()
+        shot(page.locator(".gc-sidebar"), "lab-missing")
+        no_axe_findings(page, ".gc-sidebar")
+        assert [problem for problem in opened.problems if "404" not in problem] == []
+    finally:
+        opened.close()
+        server.stop()
+
+
+def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
+    notebook7.write("panels7.ipynb", "1")
+    opened = open_page(notebook7)
+    page = opened.open("panels7.ipynb")
+    opened.execute("gc-jupyter:show-tasks")
+    expect(page.locator(".gc-tasks")).to_be_visible()
+    page.get_by_role("button", name="Use in notebook: local").click()
+    expect(output(page)).to_contain_text("uses local where none is named")
+    assert active_source(page) == "%load_ext gc_jupyter\n%gc use local"
+    shot(page, "lab-notebook7")
+    no_axe_findings(page, ".gc-sidebar")
