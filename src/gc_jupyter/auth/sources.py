@@ -201,11 +201,12 @@ def _access_token(environ: Mapping[str, str]) -> Login | None:
 
 
 def _hub(environ: Mapping[str, str], notes: list[str]) -> Login | None:
-    api_url, api_token = environ.get("JUPYTERHUB_API_URL"), environ.get("JUPYTERHUB_API_TOKEN")
-    if not api_url or not api_token:
+    names = ("JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_USER")
+    api_url, api_token, user = (environ.get(name, "") for name in names)
+    if not (api_url and api_token and user):
         return None
     next_step = "Log out of the hub and in again, then restart your server."
-    hub = HubAuthorizer(api_url, api_token, next_step)
+    hub = HubAuthorizer(api_url, api_token, user, next_step)
     try:
         hub.get_authorization_header()
     except ServiceError as error:

@@ -28,11 +28,13 @@ def require_login(session: Session, target: Target) -> None:
 
     In a terminal, the submission itself asks.
     """
-    if target.local or not session.client.login().required:
+    login = None if target.local else session.client.login()
+    if login is None or not login.required:
         return
-    if offer(session.client.login(), "Run the cell again."):
+    if offer(login, "Run the cell again."):
         raise SignInFirst(
-            "Nobody is signed in to Globus.", next_step="Sign in above, then run the cell again."
+            " ".join(["Nobody is signed in to Globus.", *login.notes]),
+            next_step="Sign in above, then run the cell again.",
         )
     if getattr(shell(), "kernel", None) is not None and not has_front_end():
         from gc_jupyter.auth.requirements import HOW_TO_LOG_IN

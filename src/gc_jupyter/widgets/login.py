@@ -63,7 +63,8 @@ class LoginWidget(LiveWidget):
         self._gare = gare
         self._then = then
         self._hint = hint
-        self._state = LoginState(kind="login", url=flow.start(gare), status="waiting", message="")
+        why = one_line(" ".join(login.notes), 400)  # for example what a hub doesn't give
+        self._state = LoginState(kind="login", url=flow.start(gare), status="waiting", message=why)
         super().__init__("login")
 
     @property
