@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.cookiejar
 import json
 import os
 import re
@@ -165,6 +164,7 @@ class Notices:
         return found
 
     def close(self) -> None:
+        """Listen no more."""
         self._socket.close()
 
 
@@ -192,14 +192,7 @@ class User:
         return server
 
     def kernel(self) -> Kernel:
-        """Another kernel, with the extension loaded."""
+        """Another kernel."""
         kernel = Kernel(self.home, self._loopback.environment)
         self._stack.callback(lambda: kernel.manager.has_kernel and kernel.close())
-        kernel.told = kernel.ok("%load_ext gc_jupyter").stream("stdout").strip()
         return kernel
-
-
-def browser() -> urllib.request.OpenerDirector:
-    """Keeps cookies, as a browser does."""
-    jar = http.cookiejar.CookieJar()
-    return urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))

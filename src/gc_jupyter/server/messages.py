@@ -25,7 +25,8 @@ DEFAULT_LIMIT = 10_000
 class Task(TypedDict):
     """A row, as an object. Times are unix seconds. `state` is one of the words of `TaskState`;
     `seen` says that its result was shown; `kernel_alive` that its kernel may still run, which then
-    has the result itself; `collected` that the server keeps its result."""
+    has the result itself; `collected` that the server keeps its result. (Whether a cell that was
+    collected has raised is in its reply, which only a kernel reads: its state is "success" here.)"""
 
     task_id: str
     group_id: str
