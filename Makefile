@@ -3,6 +3,7 @@
 # make test   installs what the tests need, then lint, types and every test
 # make fuzz   odd bytes for everything that reads a remote machine's
 # make bench  floor, official SDK and this package on the same work
+# make soak   many faults and a day of use, for half an hour
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -87,6 +88,11 @@ bench: $(TEST_SETUP)
 fuzz: $(TEST_SETUP)
 	$(BIN)/python $(PIP_INSTALL) -e '.[fuzz]'
 	$(BIN)/python -m tests.fuzz.run $(FUZZ_ARGS)
+
+# docs/reliability.md has what it said.
+soak: $(TEST_SETUP)
+	GC_JUPYTER_SOAK=1 $(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 clean:
 	rm -rf .venv .venv-endpoint
