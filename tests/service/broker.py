@@ -190,8 +190,7 @@ class Broker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        call = f'rabbit_networking:close_all_user_connections(<<"{user}">>, <<"told to">>).
-'
+        call = f'rabbit_networking:close_all_user_connections(<<"{user}">>, <<"told to">>).\n'
         output, _ = await process.communicate(call.encode())
         if output != b"{ok, ok}":
             raise RuntimeError(f"closing the connections of {user}: {output.decode()}")
