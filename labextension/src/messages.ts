@@ -34,9 +34,10 @@ export const COLUMNS = [
   "collected",
 ] as const;
 
-// A row, as an object. Times are unix seconds. `state` is one of the words of `TaskState`;
-// `seen` says that its result was shown; `kernel_alive` that its kernel may still run, which then
-// has the result itself; `collected` that the server keeps its result. (Whether a cell that was
+// A row, as an object. Times are unix seconds. `notebook` is a path of the server's contents,
+// or an absolute one where it is elsewhere. `state` is one of the words of `TaskState`; `seen`
+// says that its result was shown; `kernel_alive` that its kernel may still run, which then has the
+// result itself; `collected` that the server keeps its result. (Whether a cell that was
 // collected has raised is in its reply, which only a kernel reads: its state is "success" here.)
 export interface Task {
   task_id: string;

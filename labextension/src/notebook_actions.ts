@@ -2,12 +2,11 @@
 // notebook sees what was done.
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
-import { PageConfig } from "@jupyterlab/coreutils";
 import { INotebookTracker, NotebookActions, NotebookPanel } from "@jupyterlab/notebook";
 
 import { Actions, NO_NOTEBOOK } from "./actions";
 import { Task } from "./messages";
-import { contentsPath } from "./paths";
+import { isElsewhere } from "./paths";
 
 const LOAD = "%load_ext gc_jupyter";
 const LOADED = "'gc' in get_ipython().magics_manager.magics['line']";
@@ -54,12 +53,12 @@ export class InNotebooks implements Actions {
   }
 
   async jump(task: Task): Promise<string> {
-    const path = contentsPath(task.notebook, PageConfig.getOption("serverRoot"));
+    const path = task.notebook;
     const cell = task.execution_count ? `cell [${task.execution_count}]` : "the cell";
-    const open = this.tracker?.find((panel) => samePath(panel.context.path, path ?? task.notebook));
-    if (!open && path === null) {
-      return `${task.notebook} is outside of what this server shows.`;
+    if (isElsewhere(path)) {
+      return `${path} is outside of what this server shows.`;
     }
+    const open = this.tracker?.find((panel) => panel.context.localPath === path);
     const panel =
       open ??
       ((await this.app.commands.execute("docmanager:open", { path })) as NotebookPanel | undefined);
@@ -131,9 +130,4 @@ async function isLoaded(panel: NotebookPanel): Promise<boolean> {
     user_expressions?: { loaded?: { data?: Record<string, string> } };
   };
   return reply.user_expressions?.loaded?.data?.["text/plain"] === "True";
-}
-
-// Notebooks of other drives have their drive's name in front.
-function samePath(here: string, there: string): boolean {
-  return here === there || there.endsWith(`/${here}`);
 }

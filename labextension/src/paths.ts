@@ -1,13 +1,8 @@
-// A notebook's path, as the journal has it, and as the server's contents have it.
+// A notebook's path, as the server says it: of its contents, or absolute where it is elsewhere.
 
-// Kernels know absolute paths; the server shows what is below its root. Null: it isn't below it.
-export function contentsPath(notebook: string, root: string): string | null {
-  const path = notebook.replace(/\\/g, "/");
-  if (!/^(\/|[A-Za-z]:)/.test(path)) {
-    return path; // it is relative to the root already
-  }
-  const base = root.replace(/\\/g, "/").replace(/\/+$/, "");
-  return base !== "" && path.startsWith(`${base}/`) ? path.slice(base.length + 1) : null;
+// Whether this server can't open it.
+export function isElsewhere(notebook: string): boolean {
+  return /^(\/|[A-Za-z]:)/.test(notebook);
 }
 
 // What a narrow column shows of it.

@@ -153,8 +153,10 @@ def test_what_panels_do_in_the_notebook(
     star = page.get_by_role("button", name="Favourite: local")
     star.click()
     expect(star).to_have_attribute("aria-pressed", "true")
-    kept = Path(server.root).parent / "settings" / "gc-jupyter" / "plugin.jupyterlab-settings"
-    assert "favourites" in json.loads(kept.read_text())
+    page.wait_for_function(
+        "() => window.jupyterapp.serviceManager.settings.fetch('gc-jupyter:plugin')"
+        ".then((kept) => kept.raw.includes('favourites'))"
+    )
 
 
 def output(page: Page) -> Locator:

@@ -133,8 +133,9 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         """What `GET tasks` answers; blocks."""
         here = self.journal.session
         self.journal.problem = ""  # of an earlier question
+        root = str(self._server().root_dir)
         nothing: tuple[list[Any], int] = ([], 0)
-        rows, total = self.journal.ask(lambda db: panel.task_rows(db, here, limit), nothing)
+        rows, total = self.journal.ask(lambda db: panel.task_rows(db, here, limit, root), nothing)
         problem, _, next_step = self.journal.problem.partition(": ")
         state = JournalState(path=str(self.journal.path), problem=problem, next_step=next_step)
         return {"columns": list(COLUMNS), "rows": rows, "total": total, "journal": state}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 from gc_jupyter.journal.database import REACHABLE_S, Database
@@ -16,23 +17,33 @@ _COMPUTED = {
     "collected": "task_id IN (SELECT task_id FROM results)",
 }
 _BOOLEANS = [COLUMNS.index(name) for name in ("seen", *_COMPUTED)]
+_NOTEBOOK = COLUMNS.index("notebook")
 _SELECTED = ", ".join(_COMPUTED.get(name, name) for name in COLUMNS)
 
 
 def task_rows(
-    database: Database, here: KernelSession, limit: int
+    database: Database, here: KernelSession, limit: int, root: str = ""
 ) -> tuple[list[list[object]], int]:
-    """Rows of `messages.COLUMNS`, the newest first, and how many tasks there are."""
+    """Rows of `messages.COLUMNS`, the newest first, and how many tasks there are. Notebooks below
+    the server's `root` get the paths that its contents have."""
     found = database.select(
         f"SELECT {_SELECTED} FROM tasks ORDER BY submitted_at DESC, serial DESC LIMIT ?",
         (_alive(database, here), limit),
     )
     rows = [list(row) for row in found]
+    folder = os.path.join(root, "") if root else ""
     for row in rows:
         for at in _BOOLEANS:
             row[at] = bool(row[at])
+        row[_NOTEBOOK] = _contents_path(row[_NOTEBOOK], folder)
     ((total,),) = database.select("SELECT count(*) FROM tasks")
     return rows, total
+
+
+def _contents_path(notebook: str, folder: str) -> str:
+    if not folder or not notebook.startswith(folder):
+        return notebook
+    return notebook.removeprefix(folder).replace(os.sep, "/")
 
 
 def counts(database: Database, here: KernelSession) -> tuple[int, int]:
