@@ -12,7 +12,7 @@ import requests
 import urllib3.exceptions as of_urllib3
 
 from gc_jupyter import errors
-from gc_jupyter.service import globus
+from gc_jupyter.service import globus_failures
 from gc_jupyter.service.base import FunctionRegistration, SubmitRequest, TaskStatus
 from gc_jupyter.service.globus import GlobusService, registration_body, submit_body, task_status
 
@@ -46,7 +46,7 @@ def test_whether_the_request_had_left(
     cause: Exception, sent: bool, by: Callable[[Exception], Exception]
 ) -> None:
     network = globus_sdk.GlobusConnectionError("failed", by(cause))
-    error = globus._network_error(network)
+    error = globus_failures.unreachable(network)
     assert error.sent is sent
     assert error.next_step
     assert ("after the request had left" in error.reason) is sent
@@ -54,7 +54,7 @@ def test_whether_the_request_had_left(
 
 def test_a_connection_that_took_too_long() -> None:
     network = globus_sdk.GlobusConnectionTimeoutError("slow", of_urllib3.TimeoutError())
-    assert globus._network_error(network).sent is False
+    assert globus_failures.unreachable(network).sent is False
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_a_connection_that_took_too_long() -> None:
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    assert globus._seconds({"Retry-After": value}) == seconds
-    assert globus._seconds(None) is None
+    assert globus_failures._seconds({"Retry-After": value}) == seconds
+    assert globus_failures._seconds(None) is None
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import TaskInfo, WorkerInfo
 
 _VERSION = b"\x01"
+_LONGEST_ID = 100  # characters; a UUID has 36
 _START = "execution-start"
 _END = "execution-end"
 _WORKER_FIELDS = (
@@ -103,7 +104,7 @@ def pack_task(message: TaskMessage) -> bytes:
 def unpack_task(body: bytes) -> TaskMessage:
     """Read a `task` message; DeserializationError for anything else."""
     data = _unpack("task", body)
-    return TaskMessage(_text(data, "task_id"), _text(data, "task_buffer"))
+    return TaskMessage(_id(data), _text(data, "task_buffer"))
 
 
 def pack_result(message: ResultMessage) -> bytes:
@@ -135,7 +136,7 @@ def unpack_result(body: bytes) -> ResultMessage:
     times = _times(data.get("task_statuses"))
     details = data.get("details")
     return ResultMessage(
-        task_id=_text(data, "task_id"),
+        task_id=_id(data),
         data=_text(data, "data"),
         details=details if isinstance(details, dict) else None,
         error_code=None if error is None else _word(error.get("code")) or "RemoteExecutionError",
@@ -175,6 +176,14 @@ def _unpack(expected: str, body: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise DeserializationError(f"A {expected} message without data.")
     return data
+
+
+def _id(data: Mapping[str, Any]) -> str:
+    """A task's id: it is looked up, written down, and shown."""
+    value = _text(data, "task_id")
+    if len(value) > _LONGEST_ID or not (value.isascii() and value.isprintable()):
+        raise DeserializationError("A message whose task_id is no id.")
+    return value
 
 
 def _word(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from datetime import datetime
 
 from gc_jupyter.journal.results import Collected, message_form, status_form
@@ -33,6 +34,8 @@ def of_status(status: TaskStatus, group_id: str) -> Collected:
     ended = None
     with contextlib.suppress(ValueError):  # seconds, or a date
         ended = float(status.completion_t or "")
+    if ended is not None and not math.isfinite(ended):  # JSON has no such number
+        ended = None
     if ended is None and status.completion_t:
         with contextlib.suppress(ValueError):
             ended = datetime.fromisoformat(status.completion_t).timestamp()

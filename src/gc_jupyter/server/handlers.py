@@ -45,7 +45,8 @@ class TasksHandler(_Handler):
     async def get(self) -> None:
         """The journal's newest tasks."""
         given = self.get_query_argument("limit", str(DEFAULT_LIMIT))
-        if not given.isascii() or not given.isdigit() or not 0 < int(given[:9]) <= _MOST_ROWS:
+        number = given.isascii() and given.isdigit() and len(given) < 9
+        if not number or not 0 < int(given) <= _MOST_ROWS:
             raise HTTPError(400, f"limit is a number from 1 to {_MOST_ROWS}")
         await self.answer(await asyncio.to_thread(self.app.tasks, int(given)))
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import platform
-import ssl
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import globus_sdk
-import requests
-import urllib3.exceptions
 from globus_sdk.transport import RetryConfig
 from globus_sdk.transport.default_retry_checks import check_expired_authorization
 
@@ -34,20 +31,12 @@ from gc_jupyter.service.base import (
     SubmitRequest,
     TaskStatus,
 )
+from gc_jupyter.service.globus_failures import refused, unreachable
 from gc_jupyter.service.transport import DirectTransport
 
 T = TypeVar("T")
 
 _APP_NAME = f"globus-compute-sdk-{COMPATIBLE_SDK_VERSION}/gc_jupyter-{__version__}"
-#: Nothing can have been accepted. (Another failure of TLS may come after the request had left.)
-_NOT_SENT = (
-    urllib3.exceptions.NewConnectionError,  # name resolution included
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
-    requests.exceptions.ProxyError,
-    ssl.SSLCertVerificationError,
-)
-_YEAR_S = 365 * 86400.0
 _SOMEBODY_ELSE = (
     "Something between here and the service may have answered instead: a proxy or a log-in page."
     " %gc doctor checks the way."
@@ -197,13 +186,14 @@ class GlobusService:
             Of the kind that fits.
         """
         try:
-            reply = method(*args)
+            data = method(*args).data
         except globus_sdk.GlobusAPIError as error:
             # not `from error`: globus-sdk notes the reply's whole body on it
-            raise _refused(error) from None
+            raise refused(error) from None
         except globus_sdk.NetworkError as error:
-            raise _network_error(error) from error
-        data = reply.data
+            raise unreachable(error) from error
+        except RecursionError:  # JSON of absurd depth
+            data = None
         if data is None:
             raise errors.BadReply("The service's reply is not JSON.", next_step=_SOMEBODY_ELSE)
         return data
@@ -301,83 +291,6 @@ def _part(reply: object, name: str, kind: type[T]) -> T:
             f"The service's reply has no {name} as expected.", next_step=_SOMEBODY_ELSE
         )
     return value
-
-
-def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
-    raw = error.raw_json if isinstance(error.raw_json, dict) else {}
-    said = str(raw.get("reason") or raw.get("detail") or error.message or error.http_reason or "")
-    said = one_line(said, 2000)
-    reason = f"The service refused the request ({error.http_status}): {said}".rstrip(": ")
-    known: dict[str, Any] = {"status": error.http_status, "code": str(raw.get("code") or "")}
-    status = error.http_status
-    if status == 429:
-        after = _seconds(error.headers)
-        pause = f"Wait {after:,.0f} s" if after else "Wait"
-        limited = errors.RateLimited(
-            reason, next_step=f"{pause}, then submit more at once.", **known
-        )
-        limited.retry_after = after
-        return limited
-    if status in (401, 403):
-        step = (
-            "Log in again: %gc login."
-            if status == 401
-            else "Ask the endpoint's or function's owner for access, or log in as someone else:"
-            " %gc login."
-        )
-        login = errors.LoginRequired(reason, next_step=step, **known)
-        if globus_sdk.gare.is_gare(raw):
-            login.gare = raw
-            login.next_step = (
-                "The service asks for another login, with conditions of its own: do"
-                " client.login().renew(error.gare), then try again."
-            )
-        return login
-    if status == 404:
-        step = "Check the id."
-        if "endpoint" in said.lower():
-            step = "Check the id; %gc endpoints lists the endpoints that you may use."
-        return errors.NotFound(reason, next_step=step, **known)
-    if status == 413:
-        step = "Send less at once, or send the path of a file that the endpoint can read."
-    elif status >= 500:
-        step = "The service has a problem; try again in a while."
-    else:
-        step = ""
-    return errors.ServiceRefused(reason, next_step=step, **known)
-
-
-def _seconds(headers: Mapping[str, str] | None) -> float | None:
-    value = (headers or {}).get("Retry-After", "")
-    if not (value.isascii() and value.replace(".", "", 1).isdigit()):
-        return None
-    return min(float(value), _YEAR_S)  # more digits than a float takes are infinity
-
-
-def _network_error(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
-    cause = error.underlying_exception
-    name = type(cause).__name__
-    sent = not (
-        isinstance(error, globus_sdk.GlobusConnectionTimeoutError)
-        or any(isinstance(one, _NOT_SENT) for one in _causes(cause))
-    )
-    unreachable = errors.ServiceUnreachable(
-        f"The connection to the service failed after the request had left ({name})."
-        if sent
-        else f"No connection to the Globus Compute service ({name}).",
-        next_step="Check the network and the proxy settings; %gc doctor checks each step.",
-    )
-    unreachable.sent = sent
-    return unreachable
-
-
-def _causes(error: object) -> Iterator[BaseException]:
-    """An error and what it wraps, as requests and urllib3 wrap one."""
-    while isinstance(error, BaseException):
-        yield error
-        reason = getattr(error, "reason", None)
-        inner = error.args[0] if error.args else None
-        error = reason if isinstance(reason, BaseException) else inner
 
 
 def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:
