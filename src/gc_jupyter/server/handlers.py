@@ -33,7 +33,7 @@ class _Handler(APIHandler):
 
     async def answer(self, reply: object) -> None:
         """Send JSON; a thread makes its text."""
-        text = await asyncio.to_thread(json.dumps, reply, separators=(",", ":"))
+        text = await asyncio.to_thread(json.dumps, reply, separators=(",", ":"), default=str)
         await self.finish(text)
 
 
