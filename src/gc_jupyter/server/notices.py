@@ -6,8 +6,8 @@ At most four notices a second, and none while nothing changes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,12 +74,15 @@ class JournalWatch:
     def __init__(self, path: Path, changed: Callable[[], object]) -> None:
         self._path = path
         self._changed = changed
-        self._stop = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._watch())
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        # A daemon: a server that is interrupted, as a hub does it, closes no extension.
+        self._thread = threading.Thread(target=self._watch, name="gc-watch", daemon=True)
+        self._thread.start()
 
-    async def _watch(self) -> None:
+    def _watch(self) -> None:
         try:
-            from watchfiles import awatch
+            from watchfiles import watch
         except ImportError:
             log.warning(
                 "The panels of gc_jupyter don't follow the kernels without watchfiles:"
@@ -88,19 +91,19 @@ class JournalWatch:
             return
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            async for _changes in awatch(
+            for _changes in watch(
                 self._path.parent,
                 watch_filter=lambda _change, path: Path(path).name == self._path.name,
                 debounce=int(SPACING_S * 1000),
                 stop_event=self._stop,
+                raise_interrupt=False,
                 recursive=False,
             ):
-                self._changed()
-        except Exception as error:  # no directory, or no more watches to be had
+                self._loop.call_soon_threadsafe(self._changed)
+        except Exception as error:  # no directory, no more watches to be had, or no loop any more
             log.warning("The panels of gc_jupyter don't follow the kernels: %s", error)
 
     async def close(self) -> None:
         """End watching."""
         self._stop.set()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.to_thread(self._thread.join)
