@@ -38,7 +38,7 @@ export const COLUMNS = [
 // or an absolute one where it is elsewhere. `state` is one of the words of `TaskState`; `seen`
 // says that its result was shown; `kernel_alive` that its kernel may still run, which then has the
 // result itself; `collected` that the server keeps its result. (Whether a cell that was
-// collected has raised is in its reply, which only a kernel reads: its state is "success" here.)
+// collected has raised is in its reply, which only a kernel reads: it is a "success" here.)
 export interface Task {
   task_id: string;
   group_id: string;

@@ -113,6 +113,9 @@ def test_two_tabs_two_kernels_one_server(
     again = show_tasks(pages["one"])
     again.locator(".gc-tasks tr", has_text="two.ipynb").get_by_role("button").click()
     expect(again.locator(".gc-details dl")).to_contain_text("has ended")
+    again.get_by_role("button", name="Jump to cell").click()  # of a notebook that isn't open here
+    expect(again.locator(".gc-details")).to_contain_text("In two.ipynb.")
+    assert active_source(again).startswith("%%gcrun local -a")
     for opened in pages.values():
         assert opened.page.evaluate("window.hacked") is None
 
