@@ -28,6 +28,9 @@ export const FIELD = {
   text: 7,
 } as const;
 
+// A saved notebook may claim any number of rows, and be somebody else's.
+const MOST = 1_000_000;
+
 const DONE: ReadonlySet<State> = new Set<State>(["success", "failed", "cancelled"]);
 
 // Most urgent first (static_table.py says the same).
@@ -46,7 +49,8 @@ export class TaskRows {
   constructor(private readonly model: Model) {}
 
   get size(): number {
-    return (this.model.get("size") as number) ?? 0;
+    const size = this.model.get("size");
+    return typeof size === "number" ? Math.min(Math.max(0, Math.floor(size)), MOST) : 0;
   }
 
   // A row, or undefined while its page is still on its way.
