@@ -9,6 +9,7 @@ acknowledged only then; nothing is unpickled.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import sqlite3
@@ -54,23 +55,20 @@ class Keeper:
         The user's; nobody is ever asked to log in.
     port:
         AMQP port to use instead of the one that the service names.
-
-    Attributes
-    ----------
-    problem:
-        Why nothing is collected, and what to do; empty texts while all is well.
     """
 
     def __init__(self, path: Path, client: Client, *, port: int | None = None) -> None:
         self.session = KernelSession.here()
-        self.problem = ("", "")
+        self._trouble = ("", "")  # with claims and questions
+        self._disk_trouble = ("", "")  # with storing
         self._path = path
         self._client = client
         self._port = port
         self._loop = kernel_loop()
         self._requests = Requests(self._loop, self._loop.rate)
-        self._disk = DaemonPool("gc-keeper", 1)  # owns `_database`
+        self._disk = DaemonPool("gc-keeper", 1)  # owns these two
         self._database: Database | None = None
+        self._claimed = False  # whether there may be claims to release
         self._stream: Stream | None = None
         self._stream_error: Exception | None = None
         self._groups: set[str] = set()  # claimed
@@ -86,6 +84,11 @@ class Keeper:
         self._wake = asyncio.Event()
         self._task = asyncio.run_coroutine_threadsafe(self._run(), self._loop.aio)
 
+    @property
+    def problem(self) -> tuple[str, str]:
+        """Why not everything is collected, and what to do; empty texts while all is well."""
+        return self._disk_trouble if self._disk_trouble[0] else self._trouble
+
     def look(self) -> None:
         """Kernels may have ended, or want their tasks back."""
         if self._loop.usable:
@@ -93,19 +96,21 @@ class Keeper:
 
     def close(self) -> None:
         """Stop collecting; what isn't stored yet stays with the service. Idempotent."""
-        self._task.cancel()
-        if self._loop.usable:
-            self._loop.ask(self._let_go)
+        if self._loop.usable and not self._task.done():
+            self._task.cancel()
+            released = self._loop.ask(self._let_go)
             with contextlib.suppress(Exception):  # a dead session's claims count for nothing
-                self._disk.submit(self._release).result(RETRY_S)
-        self._disk.shutdown()
+                released.result(RETRY_S)
 
-    def _let_go(self) -> None:
+    def _let_go(self) -> concurrent.futures.Future[None]:
         if self._storing is not None:
             self._storing.cancel()
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+        released = self._disk.submit(self._release)
+        self._disk.shutdown()
+        return released
 
     # --- the round -------------------------------------------------------------------------
 
@@ -120,22 +125,22 @@ class Keeper:
         """Do what there is to do; returns the seconds until there is more, None for no end."""
         try:
             if await self._blocking(self._signed_out):
-                self.problem = ("Nobody is signed in.", "%gc login in a notebook signs in.")
+                self._trouble = ("Nobody is signed in.", "%gc login in a notebook signs in.")
                 return RETRY_S if self._groups else None
             self._hold(await self._on_disk(self._claim))
             await self._ask()
             self._listen()
         except (sqlite3.Error, OSError) as error:
-            self._complain(error)
+            self._trouble = self._explain(error)
         except ComputeError as error:
-            self.problem = (error.reason, error.next_step)
+            self._trouble = (error.reason, error.next_step)
             if isinstance(error, LoginRequired):
                 return RETRY_S
         except Exception as error:
             log.exception("collecting results failed")
-            self.problem = (f"Collecting results failed ({type(error).__name__}).", "")
+            self._trouble = (f"Collecting results failed ({type(error).__name__}).", "")
         else:
-            self.problem = ("", "")
+            self._trouble = ("", "")
             return max(0.0, self._due - time.monotonic()) if self._pending else None
         return RETRY_S
 
@@ -286,19 +291,19 @@ class Keeper:
                 for group in lost:
                     self._leave(group)
         except (sqlite3.Error, OSError) as error:
-            self._complain(error)
+            self._disk_trouble = self._explain(error)
             self._loop.aio.call_later(RETRY_S, self._store_again)
         else:
-            self._storing = None
+            self._storing, self._disk_trouble = None, ("", "")
             self._wake.set()  # groups may be done with
 
     def _store_again(self) -> None:
         if not self._task.done():
             self._storing = self._loop.aio.create_task(self._store_all())
 
-    def _complain(self, error: Exception) -> None:
+    def _explain(self, error: Exception) -> tuple[str, str]:
         text, _, step = explain(error, self._path).partition(": ")
-        self.problem = (text, step)
+        return text, step
 
     # --- gc-keeper -------------------------------------------------------------------------
 
@@ -320,12 +325,14 @@ class Keeper:
             raise
 
     def _claim(self, database: Database) -> dict[str, list[str]]:
+        self._claimed = True
         ended = partial(surely_ended, here=self.session)
         return database.results.claim_groups(self.session, time.time() - REACHABLE_S, ended)
 
     def _release(self) -> None:
-        if self._database is not None:
+        if self._claimed:
             self._write(lambda db: db.results.release_all(self.session.session))
+        if self._database is not None:
             self._database.close()
 
 
