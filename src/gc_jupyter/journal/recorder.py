@@ -242,10 +242,12 @@ class Journal:
 
     def close(self, limit_s: float = _CLOSING_S) -> None:
         """Write what is left, for `limit_s` seconds at most. Idempotent."""
-        thread, self._closed = self._thread, True
-        if thread is not None and thread.is_alive() and self.session.pid == os.getpid():
-            self._inbox.put(None)
-            thread.join(limit_s)
+        if self._closed or self._thread is None or self.session.pid != os.getpid():
+            self._closed = True
+            return
+        self._closed = True
+        self._inbox.put(None)
+        self._thread.join(limit_s)
 
     # --- gc-journal ------------------------------------------------------------------------
 
@@ -313,7 +315,10 @@ def explain(error: Exception, path: Path) -> str:
             " writable, or set JUPYTER_DATA_DIR to one that is."
         )
     if "locked" in text:
-        return f"The journal {path} is locked by another program: end that program."
+        return (
+            f"The journal {path} is locked by another program, or its file system has no locks: end"
+            " that program, or set JUPYTER_DATA_DIR to another directory."
+        )
     if "newer" in text:
         return (
             f"The journal {path} was made by a newer gc_jupyter: update this one, or move it away."
