@@ -27,7 +27,7 @@ def live(opened: NotebookPage, server: JupyterServer, name: str, *cells: str) ->
     page = opened.open(name)
     opened.run_cell(0)
     opened.run_cell(1)
-    expect(page.locator(".jp-Notebook .gc-words")).to_contain_text("100 of 200 done", timeout=60_000)
+    expect(page.locator(".jp-Cell .gc-words")).to_contain_text("100 of 200 done", timeout=60_000)
     return page
 
 
@@ -36,28 +36,28 @@ def test_a_fan_out_from_beginning_to_static_end(
 ) -> None:
     opened = open_page(lab)
     page = live(opened, lab, "fan.ipynb", FAN_OUT, TABLE, FINISH)
-    table = page.locator(".jp-Notebook .gc-table")
-    expect(page.locator(".jp-Notebook .gc-words")).to_contain_text("3 failed")
+    table = page.locator(".jp-Cell .gc-table")
+    expect(page.locator(".jp-Cell .gc-words")).to_contain_text("3 failed")
     expect(table.locator("tbody .gc-state").first).to_have_text("failed")
     expect(table.locator(".gc-words")).to_contain_text(re.compile("running"))
     shot(table, "table-live")
-    no_axe_findings(page, ".jp-Notebook .gc-jupyter")
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")
 
     table.get_by_role("button", name="square #8", exact=True).click()
-    details = page.locator(".jp-Notebook .gc-details")
+    details = page.locator(".jp-Cell .gc-details")
     details.get_by_role("button", name="Traceback").click()
     expect(details.locator("pre")).to_contain_text("ValueError: <img src=x onerror=")
     shot(table, "table-details")
-    no_axe_findings(page, ".jp-Notebook .gc-jupyter")
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")
     details.get_by_role("button", name="Close").click()
 
     table.get_by_role("button", name="Timeline").click()
     expect(table.locator(".gc-bar").first).to_be_visible()
     shot(table, "table-timeline")
-    no_axe_findings(page, ".jp-Notebook .gc-jupyter")
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")
 
     opened.run_cell(2)
-    expect(page.locator(".jp-Notebook .gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=30_000)
     static = page.locator(".jp-OutputArea table")
     expect(static.locator("caption")).to_have_text("Squares: 5 failed, 195 success")
     page.set_viewport_size({"width": 1280, "height": 1500})
@@ -80,7 +80,7 @@ def test_a_reopened_notebook_reads_well(
     name = f"reopen{trusted}.ipynb"
     live(opened, lab, name, FAN_OUT, TABLE, FINISH)
     opened.run_cell(2)
-    expect(opened.page.locator(".jp-Notebook .gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(opened.page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=30_000)
     opened.execute("docmanager:save")
     opened.execute("notebook:shutdown-kernel")
     if not trusted:  # as one that came by mail
@@ -99,14 +99,16 @@ def test_several_views_and_a_reloaded_page(lab: JupyterServer, open_page: OpenPa
     opened = open_page(lab)
     page = live(opened, lab, "views.ipynb", FAN_OUT, KEPT, "table", FINISH)
     opened.run_cell(2)
-    expect(page.locator(".jp-Notebook .gc-words")).to_have_count(2)
+    expect(page.locator(".jp-Cell .gc-words")).to_have_count(2)
     opened.execute("docmanager:save")
     page.reload()
     opened.ready()
-    expect(page.locator(".jp-Notebook .gc-words").first).to_contain_text("100 of 200 done", timeout=30_000)
+    expect(page.locator(".jp-Cell .gc-words").first).to_contain_text(
+        "100 of 200 done", timeout=30_000
+    )
     opened.run_cell(3)
     for view in range(2):
-        expect(page.locator(".jp-Notebook .gc-words").nth(view)).to_contain_text("200 of 200 done")
+        expect(page.locator(".jp-Cell .gc-words").nth(view)).to_contain_text("200 of 200 done")
 
 
 def test_keyboard_only(lab: JupyterServer, open_page: OpenPage) -> None:
@@ -115,7 +117,7 @@ def test_keyboard_only(lab: JupyterServer, open_page: OpenPage) -> None:
     search = page.get_by_role("searchbox", name="Filter tasks by text")
     search.focus()
     page.keyboard.type("square #1")
-    expect(page.locator(".jp-Notebook .gc-table table")).to_have_attribute("aria-rowcount", "112")
+    expect(page.locator(".jp-Cell .gc-table table")).to_have_attribute("aria-rowcount", "112")
     for _ in range(3):  # states, timeline, rows
         page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "gc-scroll"
@@ -140,8 +142,11 @@ def test_dark(lab: JupyterServer, open_page: OpenPage, shot: Shot, theme: str) -
     opened.execute("apputils:change-theme", theme=theme)
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
     page.get_by_role("button", name="square #8", exact=True).click()
-    shot(page.locator(".jp-Notebook .gc-table"), "table-dark" if theme.endswith("Dark") else "table-contrast")
-    no_axe_findings(page, ".jp-Notebook .gc-jupyter")
+    shot(
+        page.locator(".jp-Cell .gc-table"),
+        "table-dark" if theme.endswith("Dark") else "table-contrast",
+    )
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")
     opened.execute("apputils:change-theme", theme="JupyterLab Light")
 
 
@@ -156,14 +161,14 @@ def test_a_fan_out_on_a_real_endpoint(
     try:
         cells = FAN_OUT.replace('"local"', repr(endpoint)), TABLE, FINISH
         page = live(opened, server, "real.ipynb", *cells, "print('id:', futures[150].task_id)")
-        expect(page.locator(".jp-Notebook .gc-words")).to_contain_text("100 waiting for endpoint")
+        expect(page.locator(".jp-Cell .gc-words")).to_contain_text("100 waiting for endpoint")
         opened.run_cell(3)
         task_id = page.get_by_text(re.compile("^id: ")).inner_text().removeprefix("id: ").strip()
         loopback.change_task(task_id, status="running")  # as the web service says it
-        expect(page.locator(".jp-Notebook .gc-words")).to_contain_text("1 running", timeout=30_000)
-        shot(page.locator(".jp-Notebook .gc-table"), "table-endpoint")
+        expect(page.locator(".jp-Cell .gc-words")).to_contain_text("1 running", timeout=30_000)
+        shot(page.locator(".jp-Cell .gc-table"), "table-endpoint")
         opened.run_cell(2)
-        expect(page.locator(".jp-Notebook .gc-jupyter")).to_have_count(0, timeout=60_000)
+        expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=60_000)
         caption = page.locator(".jp-OutputArea caption")
         expect(caption).to_have_text("Squares: 5 failed, 195 success")
         assert loopback.busiest() <= 20
@@ -178,9 +183,9 @@ def test_a_fan_out_on_a_real_endpoint(
 def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
     opened = open_page(notebook7)
     page = live(opened, notebook7, "seven.ipynb", FAN_OUT, TABLE, FINISH)
-    shot(page.locator(".jp-Notebook .gc-table"), "table-notebook7")
-    no_axe_findings(page, ".jp-Notebook .gc-jupyter")
+    shot(page.locator(".jp-Cell .gc-table"), "table-notebook7")
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")
     opened.run_cell(2)
-    expect(page.locator(".jp-Notebook .gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=30_000)
     expect(page.locator(".jp-OutputArea caption")).to_have_text("Squares: 5 failed, 195 success")
     assert page.evaluate("window.hacked") is None
