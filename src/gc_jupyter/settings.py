@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gc_jupyter.errors import ComputeError
+from gc_jupyter.remote_text import one_line
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -112,7 +113,7 @@ class Settings:
                 raise SettingsError(
                     f"{path}: aliases is no table.", next_step='Write [aliases] NAME = "UUID".'
                 )
-            found |= {str(name): str(endpoint) for name, endpoint in aliases.items()}
+            found |= {one_line(name, 200): one_line(str(of), 200) for name, of in aliases.items()}
         return found
 
     def set(self, key: str, value: Any) -> None:

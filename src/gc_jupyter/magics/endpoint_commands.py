@@ -14,6 +14,7 @@ from gc_jupyter.errors import ComputeError, LoginRequired
 from gc_jupyter.magics.decided import CONFIGURABLE
 from gc_jupyter.magics.gcrun import GCMagics
 from gc_jupyter.magics.tables import text_table
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings import KEYS
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
 
@@ -81,7 +82,7 @@ def _say_default(magics: GCMagics) -> None:
     if value is None:
         print("No endpoint is used where none is named; %gc use NAME sets one.")
     else:
-        print(f"{value} is used where none is named, by {where}.")
+        print(f"{_shown(value)} is used where none is named, by {where}.")
     for name, endpoint in settings.aliases().items():
         print(f"{name} is {endpoint}.")
 
@@ -146,7 +147,7 @@ def _effective(magics: GCMagics, name: str) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return one_line(value if isinstance(value, str) else json.dumps(value), 500)
 
 
 def _value(key: str, text: str) -> Any:
