@@ -17,8 +17,9 @@ import pika
 
 from benchmarks.work import arguments, measure
 
-# dill + base64 of () and of {}, packed; what a call without arguments carries
-PAYLOAD = "17\n00\ngASVAwAAAAAAAAApLg==\n"
+# Pickles in base64 of () and of {}, packed: what a call without arguments carries.
+PAYLOAD = "12\n00\ngAQpLg==\n12\n00\ngAR9lC4=\n"
+FUNCTION = "30\nst\nf:def f():\n    return None\n"
 
 
 class Wire:
@@ -34,7 +35,7 @@ class Wire:
         self._function = self._ask(
             "POST",
             "/v3/functions",
-            {"function_name": "f", "function_code": "5\nst\nf:", "serialized": True, "meta": None},
+            {"function_name": "f", "function_code": FUNCTION, "serialized": True, "meta": None},
         )["function_uuid"]
         self.submit(1)
         self._consume()

@@ -23,6 +23,8 @@ ROWS = (
     ("tasks_10000_s", "10,000 no-op tasks", "s"),
 )
 
+ENTER_ROWS = (("enter_ms", "Enter to result", "ms"),)
+
 LOCAL = {"parallel": "ipyparallel", "pool": "process pool", "ours": "local"}
 LOCAL_ROWS = (
     ("first_s", "first result", "s"),
@@ -49,6 +51,26 @@ def run_local(contestant: str) -> dict:
     command = [sys.executable, "-m", "benchmarks.local", contestant]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def enter_to_result(loopback: handle.Loopback, rounds: int) -> None:
+    """A trivial cell, from Enter to its result, where tasks are really executed.
+
+    The floor is the cell without a magic, which is what front end and kernel cost, and one bare
+    call on the wire. Kernel, service and worker share the cores.
+    """
+    inline = loopback.endpoint("inline")
+    figures = []
+    for _ in range(rounds):
+        wire = run(sys.executable, "benchmarks.floor", loopback, inline, "--counts")
+        cell = run(sys.executable, "benchmarks.cell", loopback, inline, "--counts")
+        figures.append({**cell, "floor_ms": cell["plain_ms"] + wire["p50_ms"]})
+    typical = medians(figures)
+    columns = {"plain cell": "plain_ms", "floor": "floor_ms", "local": "local_ms"}
+    columns["gc_jupyter"] = "cell_ms"
+    shown = {title: {"enter_ms": typical[name]} for title, name in columns.items()}
+    table(ENTER_ROWS, shown, "floor")
+    print(f"{'%load_ext gc_jupyter':22}{typical['load_ext_ms']:.3g} ms")
 
 
 def medians(rounds: list[dict]) -> dict:
@@ -89,6 +111,7 @@ def main() -> None:
             "gc_jupyter": medians(ours),
         }
         table(ROWS, contestants, "floor")
+        enter_to_result(loopback, asked.rounds)
         limits = run(sys.executable, "benchmarks.limits", loopback, f"{instant},{offline}")
     print("\nthis package alone")
     for name, value in limits.items():
