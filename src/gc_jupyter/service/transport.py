@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 from gc_jupyter.service.trust import ca_file
 
 _CONNECTIONS = 4  # as many as there are gc-http threads
+# An idle connection that is older may be gone at its other end without a word here: a laptop slept,
+# a router forgot it. A submission on it would be lost, and nobody could tell.
+_STALE_S = 60.0
 
 
 class DirectTransport(RequestsTransport):
@@ -39,6 +43,7 @@ class DirectTransport(RequestsTransport):
         self.session.trust_env = False
         self._url = url
         self._pid, self._pool = os.getpid(), self._make_pool()
+        self._used_at = time.time()
 
     def _make_pool(self) -> urllib3.HTTPConnectionPool | None:
         if self.session.proxies:
@@ -70,7 +75,10 @@ class DirectTransport(RequestsTransport):
         stream: bool = False,
     ) -> requests.Response:
         """See RequestsTransport.request."""
-        if self._pid != os.getpid():  # a forked child must not write on its parent's connections
+        now = time.time()  # the monotonic clock stands still while a laptop sleeps
+        stale, self._used_at = abs(now - self._used_at) > _STALE_S, now
+        # a forked child must not write on its parent's connections either
+        if stale or self._pid != os.getpid():
             self.session.close()
             self._pid, self._pool = os.getpid(), self._make_pool()
         is_json = data is None or (isinstance(data, dict | list) and encoding in (None, "json"))
