@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gc_jupyter import Client
 from tests.magics.conftest import Kernel
 from tests.service.handle import Loopback
 
@@ -142,6 +143,29 @@ def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:
     assert new.ok("kept.stdout, listed.result().stdout").text == "('hi\\n', 'shell\\n')"
     shown = new.run("broken.result()")
     assert shown.error["ename"] == "ZeroDivisionError"
+
+
+def test_one_task_of_a_group(client: Client, loopback: Loopback, start: Start) -> None:
+    """Who attaches to one listens for all: what comes for the others is kept for later."""
+    offline = loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    for name in ("one", "other"):
+        kernel.ok(f"%%gcrun {offline} -a -q --future {name}\n'the value of {name}'")
+        kernel.ok(f"while not {name}.task_id: pass")
+    ids = kernel.ok("print(one.task_id, other.task_id)").stream("stdout").split()
+    kernel.kill()
+    new = start()
+    told(new)
+    new.ok(f"%gc attach {ids[0]}")
+    assert new.run("other").error["ename"] == "NameError"
+    loopback.bring_online(offline)
+    assert new.ok("one.result(60)").text == "'the value of one'"
+    while client.get_task(ids[1])["status"] != "success":
+        pass
+    loopback.change_task(ids[1], status="abandoned", result=None)
+    new.ok("%gc attach")
+    assert new.ok("other.result(15)").text == "'the value of other'"  # before anybody asks
 
 
 def test_a_fan_out_keeps_its_order(loopback: Loopback, start: Start) -> None:

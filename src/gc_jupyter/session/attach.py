@@ -8,7 +8,7 @@ has collected meanwhile is in the journal, and nobody is asked for it.
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -64,16 +64,16 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
         The service can't be asked. Nothing has changed then.
     """
     found = Attached()
-    by_group: dict[tuple[str, str], list[Entry]] = {}
+    by_group: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.endpoint_id == LOCAL_ENDPOINT_ID:
             found.lost.append(entry)  # ended with its kernel
         elif not entry.group_id:
             found.unknown.append(entry)
         else:
-            by_group.setdefault((entry.group_id, entry.endpoint_id), []).append(entry)
-    for (group, endpoint_id), some in by_group.items():
-        _attach_group(session, group, endpoint_id, some, namespace, found)
+            by_group.setdefault(entry.group_id, []).append(entry)
+    for group, some in by_group.items():
+        _attach_group(session, group, some, namespace, found)
     if session.journal is not None:
         session.journal.give_up([*found.lost, *found.unknown])
     return found
@@ -82,13 +82,12 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
 def _attach_group(
     session: Session,
     group: str,
-    endpoint_id: str,
     entries: Sequence[Entry],
     namespace: Mapping[str, Any],
     found: Attached,
 ) -> None:
     client, journal = session.client, session.journal
-    dispatcher = client.dispatcher(endpoint_id)
+    dispatcher = client.dispatcher(entries[0].endpoint_id)
     by_id = {entry.task_id: entry for entry in entries if entry.task_id}
     nameless = [entry for entry in entries if not entry.task_id]
     over: set[str] = set()
@@ -100,14 +99,18 @@ def _attach_group(
         named = _name(session, group, nameless)
         by_id |= named
         found.lost += nameless[len(named) :]
-    known = set(over)
-    ids = [task_id for task_id in by_id if task_id not in over]
-    for start in range(0, len(ids), STATUS_CHUNK):
-        ask = partial(client.globus_service().task_statuses, ids[start : start + STATUS_CHUNK])
-        statuses = client.request(ask)
-        known |= statuses.keys()
-        over |= {task_id for task_id, status in statuses.items() if status.done}
+    known, over = _states(session, by_id, over)
     found.lost += [entry for task_id, entry in by_id.items() if task_id not in known]
+    asked = by_id
+    if known - over and journal is not None:
+        # this kernel listens from now on: what comes for the group's other tasks comes here, too
+        earlier: list[Entry] = []
+        earlier = journal.ask(lambda db: db.earlier(journal.session, any_notebook=True), earlier)
+        rest = {one.task_id: one for one in earlier if one.group_id == group and one.task_id}
+        if rest.keys() - by_id.keys():
+            by_id = rest | by_id
+            over = journal.ask(lambda db: db.results.kept(by_id), over) | over
+            known, over = _states(session, by_id, over)
 
     def make(task_id: str) -> TaskFuture:
         return _future(session, by_id[task_id], task_id, namespace)
@@ -120,7 +123,21 @@ def _attach_group(
     if journal is not None:
         journal.claim(futures)
     concurrent.futures.wait([one for one in futures if one.task_id in over], _DECODING_S)
-    found.tasks += [(by_id[one.task_id or ""], one) for one in futures]
+    found.tasks += [(asked[one.task_id], one) for one in futures if one.task_id in asked]
+    session.keep([one for one in futures if one.task_id not in asked])
+
+
+def _states(session: Session, task_ids: Iterable[str], over: Set[str]) -> tuple[set[str], set[str]]:
+    """Those of these tasks that exist, and those that are over; `over` was known before."""
+    client = session.client
+    known, ended = set(over), set(over)
+    ids = [task_id for task_id in task_ids if task_id not in over]
+    for start in range(0, len(ids), STATUS_CHUNK):
+        ask = partial(client.globus_service().task_statuses, ids[start : start + STATUS_CHUNK])
+        statuses = client.request(ask)
+        known |= statuses.keys()
+        ended |= {task_id for task_id, status in statuses.items() if status.done}
+    return known, ended
 
 
 def _name(session: Session, group: str, nameless: Sequence[Entry]) -> dict[str, Entry]:
