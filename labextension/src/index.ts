@@ -13,6 +13,7 @@ import { EndpointsPanel } from "./endpoints_panel";
 import { TASKS_CHANGED } from "./messages";
 import { InNotebooks } from "./notebook_actions";
 import { Options } from "./options";
+import { showSavedWidgets } from "./saved_widgets";
 import { Server } from "./server";
 import { Panel, Sidebar } from "./sidebar";
 import { StatusItem } from "./status_item";
@@ -46,6 +47,9 @@ function activate(
   addStatusItem(app, statusBar, store);
   keepCurrent(app, store);
   notify(app, store, options);
+  if (tracker) {
+    showSavedWidgets(app, tracker);
+  }
   if (registry) {
     void options.load(registry, PLUGIN, () => followOptions(store, options, endpoints));
   }

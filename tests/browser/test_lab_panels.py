@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from gc_jupyter.journal import Database, Entry, KernelSession
 from tests.browser.conftest import OpenPage
+from tests.browser.fan_out import FAN_OUT, TABLE
 from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
 
 pytestmark = pytest.mark.timeout(240)
@@ -257,6 +258,24 @@ def test_a_server_without_the_server_half(
     finally:
         opened.close()
         server.stop()
+
+
+def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -> None:
+    """Saved while it was live, reopened later: its static rows, and not "model not found"."""
+    server.write("gone.ipynb", FAN_OUT, TABLE)
+    for visit in ("first", "later"):
+        opened = NotebookPage(server, browser)
+        page = opened.open("gone.ipynb")
+        outputs = page.locator(".jp-Notebook .jp-OutputArea")
+        if visit == "first":
+            opened.run()
+            expect(outputs.locator(".gc-words")).to_contain_text("of 200 done", timeout=60_000)
+            opened.execute("docmanager:save")
+        else:
+            expect(outputs.locator("caption")).to_contain_text("Squares", timeout=30_000)
+            assert page.get_by_text("model not found").count() == 0
+            assert page.evaluate("window.hacked") is None
+        opened.close()
 
 
 def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
