@@ -61,8 +61,6 @@ def harmless(shown: Shown) -> str:
 @pytest.fixture(scope="module")
 def evil(loopback_session: Loopback) -> str:
     """An endpoint whose owner has chosen its name, and more."""
-    for name in TYPED:
-        loopback_session.new_endpoint("offline", {"display_name": name})
     record = {"display_name": NAME, "python_version": CODES, "description": MARKUP}
     return loopback_session.new_endpoint("inline", record)
 
@@ -72,8 +70,10 @@ def signed_in(
     loopback_session: Loopback, evil: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kernel]:
     """A kernel of somebody who may use that endpoint."""
-    assert evil
     home = tmp_path_factory.mktemp("home")
+    (home / "config").mkdir()
+    aliases = "".join(f"{json.dumps(name)} = {json.dumps(evil)}\n" for name in TYPED)
+    (home / "config/gc_jupyter.toml").write_text(f"[aliases]\n{aliases}")
     kernel = Kernel(home, loopback_session.environment, cwd=home)
     try:
         kernel.ok("%load_ext gc_jupyter")
