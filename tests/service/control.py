@@ -32,6 +32,7 @@ class Control:
             web.post("/_control/tasks/{id}", self.change_task),
             web.post("/_control/versions", self.versions),
             web.post("/_control/tokens", self.accept_token),
+            web.post("/_control/tokens/expired", self.refuse_token),
             web.post("/_control/cut_streams", self.cut_streams),
             web.post("/_control/interrupt_broker", self.interrupt_broker),
         ]
@@ -94,6 +95,10 @@ class Control:
 
     async def accept_token(self, request: web.Request) -> web.Response:
         self._state.tokens.add((await json_body(request))["token"])
+        return reply({})
+
+    async def refuse_token(self, request: web.Request) -> web.Response:
+        self._state.tokens.discard((await json_body(request))["token"])
         return reply({})
 
     async def cut_streams(self, _request: web.Request) -> web.Response:

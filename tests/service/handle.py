@@ -135,6 +135,10 @@ class Loopback:
         """Let this access token in too, as one that a Globus Auth has issued."""
         self.control("tokens", {"token": token})
 
+    def refuse_token(self, token: str) -> None:
+        """Let this access token in no more, as one that has expired."""
+        self.control("tokens/expired", {"token": token})
+
     def cut_streams(self) -> None:
         """Close every user's connection to the broker, from the broker's side."""
         self.control("cut_streams")
