@@ -93,6 +93,7 @@ fuzz: $(TEST_SETUP)
 soak: $(TEST_SETUP)
 	GC_JUPYTER_SOAK=1 $(BIN)/python -m pytest tests/faults
 	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
+	GC_JUPYTER_EMPTY_IMAGE=1 $(BIN)/python -m pytest tests/binder
 
 clean:
 	rm -rf .venv .venv-endpoint

@@ -31,7 +31,12 @@ from gc_jupyter.auth.flow import CodeLoginFlow, may_prompt
 from gc_jupyter.auth.globus_data import decode_globus_data
 from gc_jupyter.auth.login import Identity, Login
 from gc_jupyter.auth.login_manager import LoginManagerProtocol, authorizer_from
-from gc_jupyter.auth.storage import SharedTokenStorage, namespace, storage_path
+from gc_jupyter.auth.storage import (
+    SharedTokenStorage,
+    may_be_kept,
+    namespace,
+    storage_path,
+)
 from gc_jupyter.errors import LoginMisconfigured, ServiceError
 
 #: The official SDK's public native client. Refresh tokens are bound to their client, so sharing
@@ -137,7 +142,8 @@ def user_login(
     """
     environ = os.environ if environ is None else environ
     environment = environment or environ.get("GLOBUS_SDK_ENVIRONMENT") or "production"
-    storage = SharedTokenStorage(storage_path(environ), namespace(environment))
+    path, kept = storage_path(environ), may_be_kept(environ)
+    storage = SharedTokenStorage(path, namespace(environment), kept=kept)
     client = NativeAppAuthClient(client_id=NATIVE_CLIENT_ID, app_name=APP_NAME)
     manager = CodeLoginFlow(
         client, request_refresh_tokens=True, native_prefill_named_grant=APP_NAME
@@ -173,7 +179,8 @@ def _client_credentials(environ: Mapping[str, str], environment: str) -> Login |
                 f"{has} is set, but {lacks} is not.",
                 next_step="Set both to use a client identity, or remove both to log in as a user.",
             )
-        storage = SharedTokenStorage(storage_path(environ), namespace(environment, client_id))
+        path, kept = storage_path(environ), may_be_kept(environ)
+        storage = SharedTokenStorage(path, namespace(environment, client_id), kept=kept)
         app = ClientApp(
             APP_NAME,
             client_id=client_id,

@@ -20,6 +20,10 @@ from gc_jupyter.own_files import NotOwn, check_own
 
 T = TypeVar("T")
 
+#: What BinderHub tells a session of itself. Its home directory is a container's, which anybody who
+#: gets the session's address can read, and which is gone with it.
+_OF_BINDER = ("BINDER_LAUNCH_HOST", "BINDER_REPO_URL")
+
 # What a locked, corrupt, foreign or unwritable file makes sqlite3, json and globus-sdk raise.
 _UNUSABLE = (sqlite3.Error, OSError, ValueError, TypeError, AttributeError, KeyError)
 
@@ -35,6 +39,11 @@ def storage_path(environ: Mapping[str, str]) -> Path:
             "No home directory is known, so there is no place for a login.",
             next_step="Set HOME, or GLOBUS_COMPUTE_USER_DIR, before the kernel starts.",
         ) from None
+
+
+def may_be_kept(environ: Mapping[str, str]) -> bool:
+    """Whether a login may be written to a file: not in a Binder session."""
+    return not any(environ.get(name) for name in _OF_BINDER)
 
 
 def namespace(environment: str, client_id: str | None = None) -> str:
@@ -55,13 +64,18 @@ class SharedTokenStorage(TokenStorage):
         The SQLite file.
     namespace:
         Its part that belongs to this user or client.
+    kept:
+        False where the file is not to be used at all: tokens live in this process only.
     lock_timeout:
         How long to wait for another program that has locked it, in seconds.
     """
 
-    def __init__(self, path: Path, namespace: str, *, lock_timeout: float = 5.0) -> None:
+    def __init__(
+        self, path: Path, namespace: str, *, kept: bool = True, lock_timeout: float = 5.0
+    ) -> None:
         super().__init__(namespace)
         self.path = path
+        self._kept = kept
         #: Why the file is not used; empty while it is.
         self.problem = ""
         self._lock_timeout = lock_timeout
@@ -71,7 +85,7 @@ class SharedTokenStorage(TokenStorage):
     @property
     def description(self) -> str:
         """Where the tokens are, for `Login.source`."""
-        return "this kernel's memory" if self.problem else str(self.path)
+        return "this kernel's memory" if self.problem or not self._kept else str(self.path)
 
     def get_token_data_by_resource_server(self) -> dict[str, TokenStorageData]:
         """Every token of the namespace, by resource server."""
@@ -130,7 +144,7 @@ class SharedTokenStorage(TokenStorage):
         return self._file
 
     def _attempt(self, action: Callable[[], T]) -> T | None:
-        if self.problem:
+        if self.problem or not self._kept:
             return None
         try:
             return action()
