@@ -291,6 +291,26 @@ def test_whatever_fails_is_tried_again(fetch: Callable[[], AmqpAddress], says: s
     asyncio.run(test())
 
 
+def test_a_connection_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def refuse(*_args: object, **_more: object) -> None:
+        made.append(1)
+        raise OSError("too many open files")
+
+    async def test() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(amqp, "DeliveryConnection", refuse)
+            setup = Setup()
+            await until(lambda: len(made) >= 3)
+        (await setup.connection()).open()
+        assert setup.sink.states[0] == "too many open files"
+        assert setup.sink.states[-1] == "up"
+        setup.stream.close()
+
+    asyncio.run(test())
+
+
 def test_ports_are_tried_in_turn() -> None:
     """A hub that lets out port 443 alone: the address's port says nothing, 443 answers."""
 

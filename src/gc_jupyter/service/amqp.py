@@ -148,17 +148,17 @@ class AmqpStream:
                 self._trial = PortTrial(await self._ask(self._fetch), self._port, self._answered)
             limit = PATIENT_S if self._attempt else QUICK_S
             parameters = self._trial.next(connect_s=limit)
+            self._prefix = self._trial.address.queue_prefix
+            self._connection = DeliveryConnection(
+                parameters,
+                on_open_callback=self._on_open,
+                on_open_error_callback=self._on_failed,
+                on_close_callback=self._on_lost,
+                custom_ioloop=self._loop,
+            )
         except Exception as error:  # whatever it is, the next try may do better
+            self._trial = None
             self._down(error)
-            return
-        self._prefix = self._trial.address.queue_prefix
-        self._connection = DeliveryConnection(
-            parameters,
-            on_open_callback=self._on_open,
-            on_open_error_callback=self._on_failed,
-            on_close_callback=self._on_lost,
-            custom_ioloop=self._loop,
-        )
 
     def _on_open(self, _connection: DeliveryConnection) -> None:
         if self._closed:
