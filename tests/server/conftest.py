@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websocket import create_connection
+from websocket import WebSocketTimeoutException, create_connection
 
 from gc_jupyter.server.messages import NAMESPACE
 from tests.magics.conftest import Kernel
@@ -150,10 +150,13 @@ class Notices:
         )
 
     def next(self, timeout: float = 60.0) -> dict[str, Any]:
-        """The next notice of ours."""
+        """The next notice of ours; TimeoutError where none comes."""
         while True:
             self._socket.settimeout(timeout)
-            event = json.loads(self._socket.recv())
+            try:
+                event = json.loads(self._socket.recv())
+            except WebSocketTimeoutException:
+                raise TimeoutError from None
             if "gc-jupyter" in event["schema_id"]:
                 return dict(event)
 
