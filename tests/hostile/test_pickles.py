@@ -18,6 +18,7 @@ from gc_jupyter import Client, Executor
 from gc_jupyter.capture import Captured, CellFuture
 from gc_jupyter.errors import BadReply, ComputeError, DeserializationError, TaskExecutionFailed
 from gc_jupyter.functions.source import SourceFunction
+from gc_jupyter.journal import Journal, KernelSession
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.serialize import (
     AllDataStrategies,
@@ -28,7 +29,10 @@ from gc_jupyter.serialize import (
     PureSourceTextInspect,
     pack_buffers,
 )
+from gc_jupyter.session import Session
+from gc_jupyter.session.attach import attach
 from tests.conftest import connect
+from tests.journal.test_journal import entry
 from tests.service.handle import Loopback
 
 TIMEOUT = 60
@@ -198,3 +202,57 @@ def test_a_result_that_is_asked_for(to_loopback: Loopback, tmp_path: Path) -> No
             with pytest.raises(ComputeError):
                 client.get_result(task_id)
     assert not made.exists()
+
+
+def test_what_is_attached_to(client: Client, to_loopback: Loopback, tmp_path: Path) -> None:
+    """A result that an earlier kernel has left at the service, or the server in the journal."""
+    made = tmp_path / "made"
+    executor = Executor(to_loopback.endpoint("offline"), client=client)
+    future = submitted(executor)
+    executor.shutdown(wait=False, cancel_futures=True)
+    result = PAYLOADS["data"](made)
+    to_loopback.change_task(future.task_id, status="success", result=result)
+    mine = connect(to_loopback, rate_limited=False, serializer=JSON_ONLY)
+    journal = Journal(tmp_path / "j/journal.sqlite", KernelSession.here())
+    session = Session(client=mine, journal=journal)
+    known = {"group_id": future.info.task_group_id, "endpoint_id": future.info.endpoint_id}
+    try:
+        for kind in ("cell", "shell", ""):
+            found = attach(session, [entry(task_id=future.task_id, kind=kind, **known)], {})
+            ((_, again),) = found.tasks
+            assert isinstance(again.exception(TIMEOUT), DeserializationError)
+    finally:
+        session.close()
+        mine.close()
+    assert not made.exists()
+
+
+# --- JSON-only in use ------------------------------------------------------------------------
+
+
+def add(a: float, b: float) -> dict[str, list[float]]:
+    return {"sum": [a + b]}
+
+
+def test_json_only_works(client: Client, loopback: Loopback) -> None:
+    """As docs/security.md shows it, on the worker code of the official SDK."""
+    with Executor(
+        loopback.endpoint("inline"),
+        client=client,
+        serializer=JSON_ONLY,
+        result_serializers=[JSONData],
+    ) as executor:
+        assert executor.submit(add, 1, 2.5).result(TIMEOUT) == {"sum": [3.5]}
+        error = executor.submit(add, "a", 1).exception(TIMEOUT)
+    assert isinstance(error, TaskExecutionFailed)
+    assert "TypeError" in str(error)
+
+
+def test_cells_need_pickles_and_say_so(client: Client, loopback: Loopback) -> None:
+    mine = ComputeSerializer(allowed_deserializer_types=[JSONData, PureSourceTextInspect])
+    client.fx_serializer = mine
+    session = Session(client=client)
+    future = session.submit_cell("1 + 1", {}, loopback.endpoint("inline"))
+    with pytest.raises(DeserializationError, match="DillDataBase64 disabled"):
+        future.result(TIMEOUT)
+    session.close()
