@@ -20,6 +20,9 @@ from gc_jupyter.own_files import NotOwn, check_own
 
 T = TypeVar("T")
 
+#: By namespace, what is never to be kept: one login does for the whole process.
+_IN_MEMORY: dict[str, MemoryTokenStorage] = {}
+
 #: What BinderHub tells a session of itself. Its home directory is a container's, which anybody who
 #: gets the session's address can read, and which is gone with it.
 _OF_BINDER = ("BINDER_LAUNCH_HOST", "BINDER_REPO_URL")
@@ -81,6 +84,8 @@ class SharedTokenStorage(TokenStorage):
         self._lock_timeout = lock_timeout
         self._file: SQLiteTokenStorage | None = None
         self._memory = MemoryTokenStorage(namespace=namespace)
+        if not kept:
+            self._memory = _IN_MEMORY.setdefault(namespace, self._memory)
 
     @property
     def description(self) -> str:
