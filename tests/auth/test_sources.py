@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,6 +174,23 @@ def test_hub(globus_auth: GlobusAuth, hub: HubServer, call: Call) -> None:
     with pytest.raises(LoginRequired) as caught:
         login.renew({"code": "ConsentRequired", "authorization_parameters": {"prompt": "login"}})
     assert "restart your server" in caught.value.next_step
+
+
+def test_whose_a_hubs_token_is(globus_auth: GlobusAuth, hub: HubServer) -> None:
+    """By default GlobusOAuthenticator leaves out the token with which that could be asked."""
+    hub.state = hub_state(globus_auth)
+    del hub.state["tokens"]["auth.globus.org"]
+    hub.state["globus_user"] = {
+        "sub": globus_auth.person.sub,
+        "preferred_username": "ada@example.org",
+        "name": "Ada Example",
+    }
+    text = base64.b64encode(pickle.dumps(hub.state)).decode()
+    for environ in (hub.environ, {"GLOBUS_DATA": text}):
+        identity = resolve(environ=environ).identity()
+        assert identity is not None
+        assert (identity.username, identity.email) == ("ada@example.org", "")
+    assert globus_auth.seen("/v2/oauth2/userinfo") == []
 
 
 def test_hub_whose_token_stays_bad(globus_auth: GlobusAuth, hub: HubServer, call: Call) -> None:
