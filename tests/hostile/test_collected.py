@@ -10,7 +10,8 @@ import pytest
 from gc_jupyter.journal import Database, KernelSession
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.server.collected import of_message, of_status
-from gc_jupyter.server.panel import task_rows
+from gc_jupyter.server.messages import JournalState
+from gc_jupyter.server.panel import tasks_json
 from gc_jupyter.service.base import TaskStatus
 from tests.journal.test_journal import entry
 
@@ -29,8 +30,8 @@ def test_times_that_json_lacks(tmp_path: Path, at: str) -> None:
         message = ResultMessage("u", CODES, error_code="E")
         found = [of_status(status, "g"), of_message(pack_result(message), message, "g")]
         assert database.results.store(here, found) in (set(), {"g"})
-    rows, count = task_rows(database, here, 10)
-    assert count == 2
-    json.loads(json.dumps(rows, allow_nan=False))
+    state = JournalState(path="", problem="", next_step="")
+    shown = json.loads(tasks_json(database, here, 10, state), parse_constant=pytest.fail)
+    assert shown["total"] == len(shown["rows"]) == 2
     for one in found:
         assert one.error == "Error: ]0;t"
