@@ -139,7 +139,7 @@ def test_no_journal_yet(server: Server) -> None:
 
 
 def test_tasks_newest_first(server: Server, journal: Database) -> None:
-    now = time.time()
+    now = float(int(time.time()))  # SQLite writes 15 digits of a number
     living = KernelSession.here()
     ran = {"started_at": now - 5, "ended_at": now - 2, "error": "ValueError: <b>no</b>", "seen": 1}
     write(journal, entry(serial=1, task_id="old", state="failed", submitted_at=now - 9, **ran))
@@ -158,6 +158,21 @@ def test_tasks_newest_first(server: Server, journal: Database) -> None:
     newest = server.ask("tasks?limit=1")
     assert ([row[0] for row in newest["rows"]], newest["total"]) == (["new"], 2)
     assert server.ask("status")["open"] == 1
+
+
+def test_notebooks_have_the_paths_of_the_contents(
+    server: Server, home: Path, journal: Database
+) -> None:
+    below = str(home / "root" / "a folder" / "n.ipynb")
+    notebooks = (below, "/elsewhere/n.ipynb", str(home / "rooted.ipynb"), "")
+    entries = [
+        entry(serial=at, task_id=str(at), notebook=notebook, submitted_at=time.time() - at)
+        for at, notebook in enumerate(notebooks)
+    ]
+    write(journal, *entries)
+    found = server.ask("tasks")
+    at = found["columns"].index("notebook")
+    assert [row[at] for row in found["rows"]] == ["a folder/n.ipynb", *notebooks[1:]]
 
 
 def test_what_every_row_has_is_defined_once() -> None:

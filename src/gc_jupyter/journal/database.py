@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -254,7 +254,9 @@ class Database:
         )
         return [one for row in rows if (one := _plain(Entry(*row))) is not None]
 
-    def select(self, question: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def select(
+        self, question: str, values: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[tuple[Any, ...]]:
         """The rows that answer a SELECT."""
         return self._connection.execute(question, values).fetchall()
 

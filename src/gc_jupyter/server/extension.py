@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -17,12 +16,10 @@ from gc_jupyter.server import panel
 from gc_jupyter.server.handlers import routes
 from gc_jupyter.server.keeper import Keeper
 from gc_jupyter.server.messages import (
-    COLUMNS,
     NAMESPACE,
     TASKS_CHANGED,
     JournalState,
     Status,
-    Tasks,
     TasksChanged,
 )
 from gc_jupyter.server.notices import SCHEMA, JournalWatch, Notices
@@ -129,16 +126,19 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
 
     # --- answers ---------------------------------------------------------------------------
 
-    def tasks(self, limit: int) -> Tasks:
-        """What `GET tasks` answers; blocks."""
+    def tasks(self, limit: int) -> str:
+        """What `GET tasks` answers, as JSON; blocks."""
         here = self.journal.session
+        good = JournalState(path=str(self.journal.path), problem="", next_step="")
         self.journal.problem = ""  # of an earlier question
         root = str(self._server().root_dir)
-        nothing: tuple[list[Any], int] = ([], 0)
-        rows, total = self.journal.ask(lambda db: panel.task_rows(db, here, limit, root), nothing)
+        text = self.journal.ask(lambda db: panel.tasks_json(db, here, limit, good, root), "")
+        if text:
+            return text
         problem, _, next_step = self.journal.problem.partition(": ")
-        state = JournalState(path=str(self.journal.path), problem=problem, next_step=next_step)
-        return {"columns": list(COLUMNS), "rows": rows, "total": total, "journal": state}
+        return panel.tasks_text(
+            "[]", 0, JournalState(path=good["path"], problem=problem, next_step=next_step)
+        )
 
     def status(self) -> Status:
         """What `GET status` answers; blocks."""

@@ -48,7 +48,7 @@ class TasksHandler(_Handler):
         number = given.isascii() and given.isdigit() and len(given) < 9
         if not number or not 0 < int(given) <= _MOST_ROWS:
             raise HTTPError(400, f"limit is a number from 1 to {_MOST_ROWS}")
-        await self.answer(await asyncio.to_thread(self.app.tasks, int(given)))
+        await self.finish(await asyncio.to_thread(self.app.tasks, int(given)))
 
 
 class EndpointsHandler(_Handler):
@@ -61,7 +61,7 @@ class EndpointsHandler(_Handler):
         ask = self.get_query_argument("ask", "") == "1"
         app = self.app
         listing = partial(list_endpoints, app.user_settings, app.journal, app.client, ask=ask)
-        await self.answer(await asyncio.to_thread(listing))
+        await self.finish(json.dumps(await asyncio.to_thread(listing)))
 
 
 class StatusHandler(_Handler):
@@ -71,7 +71,7 @@ class StatusHandler(_Handler):
     @authorized
     async def get(self) -> None:
         """Versions, counts, and what is wrong."""
-        await self.answer(await asyncio.to_thread(self.app.status))
+        await self.finish(json.dumps(await asyncio.to_thread(self.app.status)))
 
 
 class CollectingHandler(_Handler):
@@ -88,7 +88,7 @@ class CollectingHandler(_Handler):
             await self.app.switch(given["on"])
         except SettingsError as error:
             raise HTTPError(500, str(error)) from error
-        await self.answer(await asyncio.to_thread(self.app.status))
+        await self.finish(json.dumps(await asyncio.to_thread(self.app.status)))
 
 
 def routes(app: GCJupyter) -> list[tuple[str, type[_Handler], dict[str, Any]]]:
