@@ -17,6 +17,11 @@ export interface Actions {
 export const NO_NOTEBOOK = "Open a notebook first.";
 const NO_ID = "It has no task id: its request was not answered.";
 
+// What an action has to say, also where it failed: the kernel died, or a file is gone.
+export function said(action: Promise<string>): Promise<string> {
+  return action.catch((error: unknown) => `It failed: ${String(error)}`);
+}
+
 export type TaskAction = "jump" | "attach" | "result" | "copy";
 
 // Why something can't be done with a task now; empty where it can.

@@ -3,7 +3,7 @@
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { ICommandPalette, InputDialog, Notification } from "@jupyterlab/apputils";
 
-import { Actions, nameOf } from "./actions";
+import { Actions, nameOf, said } from "./actions";
 import { Options } from "./options";
 import { Panel } from "./sidebar";
 import { Store } from "./store";
@@ -97,10 +97,8 @@ async function withEndpoint(
     label: "Name, alias or UUID",
     items: names,
     editable: true,
-    okLabel: "Insert",
   });
   if (picked.button.accept && picked.value) {
-    const said = await act(picked.value);
-    Notification.info(said, { autoClose: 3000 });
+    Notification.info(await said(act(picked.value)), { autoClose: 3000 });
   }
 }

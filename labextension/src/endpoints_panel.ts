@@ -2,7 +2,7 @@
 
 import { make, setText } from "../widgets/src/dom";
 import { Listeners } from "../widgets/src/model";
-import { Actions, nameOf, NO_NOTEBOOK } from "./actions";
+import { Actions, nameOf, NO_NOTEBOOK, said } from "./actions";
 import { button, reason, setReason } from "./buttons";
 import { Endpoint, Endpoints } from "./messages";
 import { Notice } from "./notice";
@@ -59,11 +59,6 @@ export class EndpointsPanel {
     this.check.focus();
   }
 
-  dispose(): void {
-    this.store.changed.disconnect(this.onChange, this);
-    this.listeners.remove();
-  }
-
   private onChange(_: Store, what: Topic): void {
     if (what === "endpoints") {
       this.draw();
@@ -116,8 +111,7 @@ export class EndpointsPanel {
   }
 
   private async act(action: "use" | "insert", item: EndpointItem): Promise<void> {
-    const said = this.actions.ready ? await this.actions[action](item.name) : NO_NOTEBOOK;
-    setText(this.note, said);
+    setText(this.note, this.actions.ready ? await said(this.actions[action](item.name)) : NO_NOTEBOOK);
   }
 }
 

@@ -84,18 +84,18 @@ function keepCurrent(app: JupyterFrontEnd, store: Store): void {
 
 function notify(app: JupyterFrontEnd, store: Store, options: Options): void {
   const completions = new Completions();
+  const actions = [
+    { label: "Show tasks", callback: () => void app.commands.execute(COMMANDS.showTasks) },
+  ];
   store.changed.connect((_, what) => {
-    if (what !== "tasks" || !store.tasks || !options.is("notify")) {
-      return;
-    }
-    const completion = completions.look(store.tasks);
-    if (completion) {
-      Notification.emit(completion.text, completion.failed ? "error" : "success", {
-        autoClose: 10_000,
-        actions: [
-          { label: "Show tasks", callback: () => void app.commands.execute(COMMANDS.showTasks) },
-        ],
-      });
+    if (!options.is("notify")) {
+      completions.forget();
+    } else if (what === "tasks" && store.tasks) {
+      const told = completions.look(store.tasks);
+      if (told) {
+        const type = told.failed ? "error" : "success";
+        Notification.emit(told.text, type, { autoClose: 10_000, actions });
+      }
     }
   });
 }

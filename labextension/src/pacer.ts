@@ -15,20 +15,12 @@ export class Pacer {
     }
   }
 
-  stop(): void {
-    window.clearTimeout(this.timer);
-    this.timer = -1;
-  }
-
   private async run(): Promise<void> {
     this.running = true;
     this.again = false;
     const start = performance.now();
     await this.work();
     this.running = false;
-    if (this.timer < 0) {
-      return;
-    }
     this.timer = window.setTimeout(() => {
       this.timer = 0;
       if (this.again) {

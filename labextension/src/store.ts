@@ -55,11 +55,6 @@ export class Store {
     }
   }
 
-  dispose(): void {
-    this.pacer.stop();
-    Signal.clearData(this);
-  }
-
   private refresh(): Promise<void> {
     return this.load("tasks", async () => {
       const tasks = this.needs.size > 0 ? this.server.tasks() : null;

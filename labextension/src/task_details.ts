@@ -2,7 +2,7 @@
 
 import { make, setText } from "../widgets/src/dom";
 import { Listeners } from "../widgets/src/model";
-import { Actions, TaskAction, whyNot } from "./actions";
+import { Actions, said, TaskAction, whyNot } from "./actions";
 import { button, reason, setReason } from "./buttons";
 import { Task } from "./messages";
 import { ran } from "./task_item";
@@ -70,7 +70,7 @@ export class TaskDetails {
   private async act(action: TaskAction, element: HTMLButtonElement): Promise<void> {
     const task = this.task!;
     setReason(element, whyNot(action, task, this.actions.ready)); // a notebook may have come
-    setText(this.note, reason(element) || (await this.does(action, task)));
+    setText(this.note, reason(element) || (await said(this.does(action, task))));
   }
 
   private does(action: TaskAction, task: Task): Promise<string> {

@@ -103,12 +103,6 @@ export class TasksPanel {
     this.search.focus();
   }
 
-  dispose(): void {
-    this.setVisible(false);
-    this.store.changed.disconnect(this.onChange, this);
-    this.listeners.remove();
-  }
-
   private get list(): TaskList | null {
     return this.store.tasks;
   }

@@ -27,10 +27,7 @@ beforeEach(() => {
   document.body.append(panel.element);
 });
 
-afterEach(() => {
-  panel.dispose();
-  panel.element.remove();
-});
+afterEach(() => panel.element.remove());
 
 const all = (selector: string): HTMLElement[] => [...panel.element.querySelectorAll<HTMLElement>(selector)];
 const names = (): (string | null)[] => all("li strong").map((title) => title.textContent);

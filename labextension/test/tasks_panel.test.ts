@@ -19,10 +19,7 @@ beforeEach(() => {
   document.body.append(panel.element);
 });
 
-afterEach(() => {
-  panel.dispose();
-  panel.element.remove();
-});
+afterEach(() => panel.element.remove());
 
 const all = (selector: string): HTMLElement[] => [...panel.element.querySelectorAll<HTMLElement>(selector)];
 const one = (selector: string): HTMLElement => all(selector)[0]!;
@@ -71,7 +68,7 @@ test("each action is done in the notebook, and said", async () => {
     press(text);
   }
   expect(notebook.done).toEqual(["result a", "attach a", "jump c1", "copy a"]);
-  await Promise.resolve();
+  await new Promise((done) => setTimeout(done));
   expect(one(".gc-note").textContent).toContain("Did");
 });
 
@@ -83,6 +80,15 @@ test("what can't be done says why, and keeps the focus", async () => {
   expect(notebook.done).toEqual([]);
   expect(one(".gc-note").textContent).toBe("Open a notebook first.");
   expect(document.activeElement?.textContent).toBe("Result");
+});
+
+test("an action that fails says so", async () => {
+  notebook.attach = () => Promise.reject(new Error("the kernel died"));
+  await show({ task_id: "a" });
+  one(".gc-open").click();
+  press("Attach");
+  await new Promise((done) => setTimeout(done));
+  expect(one(".gc-note").textContent).toContain("the kernel died");
 });
 
 test("details follow their task, and Escape leads back to its row", async () => {
