@@ -189,13 +189,16 @@ class User:
 
     def server(self, *options: str, signed_in: bool = True) -> Server:
         """Another server."""
-        environment = self._loopback.environment if signed_in else {}
-        server = Server(self.home, environment, *options)
+        server = Server(self.home, self._environment(signed_in), *options)
         self._stack.callback(server.stop)
         return server
 
-    def kernel(self) -> Kernel:
+    def kernel(self, *, signed_in: bool = True) -> Kernel:
         """Another kernel."""
-        kernel = Kernel(self.home, self._loopback.environment)
+        kernel = Kernel(self.home, self._environment(signed_in))
         self._stack.callback(lambda: kernel.manager.has_kernel and kernel.close())
         return kernel
+
+    def _environment(self, signed_in: bool) -> dict[str, str]:
+        known = self._loopback.environment
+        return {name: known[name] for name in known if signed_in or "TOKEN" not in name}

@@ -73,7 +73,7 @@ def test_a_result_that_only_the_server_has(loopback: Loopback, user: User) -> No
     assert new.run("f1.result()").error["ename"] == "ZeroDivisionError"
     assert loopback.requests() == []  # nobody was asked
     new.kill()
-    again = user.kernel()
+    again = user.kernel(signed_in=False)  # nobody need be
     assert told(again) == ""
     assert again.ok(f"%gc result {ids[0]}").text == "42"  # kept, though it was shown
 
