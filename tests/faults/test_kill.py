@@ -73,7 +73,10 @@ STEPS = {
     "before the request": (f"before(GlobusService, 'submit')\n{SUBMIT}", False),
     "before the reply is read": (f"after(GlobusService, 'submit')\n{SUBMIT}", True),
     "before the ids are known": (f"before(Submitter, '_accept')\n{SUBMIT}", True),
-    "before the ids are told": (f"before(Collector, 'announce')\n{SUBMIT}", True),
+    "before the ids are told": (
+        f"at(Submitter, '_accept', lambda: before(Collector, 'announce'))\n{SUBMIT}",
+        True,
+    ),
     "while the ids are written down": (
         f"at(Submitter, '_accept', lambda: before(Database, 'update_tasks'))\n{SUBMIT}",
         True,
