@@ -77,7 +77,7 @@ class Directory:
             known = self.known().get(key)
             return Endpoint(key, known.name if known else "")
         found = self._named(text)
-        old = time.time() - self._listed_at > _FRESH_S
+        old = abs(time.time() - self._listed_at) > _FRESH_S  # also after a clock was set back
         if not found and ask and old and self.refresh() is not None:
             found = self._named(text)
         if len(found) == 1:
