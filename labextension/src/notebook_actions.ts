@@ -7,8 +7,10 @@ import { INotebookTracker, NotebookActions, NotebookPanel } from "@jupyterlab/no
 import { Actions, NO_NOTEBOOK } from "./actions";
 import { Task } from "./messages";
 import { isElsewhere } from "./paths";
+import { isPlain } from "./plain";
 
 const LOAD = "%load_ext gc_jupyter";
+const NO_NAME = "That is no name and no id: nothing was run.";
 const LOADED = "'gc' in get_ipython().magics_manager.magics['line']";
 
 export class InNotebooks implements Actions {
@@ -38,6 +40,9 @@ export class InNotebooks implements Actions {
     const panel = this.panel;
     if (!panel) {
       return NO_NOTEBOOK;
+    }
+    if (!isPlain(endpoint)) {
+      return NO_NAME;
     }
     if (!(await isLoaded(panel))) {
       insertCell(panel, LOAD);
@@ -95,6 +100,9 @@ export class InNotebooks implements Actions {
     const panel = this.panel;
     if (!panel) {
       return NO_NOTEBOOK;
+    }
+    if (!isPlain(magic)) {
+      return NO_NAME;
     }
     insertCell(panel, (await isLoaded(panel)) ? magic : `${LOAD}\n${magic}`);
     this.app.shell.activateById(panel.id);
