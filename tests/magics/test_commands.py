@@ -111,6 +111,8 @@ def test_rerun_from_the_table(kernel: Kernel) -> None:
     kernel.ok("%%gcrun local -a -q --future first\nn + 1")
     kernel.ok("n = 'changed'")
     assert kernel.ok("first.result(), first.again().result()").text == "(21, 21)"
+    kernel.ok("%%gcshell local -a -q --future script\necho again")
+    assert kernel.ok("script.result().stdout == script.again().result().stdout").text == "True"
 
 
 def test_a_caught_error(kernel: Kernel) -> None:

@@ -301,6 +301,19 @@ def test_nonsense_from_a_front_end_is_ignored(runtime: Runtime, content: Any) ->
     assert len(table.futures) == 2
 
 
+def test_tasks_of_cells_can_run_again_without_being_told_how(runtime: Runtime) -> None:
+    futures = futures_of(runtime, 2)
+    assert flushed(TaskTable(futures)).front_end["can_rerun"] is False
+    for number, future in enumerate(futures):
+        again = TaskFuture(serial=600 + number)
+        future.again = lambda again=again: again  # type: ignore[attr-defined]
+    table = TaskTable(futures)
+    comm = flushed(table)
+    assert comm.front_end["can_rerun"] is True
+    comm.receive({"type": "rerun", "row": 1})
+    assert [one.serial for one in table.futures] == [*(one.serial for one in futures), 601]
+
+
 def test_rerun_adds_a_row(runtime: Runtime) -> None:
     futures = futures_of(runtime, 2)
     again = TaskFuture(serial=500, label="square again")

@@ -9,7 +9,6 @@ from IPython.display import display
 
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.session.futures import NotebookFuture
 
 
 def show_table(futures: Sequence[TaskFuture], title: str) -> None:
@@ -23,17 +22,10 @@ def show_table(futures: Sequence[TaskFuture], title: str) -> None:
         for one in futures
         if one.info.endpoint_id and one.note is not None and one.note.endpoint
     }
-    rerun = _again if all(getattr(one, "again", None) for one in futures) else None
     try:
-        display(TaskTable(futures, title=title, rerun=rerun, endpoint_names=names))
+        display(TaskTable(futures, title=title, endpoint_names=names))
     except RuntimeError as error:  # the front end's half was never built
         print(error)
-
-
-def _again(future: TaskFuture) -> TaskFuture:
-    assert isinstance(future, NotebookFuture)
-    assert future.again is not None
-    return future.again()
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -228,7 +228,11 @@ class Session:
         captured = capture_script(script, walltime)
         future = ShellFuture(captured, target.name, self.label_of, label=label)
         future.script = script
-        self._send(future, captured, target, note=note or Note("shell"))
+        note = note or Note("shell")
+        future.again = partial(
+            self.submit_script, script, target, walltime=walltime, label=label, note=replace(note)
+        )
+        self._send(future, captured, target, note=note)
         return future
 
     def submit(

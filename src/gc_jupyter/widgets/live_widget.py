@@ -119,6 +119,11 @@ class LiveWidget(anywidget.AnyWidget):
         """Open the comm, where somebody is there to see it."""
         if has_front_end():
             super().open()
+            if hasattr(self.comm, "_reply_subshell_for"):
+                # JupyterLab has a thread of the kernel (a subshell) for what is done in widgets, so
+                # that it is answered while a cell waits. ipykernel 7.4 would have the thread that
+                # spoke last answer, and that is the one which waits.
+                self.comm._reply_subshell_for = lambda _data, chosen: chosen
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The traits and, when all is asked for, what `state` has.

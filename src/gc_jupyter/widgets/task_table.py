@@ -37,7 +37,8 @@ class TaskTable(LiveWidget):
         The table's caption.
     rerun:
         Submits a task once more: gets its future and returns the new one, which becomes a further
-        row. Without it, the table offers no rerun.
+        row. By default, tasks of cells are sent again as they were; for others, the table offers no
+        rerun.
     endpoint_names:
         Names to show for endpoint ids.
     keep:
@@ -59,6 +60,9 @@ class TaskTable(LiveWidget):
         endpoint_names: Mapping[str, str] | None = None,
         keep: bool = False,
     ) -> None:
+        futures = list(futures)
+        if rerun is None and futures and all(getattr(one, "again", None) for one in futures):
+            rerun = _again
         self.title = title
         self._rerun = rerun
         self._keep = keep
@@ -201,6 +205,12 @@ class TaskTable(LiveWidget):
         elif isinstance(pages, list):
             self._rows.touch(page for page in pages if isinstance(page, int))
         self._changed()
+
+
+def _again(future: Any) -> TaskFuture:
+    """A cell's task, once more."""
+    again: TaskFuture = future.again()
+    return again
 
 
 def _waiting(info: TaskInfo) -> TaskState:
