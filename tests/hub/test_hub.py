@@ -104,6 +104,9 @@ def test_nothing_to_type(
     shown(lab.page, "'by a worker: 42'")
     shown(lab.page, "Signed in as ada@example.org (Ada Example), by JupyterHub's login.")
     assert not lab.page.locator(".gc-login").count()
+    lab.execute("gc-jupyter:show-tasks")
+    row = lab.page.locator(".gc-tasks tr", has_text="work.ipynb")
+    expect(row).to_contain_text("success", timeout=60_000)
     assert lab.strangers == []
     asked = [one["headers"]["Authorization"] for one in loopback.requests("POST", "/submit")]
     tokens = [text.removeprefix("Bearer ") for text in asked]
