@@ -184,6 +184,7 @@ class User:
     def __init__(self, loopback: Loopback, home: Path, stack: contextlib.ExitStack) -> None:
         self.home = home
         self.journal = home / "data" / "gc_jupyter" / "journal.sqlite"
+        self.token = loopback.token
         self._loopback = loopback
         self._stack = stack
 

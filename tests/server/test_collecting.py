@@ -6,7 +6,8 @@ import os
 import sqlite3
 from typing import Any
 
-from gc_jupyter.journal import Database
+from gc_jupyter.journal import Database, KernelSession
+from tests.journal.test_journal import entry
 from tests.magics.conftest import Kernel
 from tests.server.conftest import Notices, Server, User
 from tests.service.handle import Loopback
@@ -54,7 +55,7 @@ def test_a_result_that_only_the_server_has(loopback: Loopback, user: User) -> No
     notices = server.notices()
     server.collect()
     offline = loopback.new_endpoint("offline")
-    ids = leave(user, offline, "class Big:\n    n = 7\nprint('hi')\nBig.n * 6", "1 / 0")
+    ids = leave(user, offline, "class Big:\n    n = 7\nprint('a canary')\nBig.n * 6", "1 / 0")
     loopback.bring_online(offline)
     good, bad = wait_for(server, notices, ids)
     abandon(loopback, ids)
@@ -65,11 +66,12 @@ def test_a_result_that_only_the_server_has(loopback: Loopback, user: User) -> No
         **{"problem": "", "next_step": ""},
     }
     server.stop()
+    _is_the_users_alone(user, server, "a canary")
     new = user.kernel()
     assert told(new) == "2 earlier tasks: 2 ready. %gc attach"
     loopback.clear()
     new.ok("%gc attach")
-    assert new.ok("f0.result(), f0.stdout").text == "(42, 'hi\\n')"
+    assert new.ok("f0.result(), f0.stdout").text == "(42, 'a canary\\n')"
     assert new.run("f1.result()").error["ename"] == "ZeroDivisionError"
     assert loopback.requests() == []  # nobody was asked
     new.kill()
@@ -124,24 +126,6 @@ def test_a_kernel_takes_its_tasks_back(loopback: Loopback, user: User) -> None:
     assert kept == [(task,)]
 
 
-def test_a_server_that_is_killed(loopback: Loopback, user: User) -> None:
-    """Its claims count for nothing: the next server has them, or a kernel."""
-    first = user.server(ON)
-    notices = first.notices()
-    offline = loopback.new_endpoint("offline")
-    ids = leave(user, offline, "'kept'")
-    notices.wait_for(lambda: _claims(user))
-    first.stop(kill=True)
-    loopback.bring_online(offline)
-    second = user.server()
-    notices = second.notices()
-    second.collect()
-    wait_for(second, notices, ids)
-    new = user.kernel()
-    told(new)
-    assert new.ok("%gc attach").text == "'kept'"
-
-
 def test_kernels_that_live_are_left_alone(loopback: Loopback, user: User) -> None:
     """Two kernels, one server, two who watch: all agree."""
     server = user.server(ON)
@@ -180,27 +164,27 @@ def test_nothing_is_collected_unless_it_is_wanted(loopback: Loopback, user: User
     loopback.bring_online(offline)  # or the service would wait for it at its end
 
 
-def test_nobody_is_signed_in(loopback: Loopback, user: User) -> None:
-    (task,) = leave(user, offline := loopback.new_endpoint("offline"), "1")
+def test_nobody_is_signed_in(user: User) -> None:
+    database = Database(user.journal)
+    with database:
+        database.add_session(KernelSession(session="old", pid=2**22 + 1))
+        database.add_tasks([entry(task_id="waits")])
+    database.close()
     server = user.server(ON, signed_in=False)
     while not (status := server.ask("status"))["problem"]:
         pass
     assert status["problem"] == "Nobody is signed in."
     assert "%gc login" in status["next_step"]
-    row = server.task(task)
+    row = server.task("waits")
     assert row is not None
     assert not row["collected"]
-    loopback.bring_online(offline)
 
 
-def test_results_are_the_users_alone(loopback: Loopback, user: User) -> None:
-    (task,) = leave(user, loopback.endpoint("inline"), "'result-canary'")
-    server = user.server(ON)
-    wait_for(server, server.notices(), [task])
-    server.stop()
-    assert "result-canary" not in "".join(server.log)
-    assert loopback.token not in "".join(server.log)
-    assert loopback.token.encode() not in user.journal.read_bytes()
+def _is_the_users_alone(user: User, server: Server, canary: str) -> None:
+    log = "".join(server.log)
+    assert canary not in log
+    assert user.token not in log
+    assert user.token.encode() not in user.journal.read_bytes()
     if os.name == "posix":
         assert {one.stat().st_mode & 0o777 for one in user.journal.parent.iterdir()} == {0o600}
 
