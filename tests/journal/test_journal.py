@@ -286,6 +286,28 @@ def test_a_full_disk(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     journal.close()
 
 
+def test_what_waits_for_a_journal_is_bounded(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that stays full for a day costs no memory; the newest is written once it isn't."""
+    monkeypatch.setattr("gc_jupyter.journal.recorder.KEPT_ROWS", 100)
+    path.parent.mkdir()
+    path.write_bytes(b"no database" * 1000)
+    journal = Journal(path, HERE)
+    for start in range(0, 1000, 50):
+        send(journal, *range(start, start + 50))
+    journal.check()
+    assert journal.problem
+    path.unlink()
+    journal.check()
+    assert not journal.problem
+    kept = [one.serial for one in journal.ask(lambda db: db.tasks(), [])]
+    assert kept == [*range(950, 1000)]  # and 49 more would have fitted, were there so many
+    assert [one.session for one in journal.ask(lambda db: db.sessions(), [])] == [HERE.session]
+    assert len(_warnings(caplog)) == 1
+    journal.close()
+
+
 def _fill(_database: Database) -> None:
     raise sqlite3.OperationalError("database or disk is full")
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from gc_jupyter.errors import SubmitUncertain
 from gc_jupyter.future import TaskFuture
@@ -35,9 +35,17 @@ log = logging.getLogger(__name__)
 
 #: How long a request waits for its tasks to be written down. Longer, and it leaves all the same.
 PATIENCE_S = 1.0
-#: Writes that are kept while the journal fails.
-KEPT_WRITES = 10_000
+#: Rows that are kept for the next attempt while the journal fails, the newest.
+KEPT_ROWS = 10_000
 _CLOSING_S = 1.8  # the end of the interpreter included
+
+
+class _Posted(NamedTuple):
+    """A write, how many rows it holds, and whom to tell that it was tried."""
+
+    write: Write
+    rows: int = 1
+    done: Callable[[], object] | None = None
 
 
 class Journal:
@@ -74,9 +82,7 @@ class Journal:
         self._warned = False
         self._trusted = True  # whether it is worth waiting for
         self._open: dict[int, TaskFuture] = {}  # by serial, until they end (loop's thread)
-        self._inbox: queue.SimpleQueue[tuple[Write, Callable[[], object] | None] | None] = (
-            queue.SimpleQueue()
-        )
+        self._inbox: queue.SimpleQueue[_Posted | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()  # a task and a magic may write first at once
         self._closed = False
@@ -109,14 +115,14 @@ class Journal:
                 loop.call_soon_threadsafe(_settle, written)
 
         wait = self._trusted and route.endpoint_id != LOCAL_ENDPOINT_ID
-        self.post(lambda db: db.add_tasks(entries), done if wait else None)
+        self.post(lambda db: db.add_tasks(entries), done if wait else None, rows=len(entries))
         if wait and not (await asyncio.wait({written}, timeout=PATIENCE_S))[0]:
             self._trusted = False
 
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """See Recorder."""
         changes = [self._change(event) for event in events]
-        self.post(lambda db: db.update_tasks(changes))
+        self.post(lambda db: db.update_tasks(changes), rows=len(changes))
         workers = {
             event.info.endpoint_id: event.info.worker
             for event in events
@@ -199,8 +205,11 @@ class Journal:
         for one in entries:
             self.post(partial(_see, one))
 
-    def post(self, write: Write, done: Callable[[], object] | None = None) -> None:
-        """Have something written soon; any thread. `done` is called when it was tried."""
+    def post(
+        self, write: Write, done: Callable[[], object] | None = None, *, rows: int = 1
+    ) -> None:
+        """Have something of so many rows written soon; any thread. `done` is called when it was
+        tried."""
         if self._closed or self.session.pid != os.getpid():  # a forked child has no thread
             if done is not None:
                 done()
@@ -209,7 +218,7 @@ class Journal:
             with self._starting:
                 if self._thread is None:
                     self._start()
-        self._inbox.put((write, done))
+        self._inbox.put(_Posted(write, rows, done))
 
     def check(self) -> None:
         """Try to write; `problem` then says what is wrong, if anything is."""
@@ -226,7 +235,7 @@ class Journal:
         no journal, or it can't be read (which warns once)."""
         if self._thread is not None and not self._closed:
             tried = threading.Event()
-            self._inbox.put((lambda _db: None, tried.set))
+            self._inbox.put(_Posted(lambda _db: None, 1, tried.set))
             tried.wait(PATIENCE_S)
         if not self.path.exists():
             return default
@@ -252,31 +261,32 @@ class Journal:
     # --- gc-journal ------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._inbox.put((lambda db: db.add_session(self.session), None))
         thread = threading.Thread(target=self._run, name="gc-journal", daemon=True)
         thread.start()
         self._thread = thread
 
     def _run(self) -> None:
         database: Database | None = None
-        kept: list[Write] = []
+        kept: list[_Posted] = []
         closing = False
         while not closing:
             items = [self._inbox.get()]  # sleeps until there is news
             while not self._inbox.empty():
                 items.append(self._inbox.get())
             closing = None in items
-            kept += [item[0] for item in items if item is not None]
+            kept += [item for item in items if item is not None]
             try:
-                database = database or Database(self.path)
+                if database is None:
+                    database = Database(self.path)
+                    kept.insert(0, _Posted(lambda db: db.add_session(self.session)))
                 with database:
-                    for write in kept:
-                        write(database)
+                    for item in kept:
+                        item.write(database)
             except Exception as error:
                 if not isinstance(error, (sqlite3.DatabaseError, OSError)):
                     log.exception("a write of the journal is wrong")
                     kept.clear()
-                del kept[:-KEPT_WRITES]  # the next news tries again
+                kept = _newest(kept, KEPT_ROWS)  # the next news tries again
                 self._fail(error)
                 if database is not None:
                     database.close()
@@ -285,9 +295,9 @@ class Journal:
                 kept.clear()
                 self.problem = ""
                 self._trusted = True
-            for item in items:
-                if item is not None and item[1] is not None:
-                    item[1]()
+            for tried in items:
+                if tried is not None and tried.done is not None:
+                    tried.done()
         if database is not None:
             database.close()
 
@@ -299,6 +309,16 @@ class Journal:
             log.warning(
                 "%s Cells run as ever; a restarted kernel won't know of them.", self.problem
             )
+
+
+def _newest(posted: Sequence[_Posted], most: int) -> list[_Posted]:
+    """The last ones, of so many rows together at most."""
+    rows = 0
+    for at in range(len(posted) - 1, -1, -1):
+        rows += posted[at].rows
+        if rows > most:
+            return list(posted[at + 1 :])
+    return list(posted)
 
 
 def explain(error: Exception, path: Path) -> str:
