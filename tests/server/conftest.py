@@ -133,10 +133,10 @@ class Server:
         """Jupyter's event bus, as a front end listens to it."""
         return Notices(self.url)
 
-    def stop(self, kill: bool = False) -> None:
-        """End the server; politely, unless `kill`."""
+    def stop(self) -> None:
+        """End the server."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL if kill else signal.SIGTERM)
+            os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait(30)
 
 

@@ -193,7 +193,7 @@ def test_ten_thousand_tasks(server: Server, journal: Database) -> None:
         times.append(time.perf_counter() - start)
     assert len(found["rows"]) == 10_000
     print(f"10,000 rows: {min(times) * 1000:.0f} ms")
-    assert min(times) < 1.0  # `make bench` has the number; this machine may be busy
+    assert min(times) < 1.0  # a fifth of it, on a machine that isn't busy
 
 
 def test_a_damaged_journal_is_said(server: Server, home: Path) -> None:

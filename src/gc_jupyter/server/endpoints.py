@@ -47,10 +47,10 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
         else:
             who = user.login().source
             if ask:
-                identity = user.login().identity()
-                who = identity.username if identity is not None else who
                 for one in (directory.refresh() or [])[:_STATES]:
                     directory.status(Named(one.endpoint_id, one.name))
+                identity = user.login().identity()
+                who = identity.username if identity is not None else who
     except ComputeError as error:
         problem, next_step = error.reason, error.next_step or ""
     known = directory.known()

@@ -16,7 +16,6 @@ from gc_jupyter.server import panel
 from gc_jupyter.server.handlers import routes
 from gc_jupyter.server.keeper import Keeper
 from gc_jupyter.server.messages import (
-    NAMESPACE,
     TASKS_CHANGED,
     JournalState,
     Status,
@@ -35,8 +34,6 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
     """
 
     name = "gc_jupyter"
-    extension_url = f"/{NAMESPACE}/status"
-    load_other_extensions = True
 
     collect_results = Bool(
         False,
