@@ -11,6 +11,9 @@ import { TaskDetails } from "./task_details";
 import { COLUMNS, TaskItem } from "./task_item";
 import { Filter, TaskList } from "./task_list";
 
+// why a journal may stay empty although kernels submit tasks
+const SHARED =
+  "Tasks of %%gcrun and of executors in notebooks appear here, if their kernels share this journal: the same file system and JUPYTER_DATA_DIR as the Jupyter server.";
 const count = (n: number): string => n.toLocaleString("en");
 
 export class TasksPanel {
@@ -154,9 +157,8 @@ export class TasksPanel {
 // "3 open · 12 of 10,000 shown"
 function summary(tasks: TaskList, shown: number, open: number): string {
   if (tasks.total === 0) {
-    return tasks.journal.problem
-      ? ""
-      : "No tasks yet. Those of %%gcrun and of executors in notebooks appear here.";
+    const { path, problem } = tasks.journal;
+    return problem ? "" : `No tasks in ${path} yet. ${SHARED}`;
   }
   const parts = [`${count(open)} open`];
   parts.push(

@@ -113,6 +113,12 @@ test("without the server half, it says what to install where", async () => {
   expect(one(".gc-words").textContent).toBe("");
 });
 
+test("an empty journal says where it is, and who writes into it", async () => {
+  await show();
+  expect(one(".gc-words").textContent).toContain("No tasks in journal.sqlite yet.");
+  expect(one(".gc-words").textContent).toContain("JUPYTER_DATA_DIR");
+});
+
 test("a journal that can't be read is no empty journal", async () => {
   server.answers.tasks = reply([], {
     journal: { path: "x", problem: "The journal is locked.", next_step: "Close the other program." },
