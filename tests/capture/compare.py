@@ -129,7 +129,7 @@ class Shell(InteractiveShell):
                 seen.line = seen.line or frame.lineno or 0
         seen.frames = seen.frames[:30]  # of an endless recursion
         if isinstance(error, SyntaxError) and not seen.frames:  # as %%gcrun counts and names it
-            seen.error = f"CellSyntaxError: {error.msg} (line {(error.lineno or 0) + MAGIC_LINES})"
+            seen.error = f"SyntaxError: {error.msg} (line {(error.lineno or 0) + MAGIC_LINES})"
 
     def _remote_frames(self, seen: Seen, lines: list[str]) -> None:
         inside = None

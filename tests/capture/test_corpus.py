@@ -40,7 +40,7 @@ def test_same_as_here(notebook: str, compare: subprocess.Popen[str]) -> None:
     pairs: list[tuple[dict[str, Any], dict[str, Any]]] = json.loads(compare.stdout.readline())
     different = []
     for cell, (there, here) in zip(NOTEBOOKS[notebook], pairs, strict=True):
-        kind = here["error"].partition(":")[0].replace("CellSyntaxError", "SyntaxError")
+        kind = here["error"].partition(":")[0]
         assert kind == cell.raises, f"{cell}: {here['error']}"
         if cell.refused:
             assert there["error"].startswith(f"CaptureError: The cell uses {cell.refused!r}")

@@ -211,8 +211,8 @@ def test_history_names(kernel: Kernel) -> None:
 @pytest.mark.parametrize("name", ["Out", "In", "_oh", "_ih", "_dh"])
 def test_the_history_as_a_whole(kernel: Kernel, name: str) -> None:
     shown = kernel.run(f"%%gcrun local\n{name}[1]")
-    assert shown.error["ename"] == "CaptureError"
-    assert "_3 is Out[3]" in shown.traceback
+    assert shown.error["ename"] == "NameError"
+    assert "write _3 for Out[3]" in shown.traceback
     assert kernel.ok(f"%%gcrun local\n{name} = [0, 1]\n{name}[1]").text == "1"
 
 

@@ -105,10 +105,7 @@ class Collector:
             return False
         value = self.namespace[name]
         if name in HISTORY and value is self.namespace.get(HISTORY[name]):
-            raise CaptureError(
-                f"The cell uses {name!r}, the notebook's history, which isn't sent as a whole.",
-                next_step="_3 is Out[3], and _i3 is In[3]: these names can be used.",
-            )
+            return False  # whoever needs it is told so: failures.next_step
         if name in SHELL_NAMES and getattr(value, "__module__", "") != "__main__":
             return False  # IPython's own, and not what a cell has defined under this name
         return value is not getattr(builtins, name, self)

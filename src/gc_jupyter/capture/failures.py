@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import re
 import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from gc_jupyter.remote_text import harmless, one_line
 
 #: Turns a file name of the notebook into what a user knows it by: "Cell In[3]".
 LabelOf = Callable[[str], str]
+_HISTORY = re.compile(r"NameError: name '(In|Out|_ih|_oh|_dh)' is not defined")
 _CONTEXT = 2  # lines shown before and after a frame's own
 
 
@@ -109,6 +111,11 @@ def next_step(described: Mapping[str, Any], place: Place) -> str:
         )
     if described["while"]:
         return f"This happened while {described['while']} on {place.endpoint}."
+    if _HISTORY.match(described["lines"]):
+        return (
+            "The notebook's history isn't sent as a whole: write _3 for Out[3], and _i3 for In[3],"
+            " or keep the value in a variable."
+        )
     if described["type"] == "SyntaxError":
         return f"{place.endpoint} runs Python {place.python}: its syntax may be older."
     return ""
