@@ -61,7 +61,7 @@ def harmless(shown: Shown) -> str:
 @pytest.fixture(scope="module")
 def evil(loopback_session: Loopback) -> str:
     """An endpoint whose owner has chosen its name, and more."""
-    record = {"display_name": NAME, "python_version": CODES, "description": MARKUP}
+    record = {"display_name": NAME, "metadata": {"python_version": f"3.1{CODES}"}}
     return loopback_session.new_endpoint("inline", record)
 
 
@@ -122,7 +122,7 @@ def test_a_cell_and_its_table(signed_in: Kernel, evil: str) -> None:
 
 
 def test_a_function_with_a_hostile_name(signed_in: Kernel, evil: str) -> None:
-    signed_in.ok(
+    shown = signed_in.ok(
         "from gc_jupyter import Executor\n"
         "def f(): raise ValueError(hostile)\n"
         "f.__name__ = f.__qualname__ = 'f' + hostile\n"
@@ -130,6 +130,7 @@ def test_a_function_with_a_hostile_name(signed_in: Kernel, evil: str) -> None:
         "from gc_jupyter.widgets import TaskTable\n"
         "error = future.exception()"
     )
+    assert "The endpoint runs Python 3.1" in harmless(shown)
     for cell in ("future", "print(error)", "future.result()", "display(TaskTable([future]))"):
         assert "ValueError" in harmless(signed_in.run(cell)) or cell == "future"
 
@@ -154,6 +155,8 @@ def test_a_hostile_alias_in_a_project(signed_in: Kernel) -> None:
             harmless(signed_in.ok(f"%gc {command}"))
         for one in signed_in.complete("%%gcrun "):
             assert one.isprintable()
+        harmless(signed_in.ok("%%gcrun local --progress-after 0\nprint(1)"))
+        harmless(signed_in.ok("%%gcrun local -a\n1"))
     finally:
         file.unlink()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gc_jupyter.errors import LoginRequired, VersionMismatch
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
@@ -217,7 +218,7 @@ class Connection:
     def _ask_python(self, endpoint_id: str) -> str:
         shown = self.call("get_endpoint", endpoint_id)
         reported = {**(shown.get("metadata") or {}), **shown}
-        return str(reported.get("python_version") or "")
+        return one_line(str(reported.get("python_version") or ""))
 
     def version_check(self, endpoint_version: str | None = None) -> None:
         """Ask the service whether it accepts this version, and that of an endpoint if given.

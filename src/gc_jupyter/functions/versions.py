@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gc_jupyter.errors import SerializationError
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize import (
     AllCodeStrategies,
     CombinedCode,
@@ -107,8 +108,11 @@ def warn_of_arguments(payload: str, there: str) -> None:
 
 
 def _warn(there: str, what: str, advice: str) -> None:
-    warnings.warn(
+    text = (
         f"The endpoint runs Python {there}, this is Python {platform.python_version()}: bytecode"
-        f" may crash the worker. {what} {advice}",
+        f" may crash the worker. {what} {advice}"
+    )
+    warnings.warn(
+        one_line(text, 1000),
         stacklevel=6,  # the line of submit, run or batch_run
     )

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from typing import Any, cast
 
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskInfo, TaskState
 from gc_jupyter.widgets.flusher import flusher
@@ -63,7 +64,7 @@ class TaskTable(LiveWidget):
         futures = list(futures)
         if rerun is None and futures and all(getattr(one, "again", None) for one in futures):
             rerun = _again
-        self.title = title
+        self.title = one_line(title, 200)
         self._rerun = rerun
         self._keep = keep
         self._rows = TaskRows(time.time(), dict(endpoint_names or {}))
