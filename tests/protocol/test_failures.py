@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from gc_jupyter.errors import (
@@ -65,3 +67,12 @@ def test_advice_names_an_error_of_the_users_own_no_serialization_error() -> None
     """The word `serializer` in a line of the user's code is no serialization error."""
     text = 'File "x.py", line 3, in f\n    load_pickled_model()\nKeyError: 7'
     assert task_error(text).next_step == ""
+
+
+@pytest.mark.parametrize(
+    "part", ["\n", "dill", 'File "', " ", 'File "x\n', "dill:", " \n", "a.", "\t\n"]
+)
+def test_any_text_takes_little_time(part: str) -> None:
+    start = time.perf_counter()
+    task_error(part * (4_000_000 // len(part)))
+    assert time.perf_counter() - start < 20  # squared, it would take weeks

@@ -9,13 +9,16 @@ from typing import Any
 from gc_jupyter.errors import ResultTooLarge, TaskExecutionFailed, TaskStopped, WorkerLost
 from gc_jupyter.remote_text import harmless
 
+#: Characters of a traceback's end, where its cause stands: any text takes little time.
+_LOOKED_AT = 20_000
 _WORKER_LOST = re.compile(r"\bWorkerLost\b|\bManagerLost\b|\bBrokenProcessPool\b")
 _MISSING_MODULE = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", re.MULTILINE
 )
 # a frame in a serializer, or an error named after one; not a user's line that has the word
 _SERDE = re.compile(
-    r'^(?:\s*File "[^"]*(?:dill|pickle|serializ)|\S*(?:dill|pickl|serializ|serde)\S*:)',
+    r'^(?:[ \t]{0,80}File "[^"\n]{0,500}(?:dill|pickle|serializ)'
+    r"|\S{0,200}(?:dill|pickl|serializ|serde)\S{0,200}:)",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -47,10 +50,11 @@ def task_error(
     worker = dict(details) if details else None
     kind: type[TaskExecutionFailed] = TaskExecutionFailed
     step = ""
-    missing = _MISSING_MODULE.search(text)
+    end = text[-_LOOKED_AT:]
+    missing = _MISSING_MODULE.search(end)
     if code == "TaskStopped":
         kind = TaskStopped
-    elif code == "WorkerLost" or _WORKER_LOST.search(text):
+    elif code == "WorkerLost" or _WORKER_LOST.search(end):
         kind = WorkerLost
         step = (
             "The process that ran the task died: out of memory, a crash in native code, or code"
@@ -65,7 +69,7 @@ def task_error(
             f"Install {missing[1].split('.')[0]!r} where the endpoint's workers run, or choose an"
             " endpoint that has it."
         )
-    elif _SERDE.search(text):
+    elif _SERDE.search(end):
         step = _mismatch(str((details or {}).get("python_version") or ""), python_version)
     return kind(text, completion_t, worker, code=code, next_step=step)
 
