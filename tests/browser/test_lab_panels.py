@@ -289,3 +289,8 @@ def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -
     assert active_source(page) == "%load_ext gc_jupyter\n%gc use local"
     shot(page, "lab-notebook7")
     no_axe_findings(page, ".gc-sidebar")
+    page.evaluate("() => void window.jupyterapp.commands.execute('gc-jupyter:insert-gcrun')")
+    expect(page.locator(".jp-Dialog")).to_contain_text("Name, alias or UUID")
+    page.keyboard.press("Enter")  # the first that is known
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    expect(page.locator(".jp-Cell.jp-mod-active")).to_contain_text("%%gcrun local")
