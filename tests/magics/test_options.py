@@ -194,6 +194,14 @@ def test_settings_in_their_order(kernel: Kernel) -> None:
     assert frames() > 5
 
 
+def test_a_setting_of_jupyter_server(kernel: Kernel) -> None:
+    try:
+        assert "true" in kernel.ok("%gc config collect_results true").stream("stdout")
+        assert "collect_results = true" in (kernel.home / "config/gc_jupyter.toml").read_text()
+    finally:
+        kernel.ok("%gc config collect_results none")
+
+
 def test_the_default_endpoint_and_aliases_outlast_the_kernel(kernel: Kernel) -> None:
     kernel.ok("%gc use local --alias here")
     assert kernel.ok("%%gcrun\n1").text == "1"

@@ -242,9 +242,12 @@ def test_the_setting_is_kept_for_the_user(server: Server, home: Path) -> None:
     assert "collect_results = true" in file.read_text()
     assert server.collect(False)["collecting"] is False
     assert "collect_results = false" in file.read_text()
+    file.write_text("collect_results = true\n")  # as a kernel does it
+    assert server.ask("status")["collecting"] is True
     file.write_text("collect_results = 7\n")
-    assert server.refused("collecting", "PUT", body={"on": 3}) == 400
+    assert server.ask("status")["collecting"] is True  # as it was
     file.unlink()
+    assert server.ask("status")["collecting"] is False
 
 
 def test_replies_are_json_that_no_page_executes(server: Server) -> None:

@@ -80,7 +80,7 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         nobody: list[KernelSession] = []
         ask = partial(self.journal.ask, lambda db: panel.running(db, here), nobody)
         self._processes.watch(one.pid for one in await asyncio.to_thread(ask))
-        await self._follow_the_setting()
+        await self.follow_the_setting()
 
     async def stop_extension(self) -> None:
         """See ExtensionApp."""
@@ -100,9 +100,10 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
     async def switch(self, on: bool) -> None:
         """Collect from now on, or don't; kept in the user's settings."""
         self.user_settings.set("collect_results", on)
-        await self._follow_the_setting()
+        await self.follow_the_setting()
 
-    async def _follow_the_setting(self) -> None:
+    async def follow_the_setting(self) -> None:
+        """Collect, or don't, as the user or this server's configuration says now."""
         try:
             chosen = self.user_settings.get("collect_results")
         except SettingsError as error:
@@ -142,8 +143,6 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         here = self.journal.session
         keeper = self._keeper
         problem, next_step = keeper.problem if keeper is not None else ("", "")
-        if keeper is not None:
-            keeper.look()  # somebody may have signed in meanwhile
         pending, collected = self.journal.ask(lambda db: panel.counts(db, here), (0, 0))
         return {
             "version": __version__,

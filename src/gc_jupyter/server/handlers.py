@@ -71,6 +71,7 @@ class StatusHandler(_Handler):
     @authorized
     async def get(self) -> None:
         """Versions, counts, and what is wrong."""
+        await self.app.follow_the_setting()  # a kernel may have set it, or signed in
         await self.finish(json.dumps(await asyncio.to_thread(self.app.status)))
 
 
