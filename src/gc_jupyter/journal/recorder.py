@@ -38,6 +38,7 @@ PATIENCE_S = 1.0
 #: Rows that are kept for the next attempt while the journal fails, the newest.
 KEPT_ROWS = 10_000
 _CLOSING_S = 1.8  # the end of the interpreter included
+_CLOSING_BROKEN_S = 0.2  # what has failed until now will fail once more
 
 
 class _Posted(NamedTuple):
@@ -256,7 +257,7 @@ class Journal:
             return
         self._closed = True
         self._inbox.put(None)
-        self._thread.join(limit_s)
+        self._thread.join(min(limit_s, _CLOSING_BROKEN_S) if self.problem else limit_s)
 
     # --- gc-journal ------------------------------------------------------------------------
 
