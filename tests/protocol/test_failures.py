@@ -76,3 +76,11 @@ def test_any_text_takes_little_time(part: str) -> None:
     start = time.perf_counter()
     task_error(part * (4_000_000 // len(part)))
     assert time.perf_counter() - start < 20  # squared, it would take weeks
+
+
+def test_of_a_huge_traceback_both_ends_are_kept() -> None:
+    error = task_error("first\n" + "x" * 9_000_000 + "\nlast")
+    assert len(error.remote_data) < 1_000_100
+    assert error.remote_data.startswith("first\n")
+    assert error.remote_data.endswith("\nlast")
+    assert "[… 8,000,011 characters left out …]" in error.remote_data

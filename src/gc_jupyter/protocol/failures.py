@@ -9,6 +9,8 @@ from typing import Any
 from gc_jupyter.errors import ResultTooLarge, TaskExecutionFailed, TaskStopped, WorkerLost
 from gc_jupyter.remote_text import harmless
 
+#: Characters of a traceback that are kept.
+_LONGEST = 1_000_000
 #: Characters of a traceback's end, where its cause stands: any text takes little time.
 _LOOKED_AT = 20_000
 _WORKER_LOST = re.compile(r"\bWorkerLost\b|\bManagerLost\b|\bBrokenProcessPool\b")
@@ -36,7 +38,8 @@ def task_error(
     Parameters
     ----------
     text:
-        The remote traceback; its terminal codes are dropped, colours excepted.
+        The remote traceback; its terminal codes are dropped, colours excepted, and of one with
+        more than a million characters the middle.
     code:
         The endpoint's error code (docs/protocol.md, "Messages").
     completion_t:
@@ -46,6 +49,9 @@ def task_error(
     python_version:
         This side's Python, to tell a version mismatch.
     """
+    if len(text) > _LONGEST:
+        left_out = f"\n[… {len(text) - _LONGEST:,} characters left out …]\n"
+        text = text[: _LONGEST // 2] + left_out + text[-_LONGEST // 2 :]
     text = harmless(text)
     worker = dict(details) if details else None
     kind: type[TaskExecutionFailed] = TaskExecutionFailed
