@@ -15,7 +15,7 @@ from tests.service.handle import Loopback
 
 @pytest.mark.parametrize(
     ("faults", "tasks_each"),
-    [(("cut",) * 3, 150), (("stop",) * 3, 150), (("restart",), 150), (("kill",), 150)],
+    [(("cut",) * 3, 150), (("stop",) * 2, 150), (("restart",), 150), (("kill",), 150)],
     ids=["cut", "stop", "restart", "kill"],
 )
 def test_every_result_comes_once(
