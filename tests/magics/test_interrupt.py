@@ -75,9 +75,13 @@ def test_a_remote_function(kernel: Kernel, tmp_path: Path) -> None:
         shown.traceback.strip(),
     )
     assert said is not None, shown.traceback
-    gate.write_text("through")  # and what nobody waits for is kept for %gc attach
-    attached = kernel.ok("a = %gc attach\na.result() if hasattr(a, 'result') else a")
-    assert attached.text == "'through'"
+    # nobody waits for it: it is kept for a plain %gc attach
+    kernel.ok("from gc_jupyter.session import current_session")
+    kept = kernel.ok("[one.task_id for one in current_session().unseen.values()]").text
+    assert said[1] in kept
+    gate.write_text("through")
+    attach = f"found = %gc attach {said[1]}\nfound if isinstance(found, str) else found.result()"
+    assert kernel.ok(attach).text == "'through'"
 
 
 def test_a_remote_functions_map(kernel: Kernel, tmp_path: Path) -> None:
