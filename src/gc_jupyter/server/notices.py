@@ -81,14 +81,8 @@ class JournalWatch:
         self._thread.start()
 
     def _watch(self) -> None:
-        try:
-            from watchfiles import watch
-        except ImportError:
-            log.warning(
-                "The panels of gc_jupyter don't follow the kernels without watchfiles:"
-                " pip install 'gc-jupyter[lab]'"
-            )
-            return
+        from watchfiles import watch
+
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             for _changes in watch(
