@@ -7,6 +7,7 @@ export const DEFAULT_LIMIT = 10000;
 export const STATES = [
   "unsent",
   "waiting for endpoint",
+  "endpoint offline",
   "waiting for nodes",
   "waiting for a worker",
   "running",

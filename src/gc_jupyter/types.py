@@ -20,6 +20,7 @@ class TaskState(str, enum.Enum):
 
     UNSENT = "unsent"
     WAITING_ENDPOINT = "waiting for endpoint"
+    ENDPOINT_OFFLINE = "endpoint offline"
     WAITING_NODES = "waiting for nodes"
     WAITING_WORKER = "waiting for a worker"  # of this machine: `local`
     RUNNING = "running"

@@ -24,6 +24,11 @@ def test_status(client: Client, loopback: Loopback) -> None:
     assert status["status"] == "online"
     assert status["details"]["total_workers"] == status["logs"][0]["total_workers"] == 1
     assert client.get_endpoint_status(loopback.endpoint("offline"))["status"] == "offline"
+    online = client.globus_service().endpoint_online
+    assert (online(loopback.endpoint("inline")), online(loopback.endpoint("offline"))) == (
+        True,
+        False,
+    )
 
 
 def test_status_without_details(client: Client, loopback: Loopback) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from gc_jupyter import TaskFuture
-from gc_jupyter.errors import TaskExecutionFailed
+from gc_jupyter.errors import ServiceRefused, TaskExecutionFailed
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.protocol.pacing import RateLimit
 from gc_jupyter.runtime import collector as collectors
@@ -18,7 +19,7 @@ from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import TaskStatus
-from gc_jupyter.types import TaskEvent, TaskState
+from gc_jupyter.types import TaskEvent, TaskInfo, TaskState
 
 TIMEOUT = 30
 
@@ -57,6 +58,13 @@ class Service:
         self.stream = Stream()
         self.known: dict[str, TaskStatus] = {}
         self.asked: list[list[str]] = []
+        self.online: bool | ServiceRefused = True
+
+    def endpoint_online(self, endpoint_id: str) -> bool:
+        assert endpoint_id == "endpoint"
+        if isinstance(self.online, ServiceRefused):
+            raise self.online
+        return self.online
 
     def open_stream(self, *_args: object, **_kwargs: object) -> Stream:
         return self.stream
@@ -233,6 +241,29 @@ def test_listeners_hear_of_every_task(setup: Setup, caplog: pytest.LogCaptureFix
     assert by_id["a"].state is TaskState.SUCCESS
     assert (by_id["b"].state, by_id["b"].error) == (TaskState.FAILED, "ValueError: [red]no[/]")
     assert "a listener of task events failed" in caplog.text
+
+
+def test_the_word_for_an_endpoint_that_is_not_there(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collectors, "SWEEP_UNLIMITED_S", 0.01)
+    monkeypatch.setattr(collectors, "ENDPOINTS_S", 0.01)
+    setup.service.known["a"] = TaskStatus("a", "waiting-for-ep")
+    setup.service.online = False
+    (future,) = setup.expect(setup.begin(), "a")
+    future._info = TaskInfo("a", endpoint_id="endpoint")
+    words: queue.SimpleQueue[TaskState] = queue.SimpleQueue()
+    setup.loop.ask(setup.collector.watch, lambda events: words.put(events[-1].state))
+    assert words.get(timeout=TIMEOUT) is TaskState.ENDPOINT_OFFLINE
+    unknown = ServiceRefused("not yours", status=403)
+    for online, word in (
+        (True, TaskState.WAITING_ENDPOINT),
+        (False, TaskState.ENDPOINT_OFFLINE),
+        (unknown, TaskState.WAITING_ENDPOINT),
+    ):
+        setup.service.online = online
+        while words.get(timeout=TIMEOUT) is not word:
+            pass
 
 
 @pytest.mark.parametrize(

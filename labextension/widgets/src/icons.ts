@@ -9,6 +9,7 @@ const DISC = "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13z";
 export const PATHS: Record<State, string> = {
   unsent: RING,
   "waiting for endpoint": `${RING}M8 4.5a3.5 3.5 0 0 1 3.5 3.5H8z`,
+  "endpoint offline": `${RING}M7.2 5h1.6v4H7.2zM7.2 10h1.6v1.5H7.2z`,
   "waiting for nodes": `${RING}M8 4.5a3.5 3.5 0 0 1 0 7z`,
   "waiting for a worker": `${RING}M8 4.5a3.5 3.5 0 0 1 0 7z`,
   running: "M4.5 2.2v11.6L13.5 8z",

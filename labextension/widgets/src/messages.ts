@@ -4,6 +4,7 @@
 export const STATES = [
   "unsent",
   "waiting for endpoint",
+  "endpoint offline",
   "waiting for nodes",
   "waiting for a worker",
   "running",

@@ -36,6 +36,7 @@ const DONE: ReadonlySet<State> = new Set<State>(["success", "failed", "cancelled
 // Most urgent first (static_table.py says the same).
 export const URGENCY: readonly State[] = [
   "failed",
+  "endpoint offline",
   "running",
   "waiting for nodes",
   "waiting for a worker",

@@ -35,10 +35,12 @@ _Result = ResultMessage | TaskStatus
 SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
 SWEEP_UP_S = 20.0  # while it is up: only what another consumer took, or a broker lost
 SWEEP_WATCHED_S = 2.0  # while states are shown: one request, a quarter of the service's limit
+ENDPOINTS_S = 15.0  # between questions whether an endpoint that shown tasks wait for is there
 SWEEP_UNLIMITED_S = 0.5  # the same, for a service without a limit
 
+_FOR_ENDPOINT = "waiting-for-ep"
 _SERVICE_STATES = {
-    "waiting-for-ep": TaskState.WAITING_ENDPOINT,
+    _FOR_ENDPOINT: TaskState.WAITING_ENDPOINT,
     "waiting-for-nodes": TaskState.WAITING_NODES,
     "waiting-for-launch": TaskState.WAITING_NODES,
     "waiting-for-worker": TaskState.WAITING_WORKER,
@@ -72,6 +74,7 @@ class Collector:
         self.listeners: list[Listener] = []
         self._watchers = 0
         self._asked = 0  # open tasks asked for in turn while watched
+        self._endpoints: dict[str, tuple[bool, float]] = {}  # online, and when that is old
 
     # --- submissions -----------------------------------------------------------------------
 
@@ -270,12 +273,38 @@ class Collector:
             except ComputeError as error:
                 log.info("batch_status failed: %s", error.reason)
                 return
+            await self._look_at_endpoints(found.values())
             self._use(found.values())
             for task_id in chunk:  # what nobody knows would be asked for for ever
                 if task_id not in found and self.book.owner(task_id) is None:
                     self._ack([self._referenced.pop(task_id, None)])
         if up:  # what the broker had lost has been asked for
             self._swept = outages
+
+    async def _look_at_endpoints(self, statuses: Iterable[TaskStatus]) -> None:
+        """Ask whether the endpoints are there that shown tasks wait for."""
+        if not self._watchers:
+            return
+        owners = [self.book.owner(one.task_id) for one in statuses if one.status == _FOR_ENDPOINT]
+        for endpoint in {owner[0].info.endpoint_id for owner in owners if owner is not None}:
+            _, old = self._endpoints.get(endpoint or "", (True, 0.0))
+            if not endpoint or time.monotonic() < old:
+                continue
+            online = True
+            try:
+                ask = partial(self._service.endpoint_online, endpoint)
+                online = await self._requests.send(ask, spare=True)
+            except ComputeError as error:
+                log.info("the state of an endpoint can't be asked for: %s", error.reason)
+            self._endpoints[endpoint] = online, time.monotonic() + ENDPOINTS_S
+
+    def _state(self, future: TaskFuture, status: str) -> TaskState | None:
+        """The word for what the service says of a task that isn't over."""
+        if status == _FOR_ENDPOINT and self._watchers:
+            online, _ = self._endpoints.get(future.info.endpoint_id or "", (True, 0.0))
+            if not online:
+                return TaskState.ENDPOINT_OFFLINE
+        return _SERVICE_STATES.get(status)
 
     def _use(self, statuses: Iterable[TaskStatus]) -> None:
         changes: list[tuple[TaskFuture, TaskState, BaseException | None]] = []
@@ -285,7 +314,7 @@ class Collector:
                 tag = self._referenced.pop(status.task_id, None)
                 if owner is not None or tag is not None:
                     self._deliver(status.task_id, status, tag)
-            elif owner is not None and (state := _SERVICE_STATES.get(status.status)):
+            elif owner is not None and (state := self._state(owner[0], status.status)):
                 changes.append((owner[0], state, None))
         self.announce(changes)
 

@@ -131,6 +131,9 @@ class Service(Protocol):
     def task_group(self, task_group_id: str) -> Sequence[str]:
         """The ids of a group's tasks. Blocks."""
 
+    def endpoint_online(self, endpoint_id: str) -> bool:
+        """Whether the endpoint is connected: what is submitted to one that isn't waits. Blocks."""
+
     def stop_task(self, task_id: str) -> bool:
         """Really stop a task; False where that can't be done (registered tasks at the web
         service never can). Any thread, returns at once."""

@@ -147,6 +147,10 @@ class GlobusService:
             )
         return [_part(task, "id", str) for task in _part(reply, "tasks", list)]
 
+    def endpoint_online(self, endpoint_id: str) -> bool:
+        """See Service; GET /v2/endpoints/{id}/status."""
+        return _part(self.call(self.v2.get_endpoint_status, endpoint_id), "status", str) == "online"
+
     def stop_task(self, task_id: str) -> bool:  # noqa: ARG002
         """See Service: registered tasks can't be cancelled (docs/protocol.md, "Limits")."""
         return False

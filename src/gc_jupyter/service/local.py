@@ -94,6 +94,10 @@ class LocalService:
         """The ids of a group's tasks; NotFound for one that isn't known here."""
         return self._owner.ask(self._table.task_ids, task_group_id)
 
+    def endpoint_online(self, endpoint_id: str) -> bool:  # noqa: ARG002
+        """See Service: this machine always is."""
+        return True
+
     def stop_task(self, task_id: str) -> bool:
         """Stop a task: one that waits never runs, one that runs has its process killed, and the
         processes that it started. Its result then says `TaskStopped`, unless it ended before."""

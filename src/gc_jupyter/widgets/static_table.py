@@ -23,6 +23,7 @@ _TRACEBACK = 4_000  # characters of each
 _ICONS = {
     TaskState.UNSENT: "○",
     TaskState.WAITING_ENDPOINT: "◔",
+    TaskState.ENDPOINT_OFFLINE: "◌",
     TaskState.WAITING_NODES: "◑",
     TaskState.WAITING_WORKER: "◑",
     TaskState.RUNNING: "▶",
@@ -33,6 +34,7 @@ _ICONS = {
 #: Most urgent first: what a user must see stands on top.
 URGENCY = (
     TaskState.FAILED,
+    TaskState.ENDPOINT_OFFLINE,
     TaskState.RUNNING,
     TaskState.WAITING_NODES,
     TaskState.WAITING_WORKER,
