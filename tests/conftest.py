@@ -32,9 +32,9 @@ def own_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's chromium; one for all, since playwright takes one loop a thread."""
+    """Debian's chromium; not longer than its module, since playwright keeps a loop running."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser.jupyter import CHROMIUM, FLAGS

@@ -97,6 +97,8 @@ def test_a_killed_kernel_leaves_nothing(tmp_path: Path) -> None:
 
 def test_an_interrupt_of_the_kernels_group_leaves_the_workers_alone(tmp_path: Path) -> None:
     ending = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
 try:
     print("ready", flush=True)
     sys.stdin.read()

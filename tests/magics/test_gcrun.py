@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -110,9 +111,12 @@ def test_traceback_has_the_cells_own_lines(kernel: Kernel) -> None:
     assert "IPython" not in shown.traceback
 
 
-def test_a_remote_error_stops_run_all(kernel: Kernel) -> None:
-    first = kernel.send("%%gcrun local\n1 / 0")
+def test_a_remote_error_stops_run_all(kernel: Kernel, tmp_path: Path) -> None:
+    both_sent = tmp_path / "sent"
+    wait = f"import os\nwhile not os.path.exists({str(both_sent)!r}): pass"
+    first = kernel.send(f"%%gcrun local\n{wait}\n1 / 0")
     second = kernel.send("print('ran all the same')")
+    both_sent.touch()
     assert kernel.finish(first).status == "error"
     after = kernel.finish(second)
     assert after.status == "aborted"

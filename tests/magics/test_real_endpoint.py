@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -95,7 +96,7 @@ def test_a_dry_run_sends_nothing(far: Kernel, loopback_session: Loopback) -> Non
     said = far.ok(f"%%gcrun {endpoint} --dry-run\nhelper(point.x)").stream("stdout")
     assert loopback_session.requests() == []
     assert "online at 20" in said
-    assert "Defined       Point, helper" in said
+    assert re.search(r"Defined +Point \d+ B, helper \d+ B\n", said)
 
 
 def test_endpoints_by_name(far: Kernel, loopback_session: Loopback) -> None:
