@@ -16,7 +16,7 @@ from gc_jupyter import Client
 from gc_jupyter.journal import Database, KernelSession
 from gc_jupyter.journal import results as results_module
 from gc_jupyter.journal.results import Results
-from gc_jupyter.protocol.messages import unpack_result
+from gc_jupyter.protocol.messages import ResultMessage, unpack_result
 from gc_jupyter.runtime.tasks import serials
 from gc_jupyter.server import keeper as keeper_module
 from gc_jupyter.server.keeper import Keeper
@@ -156,7 +156,7 @@ def values(client: Client, database: Database, task_ids: list[str]) -> list[obje
     """What the stored results come to."""
     found = results_module.outcomes(database.results.get(task_ids))
     texts = [
-        one.data if isinstance(one, results_module.ResultMessage) else one.result
+        one.data if isinstance(one, ResultMessage) else one.result
         for one in (found[task_id] for task_id in task_ids)
     ]
     return [client.fx_serializer.deserialize(text or "") for text in texts]

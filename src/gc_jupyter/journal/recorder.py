@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gc_jupyter.errors import SubmitUncertain
 from gc_jupyter.future import TaskFuture
@@ -22,11 +22,13 @@ from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEn
 from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
 from gc_jupyter.own_files import NotOwn
-from gc_jupyter.protocol.batches import Route
-from gc_jupyter.runtime.completer import Outcome
 from gc_jupyter.runtime.ending import time_left
-from gc_jupyter.runtime.tasks import QueuedTask
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
+
+if TYPE_CHECKING:
+    from gc_jupyter.protocol.batches import Route
+    from gc_jupyter.runtime.completer import Outcome
+    from gc_jupyter.runtime.tasks import QueuedTask
 
 T = TypeVar("T")
 Write = Callable[[Database], object]

@@ -13,12 +13,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
+from typing import TYPE_CHECKING
 
 from gc_jupyter.errors import DeserializationError
 from gc_jupyter.journal.sessions import KernelSession
-from gc_jupyter.protocol.messages import ResultMessage, unpack_result
-from gc_jupyter.service.base import TaskStatus
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
+if TYPE_CHECKING:
+    from gc_jupyter.protocol.messages import ResultMessage
+    from gc_jupyter.service.base import TaskStatus
 
 #: What all results together may take, in bytes; the oldest go, those first that were shown.
 KEPT_BYTES = 512 * 1024 * 1024
@@ -67,6 +70,9 @@ def read(form: str, body: bytes) -> ResultMessage | TaskStatus:
     DeserializationError
         It is damaged.
     """
+    from gc_jupyter.protocol.messages import unpack_result
+    from gc_jupyter.service.base import TaskStatus
+
     if form == _MESSAGE:
         return unpack_result(body)
     try:

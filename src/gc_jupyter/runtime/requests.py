@@ -59,7 +59,7 @@ class Requests:
             try:
                 if self._at_once:
                     return call()
-                return await self._loop.aio.run_in_executor(self._loop.http, call)
+                return await self._on_http_thread(call)
             except ComputeError as error:
                 delay = retry_delay(error, attempt, random.random(), repeatable=repeatable)
                 if delay is None:
@@ -72,6 +72,20 @@ class Requests:
             attempt += 1
             await asyncio.sleep(delay)
 
+    async def _on_http_thread(self, call: Callable[[], T]) -> T:
+        answer: asyncio.Future[T] = self._loop.aio.create_future()
+
+        def work() -> None:
+            try:
+                value = call()
+            except BaseException as error:
+                self._loop.tell(_fail, answer, error)
+            else:
+                self._loop.tell(_settle, answer, value)
+
+        self._loop.http.post(work)
+        return await answer
+
     def spacing(self) -> float:
         """Seconds for which a fan-out should gather tasks now."""
         return 0.0 if self._rate is None else self._rate.spacing(time.monotonic())
@@ -83,3 +97,13 @@ class Requests:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop, from any other thread, and wait for what it returns."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop.aio).result()
+
+
+def _settle(answer: asyncio.Future[T], value: T) -> None:
+    if not answer.done():  # else nobody waits any more
+        answer.set_result(value)
+
+
+def _fail(answer: asyncio.Future[T], error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)
