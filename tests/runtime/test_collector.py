@@ -11,6 +11,7 @@ import pytest
 
 from gc_jupyter import TaskFuture
 from gc_jupyter.errors import ServiceRefused, TaskExecutionFailed
+from gc_jupyter.protocol import batches
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.protocol.pacing import RateLimit
 from gc_jupyter.runtime import collector as collectors
@@ -211,6 +212,7 @@ def test_references_that_lead_nowhere_are_dropped(setup: Setup) -> None:
 def test_sweeps_ask_for_every_open_task(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collectors, "SWEEP_UP_S", 0.01)
     monkeypatch.setattr(collectors, "STATUS_CHUNK", 2)
+    monkeypatch.setattr(batches, "STATUS_CHUNK", 2)
     ids = ["a", "b", "c", "d", "e"]
     setup.service.known = {one: TaskStatus(one, "success", result=one) for one in ids}
     futures = setup.expect(setup.begin(), *ids)

@@ -12,7 +12,7 @@ from gc_jupyter.client.batch import Batch, Call
 from gc_jupyter.client.functions import FunctionCalls
 from gc_jupyter.errors import BadReply, ServiceError, TaskPending
 from gc_jupyter.functions.versions import differs, warn_of_registered
-from gc_jupyter.protocol.batches import STATUS_CHUNK, match_reply
+from gc_jupyter.protocol.batches import match_reply, status_chunks
 from gc_jupyter.protocol.failures import task_error
 from gc_jupyter.serialize import Strategylike
 from gc_jupyter.service.base import SubmitReply, TaskStatus
@@ -231,8 +231,7 @@ class TaskCalls(FunctionCalls):
         missing = [key for key in dict.fromkeys(wanted) if key not in done]
         found = {key: done[key] for key in wanted if key in done}
         service = self.globus_service()
-        for start in range(0, len(missing), STATUS_CHUNK):
-            chunk = missing[start : start + STATUS_CHUNK]
+        for chunk in status_chunks(missing):
             statuses = self.request(partial(service.task_statuses, chunk))
             for key, status in statuses.items():
                 found[key] = self._note(status)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gc_jupyter.journal import Entry
-
 if TYPE_CHECKING:
-    from gc_jupyter.journal import Journal
+    from gc_jupyter.journal import Entry, Journal
     from gc_jupyter.session import Session
 
 #: Entries of earlier kernels that this kernel was told of at its start.

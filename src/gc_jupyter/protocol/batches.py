@@ -86,6 +86,12 @@ class TaskQueue(Generic[Task]):
         return batch
 
 
+def status_chunks(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Task ids in the parts that one `batch_status` each asks for."""
+    for start in range(0, len(task_ids), STATUS_CHUNK):
+        yield task_ids[start : start + STATUS_CHUNK]
+
+
 def match_reply(
     sent: Mapping[str, Sequence[Task]], received: Mapping[str, Sequence[str]]
 ) -> tuple[list[tuple[str, str, Task]], list[tuple[Task, BadReply]]]:

@@ -16,7 +16,7 @@ from functools import partial
 
 from gc_jupyter.errors import ComputeError, DeserializationError
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.batches import STATUS_CHUNK
+from gc_jupyter.protocol.batches import STATUS_CHUNK, status_chunks
 from gc_jupyter.protocol.messages import ResultMessage, unpack_result
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
 from gc_jupyter.remote_text import one_line
@@ -257,10 +257,10 @@ class Collector:
             first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
             self._asked = first + STATUS_CHUNK if first + STATUS_CHUNK < len(ids) else 0
             ids = ids[first : first + STATUS_CHUNK]
-        for start in range(0, len(ids), STATUS_CHUNK):
+        for part in status_chunks(ids):
             chunk = [
                 task_id
-                for task_id in ids[start : start + STATUS_CHUNK]
+                for task_id in part
                 if task_id in self._referenced or self.book.owner(task_id) is not None
             ]
             if not chunk:

@@ -25,7 +25,7 @@ from gc_jupyter.journal.database import REACHABLE_S, Database
 from gc_jupyter.journal.recorder import explain
 from gc_jupyter.journal.results import Collected
 from gc_jupyter.journal.sessions import KernelSession, surely_ended
-from gc_jupyter.protocol.batches import STATUS_CHUNK
+from gc_jupyter.protocol.batches import status_chunks
 from gc_jupyter.protocol.messages import unpack_result
 from gc_jupyter.runtime.loop import DaemonPool, kernel_loop
 from gc_jupyter.runtime.requests import Requests
@@ -198,8 +198,7 @@ class Keeper:
         asked = [one for one in self._pending if due or one not in self._asked]
         if due:
             self._due = time.monotonic() + (ASK_DOWN_S if self._stream_error else ASK_UP_S)
-        for start in range(0, len(asked), STATUS_CHUNK):
-            chunk = asked[start : start + STATUS_CHUNK]
+        for chunk in status_chunks(asked):
             statuses = await self._send(partial(service.task_statuses, chunk))
             self._use(chunk, statuses)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.errors import NotFound
 from gc_jupyter.journal.database import Entry
 from gc_jupyter.journal.sessions import Note, Place
-from gc_jupyter.protocol.batches import STATUS_CHUNK
+from gc_jupyter.protocol.batches import status_chunks
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
 
@@ -107,10 +107,12 @@ def _attach_group(
         earlier: list[Entry] = []
         earlier = journal.ask(lambda db: db.earlier(journal.session, any_notebook=True), earlier)
         rest = {one.task_id: one for one in earlier if one.group_id == group and one.task_id}
-        if rest.keys() - by_id.keys():
+        if others := rest.keys() - by_id.keys():
             by_id = rest | by_id
-            over = journal.ask(lambda db: db.results.kept(by_id), over) | over
-            known, over = _states(session, by_id, over)
+            kept: Set[str] = set()
+            kept = journal.ask(lambda db: db.results.kept(others), kept)
+            also_known, also_over = _states(session, others, kept)
+            known, over = known | also_known, over | also_over
 
     def make(task_id: str) -> TaskFuture:
         return _future(session, by_id[task_id], task_id, namespace)
@@ -132,9 +134,8 @@ def _states(session: Session, task_ids: Iterable[str], over: Set[str]) -> tuple[
     client = session.client
     known, ended = set(over), set(over)
     ids = [task_id for task_id in task_ids if task_id not in over]
-    for start in range(0, len(ids), STATUS_CHUNK):
-        ask = partial(client.globus_service().task_statuses, ids[start : start + STATUS_CHUNK])
-        statuses = client.request(ask)
+    for chunk in status_chunks(ids):
+        statuses = client.request(partial(client.globus_service().task_statuses, chunk))
         known |= statuses.keys()
         ended |= {task_id for task_id, status in statuses.items() if status.done}
     return known, ended
