@@ -15,23 +15,13 @@ import uuid
 
 import pytest
 
-from gc_jupyter import Client, Executor
+from gc_jupyter import Executor
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
+from tests.faults.storm import double
 from tests.service.handle import Loopback
 from tests.test_executor_faults import sent
 
 TIMEOUT = 60
-
-
-def double(x: int) -> int:
-    return 2 * x
-
-
-@pytest.fixture
-def executor(client: Client, loopback: Loopback) -> Executor:
-    made = Executor(loopback.endpoint("inline"), client=client)
-    assert made.submit(double, 0).result(TIMEOUT) == 0
-    return made
 
 
 def test_every_cut_of_a_message(executor: Executor, loopback: Loopback) -> None:

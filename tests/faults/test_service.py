@@ -6,24 +6,14 @@ import logging
 
 import pytest
 
-from gc_jupyter import Client, Executor
+from gc_jupyter import Executor
 from gc_jupyter.errors import RateLimited, SubmitUncertain
 from gc_jupyter.runtime import requests
+from tests.faults.storm import double
 from tests.service.handle import Loopback
 
 TIMEOUT = 60
 SUBMIT = r"/v3/endpoints/.*/submit"
-
-
-def double(x: int) -> int:
-    return 2 * x
-
-
-@pytest.fixture
-def executor(client: Client, loopback: Loopback) -> Executor:
-    made = Executor(loopback.endpoint("inline"), client=client)
-    assert made.submit(double, 0).result(TIMEOUT) == 0
-    return made
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,12 @@ import pytest
 from gc_jupyter import Client, Executor
 from tests.conftest import connect
 from tests.faults.forwarder import Forwarder
+from tests.faults.storm import double
 from tests.scripts import TIME_LIMIT_S, start
 from tests.service.handle import Loopback
 
 TIMEOUT = 60
 HOUR_S = 3600.0
-
-
-def double(x: int) -> int:
-    return 2 * x
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals that stop")

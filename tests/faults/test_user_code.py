@@ -15,14 +15,11 @@ from pathlib import Path
 import pytest
 
 from gc_jupyter import Client, Executor, TaskFuture
+from tests.faults.storm import double
 from tests.scripts import run
 from tests.service.handle import Loopback
 
 TIMEOUT = 60
-
-
-def double(x: int) -> int:
-    return 2 * x
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,13 +41,6 @@ def entry(**fields: object) -> Entry:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "made/journal.sqlite"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    database = Database(path)
-    yield database
-    database.close()
 
 
 def add(database: Database, *entries: Entry, session: KernelSession | None = None) -> None:

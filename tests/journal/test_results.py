@@ -28,18 +28,6 @@ OTHER_SERVER = KernelSession(session="other server")
 LIVING = KernelSession(session="living")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    database = Database(path)
-    yield database
-    database.close()
-
-
 def ended(session: KernelSession) -> bool:
     """Who has ended, in these tests."""
     return session.session in ("gone", "dead server")

@@ -21,6 +21,8 @@ import pytest
 from websocket import WebSocketTimeoutException, create_connection
 
 from gc_jupyter.server.messages import NAMESPACE
+from tests.journal.conftest import database as database
+from tests.journal.conftest import path as path
 from tests.magics.conftest import Kernel
 from tests.service.handle import Loopback
 

@@ -27,18 +27,6 @@ GONE = KernelSession(pid=2**22 + 1, session="gone")
 TIMEOUT = 60
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    database = Database(path)
-    yield database
-    database.close()
-
-
 class Collected:
     """Waits until results are kept: looks after each transaction of the keeper."""
 
