@@ -78,11 +78,11 @@ def test_status(kernel: Kernel) -> None:
 
 def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:
     kernel.ok(f"gate = {str(tmp_path / 'gate')!r}")
-    kernel.ok(f"%%gcrun local -a -q --future slow --label cancelled-soon\n{GATE}")
+    cell = kernel.ok(f"%%gcrun local -a -q --future slow --label cancelled-soon\n{GATE}").result
     kernel.ok("while slow.task_id is None: pass")
     task = kernel.ok("print(slow.task_id)").stream("stdout").strip()
     listed = kernel.ok("%gc tasks").stream("stdout")
-    assert re.search(rf"{task} .*local.*In\[\d+\] +cancelled-soon", listed)
+    assert re.search(rf"{task} .*local.*In\[{cell['execution_count']}\] +cancelled-soon", listed)
     assert f"task has no result yet: it runs on; %gc attach {task}" in (
         kernel.run(f"%gc result {task}").traceback
     )

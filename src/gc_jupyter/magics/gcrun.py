@@ -81,7 +81,9 @@ class GCMagics(Magics):
 
     def enter_cell(self, info: Any) -> None:
         """A cell begins: IPython's `pre_run_cell`."""
-        self._cell = (getattr(info, "cell_id", None) or "", self.shell.execution_count)
+        # `execution_count` is the next cell's already, since IPython 9; the inputs stored aren't
+        number = len(self.shell.history_manager.input_hist_parsed)
+        self._cell = (getattr(info, "cell_id", None) or "", number)
 
     def _place(self) -> Place:
         from gc_jupyter.journal import Place
