@@ -12,7 +12,6 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union
 
 from gc_jupyter.server import messages as lab
-from gc_jupyter.types import TaskState
 from gc_jupyter.widgets import messages as widgets
 
 HERE = Path(__file__).parent
@@ -52,7 +51,6 @@ def lab_typescript() -> str:
         f"export const NAMESPACE = {json.dumps(lab.NAMESPACE)};",
         f"export const TASKS_CHANGED = {json.dumps(lab.TASKS_CHANGED)};",
         f"export const DEFAULT_LIMIT = {lab.DEFAULT_LIMIT};",
-        f"export const STATES = {_words(tuple(state.value for state in TaskState))} as const;",
         f"export const COLUMNS = {_words(lab.COLUMNS)} as const;",
         *map(_interface, interfaces),
     )

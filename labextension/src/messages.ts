@@ -4,17 +4,6 @@
 export const NAMESPACE = "gc-jupyter";
 export const TASKS_CHANGED = "https://schema.gc-jupyter.org/tasks/v1";
 export const DEFAULT_LIMIT = 10000;
-export const STATES = [
-  "unsent",
-  "waiting for endpoint",
-  "endpoint offline",
-  "waiting for nodes",
-  "waiting for a worker",
-  "running",
-  "success",
-  "failed",
-  "cancelled",
-] as const;
 export const COLUMNS = [
   "task_id",
   "group_id",

@@ -4,9 +4,9 @@ import { make, setText } from "../widgets/src/dom";
 import { duration } from "../widgets/src/durations";
 import { StateIcon } from "../widgets/src/icons";
 import { WindowRow } from "../widgets/src/row_window";
+import { State } from "../widgets/src/task_rows";
 import { Task } from "./messages";
 import { fileName } from "./paths";
-import { State } from "./task_list";
 import { when } from "./times";
 
 export const COLUMNS = ["Task", "Sent"];

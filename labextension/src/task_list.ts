@@ -1,10 +1,8 @@
 // The journal's tasks as the server sent them, and which of them a filter lets through.
 
-import { COLUMNS, STATES, Task, Tasks } from "./messages";
+import { DONE, State } from "../widgets/src/task_rows";
+import { COLUMNS, Task, Tasks } from "./messages";
 
-export type State = (typeof STATES)[number];
-
-const DONE: ReadonlySet<string> = new Set<State>(["success", "failed", "cancelled"]);
 const SEARCHED = ["label", "task_id", "group_id", "endpoint", "notebook", "error"] as const;
 
 export const isDone = (task: Task): boolean => DONE.has(task.state);

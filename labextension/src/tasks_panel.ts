@@ -1,10 +1,10 @@
 // The tasks of all kernels: filter, rows, and the details of one.
 
 import { make, setText } from "../widgets/src/dom";
+import { STATES } from "../widgets/src/messages";
 import { Listeners } from "../widgets/src/model";
 import { RowWindow } from "../widgets/src/row_window";
 import { Actions } from "./actions";
-import { STATES } from "./messages";
 import { Notice } from "./notice";
 import { Store, Topic } from "./store";
 import { TaskDetails } from "./task_details";

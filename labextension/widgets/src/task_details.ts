@@ -4,7 +4,12 @@ import { make, setText } from "./dom";
 import { duration } from "./durations";
 import { Shown } from "./messages";
 import { Listeners, Model } from "./model";
-import { FIELD, TaskRows } from "./task_rows";
+import { FIELD, State, TaskRows } from "./task_rows";
+
+// What a word alone leaves open: whether anything is lost, or to be done.
+const WAITS: Partial<Record<State, string>> = {
+  "endpoint offline": "The service keeps the task until the endpoint is back.",
+};
 
 export class TaskDetails {
   private index = -1;
@@ -81,6 +86,7 @@ export class TaskDetails {
     const facts: [string, string][] = [
       ["Id", row[FIELD.taskId]],
       ["Endpoint", this.rows.endpoint(row)],
+      ["Waits", WAITS[state] ?? ""],
       ["Queued", duration(this.rows.queued(row, now))],
       ["Running", duration(this.rows.running(row, now))],
       [state === "failed" ? "Error" : "Result", row[FIELD.text]],

@@ -31,7 +31,7 @@ export const FIELD = {
 // A saved notebook may claim any number of rows, and be somebody else's.
 const MOST = 1_000_000;
 
-const DONE: ReadonlySet<State> = new Set<State>(["success", "failed", "cancelled"]);
+export const DONE: ReadonlySet<string> = new Set<State>(["success", "failed", "cancelled"]);
 
 // Most urgent first (static_table.py says the same).
 export const URGENCY: readonly State[] = [

@@ -197,6 +197,15 @@ test("an open task offers no result yet, an ended one can run again", () => {
   expect(model.sent).toEqual([{ type: "rerun", row: 1 }]);
 });
 
+test("what waits for an endpoint that is offline isn't lost", () => {
+  const el = show(new FakeModel(stateOf([row("endpoint offline", "a"), row("running", "b")])));
+  const kept = "The service keeps the task";
+  rowButton(el, "a").click();
+  expect(el.querySelector(".gc-details dl")!.textContent).toContain(kept);
+  rowButton(el, "b").click();
+  expect(el.querySelector(".gc-details dl")!.textContent).not.toContain(kept);
+});
+
 test("copying an id, also where the clipboard is closed", async () => {
   const model = new FakeModel(stateOf([row("success", "a", { [FIELD.taskId]: "id-a" })]));
   const el = show(model);
