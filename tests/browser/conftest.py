@@ -70,6 +70,7 @@ def shot() -> Callable[[Any, str], None]:
 
     def shot(element: Any, name: str) -> None:
         if folder:
+            getattr(element, "page", element).mouse.move(0, 0)  # nothing looks hovered
             element.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
 
     return shot

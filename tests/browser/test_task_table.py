@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.fan_out import FAN_OUT, FINISH, KEPT, TABLE
-from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
-from tests.service.handle import Loopback
+from tests.browser.fan_out import FAN_OUT, FINISH, KEPT, TABLE, live
+from tests.browser.jupyter import JupyterServer, no_axe_findings
 
 pytestmark = pytest.mark.timeout(240)
 
 Shot = Callable[[Any, str], None]
-
-
-def live(opened: NotebookPage, server: JupyterServer, name: str, *cells: str) -> Page:
-    """A notebook whose first two cells have run: 100 tasks ended, 100 wait."""
-    server.write(name, *cells)
-    page = opened.open(name)
-    opened.run_cell(0)
-    opened.run_cell(1)
-    expect(page.locator(".jp-Cell .gc-words")).to_contain_text("100 of 200 done", timeout=60_000)
-    return page
 
 
 def test_a_fan_out_from_beginning_to_static_end(
@@ -148,36 +136,6 @@ def test_dark(lab: JupyterServer, open_page: OpenPage, shot: Shot, theme: str) -
     )
     no_axe_findings(page, ".jp-Cell .gc-jupyter")
     opened.execute("apputils:change-theme", theme="JupyterLab Light")
-
-
-def test_a_fan_out_on_a_real_endpoint(
-    tmp_path: Path, loopback: Loopback, browser: Browser, shot: Shot
-) -> None:
-    """Through AMQP, with `batch_status` behind the words; within the service's limit."""
-    endpoint = loopback.endpoint("process")
-    environ = loopback.environment | {"GLOBUS_COMPUTE_ACCESS_TOKEN": loopback.token}
-    server = JupyterServer(tmp_path / "lab", "lab", environ)
-    opened = NotebookPage(server, browser)
-    try:
-        cells = FAN_OUT.replace('"local"', repr(endpoint)), TABLE, FINISH
-        page = live(opened, server, "real.ipynb", *cells, "print('id:', futures[150].task_id)")
-        expect(page.locator(".jp-Cell .gc-words")).to_contain_text("100 waiting for endpoint")
-        opened.run_cell(3)
-        task_id = page.get_by_text(re.compile("^id: ")).inner_text().removeprefix("id: ").strip()
-        loopback.change_task(task_id, status="running")  # as the web service says it
-        expect(page.locator(".jp-Cell .gc-words")).to_contain_text("1 running", timeout=30_000)
-        shot(page.locator(".jp-Cell .gc-table"), "table-endpoint")
-        opened.run_cell(2)
-        expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=60_000)
-        caption = page.locator(".jp-OutputArea caption")
-        expect(caption).to_have_text("Squares: 5 failed, 195 success")
-        assert loopback.busiest() <= 20
-        assert page.evaluate("window.hacked") is None
-        assert opened.problems == []
-        assert opened.strangers == []
-    finally:
-        opened.close()
-        server.stop()
 
 
 def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
