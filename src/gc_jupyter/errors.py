@@ -37,6 +37,9 @@ import concurrent.futures
 import time
 from typing import Any
 
+#: Ends a next step where more can be found out.
+SEE_DOCTOR = "%gc doctor checks each step."
+
 
 class ComputeError(Exception):
     """Base of every error that this package raises on purpose.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import re
 import socket
 import ssl
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,13 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gc_jupyter import Client, Executor
-from gc_jupyter.doctor import Finding, examine, findings
+from gc_jupyter.doctor import Finding, examine, findings, report
+from gc_jupyter.errors import SEE_DOCTOR
 from gc_jupyter.journal import Journal, KernelSession
 from gc_jupyter.service import amqp_probe
 from gc_jupyter.service.amqp_address import AmqpAddress
 from gc_jupyter.session import Session
 from gc_jupyter.widgets import bundle
 from tests.conftest import connect
+from tests.service.globus_auth import GlobusAuth
 from tests.service.handle import Loopback
 
 
@@ -44,7 +48,7 @@ def found(session: Session, subject: str, endpoint: str | None = None) -> list[F
 def bad(session: Session, subject: str, endpoint: str | None = None) -> Finding:
     """The one bad finding of a subject."""
     (one,) = [one for one in found(session, subject, endpoint) if not one.fine]
-    assert one.line(0).partition(" → ")[2] == one.step.rstrip(".")
+    assert one.line().endswith(f" → {one.step.rstrip('.')}") or SEE_DOCTOR in one.step
     return one
 
 
@@ -55,7 +59,7 @@ def test_all_is_well(session: Session, loopback: Loopback) -> None:
     assert all(line.startswith("✓") and " → " in line for line in lines)
     subjects = {line.split()[1] for line in lines}
     assert subjects == {
-        *("Login", "Service", "Scopes", "AMQP", "Polling", "Endpoint"),
+        *("Login", "Service", "Scopes", "Results", "Polling", "Endpoint"),
         *("Versions", "Journal", "Widgets", "Proxies", "Messages"),
     }
     assert loopback.token not in report
@@ -67,30 +71,107 @@ def test_it_sends_no_task(session: Session, loopback: Loopback) -> None:
     assert len(loopback.requests()) < 10
 
 
-def test_nobody_is_signed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Session:
+    """A session of nobody, far from any service."""
     for name in ("GLOBUS_COMPUTE_ACCESS_TOKEN", "GLOBUS_COMPUTE_CLIENT_ID", "GLOBUS_DATA"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GLOBUS_COMPUTE_USER_DIR", str(tmp_path))
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
-    session = Session()
-    assert bad(session, "Login").step == "%gc login"
-    assert bad(session, "Service").step == "%gc login"
+    for name in ("GLOBUS_COMPUTE_USER_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    return Session()
+
+
+def test_nobody_is_signed_in(nobody: Session) -> None:
+    assert bad(nobody, "Login").step == "%gc login"
+    for endpoint in (None, "polaris", "11111111-1111-4111-8111-111111111111"):
+        assert [one.subject for one in findings(nobody, endpoint) if not one.fine] == [
+            "Login",
+            "Results",
+        ]
+    assert "%gc doctor again" in bad(nobody, "Results").step
+
+
+def test_local_needs_nobody(nobody: Session) -> None:
+    report = examine(nobody, "local")
+    assert report.endswith("All is well.")
+    assert "%gc login, before you use another endpoint" in report
+
+
+def test_half_of_a_client_login(nobody: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOBUS_COMPUTE_CLIENT_ID", str(uuid.uuid4()))
+    one = bad(nobody, "Login")
+    assert "GLOBUS_COMPUTE_CLIENT_SECRET is not" in one.text
+    assert one.step.startswith("Set both")
+
+
+def test_a_login_store_that_cannot_be_read(nobody: Session, tmp_path: Path) -> None:
+    (tmp_path / "storage.db").write_bytes(b"this is no database" * 100)
+    (note, _) = [one for one in found(nobody, "Login") if not one.fine]
+    assert "The login store" in note.text
+    assert note.step != "see there"
+
+
+@pytest.fixture
+def person(
+    nobody: Session, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Session, GlobusAuth]]:
+    """A session of somebody who has signed in at a Globus Auth, for the loopback."""
+    monkeypatch.setenv("GLOBUS_SDK_SERVICE_URL_COMPUTE", loopback.url)
+    with GlobusAuth() as auth:
+        for name, value in auth.environ.items():
+            monkeypatch.setenv(name, value)
+        login = nobody.client.login()
+        flow = login.flow()
+        assert flow is not None
+        flow.finish(auth.approve(flow.start()))
+        header = login.authorizer.get_authorization_header()
+        assert header is not None
+        loopback.accept_token(header.removeprefix("Bearer "))
+        yield nobody, auth
+        nobody.client.close()
+
+
+def test_who_is_signed_in(person: tuple[Session, GlobusAuth]) -> None:
+    session, _ = person
+    (one,) = found(session, "Login")
+    assert one.fine
+    assert ", by the Globus login in " in one.text
+    assert found(session, "Scopes")[0].fine
+
+
+def test_globus_auth_is_away(person: tuple[Session, GlobusAuth]) -> None:
+    session, auth = person
+    auth.outage = True
+    one = bad(session, "Login")
+    assert "Globus Auth can't say whose it is: Globus Auth can't answer now" in one.text
+    assert one.step == "check the network and the proxies below"
+
+
+def test_globus_auth_refuses(person: tuple[Session, GlobusAuth]) -> None:
+    session, auth = person
+    auth.tokens.clear()
+    one = bad(session, "Login")
+    assert "Globus Auth refuses the Globus login in" in one.text
+    assert one.step == "sign in again: %gc login --force"
+
+
+GARE = {
+    "code": "ConsentRequired",
+    "authorization_parameters": {"required_scopes": ["some scope"], "session_message": "m"},
+}
+
+
+def test_a_missing_consent(person: tuple[Session, GlobusAuth], loopback: Loopback) -> None:
+    session, _ = person
+    loopback.fault(path="/v2/version", status=403, error=GARE)
+    one = bad(session, "Scopes")
+    assert one.text.startswith("a consent is missing")
+    assert one.step == "sign in again: %gc login --force"
 
 
 def test_a_refused_token(session: Session, loopback: Loopback) -> None:
     loopback.fault(path="/v2/version", status=401)
     assert "authorizer that has a valid token" in bad(session, "Scopes").step
-
-
-def test_a_missing_consent(session: Session, loopback: Loopback) -> None:
-    gare = {
-        "code": "ConsentRequired",
-        "authorization_parameters": {"required_scopes": ["some scope"], "session_message": "m"},
-    }
-    loopback.fault(path="/v2/version", status=403, error=gare)
-    one = bad(session, "Scopes")
-    assert "consent" in one.text
-    assert "%gc login --force" in one.step
 
 
 def test_no_access(session: Session, loopback: Loopback) -> None:
@@ -101,9 +182,11 @@ def test_no_access(session: Session, loopback: Loopback) -> None:
 @pytest.mark.parametrize(
     ("fault", "text", "step"),
     [
-        ({"drop": "before"}, "connection", "check the network, and the proxies"),
-        ({"status": 503}, "503", "the service has a problem"),
+        ({"drop": "before"}, "connection", "Check the network and the proxy settings"),
+        ({"status": 503}, "503", "the service itself has a problem"),
         ({"status": 429}, "429", "wait a minute"),
+        ({"status": 404}, "404", "check that this address is right"),
+        ({"status": 400}, "400", "update gc-jupyter"),
         ({"body": "<html>Log in to the hotel</html>"}, "not JSON", "a proxy or a log-in page"),
     ],
 )
@@ -111,9 +194,39 @@ def test_the_service(
     session: Session, loopback: Loopback, fault: dict[str, object], text: str, step: str
 ) -> None:
     loopback.fault(path="/v2/version", **fault)
-    one = bad(session, "Service")
+    report = list(findings(session, loopback.endpoint("inline")))
+    (one, results) = [one for one in report if not one.fine]
+    assert one.subject == "Service"
     assert text in one.text
     assert step in one.step
+    assert "mend the line above" in results.step
+    assert {"Endpoint", "Polling"}.isdisjoint(one.subject for one in report)
+
+
+def test_no_answer(session: Session, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where packets are dropped, it goes on after a while."""
+    monkeypatch.setattr(report, "_LIMIT_S", 0.5)
+    loopback.fault(path="/v2/version", hang=True)
+    one = bad(session, "Service")
+    assert one.text == "There is no answer after 0 s."
+    assert "check the network and the proxies" in one.step
+    loopback.fault(path="/v./endpoints/.*", hang=True, times=None)
+    assert "no answer" in bad(session, "Endpoint", loopback.endpoint("inline")).text
+
+
+def test_a_service_whose_certificate_is_not_trusted(
+    session: Session,
+    serve: Callable[[Callable[[socket.socket], object]], int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_certificate(tmp_path))
+    port = serve(lambda connection: context.wrap_socket(connection, server_side=True))
+    monkeypatch.setenv("GLOBUS_SDK_SERVICE_URL_COMPUTE", f"https://127.0.0.1:{port}")
+    one = bad(session, "Service")
+    assert "certificate isn't trusted (self-signed certificate" in one.text
+    assert "REQUESTS_CA_BUNDLE" in one.step
 
 
 def test_an_old_version(session: Session, loopback: Loopback) -> None:
@@ -126,20 +239,55 @@ def test_an_old_version(session: Session, loopback: Loopback) -> None:
     assert one.step == "pip install --upgrade gc-jupyter"
 
 
-def test_a_blocked_port(session: Session, loopback: Loopback) -> None:
+def test_which_port_is_used(session: Session) -> None:
+    (one,) = found(session, "Results")
+    assert re.fullmatch(
+        r"come by port \d+ \(the service's choice\), AMQP without TLS;"
+        r" port 443: refused; port 5671: refused; port 5672: refused",
+        one.text,
+    )
+
+
+def test_blocked_ports(session: Session, loopback: Loopback) -> None:
     loopback.broker_fault(refuse=True)
-    (own, *others) = found(session, "AMQP")
-    assert not own.fine
-    assert "the service's choice: refused" in own.text
-    assert "results are asked for by HTTPS" in own.step
-    assert [one.text.split()[1] for one in others] == ["443:", "5671:", "5672:"]
+    one = bad(session, "Results")
+    assert re.fullmatch(
+        r"no port lets them in \(AMQP without TLS\): port \d+ \(the service's choice\): refused;"
+        r" port 443: refused; port 5671: refused; port 5672: refused",
+        one.text,
+    )
+    assert one.step.startswith("Ask for one of the ports 443, 5671 and 5672")
+    assert "results are asked for by HTTPS" in one.step
+
+
+def test_blocked_ports_beside_a_proxy(
+    session: Session, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loopback.broker_fault(refuse=True)
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert "HTTPS goes through a proxy here, and AMQP can't" in bad(session, "Results").step
+
+
+def test_a_port_that_the_user_has_set(session: Session) -> None:
+    session.settings.set("amqp_port", 5671)
+    one = bad(session, "Results")
+    assert "port 5671 (yours): refused" in one.text
+    assert re.fullmatch(
+        r"%gc config amqp_port none: port \d+ \(the service's choice\) connects", one.step
+    )
 
 
 def test_refused_credentials(session: Session, loopback: Loopback) -> None:
     loopback.broker_fault(deny=1)
-    (own, *_) = found(session, "AMQP")
-    assert not own.fine
-    assert "refuses the credentials" in own.text
+    one = bad(session, "Results")
+    assert "the broker refuses the credentials" in one.text
+    assert "%gc login --force" in one.step
+
+
+def test_no_address_of_the_broker(session: Session, loopback: Loopback) -> None:
+    loopback.fault(path="/v2/get_amqp_result_connection_url", status=500)
+    assert "try again" in bad(session, "Results").step
 
 
 def test_no_polling(session: Session, loopback: Loopback) -> None:
@@ -155,8 +303,20 @@ def test_an_offline_endpoint(session: Session, loopback: Loopback) -> None:
 
 def test_an_unknown_endpoint(session: Session) -> None:
     unknown = "11111111-1111-4111-8111-111111111111"
-    assert "the service knows none" in bad(session, "Endpoint", unknown).text
+    assert f"the service knows no {unknown}" in bad(session, "Endpoint", unknown).text
     assert "%gc endpoints" in bad(session, "Endpoint", "nowhere").step
+
+
+def test_no_endpoint_is_named(session: Session) -> None:
+    (one,) = found(session, "Endpoint")
+    assert one.fine
+    assert one.step.startswith("%gc doctor NAME looks at one")
+
+
+def test_an_endpoint_whose_state_is_not_told(session: Session, loopback: Loopback) -> None:
+    loopback.fault(path="/v2/endpoints/.*/status", status=400)
+    one = bad(session, "Endpoint", loopback.endpoint("inline"))
+    assert one.step == "try again in some minutes"
 
 
 def test_another_python_there(session: Session, loopback: Loopback) -> None:
@@ -200,7 +360,7 @@ def test_proxies(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://ada:secret@proxy.example:3128")
     (one,) = found(session, "Proxies")
     assert one.text == "https by proxy.example:3128"
-    assert "AMQP takes no proxy" in one.step
+    assert "AMQP (see Results) takes none" in one.step
 
 
 def test_messages_that_cannot_be_read(session: Session, loopback: Loopback) -> None:
@@ -209,7 +369,7 @@ def test_messages_that_cannot_be_read(session: Session, loopback: Loopback) -> N
         loopback.publish(str(executor.task_group_id), b"\x01junk")
         executor.submit(int).result(60)  # comes after it
     one = bad(session, "Messages")
-    assert "1 messages could not be read" in one.text
+    assert "1 could not be read" in one.text
     assert "update gc-jupyter" in one.step
 
 
@@ -220,7 +380,7 @@ def test_a_stream_that_is_down(to_loopback: Loopback, tmp_path: Path) -> None:
     endpoint = to_loopback.endpoint("instant")
     executor = Executor(endpoint, client)
     executor.submit(int).result(60)  # by polling
-    assert "asked for by HTTPS meanwhile" in bad(session, "Stream").step
+    assert "HTTPS does until then" in bad(session, "Stream").step
     client.close()
 
 

@@ -76,6 +76,24 @@ def test_status(kernel: Kernel) -> None:
     assert "<table>" in card["text/html"]
 
 
+def test_status_says_that_results_come_by_https(loopback: Loopback, tmp_path: Path) -> None:
+    loopback.broker_fault(refuse=True)
+    endpoint = loopback.endpoint("inline")
+    kernel = Kernel(tmp_path, loopback.environment)
+    try:
+        kernel.ok("%load_ext gc_jupyter")
+        assert kernel.ok(f"%gc status {endpoint}").stream("stdout") == ""
+        assert kernel.ok(f"%%gcrun {endpoint}\n1").text == "1"
+        said = kernel.ok(f"%gc status {endpoint}").stream("stdout")
+        assert re.fullmatch(
+            r"The result stream is down: No connection to the broker \(.*: refused\)\."
+            r" Ask for one of the ports .*; until then results are asked for by HTTPS\.\n",
+            said,
+        )
+    finally:
+        kernel.close()
+
+
 def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:
     kernel.ok(f"gate = {str(tmp_path / 'gate')!r}")
     cell = kernel.ok(f"%%gcrun local -a -q --future slow --label cancelled-soon\n{GATE}").result

@@ -106,11 +106,9 @@ def test_amqp_on_443_without_being_told(inside: Inside) -> None:
     shown, doctor = inside.finish(inside.start(QUICKSTART, endpoint))
     for text in ("[image/png]", "(2, 997)", "division by zero", "every cell ran"):
         assert text in shown
-    used = "no answer in time → nothing to do: port 443 is used"
-    assert doctor["AMQP"] == [
-        f"✓ port 5671, the service's choice: {used}",
-        "✓ port 443: connects with TLS → nothing to do",
-        f"✓ port 5672: {used}",
+    assert doctor["Results"] == [
+        "✓ come by port 443, AMQP with TLS; port 5671 (the service's choice): no answer in time;"
+        " port 5672: no answer in time → nothing to do"
     ]
 
 
@@ -127,7 +125,7 @@ def test_amqp_blocked_altogether_and_https_by_a_proxy(inside: Inside) -> None:
     assert "'a Linux machine runs this'" in shown
     assert inside.loopback.requests("POST", "/v2/batch_status")
     assert set(proxy.asked) == {f"{API}:443"}
-    assert "HTTPS goes through a proxy here, and AMQP can't" in doctor["AMQP"][0]
+    assert "HTTPS goes through a proxy here, and AMQP can't" in doctor["Results"][0]
     assert doctor["Proxies"][0].startswith("✓ https by proxy.test:80")
 
 
@@ -146,10 +144,11 @@ def test_a_certificate_is_refused(inside: Inside) -> None:
     for process, text in zip(started, says, strict=True):
         shown, doctor = inside.finish(process)
         assert "'a Linux machine runs this'" in shown
-        [own, *_] = doctor["AMQP"]
-        assert own.startswith(
-            f"✗ port 443, the service's choice: the certificate isn't trusted ({text})"
+        [results] = doctor["Results"]
+        assert results.startswith(
+            "✗ no port lets them in (AMQP with TLS): port 443 (the service's choice):"
+            f" the certificate isn't trusted ({text})"
         )
-        assert "SSL_CERT_FILE" in own
+        assert "SSL_CERT_FILE" in results
         assert f"the certificate isn't trusted ({text})" in doctor["Stream"][0]
     assert inside.loopback.broker_logins() == before

@@ -14,6 +14,7 @@ from globus_sdk import AuthClient, ClientApp, GlobusApp, Scope, UserApp
 from globus_sdk.authorizers import GlobusAuthorizer
 from globus_sdk.gare import GARE
 from globus_sdk.scopes import AuthScopes, ComputeScopes
+from globus_sdk.transport import RetryConfig
 
 from gc_jupyter.auth.authorizers import AppAuthorizer
 from gc_jupyter.auth.flow import CodeLoginFlow, LoginFlow, login_errors
@@ -272,7 +273,7 @@ class Login:
     def _ask_identity(self, authorizer: GlobusAuthorizer) -> Identity:
         with (
             refusals(lambda: self.source, self.next_step),
-            AuthClient(authorizer=authorizer) as client,
+            AuthClient(authorizer=authorizer, retry_config=RetryConfig(max_retries=1)) as client,
         ):
             user = client.userinfo()
             identity_id = user["sub"]

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from gc_jupyter.doctor.finding import Finding
-from gc_jupyter.doctor.report import examine, findings
+from gc_jupyter.doctor.report import examine, findings, report_lines
 
-__all__ = ["Finding", "examine", "findings"]
+__all__ = ["Finding", "examine", "findings", "report_lines"]

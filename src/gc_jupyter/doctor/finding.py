@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gc_jupyter.errors import ComputeError
+from gc_jupyter.errors import SEE_DOCTOR, ComputeError
 from gc_jupyter.remote_text import one_line
 
 _NOTHING = "nothing to do"
+_WIDTH = len("Endpoint")  # the longest subject
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Finding:
     def of(cls, subject: str, error: ComputeError) -> Finding:
         """An error as a finding."""
         reason = error.reason or str(error)
-        return cls(False, subject, reason, error.next_step or "see the reason")
+        return cls(False, subject, reason, error.next_step or "try again in some minutes")
 
-    def line(self, width: int) -> str:
+    def line(self) -> str:
         """As it is shown: it ends with what to do."""
         text = one_line(self.text, 2000).rstrip(".")
-        step = one_line(self.step, 2000).rstrip(".")
-        return f"{'✓' if self.fine else '✗'} {self.subject.ljust(width)}  {text} → {step}"
+        step = one_line(self.step, 2000).removesuffix(SEE_DOCTOR).rstrip(" ;.")
+        return f"{'✓' if self.fine else '✗'} {self.subject.ljust(_WIDTH)}  {text} → {step}"

@@ -82,7 +82,7 @@ def widgets() -> Iterator[Finding]:
         step = "if tables stay text, install anywidget where JupyterLab runs, and reload the page"
         yield Finding(True, "Widgets", text, step)
     else:
-        yield Finding(True, "Widgets", f"{text}; nobody watches, so tables are static")
+        yield Finding(True, "Widgets", f"{text}; no page is open for them, so tables are static")
 
 
 def proxies() -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def proxies() -> Iterator[Finding]:
     shown = ", ".join(f"{kind} by {_bare(url)}" for kind, url in sorted(found.items()))
     exempt = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     text = f"{shown}; none for {exempt}" if exempt else shown
-    step = "if the service isn't reached, check them or unset them; AMQP takes no proxy"
+    step = "if the service isn't reached, check them or unset them; AMQP (see Results) takes none"
     yield Finding(True, "Proxies", text, step)
 
 
@@ -111,10 +111,12 @@ def messages(session: Session) -> Iterator[Finding]:
         unreadable += dispatcher.unreadable
         if dispatcher.stream_error is not None:
             reason = getattr(dispatcher.stream_error, "reason", "") or dispatcher.stream_error
-            step = "see AMQP above; results are asked for by HTTPS meanwhile"
-            yield Finding(False, "Stream", f"it is down: {reason}", step)
+            step = (
+                "it is opened again by itself, once Results (above) is well; HTTPS does until then"
+            )
+            yield Finding(False, "Stream", f"this kernel's is down: {reason}", step)
     if unreadable:
-        text = f"{unreadable} messages could not be read, and were dropped"
+        text = f"{unreadable} could not be read, and were dropped"
         step = "update gc-jupyter; if it goes on, tell the endpoint's owner"
         yield Finding(False, "Messages", text, step)
     else:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import contextvars
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from gc_jupyter.doctor import here, service
 from gc_jupyter.doctor.finding import Finding
-from gc_jupyter.errors import ComputeError, UnknownEndpoint
+from gc_jupyter.errors import ComputeError, ServiceUnreachable, UnknownEndpoint
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 if TYPE_CHECKING:
     from gc_jupyter.session import Session
-    from gc_jupyter.types import Endpoint
+    from gc_jupyter.types import Endpoint, UUIDLike
+
+T = TypeVar("T")
+
+#: How long one check may take; where packets are dropped, nothing answers for minutes.
+_LIMIT_S = 15.0
 
 
 def examine(session: Session, endpoint: str | None = None) -> str:
-    """The report as text, one line for each finding.
+    """The report as text; see `report_lines`."""
+    return "\n".join(report_lines(session, endpoint))
+
+
+def report_lines(session: Session, endpoint: str | None = None) -> Iterator[str]:
+    """The report's lines, each as soon as it is known: one for each finding, and a last one.
 
     Parameters
     ----------
@@ -24,50 +39,91 @@ def examine(session: Session, endpoint: str | None = None) -> str:
     endpoint:
         The endpoint to look at; by default the one that `%gc use` has set.
     """
-    found = list(findings(session, endpoint))
-    width = max(len(one.subject) for one in found)
-    lines = [one.line(width) for one in found]
-    bad = sum(not one.fine for one in found)
-    lines.append("All is well." if not bad else f"{bad} of {len(found)} need something done.")
-    return "\n".join(lines)
+    count = bad = 0
+    for one in findings(session, endpoint):
+        yield one.line()
+        count, bad = count + 1, bad + (not one.fine)
+    yield "All is well." if not bad else f"{bad} of {count} need something done."
 
 
 def findings(session: Session, endpoint: str | None = None) -> Iterator[Finding]:
-    """Every finding; a check that fails is one too."""
-    yield from _safely("Login", service.login(session))
-    usable = session.signed_in() is not None
-    if usable:
-        yield from _safely("Service", service.service(session))
-        yield from _safely("AMQP", service.streams(session))
-        yield from _safely("Polling", service.polling(session))
-    else:
-        yield Finding(False, "Service", "can't be asked before somebody is signed in", "%gc login")
-    target, problem = _endpoint(session, endpoint)
+    """Every finding; a check that fails, or doesn't answer in time, is one too."""
+    target, problem = _endpoint(session, endpoint, ask=False)
+    local = target is not None and target.endpoint_id == LOCAL_ENDPOINT_ID
+    yield from _checked("Login", partial(service.login, session, needed=not local))
+    signed_in, reached = _signed_in(session), False
+    if signed_in:
+        answers = _checked("Service", partial(service.service, session))
+        yield from answers
+        reached = any(one.fine for one in answers)
+    if reached:
+        yield from _checked("Results", partial(service.streams, session))
+        yield from _checked("Polling", partial(service.polling, session))
+        target, problem = _endpoint(session, endpoint, ask=True)
+    elif signed_in or not local:
+        text = "how they arrive, and the endpoint's state, can't be checked before that"
+        yield Finding(False, "Results", text, "mend the line above, then %gc doctor again")
     if problem is not None:
         yield problem
-    if target is not None and (usable or target.name == "local"):
-        yield from _safely("Endpoint", service.endpoint(session, target))
-    yield from _safely("Versions", here.versions(session, target))
-    yield from _safely("Journal", here.journal(session))
-    yield from _safely("Widgets", here.widgets())
-    yield from _safely("Proxies", here.proxies())
-    yield from _safely("Messages", here.messages(session))
+    elif target is not None and (reached or local):
+        yield from _checked("Endpoint", partial(service.endpoint, session, target))
+    yield from _checked("Versions", partial(here.versions, session, target))
+    yield from _checked("Journal", partial(here.journal, session))
+    yield from _checked("Widgets", here.widgets)
+    yield from _checked("Proxies", here.proxies)
+    yield from _checked("Messages", partial(here.messages, session))
 
 
-def _endpoint(session: Session, name: str | None) -> tuple[Endpoint | None, Finding | None]:
+def _endpoint(
+    session: Session, name: UUIDLike | None, *, ask: bool
+) -> tuple[Endpoint | None, Finding | None]:
+    """What the name means, or what is wrong with it; a name that nobody was asked for is not."""
     try:
-        return session.resolve(name), None
+        name = name or session.default_endpoint or session.settings.get("endpoint")
+        if not name:
+            step = "%gc doctor NAME looks at one; %gc use NAME sets the one that is meant then"
+            return None, Finding(True, "Endpoint", "none is named", step)
+        return _in_time(partial(session.resolve, name, ask=ask)), None
     except UnknownEndpoint as error:
-        return None, Finding(bool(not name), "Endpoint", error.reason, error.next_step)
+        return None, Finding.of("Endpoint", error) if ask else None
     except ComputeError as error:
         return None, Finding.of("Endpoint", error)
 
 
-def _safely(subject: str, some: Iterator[Finding]) -> Iterator[Finding]:
+def _signed_in(session: Session) -> bool:
     try:
-        yield from some
+        return _in_time(session.signed_in) is not None
+    except ComputeError:
+        return False  # which one is said under Login
+
+
+def _checked(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What a check finds, whatever becomes of it."""
+    try:
+        return _in_time(lambda: list(check()))
     except ComputeError as error:
-        yield Finding.of(subject, error)
+        return [Finding.of(subject, error)]
     except Exception as error:  # a doctor that falls ill helps nobody
         text = f"the check itself failed ({type(error).__name__}: {error})"
-        yield Finding(False, subject, text, "report this as a defect of gc_jupyter")
+        return [Finding(False, subject, text, "report this as a defect of gc_jupyter")]
+
+
+def _in_time(call: Callable[[], T]) -> T:
+    """What a call returns; it gets a thread of its own, which nobody waits for in the end."""
+    answer: Future[T] = Future()
+    context = contextvars.copy_context()  # whose cell this is
+
+    def work() -> None:
+        try:
+            answer.set_result(context.run(call))
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, name="gc-doctor", daemon=True).start()
+    if not wait([answer], _LIMIT_S).done:
+        raise ServiceUnreachable(
+            f"There is no answer after {_LIMIT_S:.0f} s.",
+            next_step="Something on the way drops what is sent: check the network and the proxies"
+            " below, then try again.",
+        )
+    return answer.result()

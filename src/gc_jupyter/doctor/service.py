@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.doctor.finding import Finding
 from gc_jupyter.errors import (
+    BadReply,
     LoginRequired,
     NotFound,
     RateLimited,
@@ -21,29 +22,39 @@ from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
 
 if TYPE_CHECKING:
+    from gc_jupyter.auth import Login
     from gc_jupyter.session import Session
 
-_AGAIN = "sign in again: %gc login --force"
 
-
-def login(session: Session) -> Iterator[Finding]:
-    """Who is signed in, and from where."""
+def login(session: Session, *, needed: bool) -> Iterator[Finding]:
+    """Who is signed in, and from where; whether somebody has to be depends on the endpoint."""
     found = session.client.login()
     for note in found.notes:
-        yield Finding(False, "Login", note, "see there")
+        text, _, step = note.partition(". ")
+        step = step or "sign in yourself (%gc login), or tell whoever runs this Jupyter"
+        yield Finding(not found.required and text == note, "Login", text, step)
     if found.required:
-        yield Finding(False, "Login", "nobody is signed in", "%gc login")
+        if needed:
+            yield Finding(False, "Login", "nobody is signed in", "%gc login")
+        else:
+            text = "nobody is signed in, and `local` needs nobody"
+            yield Finding(True, "Login", text, "%gc login, before you use another endpoint")
         return
     try:
         who = found.identity()
     except LoginRequired as error:
-        yield Finding(False, "Login", f"{error.reason} ({found.source})", _AGAIN)
+        yield Finding(False, "Login", error.reason, _again(found))
     except ServiceError as error:
         text = f"by {found.source}; Globus Auth can't say whose it is: {error.reason}"
-        yield Finding(False, "Login", text, "check the network and the proxies")
+        yield Finding(False, "Login", text, "check the network and the proxies below")
     else:
         name = "somebody (the token is for Compute alone)"
         yield Finding(True, "Login", f"{who.username if who else name}, by {found.source}")
+
+
+def _again(login: Login) -> str:
+    """How to get another token."""
+    return login.next_step if login.flow() is None else "sign in again: %gc login --force"
 
 
 def service(session: Session) -> Iterator[Finding]:
@@ -53,23 +64,35 @@ def service(session: Session) -> Iterator[Finding]:
     try:
         reply: dict[str, Any] = api.call(partial(api.v2.get_version, service="all"))
     except ServiceUnreachable as error:
-        step = "check the network, and the proxies below; is the address right?"
-        yield Finding(False, "Service", f"{url}: {error.reason}", step)
+        yield Finding(False, "Service", f"{url}: {error.reason}", error.next_step)
         return
     except LoginRequired as error:
         if error.gare is not None:
-            yield Finding(False, "Scopes", f"{error.reason}: a consent is missing", _AGAIN)
+            text = f"a consent is missing: {error.reason}"
+            yield Finding(False, "Scopes", text, _again(session.client.login()))
         elif error.status == 403:
             step = "ask for access, or sign in as somebody else: %gc login --force"
             yield Finding(False, "Scopes", error.reason, step)
         else:
-            yield Finding(False, "Scopes", error.reason, session.client.login().next_step)
+            yield Finding(False, "Scopes", error.reason, _again(session.client.login()))
         return
     except RateLimited as error:
-        yield Finding(False, "Service", error.reason, "wait a minute, and send more at once")
+        step = "wait a minute; for many tasks use --map, which sends them together"
+        yield Finding(False, "Service", error.reason, step)
+        return
+    except BadReply as error:
+        step = (
+            "a proxy or a log-in page of this network may have answered: open any web page in a"
+            " browser, sign in there if it asks, and try again"
+        )
+        yield Finding(False, "Service", f"{url}: {error.reason}", step)
         return
     except ServiceRefused as error:
-        step = "wait: the service has a problem" if error.status >= 500 else "update gc-jupyter"
+        step = "update gc-jupyter"
+        if error.status >= 500:
+            step = "try again in some minutes: the service itself has a problem"
+        elif error.status == 404:
+            step = "check that this address is right (GLOBUS_SDK_SERVICE_URL_COMPUTE sets it)"
         yield Finding(False, "Service", f"{url}: {error.reason}", step)
         return
     yield Finding(True, "Service", f"{url} answers")
@@ -88,23 +111,24 @@ def streams(session: Session) -> Iterator[Finding]:
     from gc_jupyter.service.amqp_probe import probe
 
     address = session.client.globus_service().amqp_address()
-    ports = address.ports()
+    own, set_by_user = address.ports()[0], session.settings.get("amqp_port")
+    ports = list(dict.fromkeys([*([set_by_user] if set_by_user else []), *address.ports()]))
     with ThreadPoolExecutor(len(ports)) as pool:  # a blocked one says nothing for seconds
         results = dict(zip(ports, pool.map(partial(probe, address), ports), strict=True))
     usable = [port for port, why in results.items() if not why]
-    how = "with TLS" if address.encrypted else "without TLS"
-    for number, (port, why) in enumerate(results.items()):
-        where = f"port {port}, the service's choice" if number == 0 else f"port {port}"
-        if not why:
-            yield Finding(True, "AMQP", f"{where}: connects {how}")
-        elif usable:
-            step = f"nothing to do: port {usable[0]} is used"
-            yield Finding(True, "AMQP", f"{where}: {why}", step)
-        elif number == 0:
-            yield Finding(False, "AMQP", f"{where}: {why}", advice(results))
-        else:
-            step = "nothing to do while another port connects, or polling works"
-            yield Finding(False, "AMQP", f"{where}: {why}", step)
+    names = {own: f"port {own} (the service's choice)", set_by_user: f"port {set_by_user} (yours)"}
+    found = {port: names.get(port, f"port {port}") for port in ports}
+    others = "".join(f"; {found[port]}: {why}" for port, why in results.items() if why)
+    others += "".join(f"; {found[port]}: connects too" for port in usable[1:])
+    how = "AMQP with TLS" if address.encrypted else "AMQP without TLS"
+    if not usable:
+        text = f"no port lets them in ({how}){others.replace(';', ':', 1)}"
+        yield Finding(False, "Results", text, advice(results))
+    elif set_by_user and set_by_user not in usable:
+        step = f"%gc config amqp_port none: {found[usable[0]]} connects"
+        yield Finding(False, "Results", f"can't come by the port that you have set{others}", step)
+    else:
+        yield Finding(True, "Results", f"come by {found[usable[0]]}, {how}{others}")
 
 
 def polling(session: Session) -> Iterator[Finding]:
@@ -113,10 +137,10 @@ def polling(session: Session) -> Iterator[Finding]:
     try:
         api.task_statuses([str(uuid.uuid4())])
     except ServiceError as error:
-        step = error.next_step or "check the network and the proxies"
+        step = error.next_step or "check the network and the proxies below"
         yield Finding(False, "Polling", f"results can't be asked for: {error.reason}", step)
     else:
-        yield Finding(True, "Polling", "results can be asked for by HTTPS, where AMQP is blocked")
+        yield Finding(True, "Polling", "results can be asked for by HTTPS, where no port is open")
 
 
 def endpoint(session: Session, target: Endpoint) -> Iterator[Finding]:
@@ -128,19 +152,23 @@ def endpoint(session: Session, target: Endpoint) -> Iterator[Finding]:
     try:
         found, details = session.directory.status(target)
     except NotFound:
-        yield Finding(
-            False, "Endpoint", f"{name}: the service knows none", "%gc endpoints lists them"
-        )
+        step = "check the UUID; %gc endpoints lists those that you may use"
+        yield Finding(False, "Endpoint", f"the service knows no {name}", step)
         return
-    workers = details.get("total_workers")
-    busy = f", {workers} workers, {details.get('pending_tasks', 0)} tasks wait" if workers else ""
+    workers, waiting = details.get("total_workers"), details.get("pending_tasks", 0)
+    busy = f"; {_count(workers, 'worker')}, {_count(waiting, 'task')} waiting" if workers else ""
     if found.status == "online":
         yield Finding(True, "Endpoint", f"{name} is online{busy}")
     else:
         step = (
-            "start it (globus-compute-endpoint start NAME), or ask its owner; tasks wait meanwhile"
+            "start it (globus-compute-endpoint start NAME, on its machine), or ask its owner;"
+            " tasks wait meanwhile"
         )
         yield Finding(False, "Endpoint", f"{name} is {found.status or 'of unknown state'}", step)
+
+
+def _count(number: object, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

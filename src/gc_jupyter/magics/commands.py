@@ -38,9 +38,10 @@ def _whoami(magics: GCMagics, _line: argparse.Namespace) -> None:
 
 
 def _doctor(magics: GCMagics, line: argparse.Namespace) -> None:
-    from gc_jupyter.doctor import examine
+    from gc_jupyter.doctor import report_lines
 
-    print(examine(magics.session, line.endpoint))
+    for one in report_lines(magics.session, line.endpoint or magics.endpoint):
+        print(one, flush=True)  # the next one may take a while
 
 
 _FLAG: dict[str, Any] = {"action": "store_true"}

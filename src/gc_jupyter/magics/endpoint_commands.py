@@ -10,7 +10,7 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from gc_jupyter.errors import ComputeError, LoginRequired
+from gc_jupyter.errors import SEE_DOCTOR, ComputeError, LoginRequired
 from gc_jupyter.magics.decided import CONFIGURABLE
 from gc_jupyter.magics.gcrun import GCMagics
 from gc_jupyter.magics.tables import text_table
@@ -117,6 +117,11 @@ def status(magics: GCMagics, line: argparse.Namespace) -> None:
             waiting=number("pending_tasks"),
         )
     )
+    for dispatcher in session.client.dispatchers():
+        if (error := dispatcher.stream_error) is not None:
+            step = getattr(error, "next_step", "") or SEE_DOCTOR
+            reason = getattr(error, "reason", "") or type(error).__name__
+            print(one_line(f"The result stream is down: {reason} {step}", 2000))
 
 
 def config(magics: GCMagics, line: argparse.Namespace) -> None:

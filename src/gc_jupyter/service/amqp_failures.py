@@ -49,7 +49,7 @@ def advice(tried: Mapping[int, str]) -> str:
             "HTTPS goes through a proxy here, and AMQP can't: ask for port 443 to be opened"
             f" without the proxy; {POLLED}."
         )
-    return f"Ask for one of the ports 443, 5671 and 5672 to be opened; {POLLED}."
+    return f"Ask for one of the ports 443, 5671 and 5672 to be let out of your network; {POLLED}."
 
 
 def _known(error: BaseException) -> str:

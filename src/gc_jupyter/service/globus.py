@@ -39,7 +39,7 @@ T = TypeVar("T")
 _APP_NAME = f"globus-compute-sdk-{COMPATIBLE_SDK_VERSION}/gc_jupyter-{__version__}"
 _SOMEBODY_ELSE = (
     "Something between here and the service may have answered instead: a proxy or a log-in page."
-    " %gc doctor checks the way."
+    f" {errors.SEE_DOCTOR}"
 )
 
 

@@ -85,12 +85,22 @@ def unreachable(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
         isinstance(error, globus_sdk.GlobusConnectionTimeoutError)
         or any(isinstance(one, _NOT_SENT) for one in _causes(cause))
     )
-    failure = errors.ServiceUnreachable(
-        f"The connection to the service failed after the request had left ({name})."
-        if sent
-        else f"No connection to the Globus Compute service ({name}).",
-        next_step="Check the network and the proxy settings; %gc doctor checks each step.",
+    untrusted = next(
+        (e for e in _causes(cause) if isinstance(e, ssl.SSLCertVerificationError)), None
     )
+    step = f"Check the network and the proxy settings; {errors.SEE_DOCTOR}"
+    if untrusted is not None:
+        why = getattr(untrusted, "verify_message", name)
+        reason = f"The service's certificate isn't trusted ({why})."
+        step = (
+            "If your site has its own certificate authority, name its file in REQUESTS_CA_BUNDLE;"
+            " otherwise ask who is between here and the service."
+        )
+    elif sent:
+        reason = f"The connection to the service failed after the request had left ({name})."
+    else:
+        reason = f"No connection to the Globus Compute service ({name})."
+    failure = errors.ServiceUnreachable(reason, next_step=step)
     failure.sent = sent
     return failure
 
