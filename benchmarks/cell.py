@@ -2,8 +2,9 @@
 
     python -m benchmarks.cell --url URL --token TOKEN --endpoint ID
 
-The endpoint is one that was used already. `local_ms` is the same cell on the embedded endpoint,
-`plain_ms` without any magic: what the kernel and its messages cost by themselves.
+The endpoint is one that was used already. `floor_ms` is a cell that does the bare exchange by hand
+in the same kernel (benchmarks/floor.py), `local_ms` the trivial cell on the embedded endpoint, and
+`plain_ms` the cell without any magic: what the kernel and its messages cost by themselves.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ SETUP = """
 from gc_jupyter import Client
 from gc_jupyter.session import current_session
 current_session().use_client(Client(rate_limited=False))
+"""
+FLOOR = """
+from benchmarks.floor import Wire
+wire = Wire({url!r}, {token!r}, {endpoint!r})
 """
 _LIMIT_S = 60
 
@@ -92,7 +97,9 @@ def main() -> None:
         try:
             load_s = kernel.run("%load_ext gc_jupyter")
             kernel.run(SETUP)
+            kernel.run(FLOOR.format(url=asked.url, token=asked.token, endpoint=asked.endpoint))
             figures = {
+                "floor_ms": median_ms(kernel, "wire.do(1)\n1", asked),
                 "cell_ms": median_ms(kernel, f"%%gcrun {asked.endpoint}\n1", asked),
                 "local_ms": median_ms(kernel, "%%gcrun local\n1", asked),
                 "plain_ms": median_ms(kernel, "1", asked),

@@ -56,16 +56,12 @@ def run_local(contestant: str) -> dict:
 def enter_to_result(loopback: handle.Loopback, rounds: int) -> None:
     """A trivial cell, from Enter to its result, where tasks are really executed.
 
-    The floor is the cell without a magic, which is what front end and kernel cost, and one bare
-    call on the wire. Kernel, service and worker share the cores.
+    The floor is a cell of the same kernel that does the bare exchange by hand. Kernel, service and
+    worker share the cores.
     """
     inline = loopback.endpoint("inline")
-    figures = []
-    for _ in range(rounds):
-        wire = run(sys.executable, "benchmarks.floor", loopback, inline, "--counts")
-        cell = run(sys.executable, "benchmarks.cell", loopback, inline, "--counts")
-        figures.append({**cell, "floor_ms": cell["plain_ms"] + wire["p50_ms"]})
-    typical = medians(figures)
+    one = ("benchmarks.cell", loopback, inline, "--counts")
+    typical = medians([run(sys.executable, *one) for _ in range(rounds)])
     columns = {"plain cell": "plain_ms", "floor": "floor_ms", "local": "local_ms"}
     columns["gc_jupyter"] = "cell_ms"
     shown = {title: {"enter_ms": typical[name]} for title, name in columns.items()}

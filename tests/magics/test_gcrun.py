@@ -246,7 +246,8 @@ def test_async(kernel: Kernel) -> None:
     cell = "import os, time\nwhile not os.path.exists(gate): time.sleep(0.01)\nprint('there')"
     shown = kernel.ok(f"%%gcrun local -a --out a --future kept\n{cell}\na = 5\na + 1")
     assert shown.text.startswith("<TaskFuture")
-    (table,) = [one for one in shown.outputs if one["kind"] == "display_data"]
+    sent, table = [one for one in shown.outputs if one["kind"] == "display_data"]
+    assert sent["data"]["text/plain"].startswith("Sent: gate ")
     assert "<table>" in table["data"]["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in table["data"]
     value = kernel.ok("open(gate, 'w').close(); (kept.result(), kept.out['a'], kept.stdout)")

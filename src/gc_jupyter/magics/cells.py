@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
+from IPython.display import display
 
 from gc_jupyter.capture import Captured, CellFuture, capture_cell
 from gc_jupyter.errors import ComputeError
@@ -27,8 +28,8 @@ from gc_jupyter.widgets.front_end import has_front_end
 if TYPE_CHECKING:
     from gc_jupyter.session import Session, Target
 
-#: Data of this many bytes in all is worth a line: sending it takes noticeably long.
-_MUCH = 100_000
+#: Names in the line that says what a cell takes along; --dry-run lists them all.
+_LISTED = 8
 _UNSET = object()
 
 
@@ -253,8 +254,10 @@ def _brief(value: Any) -> str:
 
 
 def _say_sizes(options: Options, captured: Captured) -> None:
-    if options.verbose or (sum(captured.sizes.values()) >= _MUCH and not options.quiet):
-        print(f"Sent: {sizes(captured)}.")
+    """What leaves this machine with the cell; not among what the cell itself prints."""
+    listed = "" if options.quiet else sizes(captured, most=_LISTED)
+    if listed:
+        display({"text/plain": f"Sent: {listed}."}, raw=True)
 
 
 def _account(future: CellFuture) -> str:

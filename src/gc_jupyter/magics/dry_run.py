@@ -56,14 +56,16 @@ def report(
     return "\n".join(["Nothing was sent. This would be:", *lines, "Source", source])
 
 
-def sizes(captured: Captured) -> str:
-    """Every name that travels with a cell, with its size, largest first; and their sum."""
+def sizes(captured: Captured, most: int | None = None) -> str:
+    """The names that travel with a cell, with their sizes, the `most` largest first, and the sum
+    of all; empty where there are none."""
     parts = [part for part in contents(captured) if part.kind != "import"]
-    if not parts:
-        return "no variables"
     parts.sort(key=lambda part: -part.size)
-    names = ", ".join(map(_sized, parts))
-    return names if len(parts) == 1 else f"{names}; {_size(sum(p.size for p in parts))} in all"
+    names = list(map(_sized, parts[:most]))
+    if len(names) < len(parts):
+        names.append(f"{len(parts) - len(names)} more")
+    listed = ", ".join(names)
+    return listed if len(parts) < 2 else f"{listed}; {_size(sum(p.size for p in parts))} in all"
 
 
 def _sized(part: Part) -> str:

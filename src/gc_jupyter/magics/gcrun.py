@@ -46,7 +46,7 @@ class GCMagics(Magics):
     amqp_port = _setting(Int, "Port to receive results by.")
     html = _setting(Bool, "Show HTML and SVG that cells display.")
     quiet = _setting(Bool, "Show cells' own output only.")
-    verbose = _setting(Bool, "Also show what was sent, to whom, and how long it took.")
+    verbose = _setting(Bool, "Also show where the task ran and how long it took.")
 
     shell: Any
     _session: Session | None = None

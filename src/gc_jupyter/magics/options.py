@@ -134,7 +134,7 @@ _COMMON = (
         "--verbose",
         action="store_true",
         default=None,
-        help="Also show what was sent, to whom, and how long it took.",
+        help="Also show where the task ran and how long it took.",
     ),
     argument(
         "--dry-run",
