@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import pickle
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,18 @@ from gc_jupyter.session import Interrupted, Session, Target, show_output, wait
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
 
-# Inside `f.local(…)` other remote functions run here too: a recursion would leave otherwise.
 _here: ContextVar[bool] = ContextVar("gc_jupyter_here", default=False)
+
+
+@contextlib.contextmanager
+def running_here() -> Iterator[None]:
+    """Calls of remote functions run here: inside `f.local(…)`, where a recursion would leave
+    otherwise, and as decorators in a cell that only defines."""
+    token = _here.set(True)
+    try:
+        yield
+    finally:
+        _here.reset(token)
 
 
 class RemoteFunction:
@@ -100,17 +111,20 @@ class RemoteFunction:
 
         @functools.wraps(original)
         def local(*args: Any, **kwargs: Any) -> Any:
-            token = _here.set(True)
-            try:
+            with running_here():
                 return original(*args, **kwargs)
-            finally:
-                _here.reset(token)
 
         return local
 
     def gc_definition(self) -> Definition:
         """What travels in this object's place when another cell uses it."""
         return self._definition
+
+    def __getattr__(self, name: str) -> Any:
+        """What a decorator has given the original, such as `register` or `cache_info`."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._original, name)
 
     def _submit(self, calls: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> list[CellFuture]:
         name = self.__name__

@@ -9,6 +9,9 @@ import types
 from pathlib import Path
 
 import pytest
+from IPython.core.autocall import ExitAutocall
+from IPython.core.interactiveshell import _modified_open
+from IPython.display import display
 
 from gc_jupyter.capture import capture_calls, capture_cell
 from gc_jupyter.capture.definitions import find_definition
@@ -248,8 +251,8 @@ def test_syntax_error_names_the_notebook_line(notebook: Notebook) -> None:
 
 
 def test_what_ipython_injects_stays(notebook: Notebook) -> None:
-    notebook.namespace.update(exit=object(), open=object())
-    captured = capture_cell("exit; open", notebook.namespace)
+    notebook.namespace.update(exit=ExitAutocall(), open=_modified_open, display=display)
+    captured = capture_cell("exit; open; display", notebook.namespace)
     assert captured.sizes == {}
     assert captured.objects == {}
 

@@ -113,6 +113,19 @@ def test_ipython_display_where_there_is_no_ipython(on_endpoint: Notebook) -> Non
     assert future.reply["value"]["bundle"]["text/markdown"] == "*m*"
 
 
+def test_what_is_cleared_or_updated_is_not_shown(on_endpoint: Notebook) -> None:
+    future = on_endpoint.future(
+        "from IPython.display import DisplayHandle, clear_output, display, update_display\n"
+        "print('gone'); display('gone'); clear_output(wait=True); print('kept')\n"
+        "first = display(1, display_id=True); display(2, display_id='a'); display(3)\n"
+        "first.update(4); update_display(5, display_id='a'); update_display(6, display_id='b')\n"
+        "DisplayHandle('a').update(7)"
+    )
+    future.decode(future.reply)
+    shown = [("display", {"text/plain": text}) for text in "473"]
+    assert future.events == [("stdout", "kept\n"), *shown]
+
+
 # --- output ---------------------------------------------------------------------------------------
 
 
@@ -250,7 +263,9 @@ def test_own_line_numbers(notebook: Notebook) -> None:
         ("int('x')", ValueError, {}),
         ("{}['k']", KeyError, {"args": ("k",)}),
         ("open('/nonexistent/file')", FileNotFoundError, {"errno": 2}),
-        ("b'\\xff'.decode()", UnicodeDecodeError, {"start": 0, "encoding": "utf-8"}),
+        ("b'\\xff'.decode()", UnicodeDecodeError, {"start": 0, "reason": "invalid start byte"}),
+        ("raise MemoryError", MemoryError, {}),
+        ("raise Exception('a', 2)", Exception, {"args": ("a", 2)}),
         ("import json; json.loads('{')", ValueError, {"pos": 1}),
         ("next(iter([]))", StopIteration, {}),
         ("import nothing_here", ModuleNotFoundError, {"name": "nothing_here"}),
@@ -274,11 +289,19 @@ def test_an_exception_class_of_the_notebook(notebook: Notebook) -> None:
     assert "Mine" in error.remote_data
 
 
+def test_a_part_of_an_exception_that_cannot_travel(notebook: Notebook) -> None:
+    error = raised(
+        notebook, "e = ValueError((i for i in 'a'), 2)\ne.more = (i for i in ())\nraise e"
+    )
+    assert isinstance(error, ValueError)
+    assert error.args[0].startswith("<generator")
+    assert error.args[1] == 2
+
+
 def test_an_exception_that_cannot_travel(notebook: Notebook) -> None:
-    error = raised(notebook, "raise ValueError((i for i in 'a'))")
-    assert not isinstance(error, ValueError)
+    error = raised(notebook, "class E(Exception):\n    more = (i for i in 'a')\nraise E(1)")
     assert error.__cause__ is None
-    assert "ValueError: <generator" in str(error)
+    assert "E: 1" in str(error)
 
 
 def test_causes_are_shown(notebook: Notebook) -> None:

@@ -36,6 +36,9 @@ def fails(x):
 def elsewhere(x):
     return x
 
+class Elsewhere(only_on_the_endpoint.Base):
+    pass
+
 async def later(x):
     return x + 1
 """
@@ -114,6 +117,49 @@ def test_a_module_that_only_the_endpoint_has(defined: Kernel) -> None:
     assert "has no module 'only_on_the_endpoint'" in defined.run("elsewhere(1)").traceback
     shown = defined.run("elsewhere.local(1)")
     assert "could not be defined here" in shown.error["evalue"]
+
+
+def test_a_class_that_only_the_endpoint_can_have(defined: Kernel) -> None:
+    assert defined.ok("Elsewhere").text.startswith("<Elsewhere: on the endpoint only")
+    shown = defined.run("%%gcrun local\nElsewhere")
+    assert "has no module 'only_on_the_endpoint'" in shown.traceback
+
+
+def test_decorators_of_the_cell_run_here(kernel: Kernel) -> None:
+    cell = """%%gcrun local
+import functools, os
+def twice(function):
+    @functools.wraps(function)
+    def inner(x): return 2 * function(x), os.getpid() != home
+    return inner
+@twice
+def same(x): return x
+@functools.singledispatch
+def kind(x): return "object"
+@kind.register
+def kind_of_list(x: list): return "list of " + kind(x[0])
+@kind.register(int)
+def kind_of_int(x): return "int"
+"""
+    kernel.ok("import os; home = os.getpid()")
+    assert kernel.ok(cell).outputs == []
+    assert kernel.ok("same(3)").text == "(6, True)"
+    assert kernel.ok("kind([1]), kind('a')").text == "('list of int', 'object')"
+
+
+def test_annotations_of_the_future(kernel: Kernel) -> None:
+    kernel.ok(
+        "%%gcrun local\nfrom __future__ import annotations\ndef ahead(x: Later) -> Later: return x"
+    )
+    assert kernel.ok("ahead(1)").text == "1"
+    kernel.ok("del annotations")
+
+
+def test_a_class_alone_is_defined_here(kernel: Kernel) -> None:
+    assert kernel.ok("%%gcrun local\nclass Alone:\n    n = 3").outputs == []
+    assert kernel.ok("Alone.n").text == "3"
+    assert kernel.ok("%%gcrun local\nAlone()").text.startswith("<__main__.Alone")
+    assert kernel.ok("isinstance(_, Alone)").text == "True"
 
 
 def test_a_cell_that_also_runs_something_is_no_definition(defined: Kernel) -> None:

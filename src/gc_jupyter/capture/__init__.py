@@ -5,7 +5,7 @@ from __future__ import annotations
 from gc_jupyter.capture.cell import Captured, capture_calls, capture_cell, parse
 from gc_jupyter.capture.commands import check_magics, keep_time
 from gc_jupyter.capture.contents import Part, contents
-from gc_jupyter.capture.definitions import Definition
+from gc_jupyter.capture.definitions import Definition, annotations_flag
 from gc_jupyter.capture.reply import CellFuture, Undecoded
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Definition",
     "Part",
     "Undecoded",
+    "annotations_flag",
     "capture_calls",
     "capture_cell",
     "check_magics",

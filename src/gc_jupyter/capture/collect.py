@@ -1,7 +1,6 @@
 """The names that a text needs -> what to send for each, in an order that works on the worker."""
 
 from __future__ import annotations
-import __future__
 
 import ast
 import builtins
@@ -14,7 +13,12 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from gc_jupyter.capture.compose import remote_filename
-from gc_jupyter.capture.definitions import Definition, find_definition, global_names
+from gc_jupyter.capture.definitions import (
+    Definition,
+    annotations_flag,
+    find_definition,
+    global_names,
+)
 from gc_jupyter.capture.imports import (
     NOTEBOOK_ONLY,
     import_module,
@@ -24,15 +28,16 @@ from gc_jupyter.capture.imports import (
 )
 from gc_jupyter.capture.names import Names, find_names
 from gc_jupyter.capture.state import class_state, function_state
-from gc_jupyter.capture.worker_side.values import dump, is_of_notebook
+from gc_jupyter.capture.worker_side.values import dump, find_named, is_of_notebook
 from gc_jupyter.errors import CaptureError
 
-#: What IPython puts into a notebook's namespace, and the worker has in its own way.
-SHELL_NAMES = {
-    *("exit", "quit", "get_ipython", "display", "open", "input", "_sh"),
+#: What a notebook's namespace has as a module.
+MODULE_NAMES = {
     *("__builtins__", "__builtin__", "__name__", "__doc__", "__spec__"),
     *("__package__", "__loader__", "__file__"),
 }
+#: What IPython gives a notebook, and the worker has in its own way; a notebook may rebind them.
+SHELL_NAMES = {"exit", "quit", "get_ipython", "display", "open", "input"}
 #: The notebook's history as a whole, and what IPython keeps it under: it isn't sent.
 HISTORY = {"In": "_ih", "Out": "_oh", "_ih": "_ih", "_oh": "_oh", "_dh": "_dh"}
 
@@ -71,8 +76,7 @@ class Collector:
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self.namespace = namespace
-        #: IPython keeps a `from __future__ import annotations` for all later cells.
-        self.deferred = namespace.get("annotations") is __future__.annotations
+        self.deferred = bool(annotations_flag(namespace))
         self.items: dict[str, Item] = {}
         self.origins: dict[str, Origin] = {}
         self.modules: set[str] = set()  # to be sent as source, where they aren't installed
@@ -106,8 +110,8 @@ class Collector:
         value = self.namespace[name]
         if name in HISTORY and value is self.namespace.get(HISTORY[name]):
             return False  # whoever needs it is told so: failures.next_step
-        if name in SHELL_NAMES and getattr(value, "__module__", "") != "__main__":
-            return False  # IPython's own, and not what a cell has defined under this name
+        if name in MODULE_NAMES or (name in SHELL_NAMES and _is_of_shell(value)):
+            return False
         return value is not getattr(builtins, name, self)
 
     def _make(self, name: str, value: Any, chains: set[str]) -> tuple[Item, Names | None]:
@@ -159,7 +163,7 @@ class Collector:
         ``class A(A)``, and no name that the notebook has dropped since."""
         if item.deferred:
             return True
-        known = {*dir(builtins), *SHELL_NAMES, *self.namespace} - {item.defined}
+        known = {*dir(builtins), *MODULE_NAMES, *SHELL_NAMES, *self.namespace} - {item.defined}
         return known.issuperset(inner.now)
 
     def _add_state(self, item: Item) -> None:
@@ -236,21 +240,21 @@ class Collector:
                 if module is not None and is_local(module):
                     self.modules.add(home)
             return None
-        name = getattr(obj, "__name__", None)
-        if not isinstance(name, str) or self.namespace.get(name) is not obj:
-            self._by_value(obj)
-            return None
-        if name not in self.items:
-            if find_definition(obj) is None:
-                self._by_value(obj)
-                return None
+        for attribute in ("__name__", "__qualname__"):  # the latter for a class inside a class
+            path = str(getattr(obj, attribute, ""))
+            name = path.partition(".")[0]
+            if find_named(path, self.namespace) is obj and self._has_source(name):
+                if self._current is not None and name not in self._current.now:
+                    self._current.now.append(name)
+                return path
+        self._by_value(obj)
+        return None
+
+    def _has_source(self, name: str) -> bool:
+        """Whether a class or function of the notebook travels by source."""
+        if name not in self.items and find_definition(self.namespace[name]) is not None:
             self.add(Names(now={name: 0}))
-        if not self.items[name].source:
-            self._by_value(obj)
-            return None
-        if self._current is not None and name not in self._current.now:
-            self._current.now.append(name)
-        return name
+        return name in self.items and bool(self.items[name].source)
 
     def _by_value(self, obj: Any) -> None:
         """A function without a text of its own: the variables that it reads must be there."""
@@ -298,6 +302,12 @@ class Collector:
     def sent_objects(self) -> dict[str, Any]:
         """What travelled by source: a result may name it."""
         return {name: self.namespace[name] for name, item in self.items.items() if item.source}
+
+
+def _is_of_shell(value: Any) -> bool:
+    """Whether this is IPython's own, and not what the notebook has bound the name to."""
+    home = getattr(value, "__module__", None)  # IPython's `open` says that it is io's
+    return str(home).startswith("IPython.") or getattr(value, "__wrapped__", None) is open
 
 
 @functools.lru_cache(maxsize=512)

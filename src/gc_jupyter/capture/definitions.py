@@ -11,11 +11,12 @@ import functools
 import inspect
 import linecache
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+_DEFERRED = __future__.annotations.compiler_flag
 _Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
@@ -61,6 +62,11 @@ def find_definition(value: Any) -> Definition | None:
     if found is None and function is not value and not function.__code__.co_freevars:
         return None
     return found
+
+
+def annotations_flag(namespace: Mapping[str, Any]) -> int:
+    """For `compile`: IPython keeps a ``from __future__ import annotations`` for all later cells."""
+    return _DEFERRED * (namespace.get("annotations") is __future__.annotations)
 
 
 def global_names(code: CodeType) -> set[str]:
@@ -210,7 +216,17 @@ def _definition(
     code: CodeType | None,
 ) -> Definition:
     first = _first_line(node)
-    lines = text.splitlines(keepends=True)[first - 1 : node.end_lineno]
-    lines[-1] = lines[-1].encode()[: node.end_col_offset].decode() if lines else ""
-    deferred = None if code is None else bool(code.co_flags & __future__.annotations.compiler_flag)
-    return Definition(node.name, textwrap.dedent("".join(lines)) + "\n", filename, first, deferred)
+    lines = text.split("\n")[first - 1 : node.end_lineno]
+    lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
+    source = textwrap.dedent("\n".join(lines)) + "\n"
+    if node.col_offset and not _is_text_of(source, node):  # a long string has lines of its own
+        source = ast.unparse(node) + "\n"
+    deferred = None if code is None else bool(code.co_flags & _DEFERRED)
+    return Definition(node.name, source, filename, first, deferred)
+
+
+def _is_text_of(source: str, node: ast.stmt) -> bool:
+    try:
+        return ast.dump(ast.parse(source)) == ast.dump(ast.Module([node], []))
+    except SyntaxError:
+        return False

@@ -170,7 +170,7 @@ def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelO
     index = number - 1 if own_count else number - origin.first_line
     label = label_of(origin.filename) or "The notebook"
     shown = [f"{label}, line {origin.first_line + index}{inside}"]
-    source = origin.source.splitlines()
+    source = origin.source.split("\n")
     for at in range(max(0, index - _CONTEXT), min(len(source), index + _CONTEXT + 1)):
         line = origin.first_line + at
         arrow = f"----> {line}" if at == index else f"      {line}"
@@ -187,15 +187,18 @@ def _as_original(plain: RemoteException, original: BaseException) -> RemoteExcep
     def text(self: BaseException) -> str:
         return kind.__str__(self)
 
+    ours = {name: value for name, value in vars(plain).items() if not hasattr(kind, name)}
+    # its own type comes first, for what both have: an attribute `reason`, MemoryError's `__new__`
+    bases = (RemoteException,) if issubclass(RemoteException, kind) else (kind, RemoteException)
     try:
-        made: Any = type(kind.__name__, (RemoteException, kind), {"__str__": text})
+        made: Any = type(kind.__name__, bases, {"__str__": text})
         error: RemoteException = made.__new__(made, *original.args)
+        error.__dict__.update({**ours, **vars(original)})
+        error.args = original.args
+        _copy_slots(original, error)
         str(error)
     except Exception:  # a final class, a metaclass of its own, a `__new__` that wants arguments
         return plain
-    error.__dict__.update({**vars(plain), **vars(original)})
-    error.args = original.args
-    _copy_slots(original, error)
     return error
 
 

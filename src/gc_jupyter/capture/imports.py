@@ -8,6 +8,7 @@ import os
 import site
 import sys
 import sysconfig
+import tokenize
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
@@ -94,7 +95,7 @@ def local_modules(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
         if name in found or module is None or not is_local(module):
             continue
         filename = str(module.__file__)
-        with open(filename, encoding="utf-8") as stream:
+        with tokenize.open(filename) as stream:  # in the encoding that the file names
             source = stream.read()
         found[name] = (source, os.path.basename(filename) == "__init__.py")
         root = name.partition(".")[0]  # relative imports stay inside the package

@@ -58,8 +58,8 @@ class CellFuture(TaskFuture):
     ----------
     events:
         What the task wrote and displayed, in order, once it is done: ``("stdout", text)``,
-        ``("stderr", text)``, ``("display", MIME bundle)``, ``("clear", "")``; ``("hidden", "")``
-        follows a display that is markup, which was not asked for.
+        ``("stderr", text)``, ``("display", MIME bundle)``; ``("hidden", "")`` follows a display
+        that is markup, which was not asked for.
     out:
         The values of the names asked for.
     """
@@ -161,7 +161,7 @@ def _event(kind: str, content: Any, mimes: Collection[str]) -> tuple[str, Any]:
     """One thing that a task wrote or displayed."""
     if kind == "display":
         return kind, _bundle(content, mimes)
-    if kind not in ("stdout", "stderr", "clear", "hidden") or not isinstance(content, str):
+    if kind not in ("stdout", "stderr", "hidden") or not isinstance(content, str):
         raise ValueError(f"no event: {kind!r}")
     return kind, content
 

@@ -14,7 +14,7 @@ import ast
 import functools
 import inspect
 from collections.abc import Mapping
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), list, dict, set, frozenset, tuple)
@@ -67,6 +67,10 @@ def function_state(
     plain = isinstance(function, (FunctionType, functools._lru_cache_wrapper))
     members = vars(function) if plain else {}
     state = {name: value for name, value in members.items() if not name.startswith("__")}
+    registry = getattr(function, "registry", None)
+    if isinstance(registry, MappingProxyType):  # functools.singledispatch
+        added = {kind: one for kind, one in registry.items() if kind is not object}
+        state = {"registry": added}
     node = _function(source)
     if node is None:
         return source, state
@@ -107,13 +111,13 @@ def _is_literal(node: ast.expr, value: Any) -> bool:
 
 def _without(source: str, nodes: list[ast.expr]) -> str:
     """The text with `None` in the place of these expressions, and as many lines."""
-    lines = [line.encode() for line in source.splitlines(keepends=True)]
+    lines = [line.encode() for line in source.split("\n")]
     for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         head = lines[first][: node.col_offset]
         tail = lines[last][node.end_col_offset :]
         lines[first : last + 1] = [head + b"(None" + b"\n" * (last - first) + b")" + tail]
-    return b"".join(lines).decode()
+    return b"\n".join(lines).decode()
 
 
 def _function(source: str) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None:

@@ -6,30 +6,29 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from gc_jupyter.capture import Definition
+from gc_jupyter.capture import Definition, annotations_flag
 from gc_jupyter.magics.source import CellSource
-from gc_jupyter.remote_function import RemoteFunction
+from gc_jupyter.remote_function import RemoteFunction, running_here
 from gc_jupyter.session import Session, Target
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 
 
-class MissingModule:
-    """Stands for what a definition cell imports and only the endpoint has.
+class Missing:
+    """Stands for a module or class that a definition cell can have on the endpoint only.
 
     Parameters
     ----------
-    name:
-        The name that the import binds.
-    statement:
-        The import; it runs on the endpoint.
+    definition:
+        The import, or the class's text; it runs on the endpoint.
     reason:
         Why it failed here.
     """
 
-    def __init__(self, name: str, statement: str, reason: str) -> None:
-        self.__name__ = name
-        self._statement = statement
+    def __init__(self, definition: Definition, reason: str) -> None:
+        self.__name__ = definition.name
+        self._definition = definition
         self._reason = reason
 
     def __getattr__(self, name: str) -> Any:
@@ -41,8 +40,8 @@ class MissingModule:
         raise MissingHere(self._reason)
 
     def gc_definition(self) -> Definition:
-        """The import statement, which travels in its place."""
-        return Definition(self.__name__, self._statement + "\n")
+        """What travels in its place."""
+        return self._definition
 
     def __repr__(self) -> str:
         return f"<{self.__name__}: on the endpoint only; here: {self._reason}>"
@@ -53,10 +52,12 @@ class MissingHere(ImportError):
 
 
 def is_definitions(tree: ast.Module) -> bool:
-    """Whether a cell defines functions, and beside that only classes, imports and constants."""
-    return any(isinstance(node, _FUNCTIONS) for node in tree.body) and all(
-        isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom))
-        or _is_constant(node)
+    """Whether a cell defines functions or classes, and beside that has imports and constants only.
+
+    A class stays the notebook's own; what would run of it on the endpoint would be lost there.
+    """
+    return any(isinstance(node, _DEFINITIONS) for node in tree.body) and all(
+        isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)) or _is_constant(node)
         for node in tree.body
     )
 
@@ -70,25 +71,29 @@ def define(
     endpoint alone.
     """
     namespace = shell.user_ns
-    lines = ("\n" * (source.first_line - 1) + source.text).splitlines(keepends=True)
+    lines = ("\n" * (source.first_line - 1) + source.text).split("\n")
     for node in _single_imports(source.tree.body):
         why_not = _execute(shell, node, source, namespace)
-        if why_not and isinstance(node, (ast.Import, ast.ImportFrom)):
-            name = node.names[0].asname or node.names[0].name.partition(".")[0]
-            namespace[name] = MissingModule(name, ast.unparse(node), why_not)
-        elif isinstance(node, _FUNCTIONS):
+        if isinstance(node, _FUNCTIONS):
             definition = _definition(node, lines, source.filename)
             original = None if why_not else namespace[node.name]
             namespace[node.name] = RemoteFunction(
                 definition, namespace, session, target, original, why_not, html=html
             )
+        elif why_not and isinstance(node, (ast.Import, ast.ImportFrom)):
+            name = node.names[0].asname or node.names[0].name.partition(".")[0]
+            namespace[name] = Missing(Definition(name, ast.unparse(node) + "\n"), why_not)
+        elif why_not and isinstance(node, ast.ClassDef):
+            namespace[node.name] = Missing(_definition(node, lines, source.filename), why_not)
 
 
 def _execute(shell: Any, node: ast.stmt, source: CellSource, namespace: dict[str, Any]) -> str:
     """Run one statement here; returns why it can't, where a module is missing."""
-    code = compile(ast.Module([node], []), source.filename, "exec", dont_inherit=True)
+    flags = annotations_flag(namespace)
+    code = compile(ast.Module([node], []), source.filename, "exec", flags, dont_inherit=True)
     try:
-        exec(code, shell.user_global_ns, namespace)
+        with running_here():
+            exec(code, shell.user_global_ns, namespace)
     except MissingHere as error:
         return str(error)
     except ImportError as error:
@@ -112,11 +117,11 @@ def _single_imports(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _definition(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str], filename: str
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, lines: list[str], filename: str
 ) -> Definition:
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return Definition(
-        node.name, "".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n", filename, first
+        node.name, "\n".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n", filename, first
     )
 
 

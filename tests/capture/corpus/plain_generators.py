@@ -91,3 +91,12 @@ async def ticks(n):
 async with asyncio.timeout(5):
     result = await later("x")
 result
+
+# %%
+task = asyncio.create_task(later(5))
+await task
+
+# %%
+both = asyncio.gather(later(1), later(2))
+values = await both
+sum(values)

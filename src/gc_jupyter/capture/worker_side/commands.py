@@ -86,9 +86,19 @@ class Shell:
     def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
         if name == "timeit":
             return self.time_loops(line, cell)
+        words = shlex.split(self.expand(line))
         if name == "writefile":
-            return self.write_file(shlex.split(self.expand(line)), cell)
-        return self.run_program([name, "-c", cell])  # bash, sh
+            return self.write_file(words, cell)
+        return self.run_script(name, words, cell)
+
+    def run_script(self, shell: str, words: list[str], script: str) -> None:
+        """`%%bash` and `%%sh`; with `-s`, words are the script's arguments."""
+        if words and words[0] != "-s":
+            raise ValueError("%%%%%s %s: no option but -s is known here" % (shell, words[0]))
+        command = [shell, "-c", script, shell, *words[1:]]
+        self.run_program(command)
+        if self.namespace["_exit_code"]:
+            raise subprocess.CalledProcessError(self.namespace["_exit_code"], script.encode())
 
     def time_cell(self) -> None:
         """`%%time` at the top of a cell."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import sys
 from typing import Any
 
@@ -58,9 +59,15 @@ def make_bundle(value: Any, mimes: list[str]) -> dict[str, Any]:
     return bundle
 
 
-def display(*values: Any, **options: Any) -> None:
-    """Show values, as IPython's `display` does in a local cell."""
+def display(*values: Any, **options: Any) -> Any:
+    """Show values, as IPython's `display` does in a local cell.
+
+    With `display_id` they can be updated, by the handle that is returned.
+    """
     output = current_output()
+    name = options.get("display_id") or ""
+    if name is True:
+        name = os.urandom(16).hex()
     for value in values:
         if output is None:
             print(value)
@@ -71,9 +78,28 @@ def display(*values: Any, **options: Any) -> None:
         else:
             kept = make_bundle(value, output.mimes)
             hidden = is_markup_only(value, kept)
-        output.display(kept)
+        output.display(kept, name, options.get("update", False))
         if hidden:
             output.hide()
+    return DisplayHandle(name) if name else None
+
+
+def update_display(value: Any, *, display_id: str, **options: Any) -> None:
+    """Show a value in the place of what was displayed under an id."""
+    display(value, display_id=display_id, update=True, **options)
+
+
+class DisplayHandle:
+    """What was displayed under an id."""
+
+    def __init__(self, display_id: str = "") -> None:
+        self.display_id = display_id or os.urandom(16).hex()
+
+    def display(self, value: Any, **options: Any) -> None:
+        display(value, display_id=self.display_id, **options)
+
+    def update(self, value: Any, **options: Any) -> None:
+        update_display(value, display_id=self.display_id, **options)
 
 
 def is_markup_only(value: Any, bundle: dict[str, Any]) -> bool:
@@ -93,6 +119,10 @@ def clear_output(**_options: Any) -> None:
     output = current_output()
     if output is not None:
         output.clear()
+
+
+#: What stands here for IPython's own, under the same names.
+OF_IPYTHON: Any = (display, update_display, DisplayHandle, clear_output)
 
 
 def is_figure(value: Any) -> bool:

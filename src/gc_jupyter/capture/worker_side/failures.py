@@ -46,6 +46,10 @@ def describe(
         described["pickle"] = pack(error)["pickle"]
         # for a class whose `__init__` takes something else than what it keeps in `args`
         described["parts"] = pack((type(error), error.args, vars(error)))["pickle"]
+        if described["parts"] is None:  # what can't be pickled costs itself alone
+            args = tuple(arg if pack(arg)["pickle"] else repr(arg) for arg in error.args)
+            members = {name: arg for name, arg in vars(error).items() if pack(arg)["pickle"]}
+            described["parts"] = pack((type(error), args, members))["pickle"]
     if depth < 10:
         if error.__cause__ is not None:
             described["cause"] = describe(error.__cause__, files, None, depth + 1)

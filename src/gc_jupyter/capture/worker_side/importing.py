@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from gc_jupyter.capture.worker_side.displays import clear_output, display, show_figures
+from gc_jupyter.capture.worker_side.displays import OF_IPYTHON, show_figures
 from gc_jupyter.capture.worker_side.failures import remember_lines
 from gc_jupyter.capture.worker_side.output import current_output
 
@@ -60,9 +60,9 @@ def prepare_pyplot(pyplot: Any) -> None:
 
 
 def prepare_display(module: Any) -> None:
-    """Let IPython's own `display` end up here, where IPython is installed on the worker."""
-    module.display = display
-    module.clear_output = clear_output
+    """Let IPython's own functions end up here, where IPython is installed on the worker."""
+    for ours in OF_IPYTHON:
+        setattr(module, ours.__name__, ours)
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
@@ -127,8 +127,7 @@ class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: Any) -> None:
         if module.__name__ == "IPython.display":
-            module.display = display
-            module.clear_output = clear_output
+            prepare_display(module)
             for name, method in self.kinds.items():
                 setattr(module, name, type(name, (Displayed,), {method: Displayed.show}))
         else:

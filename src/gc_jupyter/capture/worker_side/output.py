@@ -32,6 +32,7 @@ class Output:
         self.events: list[Any] = []
         self.length = 0
         self.displayed = 0
+        self.named: dict[str, list[dict[str, Any]]] = {}  # display id -> bundles among the events
         self.lost = 0  # displays
         self.lock = threading.RLock()
         self.descriptors: Descriptors | None = None
@@ -48,15 +49,21 @@ class Output:
         if room > 0 and text:
             self.events.append((kind, text[:room]))
 
-    def display(self, bundle: dict[str, Any]) -> None:
+    def display(self, bundle: dict[str, Any], name: str = "", update: bool = False) -> None:
+        """Show a MIME bundle; with `update` in the place of those that went by the same name."""
         with self.lock:
             self.drain()
-            size = sum(len(part) for part in bundle.values() if isinstance(part, (str, bytes)))
-            if self.displayed + size > DISPLAY_LIMIT:
-                self.lost += 1
-                return
-            self.displayed += size
-            self.events.append(("display", bundle))
+            for place in list(self.named.get(name, ())) if update else [{}]:
+                size = bundle_size(bundle) - bundle_size(place)
+                if self.displayed + size > DISPLAY_LIMIT:
+                    self.lost += 1
+                    continue
+                self.displayed += size
+                place.clear()
+                place.update(bundle)
+                if not update:
+                    self.events.append(("display", place))
+                    self.named.setdefault(name, []).append(place)
 
     def size(self) -> int:
         """Bytes that this takes of a result."""
@@ -71,9 +78,12 @@ class Output:
             self.events.append(("hidden", ""))
 
     def clear(self) -> None:
+        """Drop what was shown so far."""
         with self.lock:
             self.drain()
-            self.events.append(("clear", ""))
+            self.events.clear()
+            self.named.clear()
+            self.length = self.displayed = self.lost = 0
 
     def drain(self) -> None:
         if self.descriptors is not None:
@@ -98,9 +108,12 @@ class Output:
             if lost:
                 joined.append(("stderr", [LEFT_OUT % " and ".join(lost)]))
             return [
-                (kind, parts[0] if kind in ("display", "clear") else "".join(parts))
-                for kind, parts in joined
+                (kind, parts[0] if kind == "display" else "".join(parts)) for kind, parts in joined
             ]
+
+
+def bundle_size(bundle: dict[str, Any]) -> int:
+    return sum(len(part) for part in bundle.values() if isinstance(part, (str, bytes)))
 
 
 class Descriptors:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gc_jupyter.capture.worker_side.displays import short_repr
 from gc_jupyter.capture.worker_side.failures import one_line
-from gc_jupyter.capture.worker_side.values import dump
+from gc_jupyter.capture.worker_side.values import dump, find_named
 
 
 class Packer:
@@ -18,8 +18,9 @@ class Packer:
         self.room = limit
 
     def name_of(self, obj: Any) -> str | None:
-        name = self.sent.get(id(obj))
-        return name if name is not None and self.namespace.get(name) is obj else None
+        path = self.sent.get(id(obj)) or str(getattr(obj, "__qualname__", ""))
+        outer = self.namespace.get(path.partition(".")[0])
+        return path if id(outer) in self.sent and find_named(path, self.namespace) is obj else None
 
     def __call__(self, value: Any) -> dict[str, Any]:
         packed: dict[str, Any] = {"repr": short_repr(value), "pickle": None, "reason": ""}

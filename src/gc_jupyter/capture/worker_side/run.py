@@ -112,7 +112,11 @@ def execute(
                 holder = namespace[owner]
                 if attribute in ("__defaults__", "__kwdefaults__"):
                     holder = inspect.unwrap(holder)
-                setattr(holder, attribute, value)
+                if attribute == "registry" and hasattr(holder, "register"):  # singledispatch
+                    for kind, function in value.items():
+                        holder.register(kind, function)
+                else:
+                    setattr(holder, attribute, value)
             else:
                 namespace[name] = value
         else:
@@ -159,34 +163,19 @@ def run_cell(
     last = None
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         last = ast.Expression(tree.body.pop().value)
+    parts = [compile(tree, filename, "exec", flags, True)]
+    if last is not None:
+        parts.append(compile(last, filename, "eval", flags, True))
 
-    def perform(node: Any, mode: str) -> Any:
-        code = compile(node, filename, mode, flags, True)
-        result = eval(code, namespace)
-        awaited = code.co_flags & inspect.CO_COROUTINE
-        return loop.run_until_complete(result) if awaited else result
+    async def perform() -> Any:
+        result = None
+        for code in parts:
+            result = eval(code, namespace)
+            if code.co_flags & inspect.CO_COROUTINE:
+                result = await result
+        return result
 
-    loop = LazyLoop()
-    try:
-        perform(tree, "exec")
-        return perform(last, "eval") if last is not None else None
-    finally:
-        loop.close()
-
-
-class LazyLoop:
-    """An event loop for cells that await something; most don't."""
-
-    loop: Any = None
-
-    def run_until_complete(self, awaitable: Any) -> Any:
-        if self.loop is None:
-            self.loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self.loop)
-        return self.loop.run_until_complete(awaitable)
-
-    def close(self) -> None:
-        if self.loop is not None:
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            asyncio.set_event_loop(None)
-            self.loop.close()
+    # A cell that awaits something is run by an event loop as a whole: it may make tasks first.
+    if any(code.co_flags & inspect.CO_COROUTINE for code in parts):
+        return asyncio.run(perform())
+    return [eval(code, namespace) for code in parts][-1]

@@ -159,6 +159,15 @@ if isinstance(typing.NewType, type):  # Python 3.10
     TYPING_REDUCERS[typing.NewType] = reduce_new_type
 
 
+def find_named(path: str, namespace: Mapping[str, Any]) -> Any:
+    """What a qualified name such as `Outer.Inner` leads to; None for nothing."""
+    name, *inner = path.split(".")
+    found = namespace.get(name)
+    for attribute in inner:
+        found = getattr(found, attribute, None)
+    return found
+
+
 class Loader(pickle.Unpickler):
     """Loads what `dump` made, piece by piece; `named` has what travelled by source."""
 
@@ -167,4 +176,9 @@ class Loader(pickle.Unpickler):
         self.named = named
 
     def persistent_load(self, pid: Any) -> Any:
-        return self.named[pid] if pid else self.named
+        if not pid:
+            return self.named
+        found = find_named(pid, self.named)
+        if found is None:
+            raise KeyError(pid)
+        return found
