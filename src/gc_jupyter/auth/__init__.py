@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from gc_jupyter.auth.flow import LoginFlow
 from gc_jupyter.auth.login import Identity, Login
-from gc_jupyter.auth.login_manager import FuncxWebClient, LoginManager, LoginManagerProtocol
+from gc_jupyter.auth.login_manager import FuncxWebClient, LoginManager
+from gc_jupyter.auth.login_manager_protocol import LoginManagerProtocol
 from gc_jupyter.auth.requirements import requirements_of
 from gc_jupyter.auth.sources import NATIVE_CLIENT_ID, resolve, user_login
 

@@ -201,6 +201,11 @@ class Login:
                 self._identity = self._ask_identity(self._identity_authorizer)
         return self._identity
 
+    @property
+    def can_log_out(self) -> bool:
+        """Whether there is something here to forget: see `logout`."""
+        return self.app is not None or self._on_logout is not None
+
     def logout(self) -> bool:
         """Revoke and forget the tokens of this login; any thread.
 

@@ -30,7 +30,7 @@ from gc_jupyter.auth.authorizers import HubAuthorizer, access_token_in
 from gc_jupyter.auth.flow import CodeLoginFlow, may_prompt
 from gc_jupyter.auth.globus_data import decode_globus_data
 from gc_jupyter.auth.login import Identity, Login
-from gc_jupyter.auth.login_manager import LoginManagerProtocol, authorizer_from
+from gc_jupyter.auth.login_manager_protocol import LoginManagerProtocol, authorizer_from
 from gc_jupyter.auth.storage import (
     SharedTokenStorage,
     may_be_kept,
