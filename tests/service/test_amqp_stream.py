@@ -3,159 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable
 
 import pika
 import pika.exceptions
 import pytest
-from pika.adapters.utils.connection_workflow import AMQPConnectorTransportSetupError
 
 from gc_jupyter.service import amqp
-from gc_jupyter.service.amqp import AmqpStream
 from gc_jupyter.service.amqp_address import AmqpAddress
-from gc_jupyter.service.amqp_failures import no_connection, why
+from tests.service.amqp_by_hand import Setup, connections, until
 
-TIMEOUT = 30
-
-
-class Channel:
-    """What the stream does with a channel."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.channel_number = 1
-        self.is_open = True
-        self.queue = ""
-        self.acked: list[tuple[int, bool]] = []
-        self.on_close: Any = None
-        self.on_message: Any = None
-        self.on_consuming: Any = None
-
-    def add_on_close_callback(self, callback: Any) -> None:
-        self.on_close = callback
-
-    def add_on_cancel_callback(self, callback: Any) -> None:
-        self.on_cancel = callback
-
-    def basic_qos(self, prefetch_count: int) -> None:
-        self.prefetch = prefetch_count
-
-    def basic_consume(self, queue: str, on_message_callback: Any, callback: Any) -> None:
-        self.queue, self.on_message, self.on_consuming = queue, on_message_callback, callback
-
-    def basic_ack(self, tag: int, multiple: bool = False) -> None:
-        self.acked.append((tag, multiple))
-
-    def close(self) -> None:
-        self.is_open = False
-
-    def deliver(self, number: int, body: bytes, **headers: object) -> None:
-        self.on_message(
-            self, SimpleNamespace(delivery_tag=number), SimpleNamespace(headers=headers), body
-        )
-
-
-class Connection:
-    """A connection that opens when told, and its channels likewise."""
-
-    made: list[Connection] = []
-
-    def __init__(self, parameters: Any, **callbacks: Any) -> None:
-        self.parameters = parameters
-        self.callbacks = callbacks
-        self.is_open = False
-        self.opening: list[Callable[[Channel], None]] = []
-        self.made.append(self)
-
-    def open(self) -> None:
-        self.is_open = True
-        self.callbacks["on_open_callback"](self)
-
-    def lose(self, reason: Exception) -> None:
-        name = "on_close_callback" if self.is_open else "on_open_error_callback"
-        self.is_open = False
-        self.callbacks[name](self, reason)
-
-    def receive(self, channel_number: int, receiver: Any) -> None:
-        self.receiver = channel_number, receiver
-
-    def channel(self, on_open_callback: Callable[[Channel], None]) -> None:
-        self.opening.append(on_open_callback)
-
-    def open_channel(self) -> Channel:
-        made = Channel(self)
-        self.opening.pop(0)(made)
-        return made
-
-    def close(self) -> None:
-        self.is_open = False
-
-
-class Sink:
-    """What the stream tells."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[bytes, object, bool]] = []
-        self.states: list[str] = []
-
-    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
-        self.messages.append((body, tag, by_reference))
-
-    def on_stream_up(self) -> None:
-        self.states.append("up")
-
-    def on_stream_down(self, error: Exception) -> None:
-        self.states.append(str(error))
-
-
-class Setup:
-    """A stream whose addresses come from `fetch`."""
-
-    def __init__(
-        self, fetch: Callable[[], AmqpAddress] | None = None, port: int | None = None
-    ) -> None:
-        self.sink = Sink()
-        self.fetched = 0
-        self._fetch = fetch
-        loop = asyncio.get_running_loop()
-        self.stream = AmqpStream(loop, self.ask, self.sink, self.fetch, port)
-
-    def fetch(self) -> AmqpAddress:
-        self.fetched += 1
-        if self._fetch is not None:
-            return self._fetch()
-        return AmqpAddress("results.", f"amqp://user:secret{self.fetched}@127.0.0.1:5672/%2F")
-
-    async def ask(self, call: Callable[[], Any], *, repeatable: bool = True) -> Any:
-        assert repeatable
-        return call()
-
-    async def connection(self, number: int = 1) -> Connection:
-        """The n-th connection, once the stream has made it."""
-        await until(lambda: len(Connection.made) >= number)
-        return Connection.made[number - 1]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until this holds."""
-
-    async def turn() -> None:
-        while not condition():
-            await asyncio.sleep(0)
-
-    await asyncio.wait_for(turn(), TIMEOUT)
-
-
-@pytest.fixture(autouse=True)
-def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    Connection.made.clear()
-    monkeypatch.setattr(amqp, "DeliveryConnection", Connection)
-    monkeypatch.setattr(amqp, "backoff", lambda *_args, **_more: 0.0)
-    yield
-    Connection.made.clear()
+__all__ = ["connections"]  # the fixture
+pytestmark = pytest.mark.usefixtures("connections")
+MB = 1024 * 1024
 
 
 def test_messages_and_acknowledgements() -> None:
@@ -311,131 +171,84 @@ def test_a_connection_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(test())
 
 
-def test_ports_are_tried_in_turn() -> None:
-    """A hub that lets out port 443 alone: the address's port says nothing, 443 answers."""
+def test_few_messages_at_a_time_while_they_are_large() -> None:
+    """What is held is bounded; for small ones the pipe is full again."""
 
-    async def test() -> None:
-        url = "amqp://user:secret@broker:5671/%2F"
-        setup = Setup(lambda: AmqpAddress("results.", url))
-        setup.stream.subscribe("g")
-        first = await setup.connection()
-        assert (first.parameters.port, first.parameters.socket_timeout) == (5671, amqp.QUICK_S)
-        first.lose(pika.exceptions.AMQPConnectionError(TimeoutError()))
-        second = await setup.connection(2)
-        assert second.parameters.port == 443
-        assert setup.fetched == 1  # one password is good for every port
-        assert setup.sink.states == [setup.sink.states[0]]
-        assert setup.sink.states[0].startswith(
-            "No connection to the broker (port 5671: no answer in time)."
-        )
-        second.open()
-        assert setup.sink.states[-1] == "up"
-        second.lose(pika.exceptions.StreamLostError("cut"))
-        third = await setup.connection(3)
-        assert third.parameters.port == 443  # what has worked comes first
-        assert setup.fetched == 2
-        setup.stream.close()
-
-    asyncio.run(test())
-
-
-def test_no_port_works() -> None:
-    async def test() -> None:
-        url = "amqp://user:secret@broker:1234/%2F"
-        setup = Setup(lambda: AmqpAddress("results.", url))
-        tried = []
-        for number in range(1, 6):
-            connection = await setup.connection(number)
-            tried.append(connection.parameters.port)
-            reason: Exception = ConnectionRefusedError()
-            if number == 2:
-                reason = pika.exceptions.IncompatibleProtocolError("HTTP/1.1")
-            connection.lose(pika.exceptions.AMQPConnectionError(reason))
-        assert tried == [1234, 443, 5671, 5672, 1234]
-        assert connection.parameters.socket_timeout == amqp.PATIENT_S
-        told, _, _ = setup.sink.states  # once at the first port, once after the last
-        assert told.startswith("No connection to the broker (port 1234: refused).")
-        assert setup.sink.states[1].startswith(
-            "No connection to the broker (port 1234: refused; port 443: something answers that is"
-            " no broker; port 5671: refused; port 5672: refused).\nAsk for one of the ports"
-        )
-        assert "secret" not in "".join(setup.sink.states)
-        setup.stream.close()
-
-    asyncio.run(test())
-
-
-def test_a_port_that_the_user_chose_is_the_only_one() -> None:
-    async def test() -> None:
-        setup = Setup(port=5672)
-        for number in (1, 2):
-            connection = await setup.connection(number)
-            assert connection.parameters.port == 5672
-            connection.lose(pika.exceptions.AMQPConnectionError(ConnectionRefusedError()))
-            await until(lambda made=number + 1: len(Connection.made) >= made)
-        assert setup.fetched >= 2
-        setup.stream.close()
-
-    asyncio.run(test())
-
-
-def test_refused_credentials_ask_for_new_ones_at_once() -> None:
     async def test() -> None:
         setup = Setup()
-        (await setup.connection()).lose(pika.exceptions.ProbableAuthenticationError("user:secret"))
-        again = await setup.connection(2)
-        assert again.parameters.credentials.password == "secret2"
-        assert again.parameters.port == 5672
+        setup.stream.subscribe("g")
+        connection = await setup.connection()
+        connection.open()
+        wide = connection.open_channel()
+        large = bytes(10 * MB)
+        for number in range(1, 8):
+            wide.deliver(number, large)
+        assert not wide.is_open  # what else the broker has sent goes back to the queue
+        wide.deliver(8, large)
+        assert len(setup.sink.messages) == 7
+        narrow = connection.open_channel()
+        assert narrow.prefetch == amqp.PREFETCH_LARGE
+        setup.stream.ack([tag for _, tag, _ in setup.sink.messages])
+        assert (wide.acked, narrow.acked) == ([], [])
+        for number in range(1, 50):  # taken in as they come
+            narrow.deliver(number, large)
+            setup.stream.ack([setup.sink.messages[-1][1]])
+        assert (narrow.is_open, narrow.acked[-1]) == (True, (49, True))
+        for number in range(50, 50 + amqp.PREFETCH_LARGE):
+            narrow.deliver(number, b"small")
+        assert not narrow.is_open
+        again = connection.open_channel()
+        assert again.prefetch == amqp.PREFETCH
+        again.deliver(1, b"small")
+        setup.stream.ack([setup.sink.messages[-1][1]])
+        assert again.acked == [(1, True)]
         setup.stream.close()
 
     asyncio.run(test())
 
 
-NOT_TRUSTED = ssl.SSLCertVerificationError()
-NOT_TRUSTED.verify_message = "Hostname mismatch, certificate is not valid for 'h'."
+@pytest.mark.parametrize("size", [1, 20_000, 100_000, MB, 10 * MB])
+def test_the_prefetch_settles(size: int) -> None:
+    """Whatever the size: at most one change, and never more than the bound."""
+
+    async def test() -> None:
+        setup = Setup()
+        setup.stream.subscribe("g")
+        connection = await setup.connection()
+        connection.open()
+        channel, channels, body = connection.open_channel(), 1, bytes(size)
+        number = 0
+        for _ in range(3 * amqp.PREFETCH):
+            number += 1
+            channel.deliver(number, body)
+            waiting = setup.stream._consumers["g"].needed
+            assert sum(waiting.values()) <= max(amqp.HELD_BYTES + size, 8 * size)
+            if not channel.is_open:
+                channel, channels, number = connection.open_channel(), channels + 1, 0
+            elif number >= channel.prefetch:
+                break  # a broker would send no more
+        assert channels <= 2
+        setup.stream.close()
+
+    asyncio.run(test())
 
 
-@pytest.mark.parametrize(
-    ("reason", "says", "step"),
-    [
-        (
-            pika.exceptions.ProbableAuthenticationError("user:secret"),
-            "the broker refuses the credentials",
-            "%gc login --force",
-        ),
-        (
-            pika.exceptions.AMQPConnectionError(ConnectionRefusedError("amqp://user:secret@h")),
-            "refused",
-            "Ask for one of the ports",
-        ),
-        (
-            AMQPConnectorTransportSetupError(NOT_TRUSTED),
-            "the certificate isn't trusted (Hostname mismatch, certificate is not valid for 'h')",
-            "SSL_CERT_FILE",
-        ),
-        (pika.exceptions.StreamLostError("amqp://user:secret@h"), "no broker", "443"),
-        (OSError("secret"), "OSError", "443"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
-)
-def test_reasons_name_no_password(
-    reason: Exception, says: str, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("https_proxy", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    error = no_connection({443: why(reason)})
-    assert says in error.reason
-    assert step in error.next_step
-    assert "secret" not in str(error)
+def test_nothing_comes_after_unsubscribing() -> None:
+    """What was on its way goes back to the queue: it is not acknowledged, and nobody sees it."""
 
+    async def test() -> None:
+        setup = Setup()
+        setup.stream.subscribe("g")
+        connection = await setup.connection()
+        connection.open()
+        channel = connection.open_channel()
+        channel.deliver(1, b"before")
+        setup.stream.unsubscribe("g")
+        channel.deliver(2, b"after")
+        ((body, tag, _),) = setup.sink.messages
+        assert body == b"before"
+        setup.stream.ack([tag])
+        assert channel.acked == []
+        setup.stream.close()
 
-def test_a_proxy_is_said_to_be_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "http://ada:secret@proxy.example:3128")
-    error = no_connection({443: "no answer in time"})
-    assert "HTTPS goes through a proxy here, and AMQP can't" in error.next_step
-    assert "results are asked for by HTTPS" in error.next_step
-    assert "secret" not in str(error)
-
-
-def test_an_address_shows_no_password() -> None:
-    assert "secret" not in repr(AmqpAddress("p", "amqp://user:secret@h"))
+    asyncio.run(test())

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 # A library's words for what is said here in our own; without a handler they land in the notebook.
 logging.getLogger("pika").addHandler(logging.NullHandler())
 
-PREFETCH = 2000  # unacknowledged messages of one group: bounds memory, yet keeps the pipe full
+PREFETCH = 2000  # unacknowledged messages of one group, while they are small: a full pipe
+PREFETCH_LARGE = 8  # however large they are: up to 10 MB each
+HELD_BYTES = 64 * 1024 * 1024  # of one group's messages that nobody has settled yet
 QUICK_S = 2.0  # for a TCP connection, while other ports are to be tried: a blocked one says nothing
 PATIENT_S = 10.0  # once all have been tried
 
@@ -37,20 +39,48 @@ class _Consumer:
 
     group: str
     channel: Any = None
+    prefetch: int = PREFETCH
     unacked: deque[int] = field(default_factory=deque)
-    settled: set[int] = field(default_factory=set)
+    needed: dict[int, int] = field(default_factory=dict)  # those of them, with their sizes
+    held: int = 0  # their bytes
     failures: int = 0
 
+    def begin(self, channel: Any) -> None:
+        self.channel, self.held = channel, 0
+        self.unacked.clear()
+        self.needed.clear()
+
+    def leave(self) -> Any:
+        """The channel, from which nothing more is taken."""
+        channel, self.channel = self.channel, None
+        return channel
+
+    def take(self, tag: int, size: int) -> None:
+        self.unacked.append(tag)
+        self.needed[tag] = size
+        self.held += size
+
     def settle(self, tag: int) -> None:
-        self.settled.add(tag)
+        self.held -= self.needed.pop(tag, 0)
 
     def flush(self) -> None:
         last = None
-        while self.unacked and self.unacked[0] in self.settled:
+        while self.unacked and self.unacked[0] not in self.needed:
             last = self.unacked.popleft()
-            self.settled.discard(last)
         if last is not None and self.channel is not None and self.channel.is_open:
             self.channel.basic_ack(last, multiple=True)
+
+    def refit(self) -> bool:
+        """Fit the prefetch to the sizes of the messages; whether it changed. It does where too
+        much is held, or where it was so small that it held up a fan-out."""
+        count = len(self.needed)
+        if self.held <= HELD_BYTES and count < self.prefetch:
+            return False
+        before = self.prefetch
+        fits = HELD_BYTES // 2 * count // max(self.held, 1)
+        if self.held > HELD_BYTES or fits >= 2 * before:
+            self.prefetch = min(max(fits, PREFETCH_LARGE), PREFETCH)
+        return self.prefetch != before
 
 
 class _Tag(NamedTuple):
@@ -112,8 +142,9 @@ class AmqpStream:
     def unsubscribe(self, task_group_id: str) -> None:
         """See Stream."""
         consumer = self._consumers.pop(task_group_id, None)
-        if consumer is not None and consumer.channel is not None and consumer.channel.is_open:
-            consumer.channel.close()
+        channel = consumer.leave() if consumer is not None else None
+        if channel is not None and channel.is_open:
+            channel.close()
 
     def ack(self, tags: Sequence[object]) -> None:
         """See Stream. Tags of a channel that is gone are dropped."""
@@ -220,14 +251,12 @@ class AmqpStream:
             if consumer.channel is not None or self._consumers.get(consumer.group) is not consumer:
                 channel.close()  # another was faster, or nobody wants it any more
                 return
-            consumer.channel = channel
-            consumer.unacked.clear()
-            consumer.settled.clear()
+            consumer.begin(channel)
             channel.add_on_close_callback(lambda ch, _reason: self._on_channel_lost(consumer, ch))
             channel.add_on_cancel_callback(lambda _frame: channel.close())
             receive = partial(self._on_message, consumer, channel)
             connection.receive(channel.channel_number, receive)
-            channel.basic_qos(prefetch_count=PREFETCH)
+            channel.basic_qos(prefetch_count=consumer.prefetch)
             channel.basic_consume(
                 queue=f"{self._prefix}{consumer.group}",
                 on_message_callback=lambda _channel, deliver, properties, body: receive(
@@ -266,6 +295,11 @@ class AmqpStream:
     ) -> None:
         if channel is not consumer.channel:
             return
-        consumer.unacked.append(number)
+        consumer.take(number, len(body))
         by_reference = bool(headers and headers.get("high_assurance"))
         self._sink.on_message(body, _Tag(consumer, channel, number), by_reference=by_reference)
+        if consumer.refit():
+            # a new channel: a consumer's prefetch can't be changed, and only so does what the
+            # broker has already sent go back to the queue (what is held comes twice, and is known)
+            consumer.leave().close()
+            self._consume(consumer)
