@@ -12,6 +12,8 @@ from gc_jupyter.errors import PayloadTooLarge
 from gc_jupyter.protocol.batches import (
     MAX_BATCH_BYTES,
     MAX_PAYLOAD_BYTES,
+    STATUS_CHUNK,
+    StatusChunks,
     TaskQueue,
     check_payload_size,
     match_reply,
@@ -137,3 +139,34 @@ def test_match_reply_with_one_id_for_two_functions() -> None:
     matched, unmatched = match_reply({"f": ["f0"], "g": ["g0"]}, {"f": ["1"], "g": ["1"]})
     assert [task for _, _, task in matched] == ["f0"]
     assert [task for task, _ in unmatched] == ["g0"]
+
+
+def sizes(chunks: StatusChunks, count: int, *seen: int) -> list[int]:
+    """How many of so many tasks each request names, these results being seen after the first."""
+    found = []
+    for number, chunk in enumerate(chunks.of([str(one) for one in range(count)])):
+        found.append(len(chunk))
+        if number == 0:
+            chunks.saw(*seen)
+    assert sum(found) == count
+    return found
+
+
+def test_status_requests_by_the_size_of_results() -> None:
+    assert sizes(StatusChunks(), 0) == []
+    assert sizes(StatusChunks(), 120) == [50, 50, 20]  # nothing is known
+    assert sizes(StatusChunks(), 700, *[200] * 50) == [50, STATUS_CHUNK, STATUS_CHUNK, 150]
+    assert sizes(StatusChunks(), 56, 5 * 1024 * 1024) == [50, 3, 3]
+    assert sizes(StatusChunks(), 52, 10**9) == [50, 1, 1]
+
+
+def test_a_large_result_among_small_ones() -> None:
+    chunks = StatusChunks()
+    chunks.saw(*[200] * 100)
+    assert chunks.most == STATUS_CHUNK
+    chunks.saw(10**7)
+    assert chunks.most == 1
+    chunks.saw(*[200] * 5)
+    assert 1 < chunks.most < 5
+    chunks.saw(*[200] * 100)
+    assert chunks.most == STATUS_CHUNK

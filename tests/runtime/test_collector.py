@@ -211,7 +211,6 @@ def test_references_that_lead_nowhere_are_dropped(setup: Setup) -> None:
 
 def test_sweeps_ask_for_every_open_task(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collectors, "SWEEP_UP_S", 0.01)
-    monkeypatch.setattr(collectors, "STATUS_CHUNK", 2)
     monkeypatch.setattr(batches, "STATUS_CHUNK", 2)
     ids = ["a", "b", "c", "d", "e"]
     setup.service.known = {one: TaskStatus(one, "success", result=one) for one in ids}

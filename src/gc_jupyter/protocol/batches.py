@@ -16,8 +16,10 @@ MAX_BATCH_BYTES = 5 * 1024 * 1024
 
 #: The most tasks of one request, unless the submitter says less.
 MAX_BATCH_TASKS = 5000
-#: Tasks that are asked for in one `batch_status`.
+#: Tasks that are asked for in one `batch_status`, at most.
 STATUS_CHUNK = 250
+#: What its reply may hold, roughly: the results of all of them that are done.
+STATUS_BYTES = 16 * 1024 * 1024
 
 Task = TypeVar("Task")
 
@@ -86,10 +88,29 @@ class TaskQueue(Generic[Task]):
         return batch
 
 
-def status_chunks(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Task ids in the parts that one `batch_status` each asks for."""
-    for start in range(0, len(task_ids), STATUS_CHUNK):
-        yield task_ids[start : start + STATUS_CHUNK]
+class StatusChunks:
+    """Parts of many task ids, for one `batch_status` each: smaller ones while results are large."""
+
+    def __init__(self) -> None:
+        self._size = STATUS_BYTES / 50  # of a result; nothing is known yet
+
+    def saw(self, *sizes: int) -> None:
+        """Results of so many bytes came: the next may be as large."""
+        for size in sizes:
+            self._size = max(size, self._size + (size - self._size) / 8)
+
+    @property
+    def most(self) -> int:
+        """How many tasks to ask for now."""
+        return max(1, min(STATUS_CHUNK, int(STATUS_BYTES / self._size)))
+
+    def of(self, task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """The parts; each as large as is right when it is taken."""
+        start = 0
+        while start < len(task_ids):
+            chunk = task_ids[start : start + self.most]
+            start += len(chunk)
+            yield chunk
 
 
 def match_reply(

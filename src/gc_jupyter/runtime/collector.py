@@ -16,7 +16,7 @@ from functools import partial
 
 from gc_jupyter.errors import ComputeError, DeserializationError
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.batches import STATUS_CHUNK, status_chunks
+from gc_jupyter.protocol.batches import StatusChunks
 from gc_jupyter.protocol.messages import ResultMessage, unpack_result
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
 from gc_jupyter.remote_text import one_line
@@ -73,7 +73,8 @@ class Collector:
         self._swept = 0  # so many outages had ended before all open tasks were asked for
         self.listeners: list[Listener] = []
         self._watchers = 0
-        self._asked = 0  # open tasks asked for in turn while watched
+        self._chunks = StatusChunks()
+        self._asked = 0  # open tasks asked for in turn while nothing is missing
         self._endpoints: dict[str, tuple[bool, float]] = {}  # online, and when that is old
 
     # --- submissions -----------------------------------------------------------------------
@@ -129,6 +130,7 @@ class Collector:
             self._referenced[message.task_id] = tag
             self._arm(now=True)
             return
+        self._chunks.saw(len(body))
         self._deliver(message.task_id, message, tag)
 
     def on_stream_up(self) -> None:
@@ -255,9 +257,10 @@ class Collector:
         up, outages = self.stream_error is None, self._outages
         if up and not self._referenced and self._swept == outages:
             first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
-            self._asked = first + STATUS_CHUNK if first + STATUS_CHUNK < len(ids) else 0
-            ids = ids[first : first + STATUS_CHUNK]
-        for part in status_chunks(ids):
+            after = first + self._chunks.most
+            self._asked = after if after < len(ids) else 0
+            ids = ids[first:after]
+        for part in self._chunks.of(ids):
             chunk = [
                 task_id
                 for task_id in part
@@ -278,8 +281,14 @@ class Collector:
             for task_id in chunk:  # what nobody knows would be asked for for ever
                 if task_id not in found and self.book.owner(task_id) is None:
                     self._ack([self._referenced.pop(task_id, None)])
+            await self._all_resolved()
         if up:  # what the broker had lost has been asked for
             self._swept = outages
+
+    async def _all_resolved(self) -> None:
+        """Wait for `gc-results`: no more is fetched than it can take in."""
+        await asyncio.sleep(0)  # `_flush` comes first
+        await self._loop.aio.run_in_executor(self._loop.results, _nothing)
 
     async def _look_at_endpoints(self, statuses: Iterable[TaskStatus]) -> None:
         """Ask whether the endpoints are there that shown tasks wait for."""
@@ -311,6 +320,7 @@ class Collector:
         for status in statuses:
             owner = self.book.owner(status.task_id)
             if status.done:
+                self._chunks.saw(status.size)
                 tag = self._referenced.pop(status.task_id, None)
                 if owner is not None or tag is not None:
                     self._deliver(status.task_id, status, tag)
@@ -331,3 +341,7 @@ class Collector:
 def _last_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines() if error is not None else []
     return one_line(lines[-1], 500) if lines else ""
+
+
+def _nothing() -> None:
+    """Runs when all that was posted before has ended."""

@@ -24,7 +24,7 @@ from functools import partial
 from typing import TypeVar
 
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.batches import status_chunks
+from gc_jupyter.protocol.batches import StatusChunks
 from gc_jupyter.runtime import recording
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
@@ -154,8 +154,10 @@ class Dispatcher:
             outcomes.update(recorder.take(task_group_id, task_ids))
         asked = [task_id for task_id in task_ids if task_id not in outcomes]
         try:
-            for chunk in status_chunks(asked):
+            chunks = StatusChunks()
+            for chunk in chunks.of(asked):
                 statuses = self.request(partial(self.service.task_statuses, chunk))
+                chunks.saw(*(one.size for one in statuses.values() if one.done))
                 outcomes.update((one.task_id, one) for one in statuses.values() if one.done)
         except BaseException:
             if recorder is not None:

@@ -67,6 +67,11 @@ class TaskStatus:
         """Whether the service has its outcome."""
         return self.result is not None or self.exception is not None
 
+    @property
+    def size(self) -> int:
+        """Of its outcome, in characters."""
+        return len(self.result or self.exception or "")
+
 
 class Ask(Protocol):
     """Runs a blocking call off the loop, within the rate limit, and again where that helps."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.errors import NotFound
 from gc_jupyter.journal.database import Entry
 from gc_jupyter.journal.sessions import Note, Place
-from gc_jupyter.protocol.batches import status_chunks
+from gc_jupyter.protocol.batches import StatusChunks
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
 
@@ -134,8 +134,10 @@ def _states(session: Session, task_ids: Iterable[str], over: Set[str]) -> tuple[
     client = session.client
     known, ended = set(over), set(over)
     ids = [task_id for task_id in task_ids if task_id not in over]
-    for chunk in status_chunks(ids):
+    chunks = StatusChunks()
+    for chunk in chunks.of(ids):
         statuses = client.request(partial(client.globus_service().task_statuses, chunk))
+        chunks.saw(*(one.size for one in statuses.values() if one.done))
         known |= statuses.keys()
         ended |= {task_id for task_id, status in statuses.items() if status.done}
     return known, ended
