@@ -75,10 +75,12 @@ def start(client: Client, path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 Start = Callable[[], Keeper]
 
 
-def submit(client: Client, endpoint: str, count: int = 1, *, lost: bool = False) -> list[str]:
+def submit(
+    client: Client, endpoint: str, count: int = 1, *, lost: bool = False, group: str | None = None
+) -> list[str]:
     """Tasks of a group of their own, for which nobody listens; written down as a kernel that has
     ended would have. `lost`: it ended before it read their ids."""
-    batch = client.create_batch(create_websocket_queue=True)
+    batch = client.create_batch(task_group_id=group, create_websocket_queue=True)
     function = client.register_function(abs)
     for number in range(count):
         batch.add(function, args=(-number,))
@@ -120,19 +122,29 @@ def written(client: Client, database: Database) -> Iterator[None]:
 
 def listen(client: Client, group: str, count: int) -> list[str]:
     """The tasks of the first so many messages of a group's queue."""
-    import pika
-
-    address = client.get_result_amqp_url()
-    connection = pika.BlockingConnection(pika.URLParameters(address["connection_url"]))
+    connection, prefix = _connect(client)
     channel = connection.channel()
     found = []
-    for method, _, body in channel.consume(f"{address['queue_prefix']}{group}"):
+    for method, _, body in channel.consume(f"{prefix}{group}"):
         found.append(unpack_result(body).task_id)
         channel.basic_ack(method.delivery_tag)
         if len(found) == count:
             break
     connection.close()
     return found
+
+
+def _connect(client: Client) -> tuple[Any, str]:
+    """As a stream does: a password that another's address has ended meanwhile is asked for anew."""
+    import pika
+
+    while True:
+        address = client.get_result_amqp_url()
+        try:
+            connection = pika.BlockingConnection(pika.URLParameters(address["connection_url"]))
+        except pika.exceptions.ProbableAuthenticationError:
+            continue
+        return connection, address["queue_prefix"]
 
 
 def group_of(database: Database, task_id: str) -> str:
@@ -231,6 +243,44 @@ def test_a_journal_that_fails_costs_no_result(
     assert values(client, database, ids) == list(range(5))
 
 
+def test_what_comes_again_while_the_journal_fails(
+    client: Client,
+    loopback: Loopback,
+    database: Database,
+    start: Start,
+    collected: Collected,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With each reconnect the broker sends everything once more: it is held once."""
+    came: queue.Queue[str] = queue.Queue()
+    real = Keeper._keep
+
+    def keep(self: Keeper, one: Any, tag: object) -> None:
+        real(self, one, tag)
+        came.put(one.task_id)
+
+    def fail(_self: Results, _here: KernelSession, _found: object) -> set[str]:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Keeper, "_keep", keep)
+    offline = loopback.new_endpoint("offline")
+    ids = submit(client, offline, 3)
+    group = group_of(database, ids[0])
+    submit(client, loopback.new_endpoint("offline"), group=group)  # so it listens all the while
+    with monkeypatch.context() as patch:
+        patch.setattr(Results, "store", fail)
+        keeper = start()
+        loopback.bring_online(offline)
+        for _ in range(3):
+            assert {came.get(timeout=TIMEOUT) for _ in ids} == set(ids)
+            loopback.cut_streams()
+        assert {came.get(timeout=TIMEOUT) for _ in ids} == set(ids)
+        held = keeper._loop.ask(lambda: [one.group_id for one, _ in keeper._ready.values()])
+        assert held == [group] * 3
+    collected.wait_for(ids)
+    assert values(client, database, ids) == [0, 1, 2]
+
+
 def test_a_kernel_takes_the_group_between_a_message_and_its_storing(
     client: Client,
     loopback: Loopback,
@@ -242,11 +292,14 @@ def test_a_kernel_takes_the_group_between_a_message_and_its_storing(
     offline = loopback.new_endpoint("offline")
     ids = submit(client, offline, 3)
     group = group_of(database, ids[0])
+    kernel = KernelSession.here()  # it runs: the group isn't claimed again
+    with database:
+        database.add_session(kernel)
     real = Results.store
     beaten = threading.Event()
 
     def store(self: Results, here: KernelSession, found: Iterable[Any]) -> set[str]:
-        self.take_group(group, "a kernel")  # as if it had been first
+        self.take_group(group, kernel.session)  # as if it had been first
         lost = real(self, here, found)
         beaten.set()
         return lost

@@ -25,7 +25,7 @@ from gc_jupyter.journal.database import REACHABLE_S, Database
 from gc_jupyter.journal.recorder import explain
 from gc_jupyter.journal.results import Collected
 from gc_jupyter.journal.sessions import KernelSession, surely_ended
-from gc_jupyter.protocol.batches import status_chunks
+from gc_jupyter.protocol.batches import StatusChunks
 from gc_jupyter.protocol.messages import unpack_result
 from gc_jupyter.runtime.loop import DaemonPool, kernel_loop
 from gc_jupyter.runtime.requests import Requests
@@ -78,7 +78,8 @@ class Keeper:
         self._without: set[str] = set()  # tasks of which the service has nothing
         self._named: set[str] = set()  # groups whose tasks' ids were asked for
         self._referenced: dict[str, object] = {}  # task -> tag; the data is at the service
-        self._ready: list[tuple[Collected, object]] = []  # to be stored, with its tag
+        self._chunks = StatusChunks()
+        self._ready: dict[str, tuple[Collected, object]] = {}  # to be stored, with its tag
         self._storing: asyncio.Task[None] | None = None
         self._due = 0.0
         self._wake = asyncio.Event()
@@ -152,10 +153,9 @@ class Keeper:
         for group in self._groups - claims.keys():
             self._leave(group)
         self._groups |= claims.keys()
-        stored = {one.task_id for one, _ in self._ready}
         for group, task_ids in claims.items():
             for task_id in task_ids:
-                if task_id and task_id not in self._without and task_id not in stored:
+                if task_id and task_id not in self._without and task_id not in self._ready:
                     self._pending[task_id] = group
             if "" not in task_ids:
                 self._named.add(group)
@@ -198,8 +198,9 @@ class Keeper:
         asked = [one for one in self._pending if due or one not in self._asked]
         if due:
             self._due = time.monotonic() + (ASK_DOWN_S if self._stream_error else ASK_UP_S)
-        for chunk in status_chunks(asked):
+        for chunk in self._chunks.of(asked):
             statuses = await self._send(partial(service.task_statuses, chunk))
+            self._chunks.saw(*(one.size for one in statuses.values() if one.done))
             self._use(chunk, statuses)
 
     def _use(self, asked: Sequence[str], statuses: Mapping[str, TaskStatus]) -> None:
@@ -272,21 +273,23 @@ class Keeper:
 
     def _keep(self, one: Collected, tag: object) -> None:
         self._drop([one.task_id])
-        self._ready.append((one, tag))
+        again = self._ready.get(one.task_id)  # after a reconnect: the older tag is worth nothing
+        self._ready[one.task_id] = (one if again is None else again[0], tag)
         if self._storing is None:
             self._storing = self._loop.aio.create_task(self._store_all())
 
     async def _store_all(self) -> None:
         try:
             while self._ready:
-                size, count = 0, 0
-                while count < len(self._ready) and (not count or size < STORED_AT_ONCE):
-                    size += len(self._ready[count][0].body)
-                    count += 1
-                batch = self._ready[:count]
-                lost = await self._on_disk(partial(_store, self.session, [one for one, _ in batch]))
-                del self._ready[:count]
-                self._ack(tag for one, tag in batch if one.group_id not in lost)
+                batch, size = [], 0
+                for one, _ in self._ready.values():
+                    if size >= STORED_AT_ONCE:
+                        break
+                    batch.append(one)
+                    size += len(one.body)
+                lost = await self._on_disk(partial(_store, self.session, batch))
+                settled = [self._ready.pop(one.task_id) for one in batch]
+                self._ack(tag for one, tag in settled if one.group_id not in lost)
                 for group in lost:
                     self._leave(group)
         except (sqlite3.Error, OSError) as error:
