@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from gc_jupyter.types import TaskEvent, TaskInfo, TaskState
 from tests.service.handle import Loopback
 
 HERE = KernelSession.here(notebook="/n.ipynb")
+TIMEOUT = 60
 
 
 def entry(**fields: object) -> Entry:
@@ -205,19 +207,25 @@ def test_news(path: Path) -> None:
     journal.close()
 
 
-def test_a_fan_out_is_few_transactions(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fan_out_is_few_transactions(
+    path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes while the disk is at work is written together."""
     journal = Journal(path, HERE)
+    send(journal, *range(5000))
+    at_work, go_on = threading.Event(), threading.Event()
+    journal.post(lambda _db: (at_work.set(), go_on.wait(TIMEOUT)))
+    assert at_work.wait(TIMEOUT)
     count = []
     real = Database.__enter__
     monkeypatch.setattr(Database, "__enter__", lambda db: (count.append(1), real(db))[1])
-    send(journal, *range(5000))
     for serial in range(5000):
         info = TaskInfo(str(serial), "g")
         journal.on_events([TaskEvent(serial, TaskState.SUCCESS, 1.0, "", info)])
-    entries = journal.ask(lambda db: db.tasks("state = 'success'"), [])
-    assert len(entries) == 5000
-    assert len(count) < 500
-    journal.close()
+    go_on.set()
+    journal.close(TIMEOUT)
+    assert len(database.tasks("state = 'success'")) == 5000
+    assert len(count) == 1
 
 
 def test_a_locked_file_does_not_hold_up_tasks(
