@@ -48,7 +48,8 @@ lab: .venv/.lab-installed
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed \
-	labextension/node_modules/.installed tests/hub/node_modules/.installed
+	labextension/node_modules/.installed tests/hub/node_modules/.installed \
+	tests/browser/vscode/node_modules/.installed
 
 test: lint types frontend pytest
 
@@ -66,9 +67,9 @@ labextension/node_modules/.installed: labextension/package-lock.json .venv/.inst
 	$(WITH_NPM) npm ci
 	@touch $@
 
-# The proxy of the JupyterHub that the tests start.
-tests/hub/node_modules/.installed: tests/hub/package-lock.json labextension/node_modules/.installed
-	cd tests/hub && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci
+# The proxy of the JupyterHub that the tests start; what VS Code renders ipywidgets with.
+tests/%/node_modules/.installed: tests/%/package-lock.json labextension/node_modules/.installed
+	cd tests/$* && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci
 	@touch $@
 
 frontend: labextension/node_modules/.installed

@@ -33,10 +33,11 @@ test.each([
   expect(bundle.match(pattern)?.[0]).toBeUndefined();
 });
 
-test("every colour and font has VS Code's name and one for a page without any theme", () => {
-  const themed = [...bundle.matchAll(/(--gc-[\w-]+|font-[\w-]+):\s*var\(--jp-[\w-]+,([^;]+);/g)];
+test("every colour and font has VS Code's name first, and one for a page without any theme", () => {
+  const themed = [...bundle.matchAll(/(--gc-[\w-]+|font-[\w-]+):\s*(var\([^;]+);/g)];
   expect(themed.length).toBeGreaterThan(10);
-  const lacking = themed.filter(([, , rest]) => !/var\(--vscode-[\w-]+,\s*[^)\s]/.test(rest!));
+  const order = /^var\(--vscode-[\w-]+,\s*var\(--jp-[\w-]+,\s*[^)\s]/;
+  const lacking = themed.filter(([, , value]) => !value!.startsWith("var(--gc-") && !order.test(value!));
   expect(lacking.map(([text]) => text)).toEqual([]);
 });
 
