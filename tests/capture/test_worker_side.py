@@ -322,6 +322,20 @@ def test_input_has_no_keyboard(notebook: Notebook) -> None:
     assert "put the answer into a variable" in str(raised(notebook, "input('name?')"))
 
 
+def test_a_debugger_has_no_keyboard(notebook: Notebook) -> None:
+    error = raised(notebook, "import bdb; raise bdb.BdbQuit")
+    assert type(error) is RemoteException  # IPython drops a BdbQuit without a word
+    assert "no keyboard" in error.next_step
+
+
+def test_an_error_can_be_sent_on(notebook: Notebook) -> None:
+    notebook.local("class Mine(ValueError): pass\ndef fails(): raise Mine(1)")
+    notebook.namespace["kept"] = error = raised(notebook, "fails()")
+    assert repr(error) == "Mine(1)"
+    assert notebook.remote("kept.args, type(kept) is Mine") == ((1,), True)
+    assert type(pickle.loads(pickle.dumps(raised(notebook, "1 / 0")))) is ZeroDivisionError
+
+
 def test_a_missing_module_says_where(notebook: Notebook) -> None:
     error = raised(notebook, "import nothing_here.inner")
     assert error.next_step.startswith("there has no module 'nothing_here'")

@@ -147,6 +147,12 @@ def kind_of_int(x): return "int"
     assert kernel.ok("kind([1]), kind('a')").text == "('list of int', 'object')"
 
 
+def test_an_error_of_a_definition_shows_the_cell_alone(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcrun local\nX = 1\ndef f(y=nothing): return y").traceback
+    assert "line 3" in shown
+    assert "gc_jupyter" not in shown
+
+
 def test_annotations_of_the_future(kernel: Kernel) -> None:
     kernel.ok(
         "%%gcrun local\nfrom __future__ import annotations\ndef ahead(x: Later) -> Later: return x"

@@ -228,7 +228,7 @@ class Collector:
         except Exception as error:
             raise CaptureError(
                 f"An argument can't be sent: {type(error).__name__}: {error}",
-                next_step="Pass plain values, or build the object inside the function.",
+                next_step="Pass plain values, or build the object where it is used.",
             ) from error
 
     def _name_of(self, obj: Any) -> str | None:

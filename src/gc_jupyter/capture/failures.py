@@ -7,6 +7,7 @@ import linecache
 import re
 import traceback
 import types
+from bdb import BdbQuit
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,6 +100,8 @@ def next_step(described: Mapping[str, Any], place: Place) -> str:
             "The cell ended itself by exit(). Its results are lost, and nothing else was stopped:"
             " let the code run to its end, or raise an exception that says why it can't."
         )
+    if described["type"] == "BdbQuit":
+        return "A debugger has no keyboard on an endpoint: print what you want to see."
     if missing and described["while"]:
         return (
             f"{described['while'].capitalize()} takes the package {missing.partition('.')[0]!r},"
@@ -170,7 +173,7 @@ def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelO
     index = number - 1 if own_count else number - origin.first_line
     label = label_of(origin.filename) or "The notebook"
     shown = [f"{label}, line {origin.first_line + index}{inside}"]
-    source = origin.source.split("\n")
+    source = origin.source.rstrip("\n").split("\n")
     for at in range(max(0, index - _CONTEXT), min(len(source), index + _CONTEXT + 1)):
         line = origin.first_line + at
         arrow = f"----> {line}" if at == index else f"      {line}"
@@ -181,17 +184,19 @@ def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelO
 def _as_original(plain: RemoteException, original: BaseException) -> RemoteException:
     """The same error, caught as the original's type too, with the original's text and members."""
     kind = type(original)
-    if not isinstance(original, Exception):
-        return plain  # SystemExit would end the kernel
+    if not isinstance(original, Exception) or isinstance(original, BdbQuit):
+        return plain  # SystemExit would end the kernel, and IPython says nothing of a BdbQuit
 
-    def text(self: BaseException) -> str:
-        return kind.__str__(self)
-
+    members = {
+        "__module__": kind.__module__,
+        "__str__": lambda self: kind.__str__(self),
+        "__reduce_ex__": lambda _self, protocol: original.__reduce_ex__(protocol),
+    }
     ours = {name: value for name, value in vars(plain).items() if not hasattr(kind, name)}
     # its own type comes first, for what both have: an attribute `reason`, MemoryError's `__new__`
     bases = (RemoteException,) if issubclass(RemoteException, kind) else (kind, RemoteException)
     try:
-        made: Any = type(kind.__name__, bases, {"__str__": text})
+        made: Any = type(kind.__name__, bases, members)
         error: RemoteException = made.__new__(made, *original.args)
         error.__dict__.update({**ours, **vars(original)})
         error.args = original.args

@@ -42,6 +42,11 @@ def run_cell(magics: GCMagics, options: Options, cell: str) -> Any:
         if options.dry_run:
             print("This cell only defines: nothing is sent before a function is called.")
             return None
+        if options.future:
+            raise UsageError(
+                f"--future {options.future}: this cell only defines, and has no task. Leave it out;"
+                " f.submit(…) of a function f gives a future."
+            )
         define(shell, source, session, target, html=options.html)
         return None
     variable, values = _values(options, shell.user_ns)

@@ -96,10 +96,13 @@ def _execute(shell: Any, node: ast.stmt, source: CellSource, namespace: dict[str
             exec(code, shell.user_global_ns, namespace)
     except MissingHere as error:
         return str(error)
-    except ImportError as error:
-        if not isinstance(node, (ast.Import, ast.ImportFrom)):
-            raise
-        return str(error)
+    except Exception as error:
+        if isinstance(error, ImportError) and isinstance(node, (ast.Import, ast.ImportFrom)):
+            return str(error)
+        own = error.__traceback__ and error.__traceback__.tb_next  # the cell's frames
+        shown = shell.InteractiveTB.structured_traceback(type(error), error, own, tb_offset=0)
+        error._render_traceback_ = lambda: shown  # type: ignore[attr-defined]
+        raise
     return ""
 
 

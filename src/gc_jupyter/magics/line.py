@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from typing import Any
 
@@ -47,8 +48,19 @@ def _unquoted(part: str) -> str:
     return part
 
 
-def parse(parser: argparse.ArgumentParser, line: str, magic: str) -> argparse.Namespace:
+def parse(
+    parser: argparse.ArgumentParser, line: str, magic: str, usage: str = ""
+) -> argparse.Namespace:
     """The line's arguments.
+
+    Parameters
+    ----------
+    parser, line:
+        What to parse, and by what.
+    magic:
+        Whose help has more.
+    usage:
+        What to write, where that is short enough to be said.
 
     Raises
     ------
@@ -65,7 +77,9 @@ def parse(parser: argparse.ArgumentParser, line: str, magic: str) -> argparse.Na
             import difflib
 
             close = difflib.get_close_matches(unknown[1], option_names(parser), n=1)
-        fix = f"Did you mean {close[0]}?" if close else f"{magic}? shows what it takes."
+        fix = f"Write {usage}" if usage else f"{magic}? shows what it takes."
+        if close:
+            fix = f"Did you mean {close[0]}?"
         raise UsageError(f"{message}. {fix}") from None
 
 
@@ -84,6 +98,17 @@ def json_object(text: str) -> dict[str, Any]:
         ) from None
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f'{text} is no JSON object; write {{"name": value}}')
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time to wait, for argparse's `type`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds; write 60")
     return value
 
 

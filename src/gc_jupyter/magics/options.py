@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.core.magic_arguments import MagicArgumentParser, argument
 
-from gc_jupyter.magics.line import assignment, json_object, names, variable
+from gc_jupyter.magics.line import assignment, json_object, names, seconds, variable
 
 INTERRUPTS = ("detach", "cancel-unsent")
 
@@ -75,7 +75,7 @@ _CELL = (
 _SHELL = (
     argument(
         "--walltime",
-        type=float,
+        type=seconds,
         metavar="S",
         help="End the script, and all that it started, after so many seconds.",
     ),
@@ -89,7 +89,7 @@ _COMMON = (
     ),
     argument(
         "--timeout",
-        type=float,
+        type=seconds,
         metavar="S",
         help="Stop waiting after so many seconds. The task runs on.",
     ),
