@@ -326,12 +326,6 @@ def test_another_python_there(session: Session, loopback: Loopback) -> None:
     assert "one Python version on both sides" in one.step
 
 
-def test_versions_that_a_worker_reported(session: Session, loopback: Loopback) -> None:
-    endpoint = loopback.endpoint("inline")
-    assert session.submit_cell("1", {}, endpoint).result(60) == 1
-    examine(session, endpoint)
-
-
 def test_a_damaged_journal(session: Session) -> None:
     assert session.journal is not None
     session.journal.path.parent.mkdir()

@@ -64,7 +64,13 @@ def test_a_login_of_the_environment(loopback: Loopback, tmp_path: Path) -> None:
         assert shown.order == ["execute_result"]
         said = kernel.ok(f"%gc doctor {loopback.endpoint('inline')}").stream("stdout")
         assert said.endswith("All is well.\n")
+        assert re.search(r"^✓ Versions .*; at .* Python 3[\d.]+, dill \d", said, re.M)
         assert "✓ Widgets" in said
+        shown = kernel.ok("%gc logout")
+        assert shown.order == ["stdout"]
+        assert shown.stream("stdout").startswith(
+            "Nothing to sign out of: this kernel uses the access token in GLOBUS_COMPUTE_ACCESS_"
+        )
         assert kernel.ok("%gc doctor").stream("stderr") == ""
     finally:
         kernel.close()
@@ -92,6 +98,66 @@ def test_status_says_that_results_come_by_https(loopback: Loopback, tmp_path: Pa
         )
     finally:
         kernel.close()
+
+
+def test_an_endpoint_from_a_variable(kernel: Kernel) -> None:
+    kernel.ok("ENDPOINT = 'local'")
+    assert "online" in kernel.ok("%gc status $ENDPOINT").outputs[0]["data"]["text/plain"]
+    assert "✓ Endpoint  local" in kernel.ok("%gc doctor {ENDPOINT}").stream("stdout")
+    assert "Set that variable" in kernel.run("%gc use $NOWHERE").stream("stderr")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("logi", "%gc has no 'logi'. Did you mean %gc login?"),
+        ("login --forc", "%gc login: unrecognized arguments: --forc. Did you mean --force?"),
+        ("login me", "%gc login: unrecognized arguments: me. Write %gc login [--force]"),
+        ("result", "%gc result: the following arguments are required: ID. Write %gc result ID"),
+        ("cancel", "%gc cancel: the following arguments are required: ID. Write %gc cancel ID…"),
+        (
+            "status --help",
+            "%gc status: unrecognized arguments: --help. Write %gc status [ENDPOINT]",
+        ),
+        ("use --alias p", "Which endpoint is 'p' to be? Write %gc use UUID --alias p"),
+        (
+            "use local --alias local",
+            "'local' is this machine's name. Write another one after --alias.",
+        ),
+        ("use --forget p", "There is no alias 'p'. The aliases: none."),
+        ("config tb_limt 3", "There is no setting 'tb_limt'. Did you mean tb_limit?"),
+        ("config block perhaps", "that is no value for it. Write %gc config block true"),
+        (
+            "config on_interrupt stop",
+            "is no value for on_interrupt. Write detach or cancel-unsent.",
+        ),
+        ("attach 1", "No task or task group 1 is known. %gc tasks --all lists them."),
+    ],
+)
+def test_a_mistake_is_one_line_that_ends_with_the_fix(
+    kernel: Kernel, line: str, message: str
+) -> None:
+    shown = kernel.run(f"%gc {line}")
+    assert shown.status == "error"
+    assert shown.order == ["stderr"]
+    said = shown.stream("stderr")
+    assert said.startswith("UsageError: ")
+    assert said.count("\n") == 1
+    assert said.rstrip().endswith(message)
+
+
+def test_every_subcommand_is_in_the_manual(kernel: Kernel) -> None:
+    manual = kernel.ok("%gc").stream("stdout")
+    assert kernel.ok("%gc help").stream("stdout") == manual
+    for name in kernel.complete("%gc "):
+        assert f"\n%gc {name} " in manual
+
+
+def test_settings_that_nobody_has_set(kernel: Kernel) -> None:
+    shown = kernel.ok("%gc config").stream("stdout")
+    assert re.search(r"^progress_after +2\.0 +built in$", shown, re.M)
+    assert re.search(r"^collect_results +false +built in$", shown, re.M)
+    assert re.search(r"^timeout +- +built in$", shown, re.M)
 
 
 def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:

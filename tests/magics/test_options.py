@@ -222,7 +222,8 @@ def test_the_default_endpoint_and_aliases_outlast_the_kernel(kernel: Kernel) -> 
         said = other.ok("%gc use").stream("stdout")
         assert "here is used where none is named" in said
         assert "here is local." in said
-        other.ok("%gc use --forget here")
+        said = other.ok("%gc use --forget here").stream("stdout")
+        assert "%%gcrun still looks for it where none is named; %gc use NAME sets" in said
         other.ok("%gc config endpoint none")
     finally:
         other.close()
@@ -235,6 +236,8 @@ def test_completion(kernel: Kernel) -> None:
     assert "--walltime" in kernel.complete("%%gcshell --")
     assert {"attach", "doctor", "tasks"} <= set(kernel.complete("%gc "))
     assert kernel.complete("%gc att") == ["attach"]
+    assert kernel.complete("%gc ")[0] == "login"  # and none of Python's names
+    assert kernel.complete("%gc use --") == ["--alias", "--forget"]
     assert "progress_after" in kernel.complete("%gc config prog")
     assert "local" not in kernel.complete("%%gcrun local ")
 

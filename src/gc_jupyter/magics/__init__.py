@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import Any
+
+from IPython.core.completer import CompletionContext, context_matcher
 
 
 def load(shell: Any) -> None:
@@ -18,14 +19,16 @@ def load(shell: Any) -> None:
     magics = GCMagics(shell)
     shell.register_magics(magics)
     shell.events.register("pre_run_cell", magics.enter_cell)
-    for key in ("%%gcrun", "%%gcshell", "%gc"):
-        shell.set_hook("complete_command", partial(_complete, magics), str_key=key)
+
+    @context_matcher(identifier="gc_jupyter")
+    def matcher(context: CompletionContext) -> dict[str, Any]:
+        if not context.text_until_cursor.lstrip().startswith(("%%gc", "%gc")):
+            return {"completions": []}
+        from gc_jupyter.magics.completion import complete
+
+        return complete(magics, context)
+
+    shell.Completer.custom_matchers.append(matcher)
     recording.make = lambda: magics.journal
     if "jupyter_core.paths" in sys.modules:  # a kernel has it; a terminal hears of it later
         magics.announce()
-
-
-def _complete(magics: Any, _shell: Any, event: Any) -> list[str]:
-    from gc_jupyter.magics.completion import complete
-
-    return complete(magics, event)

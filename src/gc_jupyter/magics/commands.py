@@ -19,7 +19,7 @@ from gc_jupyter.magics.line import parse, split
 
 class _Parser(argparse.ArgumentParser):
     def __init__(self, name: str) -> None:
-        super().__init__(prog=f"%gc {name}", add_help=False)
+        super().__init__(prog=f"%gc {name}", add_help=False, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}")
@@ -40,7 +40,7 @@ def _whoami(magics: GCMagics, _line: argparse.Namespace) -> None:
 def _doctor(magics: GCMagics, line: argparse.Namespace) -> None:
     from gc_jupyter.doctor import report_lines
 
-    for one in report_lines(magics.session, line.endpoint or magics.endpoint):
+    for one in report_lines(magics.session, magics.expand(line.endpoint) or magics.endpoint):
         print(one, flush=True)  # the next one may take a while
 
 
@@ -57,8 +57,8 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     "status": (endpoints.status, [_ENDPOINT]),
     "tasks": (tasks.list_tasks, [("--all", _FLAG), ("--failed", _FLAG)]),
     "attach": (tasks.attach_tasks, [("ids", {"nargs": "*"}), ("--all", _FLAG)]),
-    "result": (tasks.show_result, [("id", {})]),
-    "cancel": (tasks.cancel, [("ids", {"nargs": "+"})]),
+    "result": (tasks.show_result, [("id", {"metavar": "ID"})]),
+    "cancel": (tasks.cancel, [("ids", {"metavar": "ID", "nargs": "+"})]),
     "doctor": (_doctor, [_ENDPOINT]),
     "config": (endpoints.config, [("key", {"nargs": "?"}), ("value", {"nargs": "*"})]),
 }
@@ -81,12 +81,14 @@ def run_command(magics: GCMagics, line: str) -> Any:
         No such subcommand, or a mistake in its arguments.
     """
     words = split(line)
-    if not words:
-        print(inspect.getdoc(GCMagics.gc))
+    manual = inspect.getdoc(GCMagics.gc) or ""
+    if not words or words[0] in ("help", "-h", "--help"):
+        print(manual)
         return None
     name, rest = words[0], line.strip()[len(words[0]) :]
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         meant = f"Did you mean %gc {close[0]}?" if close else f"There are: {', '.join(COMMANDS)}."
         raise UsageError(f"%gc has no {name!r}. {meant}")
-    return COMMANDS[name][0](magics, parse(parser_of(name), rest, "%gc"))
+    forms = (one.split("  ")[0] for one in manual.splitlines() if one.startswith(f"%gc {name}"))
+    return COMMANDS[name][0](magics, parse(parser_of(name), rest, "%gc", next(forms)))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.completer import CompletionContext, SimpleCompletion
+
 from gc_jupyter.magics.line import option_names
 
 if TYPE_CHECKING:
@@ -18,16 +20,22 @@ _SPECIAL = frozenset('"{}$')
 _BARE = re.compile(r"[\w.:@/+-]+")
 
 
-def complete(magics: GCMagics, event: Any) -> list[str]:
-    """What may stand where the cursor is; for IPython's `complete_command` hook."""
-    line = str(event.line)
+def complete(magics: GCMagics, context: CompletionContext) -> dict[str, Any]:
+    """What may stand where the cursor is; where that is something, Python's names may not."""
+    line = context.text_until_cursor
     words = line.split()
-    if not line.endswith((" ", "\t")) and words:
-        words.pop()  # it is being typed
-    if not words:
-        return []
-    found = _sub(magics, words) if words[0] == "%gc" else _cell(magics, words)
-    return [one for one in found if one.startswith(event.symbol)]
+    typed = "" if line.endswith((" ", "\t")) else words.pop()
+    found: Iterable[str] = []
+    if words and words[0] == "%gc":
+        found = _sub(magics, words)
+    elif words and words[0] in ("%%gcrun", "%%gcshell") and context.cursor_line == 0:
+        found = _cell(magics, words)
+    return {
+        "completions": [SimpleCompletion(one) for one in found if one.startswith(typed)],
+        "matched_fragment": typed,
+        "suppress": True,
+        "ordered": True,
+    }
 
 
 def _cell(magics: GCMagics, words: list[str]) -> Iterable[str]:

@@ -75,7 +75,7 @@ def _sized(part: Part) -> str:
 def _endpoint(session: Session, target: Target) -> str:
     if target.local:
         return "local: worker processes on this machine"
-    known = session.directory.known().get(target.endpoint.endpoint_id)
+    known = session.directory.about(target.endpoint.endpoint_id)
     heard = "its state was never asked for (%gc status asks)"
     if known is not None and known.status:
         heard = f"{known.status} at {time.strftime('%Y-%m-%d %H:%M', time.localtime(known.at))}"
@@ -96,7 +96,7 @@ def _versions(session: Session, target: Target) -> str:
     here = f"Python {platform.python_version()}, dill {version('dill')} here"
     if target.local:
         return f"{here}, and the same there"
-    known = session.directory.known().get(target.endpoint.endpoint_id)
+    known = session.directory.about(target.endpoint.endpoint_id)
     if known is None or not (known.python or known.dill):
         return f"{here}; not heard of yet there (%gc status asks)"
     there = [f"Python {known.python}"] if known.python else []

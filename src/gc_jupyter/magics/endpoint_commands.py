@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import platform
 from typing import Any
@@ -11,8 +12,9 @@ from IPython.core.error import UsageError
 from IPython.display import display
 
 from gc_jupyter.errors import SEE_DOCTOR, ComputeError, LoginRequired
-from gc_jupyter.magics.decided import CONFIGURABLE
+from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.gcrun import GCMagics
+from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.magics.tables import text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings import KEYS
@@ -20,6 +22,8 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
 
 #: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
 _STATES = 8
+#: What a setting is where nobody has set it.
+_BUILT_IN = {"collect_results": False, **vars(Options())}
 
 
 def list_endpoints(magics: GCMagics, _line: argparse.Namespace) -> None:
@@ -57,14 +61,21 @@ def use(magics: GCMagics, line: argparse.Namespace) -> None:
             raise UsageError(f"There is no alias {line.forget!r}. The aliases: {known}.")
         settings.set_alias(line.forget, None)
         print(f"{line.forget} is forgotten.")
+        if settings.get("endpoint") == line.forget:
+            print("%%gcrun still looks for it where none is named; %gc use NAME sets another.")
         return
     if line.endpoint is None:
         if line.alias:
-            raise UsageError(f"%gc use --alias {line.alias}: name the endpoint: %gc use UUID …")
+            raise UsageError(
+                f"Which endpoint is {line.alias!r} to be? Write %gc use UUID --alias {line.alias}"
+            )
         _say_default(magics)
         return
-    endpoint = magics.session.resolve(line.endpoint)
-    name = line.alias or line.endpoint
+    if line.alias == LOCAL_NAME:
+        raise UsageError("'local' is this machine's name. Write another one after --alias.")
+    named = magics.expand(line.endpoint)
+    endpoint = magics.session.resolve(named)
+    name = line.alias or named
     if line.alias:
         settings.set_alias(line.alias, _id(endpoint))
     settings.set("endpoint", name)
@@ -96,7 +107,7 @@ def status(magics: GCMagics, line: argparse.Namespace) -> None:
     from gc_jupyter.widgets import EndpointCard
 
     session = magics.session
-    endpoint = session.resolve(line.endpoint or magics.endpoint)
+    endpoint = session.resolve(magics.expand(line.endpoint) or magics.endpoint)
     if endpoint.endpoint_id == LOCAL_ENDPOINT_ID:
         python = platform.python_version()
         display(EndpointCard(Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME, "online", python)))
@@ -128,17 +139,17 @@ def config(magics: GCMagics, line: argparse.Namespace) -> None:
     """%gc config."""
     settings = magics.session.settings
     if line.key is None:
-        rows = [[name, *_effective(magics, name)] for name in CONFIGURABLE]
+        rows = [[name, *_effective(magics, name)] for name in KEYS]
         print(text_table(("Setting", "Value", "From"), rows))
         print(f"%gc config KEY VALUE writes {settings.user_file}; VALUE none takes it out.")
         return
     if line.key not in KEYS:
-        raise UsageError(f"There is no setting {line.key!r}. There are: {', '.join(KEYS)}.")
-    if not line.value:
-        print("  ".join(_effective(magics, line.key)))
-        return
-    text = " ".join(line.value)
-    settings.set(line.key, None if text.lower() == "none" else _value(line.key, text))
+        close = difflib.get_close_matches(line.key, KEYS, n=1)
+        meant = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(KEYS)}."
+        raise UsageError(f"There is no setting {line.key!r}. {meant}")
+    if line.value:
+        text = " ".join(line.value)
+        settings.set(line.key, None if text.lower() == "none" else _value(line.key, text))
     print("  ".join([line.key, *_effective(magics, line.key)]))
 
 
@@ -148,7 +159,10 @@ def _effective(magics: GCMagics, name: str) -> list[str]:
     if configured is not None:
         return [_shown(configured), "%config GCMagics"]
     value, where = magics.session.settings.find(name)
-    return [_shown(value), where] if value is not None else ["-", "built in"]
+    if value is not None:
+        return [_shown(value), where]
+    value = _BUILT_IN.get(name)
+    return ["-" if value in (None, "") else _shown(value), "built in"]
 
 
 def _shown(value: Any) -> str:
@@ -156,6 +170,8 @@ def _shown(value: Any) -> str:
 
 
 def _value(key: str, text: str) -> Any:
+    if key == "on_interrupt" and text not in INTERRUPTS:
+        raise UsageError(f"{text!r} is no value for {key}. Write {' or '.join(INTERRUPTS)}.")
     if KEYS[key] == (str,):
         return text
     try:

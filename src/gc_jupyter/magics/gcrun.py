@@ -187,13 +187,13 @@ class GCMagics(Magics):
     def target(self, options: Options) -> Target:
         """Where the options send a cell."""
         return self.session.target(
-            self.session.resolve(self._expand(options.endpoint), ask=not options.dry_run),
+            self.session.resolve(self.expand(options.endpoint), ask=not options.dry_run),
             resources=options.resources,
             config=options.endpoint_config,
             amqp_port=options.amqp_port,
         )
 
-    def _expand(self, text: str | None) -> str | None:
+    def expand(self, text: str | None) -> str | None:
         """ENDPOINT with `$name` and `{expression}` filled in from the notebook."""
         match = _VARIABLE.fullmatch(text or "")
         if match is None:

@@ -73,10 +73,11 @@ def sign_out(session: Session) -> None:
     login = session.client.login()
     if login.required:
         print("Nobody is signed in.")
-    elif login.logout():
-        print("Signed out. %gc login signs in again.")
+    elif not login.can_log_out:
+        print(f"Nothing to sign out of: this kernel uses {login.source}. {login.next_step}")
     else:
-        print(f"The token comes from {login.source}: {login.next_step}")
+        login.logout()
+        print("Signed out. %gc login signs in again.")
 
 
 def who(login: Login) -> str:

@@ -93,6 +93,15 @@ class Directory:
             self._known = {one.endpoint_id: one for one in remembered}
         return self._known
 
+    def about(self, endpoint_id: str) -> KnownEndpoint | None:
+        """What is remembered of one endpoint, what its workers have said since included; asks no
+        network."""
+        heard: Iterable[KnownEndpoint] = ()
+        if self._journal is not None:
+            heard = self._journal.ask(lambda db: db.endpoints(), [])
+        found = (one for one in heard if one.endpoint_id == endpoint_id)
+        return next(found, self.known().get(endpoint_id))
+
     def names(self) -> list[str]:
         """Every name that would be understood, for completion; asks no network."""
         listed = {one.name for one in self.known().values() if one.name}
@@ -128,8 +137,9 @@ class Directory:
         python = client.endpoint_python(endpoint.endpoint_id)
         state = one_line(str(shown.get("status") or ""))
         found = replace(endpoint, status=state, python_version=one_line(python))
+        name = "" if found.name in self.settings.aliases() else found.name  # that isn't its own
         self._remember(
-            [KnownEndpoint(found.endpoint_id, found.name, found.status, python, at=time.time())]
+            [KnownEndpoint(found.endpoint_id, name, found.status, python, at=time.time())]
         )
         return found, dict(shown.get("details") or {})
 
@@ -167,10 +177,14 @@ class Directory:
             state = self._state(known) if known and ask else ""
             shown.append(f"{match!r} ({state})" if state else repr(match))
         meant = f" Did you mean {' or '.join(shown)}?" if shown else ""
-        signed_out = "" if self._listed_at else " (not signed in: your endpoints aren't known here)"
+        why, first = "", ""
+        if not self._listed_at and ask:
+            why, first = " (not signed in: your endpoints aren't known here)", "%gc login, then "
+        elif not self._listed_at:
+            why = " that is known here (--dry-run asks nobody)"
         return UnknownEndpoint(
-            f"{name!r} is no endpoint's name, alias or UUID{signed_out}.{meant}",
-            next_step="%gc endpoints lists them; 'local' runs on this machine.",
+            f"{name!r} is no endpoint's name, alias or UUID{why}.{meant}",
+            next_step=f"{first}%gc endpoints lists them; 'local' runs on this machine.",
         )
 
     def _state(self, endpoint: KnownEndpoint) -> str:
