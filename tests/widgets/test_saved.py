@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import nbclient
+import nbconvert
 import nbformat
+import pytest
+
+from gc_jupyter import TaskFuture
+from gc_jupyter.widgets import TaskTable
+from gc_jupyter.widgets.live_widget import VIEW
+from tests.widgets.conftest import Shell
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +40,21 @@ def test_under_nbclient_the_table_is_static() -> None:
     assert set(output.data) == {"text/html", "text/plain"}
     assert output.data["text/plain"].startswith("Halves: 1 failed, 3 success")
     assert "widgets" not in notebook.metadata
+
+
+@pytest.mark.parametrize("template", ["lab", "classic", "basic", "reveal"])
+def test_a_page_made_of_a_notebook_saved_while_its_table_lived(
+    notebook: Shell, template: str
+) -> None:
+    """nbconvert, which nbviewer is made of, has no such widget: the static rows beside it count."""
+    TaskTable([TaskFuture(serial=1, label="square")], title="Squares")._ipython_display_()
+    [bundle] = notebook.display_pub.outputs.values()
+    assert VIEW in bundle
+    output = nbformat.v4.new_output("display_data", data=dict(sorted(bundle.items())))
+    saved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])])
+    page, _ = nbconvert.HTMLExporter(template_name=template).from_notebook_node(saved)
+    assert re.search(r"<caption[^>]*>Squares: 1 unsent</caption>", page)
+    assert VIEW not in page
 
 
 def test_a_wheel_has_the_front_end_built(tmp_path: Path) -> None:
