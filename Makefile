@@ -84,6 +84,7 @@ bench: $(TEST_SETUP)
 	$(BIN)/python $(PIP_INSTALL) -e '.[bench]'
 	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.panels
 
 # Every reader of remote bytes, a million inputs each: about 12 minutes.
 fuzz: $(TEST_SETUP)
