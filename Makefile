@@ -4,6 +4,7 @@
 # make fuzz   odd bytes for everything that reads a remote machine's
 # make bench  floor, official SDK and this package on the same work
 # make soak   many faults and a day of use, for half an hour
+# make images the pictures in docs/images, from the tests' browser
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +14,7 @@ make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --
 	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
 PIP_INSTALL = -m pip install -q --disable-pip-version-check
 
-.PHONY: help run lab test lint types frontend pytest bench fuzz soak clean
+.PHONY: help run lab test lint types frontend pytest bench fuzz soak images clean
 help:
 	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
@@ -96,6 +97,10 @@ soak: $(TEST_SETUP)
 	GC_JUPYTER_SOAK=1 $(BIN)/python -m pytest tests/faults
 	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 	GC_JUPYTER_EMPTY_IMAGE=1 $(BIN)/python -m pytest tests/binder
+
+# Look at each before it is committed.
+images: $(TEST_SETUP)
+	GC_JUPYTER_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/browser
 
 clean:
 	rm -rf .venv .venv-endpoint

@@ -35,6 +35,7 @@ futures = [executor.submit(square, n) for executor in (away, queued) for n in ra
 futures += [here.submit(square, n, str(gate)) for n in range(2 * os.cpu_count())]
 """
 WAITING = 'gc_jupyter.TaskTable(futures, title="Squares", endpoint_names=names)'
+CARD = "%load_ext gc_jupyter\n%gc status polaris"
 IDS = """
 while not all(future.task_id for future in futures): pass
 print("queued:", *(future.task_id for future in futures[3:6]))
@@ -58,9 +59,11 @@ def test_each_waits_for_what_its_word_says(
     loopback: Loopback,
     shot: Callable[[Any, str], None],
 ) -> None:
-    names = {loopback.new_endpoint("offline"): name for name in ("polaris", "anvil")}
-    polaris, anvil = names
-    server.write("wait.ipynb", SUBMIT.format(names=names), IDS, WAITING, FINISH)
+    polaris, anvil = (
+        loopback.new_endpoint("offline", {"endpoint_name": name}) for name in ("polaris", "anvil")
+    )
+    names = {polaris: "polaris", anvil: "anvil"}
+    server.write("wait.ipynb", SUBMIT.format(names=names), IDS, WAITING, FINISH, CARD)
     opened = open_page(server)
     page = opened.open("wait.ipynb")
     opened.run_cell(0)
@@ -98,6 +101,10 @@ def test_each_waits_for_what_its_word_says(
     expect(page.locator(".jp-OutputArea caption")).to_have_text(
         re.compile(r"^Squares: \d+ success$"), timeout=30_000
     )
+    opened.run_cell(4)
+    card = page.locator(".jp-OutputArea table", has_text="Workers")
+    expect(card).to_contain_text("online")
+    shot(card, "endpoint-card")
 
 
 def test_a_fan_out_on_a_real_endpoint(
