@@ -85,6 +85,17 @@ def test_a_browser_needs_the_xsrf_token(server: Server) -> None:
     assert server.ask("collecting", "PUT", {"on": False}, right)["collecting"] is False
 
 
+def test_another_page_cannot_have_the_service_asked(server: Server) -> None:
+    """As an image or a script of it would, whatever the browser does with the cookies."""
+    cookies, xsrf = sign_in(server)
+    for more in ({}, {"Referer": "http://elsewhere.example/"}, {"X-XSRFToken": "2|1|wrong|1"}):
+        assert server.refused("endpoints?ask=1", headers={"Cookie": cookies, **more}) == 403
+    for more in ({"Referer": f"{server.url}/lab"}, {"X-XSRFToken": xsrf}):
+        found = server.ask("endpoints?ask=1", headers={"Cookie": cookies, **more})
+        assert found["problem"] == "Nobody is signed in."
+    assert server.ask("endpoints", headers={"Cookie": cookies})["endpoints"]
+
+
 def sign_in(server: Server) -> tuple[str, str]:
     """The cookies of a browser that has opened the address with the token, and the XSRF one."""
     jar = http.cookiejar.CookieJar()

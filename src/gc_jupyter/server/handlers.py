@@ -59,6 +59,8 @@ class EndpointsHandler(_Handler):
     async def get(self) -> None:
         """Endpoints that are known, or that the service lists."""
         ask = self.get_query_argument("ask", "") == "1"
+        if ask:  # the user's requests are counted: another site's page has none to spend
+            self.check_xsrf_cookie()
         app = self.app
         listing = partial(list_endpoints, app.user_settings, app.journal, app.client, ask=ask)
         await self.finish(json.dumps(await asyncio.to_thread(listing)))
