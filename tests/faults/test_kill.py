@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -118,5 +119,7 @@ def test_each_task_is_found_once(
     assert new.returncode == 0, out + err
     (found,) = (json.loads(line) for line in out.splitlines() if line.startswith("["))
     assert sorted(found) == expected
-    assert "whether the service accepted them, it can't be asked" in out
+    said = re.findall(r"(\d+) tasks of [^:]*: on the way to (\S+) when", out)
+    assert set(said) == {(str(TASKS), names[1])}
+    assert "Whether the service accepted them, it can't be asked" in out
     assert out.endswith("There is nothing to attach to.\nNone\n")

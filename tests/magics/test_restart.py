@@ -101,7 +101,12 @@ def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
 
     new = start()
     assert told(new) == "1 earlier task: 1 running. %gc attach"
-    assert "whether the service accepted" in new.ok("%gc attach").stream("stdout")
+    said = new.ok("%gc attach").stream("stdout")
+    assert said.startswith("1 task of cell [2]")
+    assert f"on the way to {offline} when the kernel ended (20" in said
+    assert "Whether the service accepted them, it can't be asked" in said
+    assert f"they run at {offline} all the same" in said
+    assert "Running the cell again runs them a second time." in said
     new.kill()
     assert told(start()) == ""
     loopback.bring_online(offline)  # or the service would wait for it at its end

@@ -7,6 +7,7 @@ import concurrent.futures
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -138,13 +139,32 @@ def _report(found: Attached) -> None:
             " two weeks, or another user's. %gc whoami says who you are."
         )
     if found.unknown:
-        first = found.unknown[0]
+        _report_unknown(found.unknown)
+
+
+def _report_unknown(entries: Sequence[Entry]) -> None:
+    """Of tasks whose group was never told: all that is known, and what is left to do."""
+    by_cell: dict[tuple[str, str, int], list[Entry]] = {}
+    for one in entries:
+        cell = (one.endpoint or one.endpoint_id, one.session, one.execution_count)
+        by_cell.setdefault(cell, []).append(one)
+    for (endpoint, _, count), some in by_cell.items():
+        first = some[0]
+        place = f"cell [{count}]" if count else "a cell"
+        place += f" of {PurePath(first.notebook).name}" if first.notebook else ""
         sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.submitted_at))
+        label = f", {first.label}" if len(some) == 1 and first.label else ""
         print(
-            f"{_tasks(len(found.unknown))} on the way to {first.endpoint} when the kernel ended"
-            f" ({sent}); whether the service accepted them, it can't be asked. Run the cell again"
-            " if that does no harm."
+            f"{len(some):,} task{'s'[: len(some) != 1]} of {place}{label}: on the way to"
+            f" {endpoint} when the kernel ended ({sent})."
         )
+    where = " and ".join(dict.fromkeys(endpoint for endpoint, _, _ in by_cell))
+    print(
+        "Whether the service accepted them, it can't be asked: these were their kernel's first"
+        " tasks, and only the reply would have named their task group. If it did, they run at"
+        f" {where} all the same: %gc status shows what waits there, and Globus's web app or the"
+        " endpoint's administrator may know more. Running the cell again runs them a second time."
+    )
 
 
 def _tasks(count: int) -> str:
