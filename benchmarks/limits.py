@@ -54,6 +54,13 @@ def until(true: Any) -> None:
         time.sleep(0.01)
 
 
+def control(url: str, action: str, body: dict[str, str]) -> None:
+    """Have the loopback service do something."""
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(f"{url}/_control/{action}", data=data, method="POST")
+    urllib.request.urlopen(request).close()
+
+
 def most_in_10_s(url: str) -> tuple[int, int]:
     """The most requests that the service saw in any 10 s, and how many there were."""
     with urllib.request.urlopen(f"{url}/_control/requests") as reply:
@@ -74,11 +81,11 @@ if __name__ == "__main__":
         figures["us_per_task_at_100000"] = per_task_us(executor, 100_000, 1)
     waiting = Executor(offline, free)
     figures["bytes_per_pending_task"] = pending_bytes(waiting, 20_000)
-    waiting.shutdown(wait=False)
+    control(asked.url, f"endpoints/{offline}/online", {"kind": "instant"})
+    waiting.shutdown()  # nothing is left at the endpoint
     free.close()
 
-    request = urllib.request.Request(f"{asked.url}/_control/clear", data=b"{}", method="POST")
-    urllib.request.urlopen(request).close()
+    control(asked.url, "clear", {})
     with Executor(instant, Client(authorizer=authorizer)) as executor:
         start = time.perf_counter()
         futures = [executor.submit(nothing) for _ in range(10_000)]
