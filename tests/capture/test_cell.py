@@ -175,6 +175,35 @@ def test_values_come_back_as_notebook_classes(used: Notebook) -> None:
     assert value[3] is used["double"]
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Made = type('Made', (), {'x': 1})", "Made"),
+        ("Made = enum.Enum('Made', 'ONE TWO')\nmade = Made.ONE", "Made"),
+        ("exec('class Made: pass')", "Made"),
+        ("Made = dataclasses.make_dataclass('Made', ['x'], namespace={'x': 1})", "Made"),
+        ("class Made:\n    class Inner: pass\nmade = Made.Inner()", "Made.Inner"),
+    ],
+)
+def test_classes_without_a_text_of_their_own_come_back(
+    notebook: Notebook, text: str, kind: str
+) -> None:
+    notebook.local(f"import dataclasses, enum\n{text}")
+    if "made" not in notebook.namespace:
+        notebook.local("made = Made()")
+    value = notebook.remote(f"assert type(made) is {kind}\nmade, {kind}")
+    assert type(value[0]) is value[1] is eval(kind, notebook.namespace)
+
+
+def test_an_enum_of_the_cell_comes_back(notebook: Notebook) -> None:
+    value = notebook.remote(
+        "import enum\nclass Planet(enum.Enum):\n    EARTH = (6, 2)\n"
+        "    def __init__(self, mass, radius): self.mass = mass\n"
+        "    def heavy(self): return self.mass > 5\nPlanet.EARTH"
+    )
+    assert (value.name, value.value, value.mass, value.heavy()) == ("EARTH", (6, 2), 6, True)
+
+
 def test_a_class_of_the_cell_comes_back(notebook: Notebook) -> None:
     value = notebook.remote("class A:\n    def __init__(self): self.x = 1\nA()")
     assert value.x == 1
@@ -212,17 +241,17 @@ def test_a_module_that_is_not_installed(
     package.mkdir()
     (package / "__init__.py").write_text("from mine_pkg.inner import Thing\n")
     (package / "inner.py").write_text("from . import other\nclass Thing:\n    v = other.V\n")
-    (package / "other.py").write_text("V = 11\n")
+    (package / "other.py").write_bytes(b"# coding: latin-1\nV = 11, '\xe9', __file__[-8:]\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     notebook.local("import mine_pkg\nfrom mine_pkg.inner import Thing as T\nt = T()")
-    text = "import mine_pkg.other as o\n(mine_pkg.Thing.v, T.v, t.v, o.V)"
+    text = "import mine_pkg.other as o\nassert mine_pkg.Thing.v == T.v == t.v\no.V"
     captured = capture_cell(text, notebook.namespace)
     monkeypatch.undo()
     for name in [name for name in sys.modules if name.startswith("mine_pkg")]:
         del sys.modules[name]
     reply = run_here(captured)
     assert reply["error"] is None, reply["error"]["lines"]
-    assert reply["value"]["repr"] == "(11, 11, 11, 11)"
+    assert reply["value"]["repr"] == "(11, 'é', 'other.py')"
 
 
 def test_open_files_and_the_like(notebook: Notebook) -> None:

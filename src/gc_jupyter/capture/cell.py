@@ -36,7 +36,7 @@ class Captured:
     origins:
         How frames on the worker name a text -> where it stands here.
     objects:
-        Classes and functions that travelled by source; a result may refer to them.
+        Classes and functions that travelled under their own names; a result may refer to them.
     calls:
         Pickled arguments of each call, or values of the variable.
     options:

@@ -243,18 +243,21 @@ class Collector:
         for attribute in ("__name__", "__qualname__"):  # the latter for a class inside a class
             path = str(getattr(obj, attribute, ""))
             name = path.partition(".")[0]
-            if find_named(path, self.namespace) is obj and self._has_source(name):
+            if find_named(path, self.namespace) is obj and self._goes_by_name(name):
                 if self._current is not None and name not in self._current.now:
                     self._current.now.append(name)
                 return path
         self._by_value(obj)
         return None
 
-    def _has_source(self, name: str) -> bool:
-        """Whether a class or function of the notebook travels by source."""
-        if name not in self.items and find_definition(self.namespace[name]) is not None:
+    def _goes_by_name(self, name: str) -> bool:
+        """Whether a class or function of the notebook is, or can be, an item of its own."""
+        value = self.namespace[name]
+        is_class = isinstance(value, type)  # one without a text is still the same for all values
+        if name not in self.items and (is_class or find_definition(value) is not None):
             self.add(Names(now={name: 0}))
-        return name in self.items and bool(self.items[name].source)
+        item = self.items.get(name)
+        return item is not None and (bool(item.source) or (is_class and self._current is not item))
 
     def _by_value(self, obj: Any) -> None:
         """A function without a text of its own: the variables that it reads must be there."""
@@ -300,8 +303,12 @@ class Collector:
         return tuple(sorted(local_modules({*self.modules, *own}).items()))
 
     def sent_objects(self) -> dict[str, Any]:
-        """What travelled by source: a result may name it."""
-        return {name: self.namespace[name] for name, item in self.items.items() if item.source}
+        """What travelled under its own name: a result may refer to it."""
+        return {
+            name: self.namespace[name]
+            for name, item in self.items.items()
+            if item.source or isinstance(self._value(name), type)
+        }
 
 
 def _is_of_shell(value: Any) -> bool:

@@ -115,3 +115,17 @@ exit 2
 # %%
 %%bash -s one "two three"
 echo $2 $1
+
+# %%
+def down(n): return [] if n == 0 else [n, *down(n - 1)]
+count_down, down = down, None
+
+# %% raises TypeError
+count_down(1)
+
+# %%
+from __future__ import annotations
+def ahead(value: NotYet) -> list[NotYet]: return [value]
+
+# %%
+ahead(1), ahead.__annotations__["value"]

@@ -36,7 +36,10 @@ class SentModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: Any) -> None:
         filename = "<module %s>" % module.__name__
-        source = self.sources[module.__name__][0]
+        source, package = self.sources[module.__name__]
+        # as if it lay in this folder: modules look there for their data
+        path = [*module.__name__.split("."), *["__init__"] * package]
+        module.__file__ = os.path.abspath(os.path.join(*path)) + ".py"
         remember_lines(filename, source)
         exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
 

@@ -119,6 +119,8 @@ def execute(
                     setattr(holder, attribute, value)
             else:
                 namespace[name] = value
+                if isinstance(value, type):
+                    sent[id(value)] = name
         else:
             _, name, defined, source, filename, deferred = step
             files.append(filename)
@@ -145,12 +147,11 @@ def execute(
 
 def define(name: str, defined: str, code: Any, namespace: dict[str, Any]) -> None:
     """Execute a definition, which may have gone by another name (`g = f`)."""
-    kept = namespace.get(defined)
+    kept = {defined: namespace[defined]} if defined in namespace else {}
     exec(code, namespace)
     if defined != name:
         namespace[name] = namespace.pop(defined)
-        if kept is not None:
-            namespace[defined] = kept
+        namespace.update(kept)
 
 
 def run_cell(

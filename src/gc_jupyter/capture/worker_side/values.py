@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import enum
 import functools
 import io
 import pickle
@@ -90,6 +91,10 @@ def _dill_pickler(shared: bool) -> Any:
         def reducer_override(self, obj: Any) -> Any:
             if type(obj) in TYPING_REDUCERS:
                 return TYPING_REDUCERS[type(obj)](obj)
+            if isinstance(obj, enum.EnumMeta) and obj.__module__ == "__main__":
+                return reduce_enum(obj)
+            if type(obj) is EnumBody:
+                return obj.reduce()
             if type(obj) is RLOCK:  # dill's copy would be held for ever, by no thread
                 return threading.RLock, ()
             if shared and is_of_notebook(obj):
@@ -147,6 +152,34 @@ def reduce_new_type(kind: Any) -> Any:
     if is_importable(kind):
         return kind.__reduce__()
     return type(kind), (kind.__name__, kind.__supertype__)
+
+
+def reduce_enum(kind: Any) -> Any:
+    """An enum of the notebook that has no text on the other side; dill can't tell its members."""
+    return type(kind), (kind.__name__, kind.__bases__, EnumBody(kind))
+
+
+class EnumBody:
+    """What an enum's class statement binds: a dict of enum's own kind takes it one by one."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def reduce(self) -> Any:
+        kind = self.kind
+        bound = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+        bound.update((name, member.value) for name, member in kind.__members__.items())
+        for name, value in vars(kind).items():
+            own = getattr(value, "__module__", None) == kind.__module__
+            if name not in bound and (own or not name.startswith("_")):
+                bound[name] = value
+        return (
+            type(kind).__prepare__,
+            (kind.__name__, kind.__bases__),
+            None,
+            None,
+            iter(bound.items()),
+        )
 
 
 RLOCK = type(threading.RLock())
