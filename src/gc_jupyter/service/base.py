@@ -69,8 +69,8 @@ class TaskStatus:
 
     @property
     def size(self) -> int:
-        """Of its outcome, in characters."""
-        return len(self.result or self.exception or "")
+        """Of its result, in characters."""
+        return len(self.result or "")
 
 
 class Ask(Protocol):
