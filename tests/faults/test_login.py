@@ -14,9 +14,9 @@ from globus_sdk.authorizers import GlobusAuthorizer
 from gc_jupyter import Client, Executor
 from gc_jupyter.errors import LoginRequired
 from tests.conftest import connect
+from tests.executors import sent
 from tests.faults.storm import double
 from tests.service.handle import Loopback
-from tests.test_executor_faults import sent
 
 TIMEOUT = 60
 _numbers = itertools.count()

@@ -1,6 +1,6 @@
 """Messages that are wrong in every way: no spin, no growth, no stuck future.
 
-`tests/test_executor_faults.py` has duplicates, other orders, early and foreign ones;
+`tests/test_executor_results.py` has duplicates, other orders, early and foreign ones;
 `tests/runtime/test_collector.py` what is acknowledged.
 """
 
@@ -17,9 +17,9 @@ import pytest
 
 from gc_jupyter import Executor
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
+from tests.executors import sent
 from tests.faults.storm import double
 from tests.service.handle import Loopback
-from tests.test_executor_faults import sent
 
 TIMEOUT = 60
 
