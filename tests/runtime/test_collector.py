@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gc_jupyter import TaskFuture
-from gc_jupyter.errors import ServiceRefused, TaskExecutionFailed
+from gc_jupyter.errors import ServiceRefused, StreamError, TaskExecutionFailed
 from gc_jupyter.protocol import batches
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.protocol.pacing import RateLimit
@@ -218,6 +218,35 @@ def test_sweeps_ask_for_every_open_task(setup: Setup, monkeypatch: pytest.Monkey
     assert [future.result(TIMEOUT) for future in futures] == [f"decoded {one}" for one in ids]
     assert sorted(one for chunk in setup.service.asked for one in chunk) == ids
     assert all(len(chunk) <= 2 for chunk in setup.service.asked)
+
+
+def test_sweeps_fetch_no_more_than_is_taken_in(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where AMQP is blocked, results wait at the service, not here."""
+    monkeypatch.setattr(collectors, "SWEEP_DOWN_S", 0.01)
+    monkeypatch.setattr(batches, "STATUS_CHUNK", 1)
+    ids = ["a", "b", "c", "d", "e"]
+    setup.service.known = {one: TaskStatus(one, "success", result=one) for one in ids}
+    taken: list[str] = []
+    taken_when_asked: list[int] = []
+    real = setup.service.task_statuses
+
+    def task_statuses(task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
+        taken_when_asked.append(len(taken))
+        return real(task_ids)
+
+    def decode(text: str) -> str:
+        setup.loop.ask(setup.loop.http.submit, int).result(TIMEOUT)  # a request's time
+        taken.append(text)
+        return text
+
+    monkeypatch.setattr(setup.service, "task_statuses", task_statuses)
+    setup.origin.deserialize = decode
+    setup.loop.ask(setup.collector.on_stream_down, StreamError("blocked"))
+    for future in setup.expect(setup.begin(), *ids):
+        future.result(TIMEOUT)
+    assert taken_when_asked == [0, 1, 2, 3, 4]
 
 
 def test_listeners_hear_of_every_task(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
