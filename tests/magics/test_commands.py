@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gc_jupyter.magics.tables import text_table
 from tests.magics.conftest import Kernel
 from tests.service.globus_auth import GlobusAuth
 from tests.service.handle import Loopback
@@ -158,6 +159,12 @@ def test_settings_that_nobody_has_set(kernel: Kernel) -> None:
     assert re.search(r"^progress_after +2\.0 +built in$", shown, re.M)
     assert re.search(r"^collect_results +false +built in$", shown, re.M)
     assert re.search(r"^timeout +- +built in$", shown, re.M)
+
+
+def test_a_column_with_nothing_in_it_is_left_out() -> None:
+    assert text_table(("Task", "Error", "Label"), [["1", "", "a"], ["20", "", ""]]) == (
+        "Task  Label\n1     a\n20"
+    )
 
 
 def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:

@@ -29,10 +29,11 @@ def show_table(futures: Sequence[TaskFuture], title: str) -> None:
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text under their heads."""
+    """Columns of text under their heads, without the columns that have nothing in them."""
     lines = [list(head), *([one_line(str(cell), 200) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    columns = [one for one in zip(*lines, strict=True) if any(one[1:])]
+    widths = [max(map(len, column)) for column in columns]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        for line in zip(*columns, strict=True)
     )
