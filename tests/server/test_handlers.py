@@ -15,6 +15,7 @@ import pytest
 
 from gc_jupyter.journal import Database, Entry, KernelSession, KnownEndpoint
 from gc_jupyter.server import messages
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
 from tests.journal.test_journal import entry
 from tests.server.conftest import TOKEN, Server
 
@@ -184,6 +185,19 @@ def test_notebooks_have_the_paths_of_the_contents(
     found = server.ask("tasks")
     at = found["columns"].index("notebook")
     assert [row[at] for row in found["rows"]] == ["a folder/n.ipynb", *notebooks[1:]]
+
+
+@pytest.mark.parametrize(
+    ("endpoint_id", "name"), [(LOCAL_ENDPOINT_ID, "local"), ("uuid", "polaris"), ("other", "")]
+)
+def test_an_executors_tasks_have_the_name_of_their_endpoint(
+    server: Server, journal: Database, endpoint_id: str, name: str
+) -> None:
+    with journal:
+        journal.remember_endpoints([KnownEndpoint("uuid", "polaris")])
+    write(journal, entry(task_id="a", endpoint="", endpoint_id=endpoint_id))
+    found = server.ask("tasks")
+    assert dict(zip(found["columns"], found["rows"][0], strict=True))["endpoint"] == name
 
 
 def test_what_every_row_has_is_defined_once() -> None:

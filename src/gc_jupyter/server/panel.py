@@ -9,10 +9,13 @@ import time
 from gc_jupyter.journal.database import REACHABLE_S, Database
 from gc_jupyter.journal.sessions import KernelSession, may_run
 from gc_jupyter.server.messages import COLUMNS, JournalState
-from gc_jupyter.types import LOCAL_ENDPOINT_ID
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME
 
 #: What isn't a plain column of the table of tasks.
 _COMPUTED = {
+    # an executor's tasks know its id alone
+    "endpoint": f"coalesce(nullif(endpoint, ''), iif(endpoint_id = '{LOCAL_ENDPOINT_ID}',"
+    f" '{LOCAL_NAME}', (SELECT name FROM endpoints WHERE endpoint_id = tasks.endpoint_id)), '')",
     "notebook": "iif(:folder != '' AND substr(notebook, 1, length(:folder)) = :folder,"
     " replace(substr(notebook, length(:folder) + 1), :separator, '/'), notebook)",
     "seen": "json(iif(seen, 'true', 'false'))",
@@ -35,7 +38,7 @@ def tasks_json(
     }
     ((rows, total),) = database.select(
         f"SELECT (SELECT json_group_array(json_array({_SELECTED})) FROM"
-        " (SELECT * FROM tasks ORDER BY submitted_at DESC, serial DESC LIMIT :limit)),"
+        " (SELECT * FROM tasks ORDER BY submitted_at DESC, serial DESC LIMIT :limit) AS tasks),"
         " (SELECT count(*) FROM tasks)",
         values,
     )
