@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gc_jupyter.capture import capture_cell
 from gc_jupyter.errors import CaptureError, UnknownEndpoint
-from gc_jupyter.session import Session, show_output
+from gc_jupyter.journal import Note
+from gc_jupyter.session import Interrupted, Session, show_output
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 SOME_ID = "4b116d3c-1703-4f8f-9f6f-39921e5864df"
@@ -53,6 +55,20 @@ def test_default_endpoint() -> None:
     with pytest.raises(UnknownEndpoint, match="No endpoint is named"):
         Session().resolve()
     assert Session("local").resolve().name == "local"
+
+
+def test_an_interrupt_while_many_tasks_are_submitted(session: Session) -> None:
+    captured = capture_cell("x", {}, variable="x", values=range(3))
+    notes = iter([Note("cell"), Note("cell")])
+
+    def note() -> Note:
+        for made in notes:
+            return made
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="none of the 2 tasks was sent"):
+        session.submit_all(captured, session.target("local"), ["a", "b", "c"], note=note)
+    assert session.submit_cell("1 + 1", {}, "local").result() == 2
 
 
 def test_one_executor_per_endpoint(session: Session) -> None:

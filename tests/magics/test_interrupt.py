@@ -55,6 +55,20 @@ def test_it_stops_run_all(kernel: Kernel, gate: Path) -> None:  # noqa: ARG001
     assert kernel.finish(later[0]).status == "aborted"
 
 
+def test_before_anything_is_sent(kernel: Kernel, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    kernel.ok(
+        "import time\ndef values():\n"
+        f"    open({str(started)!r}, 'w').close()\n    time.sleep(60)\n    yield 1"
+    )
+    request = kernel.send("%%gcrun local --map x=values()\nx")
+    started.read_text()
+    kernel.interrupt()
+    said = kernel.finish(request).traceback
+    assert said == "Interrupted. %gc tasks shows what was sent."
+
+
 def test_a_remote_function(kernel: Kernel, tmp_path: Path) -> None:
     """It says so itself, through a pipe, once it runs: then its caller is waiting."""
     started, gate = tmp_path / "started", tmp_path / "gate"

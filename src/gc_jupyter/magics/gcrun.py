@@ -175,6 +175,10 @@ class GCMagics(Magics):
             return run(self, options, cell)
         except ComputeError as error:
             raise short(error) from error.__cause__
+        except KeyboardInterrupt:  # not while it waited
+            from gc_jupyter.session import Interrupted
+
+            raise Interrupted("Interrupted. %gc tasks shows what was sent.") from None
 
     def options(self, parser: Any, line: str, magic: str) -> Options:
         """What the line says, and what it leaves out."""

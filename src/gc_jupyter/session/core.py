@@ -13,6 +13,7 @@ from gc_jupyter.errors import UnknownEndpoint
 from gc_jupyter.journal.sessions import Note
 from gc_jupyter.session.directory import Directory
 from gc_jupyter.session.target import Target
+from gc_jupyter.session.waiting import interrupted
 from gc_jupyter.settings import Settings
 from gc_jupyter.types import Endpoint, UUIDLike
 
@@ -266,13 +267,23 @@ class Session:
         note: Callable[[], Note] | None = None,
         tb_limit: int | None = None,
     ) -> list[CellFuture]:
-        """Submit all calls or values that were captured, in one batch; a label for each."""
+        """Submit all calls or values that were captured, in one batch; a label for each.
+
+        Raises
+        ------
+        Interrupted
+            On an interrupt: then none of them is sent.
+        """
         note = note or partial(Note, "cell")
+        futures: list[CellFuture] = []
         with self.executor(target).gathering():
-            return [
-                self.submit(captured, target, call, label=label, note=note(), tb_limit=tb_limit)
-                for call, label in enumerate(labels)
-            ]
+            try:
+                for call, label in enumerate(labels):
+                    options: Any = {"label": label, "note": note(), "tb_limit": tb_limit}
+                    futures.append(self.submit(captured, target, call, **options))
+            except KeyboardInterrupt:
+                raise interrupted(futures, target.name) from None
+        return futures
 
     def _send(
         self,

@@ -68,13 +68,14 @@ def wait(
                 f"Stopped waiting after {timeout:g} s: {_running(futures, endpoint)}"
             )
     except KeyboardInterrupt:
-        interrupted = _interrupted(futures, endpoint)
+        error = interrupted(futures, endpoint)
         if others is not None:
             others()
-        raise interrupted from None
+        raise error from None
 
 
-def _interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
+def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
+    """Drop what was not sent yet; the error says what runs on."""
     dropped = sum(not future.done() and _drop(future) for future in futures)
     _learn_ids(futures)
     done = sum(future.done() for future in futures) - dropped
