@@ -357,6 +357,14 @@ def test_proxies(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "AMQP (see Results) takes none" in one.step
 
 
+def test_a_proxy_that_does_not_answer(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    one = bad(session, "Service")
+    assert "No connection to the Globus Compute service (ProxyError)" in one.text
+    assert one.step.startswith("Check the network and the proxy settings")
+    assert found(session, "Proxies")[0].text == "http by 127.0.0.1:9"
+
+
 def test_messages_that_cannot_be_read(session: Session, loopback: Loopback) -> None:
     with Executor(loopback.endpoint("instant"), session.client) as executor:
         executor.submit(int).result(60)

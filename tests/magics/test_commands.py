@@ -182,6 +182,18 @@ def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:
     assert kernel.ok(f"%gc cancel {task}").stream("stdout") == f"{task} has ended already.\n"
 
 
+def test_a_local_task_of_an_earlier_kernel(kernel: Kernel) -> None:
+    kernel.ok("%%gcrun local -q --future f\n1")
+    task = kernel.ok("print(f.task_id)").stream("stdout").strip()
+    later = Kernel(kernel.home, cwd=kernel.home)
+    try:
+        later.ok("%load_ext gc_jupyter")
+        said = "1 task is gone: those of local, and their results, end with their kernel."
+        assert said in later.ok(f"%gc attach {task}").stream("stdout")
+    finally:
+        later.close()
+
+
 def test_a_remote_task_cannot_be_stopped(loopback: Loopback, tmp_path: Path) -> None:
     kernel = Kernel(tmp_path, loopback.environment)
     try:

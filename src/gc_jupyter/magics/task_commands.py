@@ -132,7 +132,10 @@ def _known_as(one: str, database: Database) -> list[Entry]:
 def _report(found: Attached) -> None:
     local = [one for one in found.lost if one.endpoint == "local"]
     if local:
-        print(f"{_tasks(len(local))} of local ended with the kernel.")
+        print(
+            f"{_tasks(len(local))} gone: those of local, and their results, end with their kernel."
+            " Run the cell again."
+        )
     if len(found.lost) > len(local):
         print(
             f"{_tasks(len(found.lost) - len(local))} not at the service: never accepted, older than"
