@@ -133,6 +133,24 @@ sys.exit(os.waitstatus_to_exitcode(status))
     assert groups["child"] != groups["before"] == groups["parent"] == groups["after"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_a_fork_while_connections_are_idle(loopback: Loopback, tmp_path: Path) -> None:
+    """Parent and child send at the same time, and not on one connection."""
+    body = """\
+from gc_jupyter import Client
+executor = Executor(sys.argv[1], Client(do_version_check=False, rate_limited=False))
+assert executor.submit(double, 4).result(60) == 8
+child = os.fork()
+own = range(0, 40) if child else range(100, 140)
+values = [executor.submit(double, n).result(10) for n in own]
+assert values == [2 * n for n in own], values
+if child == 0:
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    run(loopback, tmp_path, PROLOGUE + body, loopback.endpoint("inline"))
+
+
 # --- threads -------------------------------------------------------------------------------
 
 
