@@ -11,7 +11,7 @@ STATES = ("success", "failed", "running", "waiting for nodes", "success")
 
 
 def fill_journal(path: Path, count: int = 10_000) -> None:
-    """Tasks of kernels that have ended, with markup for labels and errors."""
+    """Tasks of kernels that have ended, with markup for an error."""
     now = time.time()
     database = Database(path)
     with database:
@@ -26,7 +26,7 @@ def fill_journal(path: Path, count: int = 10_000) -> None:
                     "task_id": f"{n:08d}-1d3c-4f8f-9f6f-39921e5864df",
                 },
                 **{"group_id": "g", "endpoint_id": "e", "endpoint": "polaris", "function_id": "f"},
-                **{"label": f"<b>fit</b> #{n}", "kind": "cell", "notebook": "/data/deep.ipynb"},
+                **{"label": f"fit #{n}", "kind": "cell", "notebook": "/data/deep.ipynb"},
                 **{"cell_id": "c", "execution_count": n % 40, "bind": "", "out": ""},
                 **{"state": STATES[n % 5], "submitted_at": now - 3600 - n},
                 started_at=now - 3590 - n if n % 5 < 3 else None,

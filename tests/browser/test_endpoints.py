@@ -19,6 +19,7 @@ pytestmark = pytest.mark.timeout(240)
 #: Three tasks for an endpoint that is offline, three for one whose nodes are waited for, and more
 #: for this machine than it has workers.
 SUBMIT = """
+%load_ext gc_jupyter
 import gc_jupyter, os, pathlib, tempfile
 gate = pathlib.Path(tempfile.mkdtemp()) / "gate"
 names = {names!r}
@@ -35,7 +36,7 @@ futures = [executor.submit(square, n) for executor in (away, queued) for n in ra
 futures += [here.submit(square, n, str(gate)) for n in range(2 * os.cpu_count())]
 """
 WAITING = 'gc_jupyter.TaskTable(futures, title="Squares", endpoint_names=names)'
-CARD = "%load_ext gc_jupyter\n%gc status polaris"
+CARD = "%gc status polaris"
 IDS = """
 while not all(future.task_id for future in futures): pass
 print("queued:", *(future.task_id for future in futures[3:6]))
@@ -59,11 +60,14 @@ def test_each_waits_for_what_its_word_says(
     loopback: Loopback,
     shot: Callable[[Any, str], None],
 ) -> None:
-    polaris, anvil = (
-        loopback.new_endpoint("offline", {"endpoint_name": name}) for name in ("polaris", "anvil")
-    )
-    names = {polaris: "polaris", anvil: "anvil"}
-    server.write("wait.ipynb", SUBMIT.format(names=names), IDS, WAITING, FINISH, CARD)
+    said = {"metadata": {"python_version": "3.12.4"}}
+    names = {
+        loopback.new_endpoint("offline", said | {"endpoint_name": name}): name
+        for name in ("polaris", "anvil")
+    }
+    polaris, anvil = names
+    cells = (SUBMIT.format(names=names), IDS, WAITING, FINISH, CARD)
+    server.write("wait.ipynb", *(cell.strip() for cell in cells))
     opened = open_page(server)
     page = opened.open("wait.ipynb")
     opened.run_cell(0)
@@ -81,6 +85,14 @@ def test_each_waits_for_what_its_word_says(
     for row in rows.all():
         expect(row).to_contain_text("endpoint offline")
         expect(row).to_contain_text("polaris")
+    opened.execute("gc-jupyter:show-tasks")
+    page.get_by_role("button", name="Check status").click()
+    expect(page.locator(".gc-endpoints li", has_text="polaris")).to_contain_text("offline")
+    for task in ("endpoint offline · polaris", "waiting for nodes · anvil", "running · local"):
+        expect(page.locator(".gc-tasks")).to_contain_text(task, timeout=30_000)
+    # the widgets' own style sheet, which the table brings along, leaves the panel's alone
+    expect(page.locator(".gc-tasks thead").get_by_text("Sent")).to_be_in_viewport()
+    shot(page, "lab-panels")
     rows.first.get_by_role("button").click()
     kept = "The service keeps the task until the endpoint is back."
     expect(table.locator(".gc-details")).to_contain_text(kept)
@@ -102,8 +114,9 @@ def test_each_waits_for_what_its_word_says(
         re.compile(r"^Squares: \d+ success$"), timeout=30_000
     )
     opened.run_cell(4)
-    card = page.locator(".jp-OutputArea table", has_text="Workers")
+    card = page.locator(".jp-OutputArea-output", has_text="Workers")
     expect(card).to_contain_text("online")
+    expect(card).to_contain_text("3.12.4")
     shot(card, "endpoint-card")
 
 

@@ -153,7 +153,6 @@ def test_ten_thousand_tasks_by_keyboard(
     words = page.locator(".gc-tasks .gc-words")
     expect(words).to_contain_text(re.compile(r"10,000 (in all|of 10,00\d shown)"), timeout=30_000)
     assert page.locator(".gc-tasks tbody tr").count() < 60
-    shot(page, "lab-panels")
     no_axe_findings(page, ".gc-sidebar")
 
     page.keyboard.type("polaris")
@@ -164,16 +163,16 @@ def test_ten_thousand_tasks_by_keyboard(
     page.keyboard.press("Tab")
     for _ in range(2):
         page.keyboard.press("ArrowDown")
-    expect(page.locator("*:focus")).to_contain_text("<b>fit</b> #")
+    expect(page.locator("*:focus")).to_contain_text("fit #")
     page.keyboard.press("End")
-    expect(page.locator("*:focus")).to_have_text(re.compile(r"<b>fit</b> #99\d\d"))
+    expect(page.locator("*:focus")).to_have_text(re.compile(r"fit #99\d\d"))
     page.keyboard.press("Enter")
     details = page.locator(".gc-details")
     expect(details).to_contain_text("ValueError: <script>window.hacked=1</script>")
     shot(page.locator(".gc-sidebar"), "lab-details")
     no_axe_findings(page, ".gc-sidebar")
     page.keyboard.press("Escape")
-    expect(page.locator("*:focus")).to_have_text(re.compile(r"<b>fit</b> #99\d\d"))
+    expect(page.locator("*:focus")).to_have_text(re.compile(r"fit #99\d\d"))
     assert page.evaluate("window.hacked") is None
     opened.execute("apputils:change-theme", theme="JupyterLab Dark")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
@@ -213,7 +212,10 @@ def test_a_server_without_the_server_half(
 def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -> None:
     """Saved while it was live, reopened later: its static rows, and not "model not found"."""
     server.write("gone.ipynb", FAN_OUT, TABLE)
-    for visit in ("first", "later"):
+    for visit in ("first", "later", "mailed"):
+        if visit == "mailed":  # changed since it was run here: not trusted
+            path = server.root / "gone.ipynb"
+            path.write_text(path.read_text(encoding="utf-8").replace("Squares: ", "Squares : "))
         opened = NotebookPage(server, browser)
         page = opened.open("gone.ipynb")
         outputs = page.locator(".jp-Notebook .jp-OutputArea")
@@ -222,7 +224,8 @@ def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -
             expect(outputs.locator(".gc-words")).to_contain_text("of 200 done", timeout=60_000)
             opened.execute("docmanager:save")
         else:
-            expect(outputs.locator("caption")).to_contain_text("Squares", timeout=30_000)
+            expect(outputs).to_contain_text("Squares", timeout=30_000)
+            assert outputs.locator("caption").count() == (visit == "later")
             assert page.get_by_text("model not found").count() == 0
             assert page.evaluate("window.hacked") is None
         opened.close()
