@@ -43,7 +43,8 @@ def report_lines(session: Session, endpoint: str | None = None) -> Iterator[str]
     for one in findings(session, endpoint):
         yield one.line()
         count, bad = count + 1, bad + (not one.fine)
-    yield "All is well." if not bad else f"{bad} of {count} need something done."
+    needs = "needs" if bad == 1 else "need"
+    yield f"{bad} of {count} {needs} something done." if bad else "All is well."
 
 
 def findings(session: Session, endpoint: str | None = None) -> Iterator[Finding]:
@@ -93,8 +94,8 @@ def _endpoint(
 def _signed_in(session: Session) -> bool:
     try:
         return _in_time(session.signed_in) is not None
-    except ComputeError:
-        return False  # which one is said under Login
+    except Exception:  # it is said under Login
+        return False
 
 
 def _checked(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
