@@ -49,7 +49,8 @@ export class EndpointsPanel {
       (endpoints ? endpoints.problem : problem?.message) ?? "",
       endpoints ? endpoints.next_step : problem?.nextStep,
     );
-    setText(this.who, endpoints?.signed_in ? `Signed in as ${endpoints.who || "you"}` : "");
+    setText(this.who, endpoints?.signed_in ? `Signed in: ${endpoints.who || "you"}` : "");
+    this.who.title = this.who.textContent ?? ""; // the column is narrow
     if (endpoints) {
       this.drawItems(endpoints);
     }

@@ -38,7 +38,7 @@ test("endpoints with their state in words, and the default", async () => {
   expect(names()).toEqual(["local", "polaris", "midway"]);
   expect(all("li")[2]!.textContent).toContain("offline · Python 3.12");
   expect(all(".gc-mark").map((mark) => mark.textContent)).toEqual(["", "default", ""]);
-  expect(all(".gc-who")[0]!.textContent).toBe("Signed in as ada@example.org");
+  expect(all(".gc-who")[0]!.textContent).toBe("Signed in: ada@example.org");
 });
 
 test("favourites come first, and the star keeps the focus", async () => {
