@@ -25,6 +25,7 @@ def start(
         [sys.executable, str(script), *arguments],
         cwd=directory,
         env=os.environ | loopback.environment | own,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
