@@ -282,12 +282,12 @@ class Collector:
                 ordered[name] = None
             if usable and name in self.items:
                 for other in self.items[name].later:
-                    if other not in started:
+                    if other not in started and other not in self.attributes:
                         place(other, True)
 
-        for name in sorted(self.items):
+        for name in sorted(self.items, key=lambda name: (name in self.attributes, name)):
             place(name, False)
-        return sorted(ordered, key=self.attributes.__contains__)
+        return [*ordered]
 
     def steps(self) -> tuple[tuple[Any, ...], ...]:
         """What the worker does before the cell; see `compose.Task`."""

@@ -65,8 +65,12 @@ def function_state(
         The text, its lines where they were, and attribute name -> value.
     """
     plain = isinstance(function, (FunctionType, functools._lru_cache_wrapper))
-    members = vars(function) if plain else {}
-    state = {name: value for name, value in members.items() if not name.startswith("__")}
+    state = {
+        name: value
+        for name, value in getattr(function, "__dict__", {}).items()
+        if not name.startswith("__")
+        and (plain or (type(function).__module__ == "__main__" and isinstance(value, _PLAIN)))
+    }
     registry = getattr(function, "registry", None)
     if isinstance(registry, MappingProxyType):  # functools.singledispatch
         added = {kind: one for kind, one in registry.items() if kind is not object}

@@ -129,3 +129,35 @@ def ahead(value: NotYet) -> list[NotYet]: return [value]
 
 # %%
 ahead(1), ahead.__annotations__["value"]
+
+# %%
+from functools import update_wrapper
+
+class Counting:
+    def __init__(self, function):
+        update_wrapper(self, function)
+        self.function, self.calls = function, 0
+    def __call__(self, *args):
+        self.calls += 1
+        return self.function(*args)
+
+@Counting
+def square(x): return x * x
+
+square(2)
+
+# %%
+square(3), square.calls
+
+# %%
+class Registering(type):
+    known = {}
+    def __init__(cls, name, bases, members):
+        super().__init__(name, bases, members)
+        Registering.known[name] = cls
+
+class First(metaclass=Registering): pass
+class Second(First): pass
+
+# %%
+sorted(Registering.known), Registering.known["Second"] is Second, Second.__mro__[1] is First
