@@ -51,17 +51,14 @@ def find_definition(value: Any) -> Definition | None:
     """
     own = getattr(type(value), "gc_definition", None)
     if own is not None:
-        found: Definition | None = own(value)
-        return found
+        made: Definition = own(value)
+        return made
     if isinstance(value, type):
         return _class_definition(value)
     function = _unwrap(value)
     if not isinstance(function, FunctionType) or function.__code__.co_freevars:
         return None
-    found = _function_definition(function.__code__, decorated=function is not value)
-    if found is None and function is not value and not function.__code__.co_freevars:
-        return None
-    return found
+    return _function_definition(function.__code__, decorated=function is not value)
 
 
 def annotations_flag(namespace: Mapping[str, Any]) -> int:
