@@ -54,6 +54,7 @@ def test_a_storm_of_refusals_and_cut_replies(executor: Executor, loopback: Loopb
         {"drop": "after"},
         {"status": 502},
         {"drop": "before"},
+        {"drop": "midway"},
     ]
     loopback.clear()
     futures = []

@@ -21,7 +21,8 @@ class RequestFault:
 
     `times` counts down (None: until reset). One of: `status` (an error instead of an answer, with
     `headers` and the fields of `error` in its body), `body` (a 200 that isn't JSON), `drop`
-    ("before" or "after" the request was carried out), `hang` (no answer until reset).
+    ("before" or "after" the request was carried out, or "midway" in the answer), `hang` (no answer
+    until reset).
     `delay_s` holds the answer back, alone or before any of them.
     """
 
@@ -55,10 +56,13 @@ class RequestFault:
         if self.hang:
             await released.wait()
             return _cut(request)
-        if self.drop:
-            if self.drop == "after":
-                await handler()
+        if self.drop == "before":
             return _cut(request)
+        if self.drop == "after":
+            await handler()
+            return _cut(request)
+        if self.drop == "midway":
+            return await _cut_midway(request, await handler())
         if self.body is not None:
             return web.Response(text=self.body, content_type="text/html", headers=self.headers)
         if self.status:
@@ -72,6 +76,18 @@ def _cut(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+async def _cut_midway(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    """Half of the answer arrives."""
+    assert isinstance(answer, web.Response)
+    assert isinstance(answer.body, bytes)
+    half = web.StreamResponse(headers={"Content-Length": str(len(answer.body))})
+    await half.prepare(request)
+    await half.write(answer.body[: len(answer.body) // 2])
+    if request.transport is not None:
+        request.transport.close()  # once that has left
+    return half
 
 
 @dataclass(slots=True)
