@@ -46,6 +46,7 @@ export class TaskRow {
       return;
     }
     setText(this.endpoint, rows.endpoint(row));
+    this.endpoint.title = rows.endpoint(row); // an id is longer than the column
     setText(this.queued, duration(rows.queued(row, now)));
     setText(this.running, duration(rows.running(row, now)));
     setText(this.text, row[FIELD.text]);
