@@ -90,7 +90,7 @@ def test_two_tabs_two_kernels_one_server(
 
 
 def test_what_panels_do_in_the_notebook(
-    server: JupyterServer, open_page: OpenPage, tmp_path: Path, shot: Shot
+    server: JupyterServer, open_page: OpenPage, tmp_path: Path
 ) -> None:
     (tmp_path / "gate").touch()
     server.write("acts.ipynb", LOAD, GATED.format(name="act", gate=str(tmp_path / "gate")), "1", "")
@@ -112,7 +112,6 @@ def test_what_panels_do_in_the_notebook(
     expect(details).to_contain_text("Runs in acts.ipynb.")
     assert re.match(r"%gc result [0-9a-f-]{36}$", active_source(page))
     expect(output(page)).to_have_text("42")
-    shot(page, "lab-result")
 
     page.get_by_role("button", name="Insert %%gcrun: local").click()
     expect(page.locator(".gc-endpoints .gc-note")).to_have_text("Inserted into acts.ipynb.")
@@ -224,8 +223,7 @@ def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -
             expect(outputs.locator(".gc-words")).to_contain_text("of 200 done", timeout=60_000)
             opened.execute("docmanager:save")
         else:
-            expect(outputs).to_contain_text("Squares", timeout=30_000)
-            assert outputs.locator("caption").count() == (visit == "later")
+            expect(outputs.locator("caption")).to_contain_text("Squares", timeout=30_000)
             assert page.get_by_text("model not found").count() == 0
             assert page.evaluate("window.hacked") is None
         opened.close()
