@@ -279,6 +279,11 @@ def test_syntax_error_names_the_notebook_line(notebook: Notebook) -> None:
     assert caught.value.lineno == 3
 
 
+def test_an_expression_without_end(notebook: Notebook) -> None:
+    with pytest.raises(CaptureError, match="nested too deeply"):
+        capture_cell("x" + ".strip()" * 900, notebook.namespace)
+
+
 def test_what_ipython_injects_stays(notebook: Notebook) -> None:
     notebook.namespace.update(exit=ExitAutocall(), open=_modified_open, display=display)
     captured = capture_cell("exit; open; display", notebook.namespace)

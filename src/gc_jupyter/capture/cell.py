@@ -11,7 +11,7 @@ from gc_jupyter.capture.collect import Collector, Origin
 from gc_jupyter.capture.compose import Task, compose, remote_filename
 from gc_jupyter.capture.contents import packages
 from gc_jupyter.capture.names import Names, find_names
-from gc_jupyter.errors import PayloadTooLarge
+from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
 
 #: Raw bytes that fit the service's 10 MB once they are pickled and encoded (protocol, "Limits").
@@ -109,7 +109,13 @@ def capture_cell(
     PayloadTooLarge
         Its data are too large for one submission.
     """
-    names = find_names(parse(text, filename, first_line), out)
+    try:
+        names = find_names(parse(text, filename, first_line), out)
+    except RecursionError:
+        raise CaptureError(
+            "The cell has an expression that is nested too deeply to be read.",
+            next_step="Take it apart: give parts of it names of their own.",
+        ) from None
     if variable:
         namespace = {name: value for name, value in namespace.items() if name != variable}
     collector = Collector(namespace)
