@@ -60,6 +60,10 @@ def test_the_project_wins(settings: Settings, tmp_path: Path) -> None:
         ("endpoint = ", "can't be read"),
         ("endpoint = 3", "endpoint is int, not str"),
         ("tb_limit = true", "tb_limit is bool, not int"),
+        ("tb_limit = 0", "tb_limit is 0, not 1 or more"),
+        ("timeout = -1", "timeout is -1, not 0 or more"),
+        ("timeout = nan", "timeout is nan, not 0 or more"),
+        ("amqp_port = 99999999", "amqp_port is 99999999, not from 1 to 65535"),
     ],
 )
 def test_a_bad_file(settings: Settings, text: str, said: str) -> None:

@@ -39,6 +39,11 @@ from typing import Any
 
 #: Ends a next step where more can be found out.
 SEE_DOCTOR = "%gc doctor checks each step."
+#: The next step where an endpoint isn't there.
+WHEN_OFFLINE = (
+    "start it (globus-compute-endpoint start NAME, on its machine), or ask its owner;"
+    " tasks wait meanwhile"
+)
 
 
 class ComputeError(Exception):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import sys
@@ -42,6 +43,12 @@ KEYS: dict[str, tuple[type, ...]] = {
     "quiet": (bool,),
     "verbose": (bool,),
     "collect_results": (bool,),
+}
+#: The least and the most that a number may be, where there is such a thing.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "timeout": (0, math.inf),
+    "tb_limit": (1, math.inf),
+    "amqp_port": (1, 65535),
 }
 _HEADER = "# Written by %gc use and %gc config; comments don't last.\n"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -199,6 +206,13 @@ def checked(key: str, value: Any, where: str) -> Any:
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise SettingsError(
             f"{where + ': ' if where else ''}{key} is {type(value).__name__}, not {wanted}.",
+            next_step=f"%gc config {key} VALUE sets it.",
+        )
+    least, most = _BOUNDS.get(key, (0, 0))
+    if key in _BOUNDS and isinstance(value, (int, float)) and not least <= value <= most:
+        wanted = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+        raise SettingsError(
+            f"{where + ': ' if where else ''}{key} is {value}, not {wanted}.",
             next_step=f"%gc config {key} VALUE sets it.",
         )
     return value

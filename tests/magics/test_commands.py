@@ -91,6 +91,8 @@ def test_status_says_that_results_come_by_https(loopback: Loopback, tmp_path: Pa
         kernel.ok("%load_ext gc_jupyter")
         assert kernel.ok(f"%gc status {endpoint}").stream("stdout") == ""
         assert kernel.ok(f"%%gcrun {endpoint}\n1").text == "1"
+        offline = kernel.ok(f"%gc status {loopback.endpoint('offline')}").stream("stdout")
+        assert offline.startswith("Not online: start it (globus-compute-endpoint start NAME")
         said = kernel.ok(f"%gc status {endpoint}").stream("stdout")
         assert re.fullmatch(
             r"The result stream is down: No connection to the broker \(.*: refused\)\."

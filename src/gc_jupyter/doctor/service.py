@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.doctor.finding import Finding
 from gc_jupyter.errors import (
+    WHEN_OFFLINE,
     BadReply,
     LoginRequired,
     NotFound,
@@ -160,11 +161,8 @@ def endpoint(session: Session, target: Endpoint) -> Iterator[Finding]:
     if found.status == "online":
         yield Finding(True, "Endpoint", f"{name} is online{busy}")
     else:
-        step = (
-            "start it (globus-compute-endpoint start NAME, on its machine), or ask its owner;"
-            " tasks wait meanwhile"
-        )
-        yield Finding(False, "Endpoint", f"{name} is {found.status or 'of unknown state'}", step)
+        state = found.status or "of unknown state"
+        yield Finding(False, "Endpoint", f"{name} is {state}", WHEN_OFFLINE)
 
 
 def _count(number: object, noun: str) -> str:

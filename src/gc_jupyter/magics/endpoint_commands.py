@@ -11,7 +11,7 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from gc_jupyter.errors import SEE_DOCTOR, ComputeError, LoginRequired
+from gc_jupyter.errors import SEE_DOCTOR, WHEN_OFFLINE, ComputeError, LoginRequired
 from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.gcrun import GCMagics
 from gc_jupyter.magics.options import INTERRUPTS
@@ -128,6 +128,8 @@ def status(magics: GCMagics, line: argparse.Namespace) -> None:
             waiting=number("pending_tasks"),
         )
     )
+    if found.status != "online":
+        print(f"Not online: {WHEN_OFFLINE}.")
     for dispatcher in session.client.dispatchers():
         if (error := dispatcher.stream_error) is not None:
             step = getattr(error, "next_step", "") or SEE_DOCTOR
