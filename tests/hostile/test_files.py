@@ -19,6 +19,7 @@ from gc_jupyter.journal import Database, Journal, KernelSession, KnownEndpoint
 from gc_jupyter.journal.glance import worth_reading
 from gc_jupyter.journal.results import read
 from gc_jupyter.own_files import NotOwn, check_own, make_own
+from gc_jupyter.session.attach import Attached
 from tests.journal.test_journal import entry
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
@@ -193,6 +194,20 @@ def test_texts_in_the_journal_are_one_line(path: Path) -> None:
     (known,) = database.endpoints()
     assert known.name == "]0;title<b>x</b> next"
     assert all(text.isprintable() for text in (known.status, known.python, known.dill))
+
+
+def test_what_cannot_be_asked_is_said_in_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    from gc_jupyter.magics.task_commands import _report
+
+    known = {"group_id": "", "task_id": "", "notebook": f"/{CODES}.ipynb", "execution_count": 3}
+    named = entry(label=CODES, endpoint="polaris", **known)
+    nameless = entry(label="", endpoint="", endpoint_id=CODES, **known)
+    _report(Attached(unknown=[named, nameless]))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all(line.isprintable() for line in lines)
+    assert lines[0].startswith("1 task of cell [3] of ")
+    assert "polaris" in lines[2]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from gc_jupyter.magics import earlier
 from gc_jupyter.magics.cells import bind_when_done
 from gc_jupyter.magics.gcrun import GCMagics, short
 from gc_jupyter.magics.tables import show_table, text_table
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
 from gc_jupyter.session.attach import Attached, attach
 
@@ -157,11 +158,12 @@ def _report_unknown(entries: Sequence[Entry]) -> None:
         place += f" of {PurePath(first.notebook).name}" if first.notebook else ""
         sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.submitted_at))
         label = f", {first.label}" if len(some) == 1 and first.label else ""
-        print(
+        line = (
             f"{len(some):,} task{'s'[: len(some) != 1]} of {place}{label}: on the way to"
             f" {endpoint} when the kernel ended ({sent})."
         )
-    where = " and ".join(dict.fromkeys(endpoint for endpoint, _, _ in by_cell))
+        print(one_line(line, 1000))  # a notebook's name is as it is on disk
+    where = one_line(" and ".join(dict.fromkeys(endpoint for endpoint, _, _ in by_cell)), 500)
     print(
         "Whether the service accepted them, it can't be asked: these were their kernel's first"
         " tasks, and only the reply would have named their task group. If it did, they run at"
