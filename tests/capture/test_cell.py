@@ -183,6 +183,18 @@ def test_values_come_back_as_notebook_classes(used: Notebook) -> None:
         ("exec('class Made: pass')", "Made"),
         ("Made = dataclasses.make_dataclass('Made', ['x'], namespace={'x': 1})", "Made"),
         ("class Made:\n    class Inner: pass\nmade = Made.Inner()", "Made.Inner"),
+        (
+            "class Base:\n    def f(self): return 1\nclass Made(Base):\n"
+            "    def f(self): return super().f() + 1\n    @property\n"
+            "    def g(self): return super().f()\ndel Base\nmade = Made()\n"
+            "assert made.f() + made.g == 3",
+            "Made",
+        ),
+        (
+            "class Made:\n    def f(self): return 1\nclass Made(Made):\n"
+            "    def f(self): return super().f() + 1",
+            "Made",
+        ),
     ],
 )
 def test_classes_without_a_text_of_their_own_come_back(
@@ -191,7 +203,8 @@ def test_classes_without_a_text_of_their_own_come_back(
     notebook.local(f"import dataclasses, enum\n{text}")
     if "made" not in notebook.namespace:
         notebook.local("made = Made()")
-    value = notebook.remote(f"assert type(made) is {kind}\nmade, {kind}")
+    check = "assert not hasattr(made, 'f') or made.f() == 2"
+    value = notebook.remote(f"assert type(made) is {kind}\n{check}\nmade, {kind}")
     assert type(value[0]) is value[1] is eval(kind, notebook.namespace)
 
 

@@ -95,6 +95,8 @@ def _dill_pickler(shared: bool) -> Any:
                 return reduce_enum(obj)
             if type(obj) is EnumBody:
                 return obj.reduce()
+            if shared and isinstance(obj, type) and names_itself(obj):
+                return reduce_class(obj)
             if type(obj) is RLOCK:  # dill's copy would be held for ever, by no thread
                 return threading.RLock, ()
             if shared and is_of_notebook(obj):
@@ -157,6 +159,29 @@ def reduce_new_type(kind: Any) -> Any:
 def reduce_enum(kind: Any) -> Any:
     """An enum of the notebook that has no text on the other side; dill can't tell its members."""
     return type(kind), (kind.__name__, kind.__bases__, EnumBody(kind))
+
+
+def names_itself(kind: type) -> bool:
+    """Whether a method of a notebook's class uses `super()`: it holds the class."""
+    functions = (getattr(value, "__func__", value) for value in vars(kind).values())
+    return kind.__module__ == "__main__" and any(
+        "__class__" in function.__code__.co_freevars
+        for function in (getattr(value, "fget", value) for value in functions)
+        if type(function) is types.FunctionType
+    )
+
+
+def reduce_class(kind: type) -> Any:
+    """A class that is made before its methods, which hold it."""
+    known = ("__module__", "__qualname__", "__doc__", "__slots__")
+    first = {name: value for name, value in vars(kind).items() if name in known}
+    made_by_python = (types.GetSetDescriptorType, types.MemberDescriptorType)
+    members = {
+        name: value
+        for name, value in vars(kind).items()
+        if name not in first and not isinstance(value, made_by_python)
+    }
+    return type(kind), (kind.__name__, kind.__bases__, first), (None, members)
 
 
 class EnumBody:
