@@ -161,6 +161,13 @@ class Broker:
         writer.close()
         return True
 
+    async def _is_registered(self) -> bool:
+        process = await asyncio.create_subprocess_exec(
+            *("epmd", "-port", str(self._epmd_port), "-names"), stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        return f"name loopback-{self.port} " in output.decode()
+
     def _log_tail(self) -> str:
         files = sorted((self._directory / "log").iterdir())
         return "\n".join(file.read_text(errors="replace")[-2000:] for file in files)
@@ -211,7 +218,9 @@ class Broker:
             number = {"restart": signal.SIGTERM, "kill": signal.SIGKILL}[how]
             os.killpg(self._process.pid, number)
             await self._watch
-            while await self._listens():  # the node outlives the script that started it
+            # the node outlives the script that started it, and its port: a second one of its name
+            # doesn't start
+            while await self._listens() or await self._is_registered():
                 await asyncio.sleep(0.02)
             await asyncio.sleep(down_s)
             await self._start_node()
