@@ -174,14 +174,20 @@ def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:
     cell = kernel.ok(f"%%gcrun local -a -q --future slow --label cancelled-soon\n{GATE}").result
     kernel.ok("while slow.task_id is None: pass")
     task = kernel.ok("print(slow.task_id)").stream("stdout").strip()
+    (followed,) = kernel.ok("%gc tasks").outputs
+    assert "application/vnd.jupyter.widget-view+json" in followed["data"]
+    assert "cancelled-soon" in followed["data"]["text/html"]
+    kernel.ok("import os; os.environ['GC_JUPYTER_NONINTERACTIVE'] = '1'")  # nobody watches
     listed = kernel.ok("%gc tasks").stream("stdout")
     assert re.search(rf"{task} .*local.*In\[{cell['execution_count']}\] +cancelled-soon", listed)
+    kernel.ok("del os.environ['GC_JUPYTER_NONINTERACTIVE']")
     assert f"task has no result yet: it runs on; %gc attach {task}" in (
         kernel.run(f"%gc result {task}").traceback
     )
     assert kernel.ok(f"%gc cancel {task}").stream("stdout") == f"{task} is stopped.\n"
     assert kernel.run("slow.result()").error["ename"] == "TaskStopped"
     assert kernel.ok(f"%gc cancel {task}").stream("stdout") == f"{task} has ended already.\n"
+    assert re.search(rf"{task} +failed .*cancelled-soon", kernel.ok("%gc tasks").stream("stdout"))
 
 
 def test_a_local_task_of_an_earlier_kernel(kernel: Kernel) -> None:

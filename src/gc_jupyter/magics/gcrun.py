@@ -155,7 +155,7 @@ class GCMagics(Magics):
         %gc use [ENDPOINT] [--alias NAME] [--forget NAME]
                                        the default endpoint, and names for endpoints
         %gc status [ENDPOINT]          an endpoint's state, workers and queue
-        %gc tasks [--all] [--failed]   this kernel's tasks, or those of all kernels
+        %gc tasks [--all] [--failed]   a live table of open tasks, a list of the others
         %gc attach [ID…] [--all]       pick up tasks: of earlier kernels, or interrupted ones
         %gc result ID                  a task's result, with its output
         %gc cancel ID…                 drop tasks that were not sent; stop local ones

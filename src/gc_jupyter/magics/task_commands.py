@@ -23,28 +23,31 @@ from gc_jupyter.magics.tables import show_table, text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
 from gc_jupyter.session.attach import Attached, attach
+from gc_jupyter.widgets.front_end import has_front_end
 
 _LISTED = 50
 _RESULT_S = 30.0
 
 
 def list_tasks(magics: GCMagics, line: argparse.Namespace) -> None:
-    """%gc tasks."""
-    journal = magics.session.journal
+    """%gc tasks: a table that follows this kernel's open tasks, and a list of the others."""
+    session, journal = magics.session, magics.session.journal
     if journal is None or journal.problem:
         _list_own(magics, line.failed)
         return
+    followed = [one for one in session.open_tasks() if has_front_end() and not line.failed]
+    if followed:
+        show_table(followed, "Open tasks of this kernel")
+    own = journal.session.session
     conditions = ["1" if line.all else "session = ?"]
     conditions += ["state = 'failed'"] if line.failed else []
-    entries: list[Entry] = journal.ask(
-        lambda db: db.tasks(
-            " AND ".join(conditions), () if line.all else (journal.session.session,), _LISTED
-        ),
-        [],
-    )
+    of = " AND ".join(conditions), () if line.all else (own,)
+    entries: list[Entry] = journal.ask(lambda db: db.tasks(*of, _LISTED + len(followed)), [])
     if not entries:
         print("No tasks." if line.all else "No tasks of this kernel; %gc tasks --all shows all.")
         return
+    shown = {(own, one.serial) for one in followed}
+    entries = [one for one in entries if (one.session, one.serial) not in shown][:_LISTED]
     rows = [
         (
             one.task_id or "(no id yet)",
@@ -57,7 +60,8 @@ def list_tasks(magics: GCMagics, line: argparse.Namespace) -> None:
         )
         for one in entries
     ]
-    print(text_table(("Task", "State", "Endpoint", "Sent", "Cell", "Label", "Error"), rows))
+    if rows:
+        print(text_table(("Task", "State", "Endpoint", "Sent", "Cell", "Label", "Error"), rows))
     if len(entries) == _LISTED:
         print(f"The newest {_LISTED}.")
 

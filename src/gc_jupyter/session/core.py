@@ -314,15 +314,14 @@ class Session:
         if self.journal is not None:
             self.journal.seen([one for one in futures if one.task_id])
 
+    def open_tasks(self) -> list[TaskFuture]:
+        """This kernel's tasks that have not ended, oldest first."""
+        return [one for _, one in sorted(self.tasks.items()) if not one.done()]
+
     def running_from(self, cell_id: str) -> list[TaskFuture]:
-        """Open tasks of this kernel that a cell has submitted, oldest first."""
-        if not cell_id:
-            return []
-        return [
-            one
-            for _, one in sorted(self.tasks.items())
-            if not one.done() and one.note is not None and one.note.place.cell_id == cell_id
-        ]
+        """Those of them that a cell has submitted."""
+        notes = [(one, one.note) for one in self.open_tasks()] if cell_id else []
+        return [one for one, note in notes if note is not None and note.place.cell_id == cell_id]
 
     # --- end -------------------------------------------------------------------------------
 
