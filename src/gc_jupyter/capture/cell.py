@@ -9,7 +9,7 @@ from typing import Any
 
 from gc_jupyter.capture.collect import Collector, Origin
 from gc_jupyter.capture.compose import Task, compose, remote_filename
-from gc_jupyter.capture.contents import packages
+from gc_jupyter.capture.imports import packages
 from gc_jupyter.capture.names import Names, find_names
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from gc_jupyter.capture.cell import Captured
+from gc_jupyter.capture.cell import Captured
 
 Kind = Literal["import", "source", "data", "module"]
 
@@ -50,17 +47,3 @@ def contents(captured: Captured) -> tuple[Part, ...]:
     for name, (text, _) in captured.task.modules:
         parts.append(Part(name, "module", len(text.encode()), text))
     return tuple(parts)
-
-
-def packages(modules: Iterable[str], sent: Iterable[str]) -> tuple[str, ...]:
-    """The packages that an endpoint must have.
-
-    Parameters
-    ----------
-    modules:
-        What the cell and its definitions import.
-    sent:
-        Modules that travel as source.
-    """
-    there = {*sys.stdlib_module_names, *(name.partition(".")[0] for name in sent), "IPython", ""}
-    return tuple(sorted({name.partition(".")[0] for name in modules} - there))

@@ -122,3 +122,17 @@ def _installed_folders() -> tuple[str, ...]:
     folders |= {os.path.dirname(os.__file__)}
     ours = {sysconfig.get_path("scripts"), sysconfig.get_path("data")}
     return tuple(os.path.realpath(folder) + os.sep for folder in folders - ours)
+
+
+def packages(modules: Iterable[str], sent: Iterable[str]) -> tuple[str, ...]:
+    """The packages that an endpoint must have.
+
+    Parameters
+    ----------
+    modules:
+        What the cell and its definitions import.
+    sent:
+        Modules that travel as source.
+    """
+    there = {*sys.stdlib_module_names, *(name.partition(".")[0] for name in sent), "IPython", ""}
+    return tuple(sorted({name.partition(".")[0] for name in modules} - there))

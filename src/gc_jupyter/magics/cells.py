@@ -17,8 +17,8 @@ from gc_jupyter.journal import Note
 from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.definitions import define, is_definitions
 from gc_jupyter.magics.dry_run import report, sizes
-from gc_jupyter.magics.gcrun import GCMagics, short
 from gc_jupyter.magics.login import require_login
+from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.source import CellSource, read_cell
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, wait, without_markup
@@ -33,7 +33,7 @@ _LISTED = 8
 _UNSET = object()
 
 
-def run_cell(magics: GCMagics, options: Options, cell: str) -> Any:
+def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     """%%gcrun."""
     session, shell = magics.session, magics.shell
     target = magics.target(options)
@@ -69,7 +69,7 @@ def run_cell(magics: GCMagics, options: Options, cell: str) -> Any:
     return _Run(magics, options, target).one(future)
 
 
-def run_script(magics: GCMagics, options: Options, cell: str) -> Any:
+def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
     """%%gcshell."""
     session, target = magics.session, magics.target(options)
     if options.dry_run:
@@ -92,7 +92,7 @@ def run_script(magics: GCMagics, options: Options, cell: str) -> Any:
 class _Run:
     """The way of one cell's tasks, once they are submitted."""
 
-    def __init__(self, magics: GCMagics, options: Options, target: Target) -> None:
+    def __init__(self, magics: NotebookMagics, options: Options, target: Target) -> None:
         self._session = magics.session
         self._namespace: dict[str, Any] = magics.shell.user_ns
         self._options = options

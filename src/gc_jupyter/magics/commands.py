@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -13,8 +12,8 @@ from IPython.core.error import UsageError
 from gc_jupyter.magics import endpoint_commands as endpoints
 from gc_jupyter.magics import login
 from gc_jupyter.magics import task_commands as tasks
-from gc_jupyter.magics.gcrun import GCMagics
 from gc_jupyter.magics.line import parse, split
+from gc_jupyter.magics.notebook import NotebookMagics
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,19 +24,19 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}")
 
 
-def _login(magics: GCMagics, line: argparse.Namespace) -> None:
+def _login(magics: NotebookMagics, line: argparse.Namespace) -> None:
     login.sign_in(magics.session, force=line.force)
 
 
-def _logout(magics: GCMagics, _line: argparse.Namespace) -> None:
+def _logout(magics: NotebookMagics, _line: argparse.Namespace) -> None:
     login.sign_out(magics.session)
 
 
-def _whoami(magics: GCMagics, _line: argparse.Namespace) -> None:
+def _whoami(magics: NotebookMagics, _line: argparse.Namespace) -> None:
     print(login.who(magics.session.client.login()))
 
 
-def _doctor(magics: GCMagics, line: argparse.Namespace) -> None:
+def _doctor(magics: NotebookMagics, line: argparse.Namespace) -> None:
     from gc_jupyter.doctor import report_lines
 
     for one in report_lines(magics.session, magics.expand(line.endpoint) or magics.endpoint):
@@ -72,8 +71,15 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     return parser
 
 
-def run_command(magics: GCMagics, line: str) -> Any:
+def run_command(magics: NotebookMagics, line: str, manual: str) -> Any:
     """Run `%gc LINE`; without a line, say what there is.
+
+    Parameters
+    ----------
+    magics, line:
+        Whose, and what stands after `%gc`.
+    manual:
+        Each subcommand's form, and what it does.
 
     Raises
     ------
@@ -81,7 +87,6 @@ def run_command(magics: GCMagics, line: str) -> Any:
         No such subcommand, or a mistake in its arguments.
     """
     words = split(line)
-    manual = inspect.getdoc(GCMagics.gc) or ""
     if not words or words[0] in ("help", "-h", "--help"):
         print(manual)
         return None

@@ -13,7 +13,7 @@ from IPython.display import display
 
 from gc_jupyter.errors import SEE_DOCTOR, WHEN_OFFLINE, ComputeError, LoginRequired
 from gc_jupyter.magics.decided import Options
-from gc_jupyter.magics.gcrun import GCMagics
+from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.magics.tables import text_table
 from gc_jupyter.remote_text import one_line
@@ -26,7 +26,7 @@ _STATES = 8
 _BUILT_IN = {"collect_results": False, **vars(Options())}
 
 
-def list_endpoints(magics: GCMagics, _line: argparse.Namespace) -> None:
+def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
     """%gc endpoints."""
     session = magics.session
     aliases = {endpoint: name for name, endpoint in session.settings.aliases().items()}
@@ -52,7 +52,7 @@ def list_endpoints(magics: GCMagics, _line: argparse.Namespace) -> None:
         print("Nobody is signed in, so only this machine is listed: %gc login.")
 
 
-def use(magics: GCMagics, line: argparse.Namespace) -> None:
+def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc use."""
     settings = magics.session.settings
     if line.forget:
@@ -87,7 +87,7 @@ def use(magics: GCMagics, line: argparse.Namespace) -> None:
         print(f"But %config GCMagics.endpoint says {magics.endpoint!r}, and wins in this kernel.")
 
 
-def _say_default(magics: GCMagics) -> None:
+def _say_default(magics: NotebookMagics) -> None:
     settings = magics.session.settings
     value, where = settings.find("endpoint")
     if value is None:
@@ -102,7 +102,7 @@ def _id(endpoint: Endpoint) -> str:
     return LOCAL_NAME if endpoint.endpoint_id == LOCAL_ENDPOINT_ID else endpoint.endpoint_id
 
 
-def status(magics: GCMagics, line: argparse.Namespace) -> None:
+def status(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc status."""
     from gc_jupyter.widgets import EndpointCard
 
@@ -137,7 +137,7 @@ def status(magics: GCMagics, line: argparse.Namespace) -> None:
             print(one_line(f"The result stream is down: {reason} {step}", 2000))
 
 
-def config(magics: GCMagics, line: argparse.Namespace) -> None:
+def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc config."""
     settings = magics.session.settings
     if line.key is None:
@@ -155,11 +155,11 @@ def config(magics: GCMagics, line: argparse.Namespace) -> None:
     print("  ".join([line.key, *_effective(magics, line.key)]))
 
 
-def _effective(magics: GCMagics, name: str) -> list[str]:
+def _effective(magics: NotebookMagics, name: str) -> list[str]:
     """A setting's value, and where it is from."""
     configured = getattr(magics, name, None)  # Jupyter Server has settings too
     if configured is not None:
-        return [_shown(configured), "%config GCMagics"]
+        return [_shown(configured), "%config NotebookMagics"]
     value, where = magics.session.settings.find(name)
     if value is not None:
         return [_shown(value), where]

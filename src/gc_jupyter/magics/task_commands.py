@@ -18,7 +18,7 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal import Database, Entry
 from gc_jupyter.magics import earlier
 from gc_jupyter.magics.cells import bind_when_done
-from gc_jupyter.magics.gcrun import GCMagics, short
+from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.tables import show_table, text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
@@ -29,7 +29,7 @@ _LISTED = 50
 _RESULT_S = 30.0
 
 
-def list_tasks(magics: GCMagics, line: argparse.Namespace) -> None:
+def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc tasks: a table that follows this kernel's open tasks, and a list of the others."""
     session, journal = magics.session, magics.session.journal
     if journal is None or journal.problem:
@@ -66,7 +66,7 @@ def list_tasks(magics: GCMagics, line: argparse.Namespace) -> None:
         print(f"The newest {_LISTED}.")
 
 
-def _list_own(magics: GCMagics, failed: bool) -> None:
+def _list_own(magics: NotebookMagics, failed: bool) -> None:
     futures = [future for _, future in sorted(magics.session.tasks.items())]
     futures = [one for one in futures if not failed or one in Tasks(futures).failed]
     rows = [
@@ -76,7 +76,7 @@ def _list_own(magics: GCMagics, failed: bool) -> None:
     print(text_table(("Task", "State", "Label"), rows) if rows else "No tasks of this kernel.")
 
 
-def attach_tasks(magics: GCMagics, line: argparse.Namespace) -> Any:
+def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc attach."""
     session = magics.session
     own, entries = _wanted(magics, line.ids, line.all)
@@ -103,7 +103,7 @@ def attach_tasks(magics: GCMagics, line: argparse.Namespace) -> Any:
 
 
 def _wanted(
-    magics: GCMagics, ids: Sequence[str], any_notebook: bool
+    magics: NotebookMagics, ids: Sequence[str], any_notebook: bool
 ) -> tuple[list[TaskFuture], list[Entry]]:
     """This kernel's futures, and earlier kernels' entries, that are meant: by task or group id, or
     all that nobody has seen."""
@@ -180,7 +180,7 @@ def _tasks(count: int) -> str:
     return "1 task is" if count == 1 else f"{count:,} tasks are"
 
 
-def _bind(magics: GCMagics, futures: Sequence[TaskFuture]) -> list[str]:
+def _bind(magics: NotebookMagics, futures: Sequence[TaskFuture]) -> list[str]:
     """Bind what the cells were to bind; returns the names."""
     namespace = magics.shell.user_ns
     by_name: dict[str, list[TaskFuture]] = {}
@@ -203,7 +203,7 @@ def _bind(magics: GCMagics, futures: Sequence[TaskFuture]) -> list[str]:
     return list(names)
 
 
-def _finished(magics: GCMagics, future: TaskFuture) -> Any:
+def _finished(magics: NotebookMagics, future: TaskFuture) -> Any:
     """What the cell would have shown."""
     if isinstance(future, CellFuture):
         show_output(future)
@@ -214,7 +214,7 @@ def _finished(magics: GCMagics, future: TaskFuture) -> Any:
         raise short(error, f"task {future.task_id}") from error.__cause__
 
 
-def show_result(magics: GCMagics, line: argparse.Namespace) -> Any:
+def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc result."""
     own, entries = _wanted(magics, [line.id], True)
     if not own:
@@ -233,7 +233,7 @@ def show_result(magics: GCMagics, line: argparse.Namespace) -> Any:
     return Tasks(own).result(0)
 
 
-def cancel(magics: GCMagics, line: argparse.Namespace) -> None:
+def cancel(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc cancel."""
     own, _ = _wanted(magics, line.ids, True)
     if not own:

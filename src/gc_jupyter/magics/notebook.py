@@ -1,0 +1,157 @@
+"""What a magic knows of its notebook: session, journal, settings, and where a line sends a cell."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics
+from traitlets import Bool, Dict, Enum, Float, Int, Unicode
+
+from gc_jupyter.magics.line import parse
+from gc_jupyter.magics.options import INTERRUPTS
+
+if TYPE_CHECKING:
+    from gc_jupyter.errors import ComputeError
+    from gc_jupyter.journal import Journal, Place
+    from gc_jupyter.magics.decided import Options
+    from gc_jupyter.session import Session, Target
+
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([^{}]+)\}")
+
+
+def _setting(kind: Any, help: str, *arguments: Any, **bounds: int) -> Any:
+    """A trait that is None until it is set; then it wins over the settings files."""
+    made = kind(*arguments, default_value=None, allow_none=True, help=help, **bounds)
+    return made.tag(config=True)
+
+
+class NotebookMagics(Magics):
+    """The kernel's one session and journal, what `%config` sets, and a line's endpoint."""
+
+    endpoint = _setting(Unicode, "The default endpoint.")
+    block = _setting(Bool, "Whether cells are waited for.")
+    timeout = _setting(Float, "Stop waiting after so many seconds.", min=0)
+    on_interrupt = _setting(Enum, "As --on-interrupt.", INTERRUPTS)
+    progress_after = _setting(Float, "Seconds until a table of tasks is shown; -1: never.")
+    tb_limit = _setting(Int, "The most frames of a remote traceback.", min=1)
+    label = _setting(Unicode, "What tasks are called in tables.")
+    resources = _setting(Dict, "What each task needs of the endpoint's engine.")
+    endpoint_config = _setting(Dict, "Values for a multi-user endpoint's template.")
+    amqp_port = _setting(Int, "Port to receive results by.", min=1, max=65535)
+    html = _setting(Bool, "Show HTML and SVG that cells display.")
+    quiet = _setting(Bool, "Show cells' own output only.")
+    verbose = _setting(Bool, "Also show where the task ran and how long it took.")
+
+    shell: Any
+    _session: Session | None = None
+    _journal: Journal | None = None
+    _cell: tuple[str, int] = ("", 0)  # id and execution count of the one that runs now
+    _announced = False
+
+    @property
+    def journal(self) -> Journal:
+        """The kernel's journal."""
+        if self._journal is None:
+            from gc_jupyter.journal import Journal, KernelSession, journal_path
+
+            here = KernelSession.here(self._kernel(), self._notebook())
+            self._journal = Journal(journal_path(), here, self._place)
+        return self._journal
+
+    def announce(self) -> None:
+        """Say so where earlier kernels have left tasks; once, and without asking the network."""
+        if self._announced:
+            return
+        self._announced = True
+        from gc_jupyter.journal.glance import worth_reading
+        from gc_jupyter.journal.place import journal_path
+
+        if worth_reading(journal_path()):
+            from gc_jupyter.magics.earlier import announce
+
+            if text := announce(self.journal):
+                print(text)
+
+    def enter_cell(self, info: Any) -> None:
+        """A cell begins: IPython's `pre_run_cell`."""
+        # `execution_count` is the next cell's already, since IPython 9; the inputs stored aren't
+        number = len(self.shell.history_manager.input_hist_parsed)
+        self._cell = (getattr(info, "cell_id", None) or "", number)
+
+    def _place(self) -> Place:
+        from gc_jupyter.journal import Place
+
+        return Place(self.journal.session.notebook, *self._cell)
+
+    def _kernel(self) -> str:
+        """The kernel's name that outlasts a restart: its connection file."""
+        application = self.shell.config.get("IPKernelApp", {})
+        return os.path.basename(str(application.get("connection_file", "")))
+
+    def _notebook(self) -> str:
+        """The notebook's path, where the front end tells it: Jupyter Server, or VS Code."""
+        known = self.shell.user_ns.get("__vsc_ipynb_file__")
+        return os.environ.get("JPY_SESSION_NAME") or str(known or "")
+
+    @property
+    def session(self) -> Session:
+        """The kernel's session; it names notebook cells as IPython does."""
+        from gc_jupyter.session import current_session
+
+        if self._session is None:
+            self.announce()
+            self._session = current_session()
+            self._session.label_of = self._label_of
+            self._session.use_journal(self.journal)
+        return self._session
+
+    def options(self, parser: Any, line: str, magic: str) -> Options:
+        """What the line says, and what it leaves out."""
+        from gc_jupyter.magics.decided import Options
+
+        return Options.decide(
+            parse(parser, line, magic), lambda name: getattr(self, name), self.session.settings
+        )
+
+    def target(self, options: Options) -> Target:
+        """Where the options send a cell."""
+        return self.session.target(
+            self.session.resolve(self.expand(options.endpoint), ask=not options.dry_run),
+            resources=options.resources,
+            config=options.endpoint_config,
+            amqp_port=options.amqp_port,
+        )
+
+    def expand(self, text: str | None) -> str | None:
+        """ENDPOINT with `$name` and `{expression}` filled in from the notebook."""
+        match = _VARIABLE.fullmatch(text or "")
+        if match is None:
+            return text
+        try:
+            return str(eval(match.group(1) or match.group(2), self.shell.user_ns))
+        except Exception as error:
+            raise UsageError(
+                f"{text}: {type(error).__name__}: {error}. Set that variable to an endpoint's name"
+                " or UUID, or to 'local', first."
+            ) from None
+
+    def _label_of(self, filename: str) -> str:
+        known = self.shell.compile.format_code_name(filename)
+        return " ".join(known) if known else filename
+
+
+def short(error: ComputeError, where: str = "") -> Exception:
+    """The same error, shown without this package's own frames."""
+    from gc_jupyter.errors import UnknownEndpoint
+    from gc_jupyter.settings import SettingsError
+
+    if isinstance(error, (UnknownEndpoint, SettingsError)):
+        return UsageError(str(error).replace("\n", " "))
+    if not hasattr(error, "_render_traceback_"):
+        header = f"{type(error).__name__} {where}".rstrip()
+        lines = f"{header}: {str(error).strip()}".split("\n")
+        error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+    return error
