@@ -12,6 +12,7 @@ import pytest
 
 from gc_jupyter import Client
 from gc_jupyter.runtime.loop import close_kernel_loop
+from tests.plain_servers import Serve, serving
 from tests.service import handle
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server that is neither the service nor a broker."""
+    yield from serving()
 
 
 @pytest.fixture(scope="session")

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import re
-import socket
 import ssl
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gc_jupyter import Client, Executor
 from gc_jupyter.doctor import Finding, examine, findings, report
 from gc_jupyter.errors import SEE_DOCTOR
 from gc_jupyter.journal import Journal, KernelSession
-from gc_jupyter.service import amqp_probe
-from gc_jupyter.service.amqp_address import AmqpAddress
 from gc_jupyter.session import Session
 from gc_jupyter.widgets import bundle
 from tests.conftest import connect
+from tests.plain_servers import Serve, certificate
 from tests.service.globus_auth import GlobusAuth
 from tests.service.handle import Loopback
 
@@ -216,12 +207,12 @@ def test_no_answer(session: Session, loopback: Loopback, monkeypatch: pytest.Mon
 
 def test_a_service_whose_certificate_is_not_trusted(
     session: Session,
-    serve: Callable[[Callable[[socket.socket], object]], int],
+    serve: Serve,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(tmp_path))
+    context.load_cert_chain(certificate(tmp_path))
     port = serve(lambda connection: context.wrap_socket(connection, server_side=True))
     monkeypatch.setenv("GLOBUS_SDK_SERVICE_URL_COMPUTE", f"https://127.0.0.1:{port}")
     one = bad(session, "Service")
@@ -384,100 +375,3 @@ def test_a_stream_that_is_down(to_loopback: Loopback, tmp_path: Path) -> None:
     executor.submit(int).result(60)  # by polling
     assert "HTTPS does until then" in bad(session, "Stream").step
     client.close()
-
-
-# --- the probe against servers that are no broker ------------------------------------------
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[socket.socket], object]], int]]:
-    """Starts a server that does this with each connection; returns its port."""
-    listeners = []
-
-    def start(handle: Callable[[socket.socket], object]) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-
-        def run() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                try:
-                    handle(connection)
-                except OSError:
-                    connection.close()
-
-        threading.Thread(target=run, daemon=True).start()
-        return int(listener.getsockname()[1])
-
-    yield start
-    for one in listeners:
-        one.close()
-
-
-def test_a_certificate_that_is_not_trusted(
-    serve: Callable[[Callable[[socket.socket], object]], int], tmp_path: Path
-) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(tmp_path))
-    port = serve(lambda connection: context.wrap_socket(connection, server_side=True))
-    address = AmqpAddress("", f"amqps://user:password@127.0.0.1:{port}/%2F")
-    why = amqp_probe.probe(address, port)
-    assert "the certificate isn't trusted (self-signed certificate" in why
-
-
-def test_no_tls_there(serve: Callable[[Callable[[socket.socket], object]], int]) -> None:
-    port = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
-    address = AmqpAddress("", f"amqps://user:password@127.0.0.1:{port}/%2F")
-    assert amqp_probe.probe(address, port).startswith("no TLS")
-
-
-def test_no_broker_there(serve: Callable[[Callable[[socket.socket], object]], int]) -> None:
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        connection.close()
-
-    port = serve(answer)
-    address = AmqpAddress("", f"amqp://user:password@127.0.0.1:{port}/%2F")
-    assert "no broker" in amqp_probe.probe(address, port)
-
-
-def test_nobody_answers(
-    serve: Callable[[Callable[[socket.socket], object]], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(amqp_probe, "_LIMIT_S", 0.1)
-    kept: list[socket.socket] = []
-    port = serve(kept.append)
-    address = AmqpAddress("", f"amqp://user:password@127.0.0.1:{port}/%2F")
-    assert amqp_probe.probe(address, port) == "no answer in time"
-
-
-def _certificate(directory: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = directory / "server.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
