@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from gc_jupyter import Client
 from gc_jupyter.capture import capture_cell
 from gc_jupyter.errors import CaptureError, UnknownEndpoint
 from gc_jupyter.journal import Note
-from gc_jupyter.session import Interrupted, Session, show_output
+from gc_jupyter.session import Directory, Interrupted, Session, show_output
+from gc_jupyter.settings import Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
+from tests.service.handle import Loopback
 
 SOME_ID = "4b116d3c-1703-4f8f-9f6f-39921e5864df"
 
@@ -69,6 +72,21 @@ def test_an_interrupt_while_many_tasks_are_submitted(session: Session) -> None:
     with pytest.raises(Interrupted, match="none of the 2 tasks was sent"):
         session.submit_all(captured, session.target("local"), ["a", "b", "c"], note=note)
     assert session.submit_cell("1 + 1", {}, "local").result() == 2
+
+
+def test_the_endpoints_that_the_settings_name_are_listed_first(
+    client: Client, loopback: Loopback, tmp_path: Path
+) -> None:
+    others = {loopback.new_endpoint("offline") for _ in range(2)}
+    record = {"endpoint_name": "the-last-of-many"}
+    default, aliased = loopback.new_endpoint("offline", record), loopback.new_endpoint("offline")
+    settings = Settings(tmp_path / "settings.toml", tmp_path)
+    settings.set("endpoint", "the-last-of-many")
+    settings.set_alias("mine", aliased)
+    listed = Directory(settings, lambda: client).refresh()
+    assert listed is not None
+    assert {one.endpoint_id for one in listed[:2]} == {default, aliased}
+    assert others <= {one.endpoint_id for one in listed[2:]}
 
 
 def test_one_executor_per_endpoint(session: Session) -> None:

@@ -44,12 +44,15 @@ print("queued:", *(future.task_id for future in futures[3:6]))
 
 
 @pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, loopback_session: Loopback
-) -> Iterator[JupyterServer]:
-    server = JupyterServer(
-        tmp_path_factory.mktemp("endpoints"), "lab", loopback_session.environment
-    )
+def own(endpoint_python: str) -> Iterator[Loopback]:
+    """A service with these tests' endpoints alone: of many, the panel asks for a few states."""
+    with Loopback(endpoint_python) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, own: Loopback) -> Iterator[JupyterServer]:
+    server = JupyterServer(tmp_path_factory.mktemp("endpoints"), "lab", own.environment)
     yield server
     server.stop()
 
@@ -57,12 +60,12 @@ def server(
 def test_each_waits_for_what_its_word_says(
     server: JupyterServer,
     open_page: OpenPage,
-    loopback: Loopback,
+    own: Loopback,
     shot: Callable[[Any, str], None],
 ) -> None:
     said = {"metadata": {"python_version": "3.12.4"}}
     names = {
-        loopback.new_endpoint("offline", said | {"endpoint_name": name}): name
+        own.new_endpoint("offline", said | {"endpoint_name": name}): name
         for name in ("polaris", "anvil")
     }
     polaris, anvil = names
@@ -73,7 +76,7 @@ def test_each_waits_for_what_its_word_says(
     opened.run_cell(0)
     opened.run_cell(1)
     for task_id in page.get_by_text(re.compile("^queued: ")).inner_text().split()[1:]:
-        loopback.change_task(task_id, status="waiting-for-nodes")
+        own.change_task(task_id, status="waiting-for-nodes")
     opened.run_cell(2)
     words = page.locator(".jp-Cell .gc-words")
     expect(words).to_contain_text("3 endpoint offline", timeout=30_000)
@@ -104,11 +107,11 @@ def test_each_waits_for_what_its_word_says(
     no_axe_findings(page, ".jp-Cell .gc-jupyter")
     opened.execute("apputils:change-theme", theme="JupyterLab Light")
 
-    loopback.bring_online(polaris)
+    own.bring_online(polaris)
     expect(words).to_contain_text("3 success", timeout=30_000)
     expect(words).not_to_contain_text("offline")
     expect(rows).to_have_count(0)
-    loopback.bring_online(anvil)
+    own.bring_online(anvil)
     opened.run_cell(3)
     expect(page.locator(".jp-OutputArea caption")).to_have_text(
         re.compile(r"^Squares: \d+ success$"), timeout=30_000
@@ -123,22 +126,22 @@ def test_each_waits_for_what_its_word_says(
 def test_a_fan_out_on_a_real_endpoint(
     server: JupyterServer,
     open_page: OpenPage,
-    loopback: Loopback,
+    own: Loopback,
     shot: Callable[[Any, str], None],
 ) -> None:
     """Within the service's limit of requests."""
-    cells = FAN_OUT.replace('"local"', repr(loopback.endpoint("process"))), TABLE, FINISH
+    cells = FAN_OUT.replace('"local"', repr(own.endpoint("process"))), TABLE, FINISH
     opened = open_page(server)
     page = live(opened, server, "real.ipynb", *cells, "print('id:', futures[150].task_id)")
     expect(page.locator(".jp-Cell .gc-words")).to_contain_text("100 waiting for endpoint")
     opened.run_cell(3)
     task_id = page.get_by_text(re.compile("^id: ")).inner_text().removeprefix("id: ").strip()
-    loopback.change_task(task_id, status="running")  # as the web service says it
+    own.change_task(task_id, status="running")  # as the web service says it
     expect(page.locator(".jp-Cell .gc-words")).to_contain_text("1 running", timeout=30_000)
     shot(page.locator(".jp-Cell .gc-table"), "table-endpoint")
     opened.run_cell(2)
     expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=60_000)
     caption = page.locator(".jp-OutputArea caption")
     expect(caption).to_have_text("Squares: 5 failed, 195 success")
-    assert loopback.busiest() <= 20
+    assert own.busiest() <= 20
     assert page.evaluate("window.hacked") is None

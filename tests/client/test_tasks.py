@@ -132,7 +132,7 @@ def test_many_are_asked_in_pieces(client: Client, early: Loopback) -> None:
     early.clear()
     assert len(client.get_batch_result(reply)) == 501  # type: ignore[arg-type]
     asked = [len(one["body"]["task_ids"]) for one in early.requests("POST", "/v2/batch_status")]
-    assert asked == [250, 250, 1]
+    assert asked == [50, 250, 201]  # a few, until it is seen how large their results are
 
 
 def test_one_id_and_repeated_ids(client: Client, inline: str, early: Loopback) -> None:

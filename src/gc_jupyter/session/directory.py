@@ -108,7 +108,8 @@ class Directory:
         return [LOCAL_NAME, *sorted({*self.settings.aliases(), *listed} - {LOCAL_NAME})]
 
     def refresh(self) -> list[KnownEndpoint] | None:
-        """Ask the service for the endpoints that may be used; None where nobody is signed in."""
+        """Ask the service for the endpoints that may be used, those first that the settings name;
+        None where nobody is signed in."""
         client = self._client()
         if client is None:
             return None
@@ -118,7 +119,8 @@ class Directory:
             if one.endpoint_id not in {new.endpoint_id for new in listed}:
                 self.known()[one.endpoint_id] = replace(one, name="")
         self._remember(listed)
-        return listed
+        first = {*self.settings.aliases().values(), self.settings.get("endpoint")}
+        return sorted(listed, key=lambda one: first.isdisjoint((one.endpoint_id, one.name)))
 
     def status(self, endpoint: Endpoint) -> tuple[Endpoint, dict[str, Any]]:
         """The endpoint with its state now, and the details that it reports; asks the service.
