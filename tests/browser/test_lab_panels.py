@@ -231,7 +231,7 @@ def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -
 
 def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
     cell = "%%gcrun local\nsum(number ** 2 for number in range(10))"
-    notebook7.write("panels7.ipynb", "%load_ext gc_jupyter", cell)
+    notebook7.write("panels7.ipynb", cell)
     opened = open_page(notebook7)
     page = opened.open("panels7.ipynb")
     opened.execute("gc-jupyter:show-tasks")
@@ -241,7 +241,6 @@ def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -
     assert active_source(page) == "%load_ext gc_jupyter\n%gc use local"
     opened.execute("notebook:delete-cell")
     opened.run_cell(0)
-    opened.run_cell(1)
     expect(page.locator(".gc-tasks")).to_contain_text("success · local")
     shot(page, "lab-notebook7")
     no_axe_findings(page, ".gc-sidebar")
