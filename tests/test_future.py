@@ -14,7 +14,10 @@ import pytest
 from gc_jupyter import Client, Executor, TaskFuture
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed
 from gc_jupyter.types import TaskInfo
+from tests.executors import executor
 from tests.service.handle import Loopback
+
+__all__ = ["executor"]  # a fixture
 
 TIMEOUT = 60
 
@@ -32,12 +35,6 @@ def nap(seconds: float) -> float:
 
 def fail() -> None:
     raise ValueError("on purpose")
-
-
-@pytest.fixture
-def executor(client: Client, loopback: Loopback) -> Iterator[Executor]:
-    with Executor(loopback.endpoint("inline"), client=client) as made:
-        yield made
 
 
 @pytest.fixture

@@ -197,25 +197,29 @@ class Settings:
 
 def checked(key: str, value: Any, where: str) -> Any:
     """The value, where it is one that this setting may have."""
-    kinds = KEYS.get(key)
-    if kinds is None:
+    if key not in KEYS:
         raise SettingsError(
             f"There is no setting {key!r}.", next_step=f"There are: {', '.join(KEYS)}."
         )
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
+    wrong = _why_not(key, value)
+    if wrong:
         raise SettingsError(
-            f"{where + ': ' if where else ''}{key} is {type(value).__name__}, not {wanted}.",
-            next_step=f"%gc config {key} VALUE sets it.",
-        )
-    least, most = _BOUNDS.get(key, (0, 0))
-    if key in _BOUNDS and isinstance(value, (int, float)) and not least <= value <= most:
-        wanted = f"{least} or more" if most == math.inf else f"from {least} to {most}"
-        raise SettingsError(
-            f"{where + ': ' if where else ''}{key} is {value}, not {wanted}.",
+            f"{where + ': ' if where else ''}{key} is {wrong}.",
             next_step=f"%gc config {key} VALUE sets it.",
         )
     return value
+
+
+def _why_not(key: str, value: Any) -> str:
+    """What this is, and what it should be; empty where it may be."""
+    kinds, (least, most) = KEYS[key], _BOUNDS.get(key, (0, 0))
+    fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if not fits:
+        return f"{type(value).__name__}, not {' or '.join(kind.__name__ for kind in kinds)}"
+    if key not in _BOUNDS or least <= value <= most:
+        return ""
+    wanted = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+    return f"{value}, not {wanted}"
 
 
 def to_toml(table: Mapping[str, Any], prefix: str = "") -> str:

@@ -189,6 +189,9 @@ def test_settings_in_their_order(kernel: Kernel) -> None:
         assert frames() == 4
         assert str(project) in kernel.ok("%gc config tb_limit").stream("stdout")
         kernel.ok("%config GCMagics.tb_limit = 3")
+        assert kernel.ok("%gc config tb_limit").stream("stdout") == (
+            "tb_limit  3  %config GCMagics\n"
+        )
         assert frames() == 3
         assert frames("--tb-limit 2") == 2
         kernel.ok("%config GCMagics.tb_limit = None")

@@ -12,10 +12,10 @@ from gc_jupyter.client.batch import Batch, Call
 from gc_jupyter.client.functions import FunctionCalls
 from gc_jupyter.errors import BadReply, ServiceError, TaskPending
 from gc_jupyter.functions.versions import differs, warn_of_registered
-from gc_jupyter.protocol.batches import StatusChunks, match_reply
+from gc_jupyter.protocol.batches import match_reply
 from gc_jupyter.protocol.failures import task_error
 from gc_jupyter.serialize import Strategylike
-from gc_jupyter.service.base import SubmitReply, TaskStatus
+from gc_jupyter.service.base import SubmitReply, TaskStatus, statuses_of
 from gc_jupyter.types import UUIDLike
 from gc_jupyter.uuids import as_uuid_text
 
@@ -231,10 +231,9 @@ class TaskCalls(FunctionCalls):
         missing = [key for key in dict.fromkeys(wanted) if key not in done]
         found = {key: done[key] for key in wanted if key in done}
         service = self.globus_service()
-        chunks = StatusChunks()
-        for chunk in chunks.of(missing):
-            statuses = self.request(partial(service.task_statuses, chunk))
-            chunks.saw(*(one.size for one in statuses.values() if one.done))
+        for statuses in statuses_of(
+            missing, lambda some: self.request(partial(service.task_statuses, some))
+        ):
             for key, status in statuses.items():
                 found[key] = self._note(status)
         return {key: dict(found[key]) for key in wanted if key in found}

@@ -17,11 +17,10 @@ from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.magics.tables import text_table
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.session.directory import STATES_AT_ONCE
 from gc_jupyter.settings import KEYS
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
 
-#: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
-_STATES = 8
 #: What a setting is where nobody has set it.
 _BUILT_IN = {"collect_results": False, **vars(Options())}
 
@@ -35,7 +34,7 @@ def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
     listed = session.directory.refresh()
     for at, one in enumerate(listed or []):
         state = ""
-        if at < _STATES:
+        if at < STATES_AT_ONCE:
             try:
                 found, _ = session.directory.status(Endpoint(one.endpoint_id, one.name))
                 state = found.status
@@ -159,7 +158,7 @@ def _effective(magics: NotebookMagics, name: str) -> list[str]:
     """A setting's value, and where it is from."""
     configured = getattr(magics, name, None)  # Jupyter Server has settings too
     if configured is not None:
-        return [_shown(configured), "%config NotebookMagics"]
+        return [_shown(configured), "%config GCMagics"]
     value, where = magics.session.settings.find(name)
     if value is not None:
         return [_shown(value), where]

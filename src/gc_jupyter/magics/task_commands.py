@@ -35,7 +35,7 @@ def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
     if journal is None or journal.problem:
         _list_own(magics, line.failed)
         return
-    followed = [one for one in session.open_tasks() if has_front_end() and not line.failed]
+    followed = session.open_tasks() if has_front_end() and not line.failed else []
     if followed:
         show_table(followed, "Open tasks of this kernel")
     own = journal.session.session
@@ -156,15 +156,15 @@ def _report_unknown(entries: Sequence[Entry]) -> None:
     for one in entries:
         cell = (one.endpoint or one.endpoint_id, one.session, one.execution_count)
         by_cell.setdefault(cell, []).append(one)
-    for (endpoint, _, count), some in by_cell.items():
+    for (endpoint, _, number), some in by_cell.items():
         first = some[0]
-        place = f"cell [{count}]" if count else "a cell"
+        place = f"cell [{number}]" if number else "a cell"
         place += f" of {PurePath(first.notebook).name}" if first.notebook else ""
         sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.submitted_at))
         label = f", {first.label}" if len(some) == 1 and first.label else ""
+        count = "1 task" if len(some) == 1 else f"{len(some):,} tasks"
         line = (
-            f"{len(some):,} task{'s'[: len(some) != 1]} of {place}{label}: on the way to"
-            f" {endpoint} when the kernel ended ({sent})."
+            f"{count} of {place}{label}: on the way to {endpoint} when the kernel ended ({sent})."
         )
         print(one_line(line, 1000))  # a notebook's name is as it is on disk
     where = one_line(" and ".join(dict.fromkeys(endpoint for endpoint, _, _ in by_cell)), 500)

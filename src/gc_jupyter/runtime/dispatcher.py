@@ -24,7 +24,6 @@ from functools import partial
 from typing import TypeVar
 
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.batches import StatusChunks
 from gc_jupyter.runtime import recording
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
@@ -38,6 +37,7 @@ from gc_jupyter.service.base import (
     Service,
     SubmitReply,
     SubmitRequest,
+    statuses_of,
 )
 
 T = TypeVar("T")
@@ -154,10 +154,9 @@ class Dispatcher:
             outcomes.update(recorder.take(task_group_id, task_ids))
         asked = [task_id for task_id in task_ids if task_id not in outcomes]
         try:
-            chunks = StatusChunks()
-            for chunk in chunks.of(asked):
-                statuses = self.request(partial(self.service.task_statuses, chunk))
-                chunks.saw(*(one.size for one in statuses.values() if one.done))
+            for statuses in statuses_of(
+                asked, lambda some: self.request(partial(self.service.task_statuses, some))
+            ):
                 outcomes.update((one.task_id, one) for one in statuses.values() if one.done)
         except BaseException:
             if recorder is not None:

@@ -8,13 +8,11 @@ from gc_jupyter.client import Client
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.journal import Journal, KnownEndpoint
 from gc_jupyter.server.messages import Endpoint, Endpoints
-from gc_jupyter.session.directory import Directory
+from gc_jupyter.session.directory import STATES_AT_ONCE, Directory
 from gc_jupyter.settings import Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME
 from gc_jupyter.types import Endpoint as Named
 
-#: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
-_STATES = 8
 _SIGN_IN = "%gc login in a notebook signs in."
 
 
@@ -47,7 +45,7 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
         else:
             who = user.login().source
             if ask:
-                for one in (directory.refresh() or [])[:_STATES]:
+                for one in (directory.refresh() or [])[:STATES_AT_ONCE]:
                     directory.status(Named(one.endpoint_id, one.name))
                 identity = user.login().identity()
                 who = identity.username if identity is not None else who

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+
+from gc_jupyter.protocol.batches import StatusChunks
 
 Reply = TypeVar("Reply")
 
@@ -156,3 +158,22 @@ class Service(Protocol):
 
     def close(self) -> None:
         """Release what the service holds; idempotent."""
+
+
+def statuses_of(
+    task_ids: Sequence[str], ask: Callable[[Sequence[str]], Mapping[str, TaskStatus]]
+) -> Iterator[Mapping[str, TaskStatus]]:
+    """What the service knows of many tasks, in replies that hold no more than is good; blocks.
+
+    Parameters
+    ----------
+    task_ids:
+        As many as there are.
+    ask:
+        `Service.task_statuses` of some of them.
+    """
+    chunks = StatusChunks()
+    for chunk in chunks.of(task_ids):
+        statuses = ask(chunk)
+        chunks.saw(*(one.size for one in statuses.values() if one.done))
+        yield statuses

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.errors import NotFound
 from gc_jupyter.journal.database import Entry
 from gc_jupyter.journal.sessions import Note, Place
-from gc_jupyter.protocol.batches import StatusChunks
 from gc_jupyter.runtime.tasks import Origin
+from gc_jupyter.service.base import statuses_of
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
 
 if TYPE_CHECKING:
@@ -134,10 +134,9 @@ def _states(session: Session, task_ids: Iterable[str], over: Set[str]) -> tuple[
     client = session.client
     known, ended = set(over), set(over)
     ids = [task_id for task_id in task_ids if task_id not in over]
-    chunks = StatusChunks()
-    for chunk in chunks.of(ids):
-        statuses = client.request(partial(client.globus_service().task_statuses, chunk))
-        chunks.saw(*(one.size for one in statuses.values() if one.done))
+    for statuses in statuses_of(
+        ids, lambda some: client.request(partial(client.globus_service().task_statuses, some))
+    ):
         known |= statuses.keys()
         ended |= {task_id for task_id, status in statuses.items() if status.done}
     return known, ended

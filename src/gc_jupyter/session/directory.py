@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gc_jupyter.client import Client
     from gc_jupyter.journal import Journal
 
+#: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
+STATES_AT_ONCE = 8
 #: A list this old is asked for again before a name counts as unknown.
 _FRESH_S = 60.0
 #: An older kernel's list is good for this long.
