@@ -27,6 +27,14 @@ class Shown:
     def stream(self, name: str) -> str:
         return "".join(o["text"] for o in self.outputs if o.get("name") == name)
 
+    def add(self, output: dict[str, Any]) -> None:
+        """As a front end does: one text is one output, however the kernel has cut it."""
+        last = self.outputs[-1] if self.outputs else {}
+        if output["kind"] == "stream" and last.get("name") == output["name"]:
+            last["text"] += output["text"]
+        else:
+            self.outputs.append(output)
+
     @property
     def order(self) -> list[str]:
         """The kinds of output, streams by their name."""
@@ -106,7 +114,7 @@ class Kernel:
             if kind == "status" and content["execution_state"] == "idle":
                 break
             if kind in ("stream", "display_data", "execute_result", "error"):
-                shown.outputs.append({"kind": kind, **content})
+                shown.add({"kind": kind, **content})
             if self.on_output is not None:
                 self.on_output(kind, content)
         while True:
