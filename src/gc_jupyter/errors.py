@@ -247,3 +247,13 @@ class ResultTooLarge(TaskExecutionFailed):
 
 class TaskStopped(TaskExecutionFailed, concurrent.futures.CancelledError):
     """A running local task was stopped on request."""
+
+
+def gist(error: BaseException) -> str:
+    """What went wrong, without the way there: a remote traceback's last line, or the reason."""
+    if isinstance(error, TaskExecutionFailed):
+        lines = [line for line in error.remote_data.splitlines() if line.strip()]
+        return lines[-1] if lines else type(error).__name__
+    if isinstance(error, ComputeError):
+        return error.reason.partition("\n")[0]
+    return type(error).__name__

@@ -400,3 +400,16 @@ print("err", mine, file=sys.stderr)
         expected = [("stdout", f"out {mine}\n"), ("stderr", f"err {mine}\n")]
         assert replies[mine]["events"] == expected
     assert (sys.stdout, sys.stderr) == original
+
+
+def test_what_stayed_at_the_endpoint_says_so(notebook: Notebook) -> None:
+    notebook.namespace["G"] = notebook.remote("(i for i in 'ab')")
+    for text, names in (("list(G)", {}), ("[list(g) for g in several]", {"several": [1]})):
+        notebook.namespace.update(names)
+        if names:
+            notebook.namespace["several"] = [notebook["G"]]
+        with pytest.raises(CaptureError) as caught:
+            notebook.remote(text)
+        assert "its value (builtins.generator) stayed on there" in str(caught.value)
+        assert "gc_jupyter" not in str(caught.value)
+        assert "run the cell here" not in str(caught.value)

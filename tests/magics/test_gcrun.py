@@ -176,7 +176,6 @@ def test_a_worker_that_dies(kernel: Kernel) -> None:
         ("%gc use --forget nobody", "There is no alias"),
         ("%gc config nonsense 1", "There are: endpoint"),
         ("%gc config tb_limit many", "Write %gc config tb_limit 3"),
-        ("%%gcrun local --out missing\n1", "has not set this variable"),
     ],
 )
 def test_a_mistake_is_one_line(kernel: Kernel, cell: str, said: str) -> None:
@@ -241,6 +240,27 @@ def test_outputs(kernel: Kernel) -> None:
     shown = kernel.ok("%%gcrun local --out a,b --future kept\na = 1\nb = [2]\na + 1")
     assert shown.text == "2"
     assert kernel.ok("a, b, kept.result(), kept.task_id is not None").text == "(1, [2], 2, True)"
+
+
+def test_a_misspelt_name_costs_itself_alone(kernel: Kernel) -> None:
+    shown = kernel.ok("%%gcrun local --out reslut,found,nothing\nresult = 1\nfound = 2\n'value'")
+    assert shown.text == "'value'"
+    assert shown.stream("stderr").splitlines() == [
+        "--out reslut: the cell has not set this variable.",
+        "--out nothing: the cell has not set this variable.",
+    ]
+    assert kernel.ok("found, 'nothing' in globals()").text == "(2, False)"
+
+
+def test_what_was_set_before_an_error_is_bound(kernel: Kernel) -> None:
+    cell = "losses = [3, 2]\nbest = losses[-1]\n1 / 0\nnever = 1"
+    shown = kernel.run(f"%%gcrun local --out best,never,losses --future kept\n{cell}")
+    assert shown.error["ename"] == "ZeroDivisionError"
+    assert shown.stream("stderr") == "Bound before the error: best, losses.\n"
+    assert kernel.ok("best, losses, sorted(kept.out)").text == "(2, [3, 2], ['best', 'losses'])"
+    kernel.ok("del best, losses")
+    kernel.ok(f"%%gcrun local -q -a --out best,losses --future kept\n{cell}")
+    assert kernel.ok("type(kept.exception()).__name__, best").text == "('ZeroDivisionError', 2)"
 
 
 def test_async(kernel: Kernel) -> None:

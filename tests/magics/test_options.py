@@ -58,6 +58,7 @@ def test_failures_of_a_map(kernel: Kernel) -> None:
     assert shown.status == "error"
     lines = shown.traceback.splitlines()
     assert lines[0] == "10 of 20 tasks failed."
+    assert lines[1] == "kept.values() has the 10 other results, each in its place."
     headers = [line for line in lines if re.match(r"x=\d+: ZeroDivisionError on local", line)]
     assert [header.partition(":")[0] for header in headers] == ["x=0", "x=2", "x=4", "x=6"]
     assert "----> 2 1 / (x % 2)" in lines
@@ -70,6 +71,30 @@ def test_failures_of_a_map(kernel: Kernel) -> None:
     assert "x % 2" in kernel.run(command[0]).traceback
     failed = kernel.ok("%gc tasks --failed").stream("stdout")
     assert failed.count("division by zero") >= 10
+
+
+def test_a_map_with_failures_binds_the_others(kernel: Kernel) -> None:
+    cell = "r = x\nif x == 2: 1 / 0\nif x == 3: del r\nx * x"
+    shown = kernel.run(f"%%gcrun local --map x=range(5) --out r\n{cell}")
+    assert shown.traceback.splitlines()[1] == (
+        "Bound: r, with a NoValue in the place of each task that failed."
+        " sys.last_value.tasks.values() has the 4 other results."
+    )
+    marked = "[0, 1, <no value: x=2: ZeroDivisionError: division by zero>, %s, 4]"
+    unset = "<no value: x=3: the cell has not set r>"
+    assert kernel.ok("str(r)").text == repr(marked % unset)
+    assert kernel.ok("import sys; str(sys.last_value.tasks.values())").text == repr(
+        (marked % 9).replace("4]", "16]")
+    )
+    assert kernel.ok("type(r[2].error).__name__, r[2].future.out['r'], r[3].error").text == (
+        "('ZeroDivisionError', 2, None)"
+    )
+    shown = kernel.ok(f"%%gcrun local --map x=[1,3] --out r\n{cell}")
+    assert shown.stream("stderr") == "--out r: 1 of 2 tasks have not set it.\n"
+    assert kernel.ok("str(r)").text == repr(f"[1, {unset}]")
+    assert "stands for a task that failed" in kernel.run("%%gcrun local\nr").traceback
+    kernel.ok("one = r[1]")
+    assert "stands for a task that failed" in kernel.run("%%gcrun local\none").traceback
 
 
 def test_the_timeout_stops_waiting_only(kernel: Kernel) -> None:

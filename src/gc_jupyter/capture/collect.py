@@ -115,6 +115,10 @@ class Collector:
         return value is not getattr(builtins, name, self)
 
     def _make(self, name: str, value: Any, chains: set[str]) -> tuple[Item, Names | None]:
+        refusal = getattr(type(value), "gc_refusal", None)
+        if refusal is not None:
+            reason, next_step = refusal(value)
+            raise CaptureError(f"The cell uses {name!r}: {reason}.", next_step=next_step)
         if isinstance(value, ModuleType):
             self._refuse_notebook_only(name, value.__name__)
             self.modules.add(value.__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import pickle
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -27,9 +28,17 @@ class Undecoded:
         The value's `repr`, `type`, `reason`, and `bundle` where it was to be shown.
     mimes:
         What may be shown beside text.
+    endpoint:
+        Where the value stayed.
     """
 
-    def __init__(self, packed: Mapping[str, Any], mimes: Collection[str] = SAFE_MIMES) -> None:
+    def __init__(
+        self,
+        packed: Mapping[str, Any],
+        mimes: Collection[str] = SAFE_MIMES,
+        endpoint: str = "the endpoint",
+    ) -> None:
+        self.endpoint = endpoint
         self.text = harmless(str(packed["repr"]))
         self.type_name = one_line(str(packed["type"]))
         self.reason = str(packed["reason"])
@@ -40,6 +49,18 @@ class Undecoded:
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
         return self._bundle
+
+    def gc_refusal(self) -> tuple[str, str]:
+        """Why it can't be sent, and what to do."""
+        return (
+            f"its value ({self.type_name}) stayed on {self.endpoint}, and only its text is here:"
+            f" {one_line(self.reason, 300)}",
+            "Make it in this cell again, or keep it in a file there; --out brings back parts of it"
+            " that are plain data.",
+        )
+
+    def __reduce__(self) -> Any:
+        raise pickle.PicklingError(self.gc_refusal()[0])
 
 
 class CellFuture(TaskFuture):
@@ -61,7 +82,7 @@ class CellFuture(TaskFuture):
         ``("stderr", text)``, ``("display", MIME bundle)``; ``("hidden", "")`` follows a display
         that is markup, which was not asked for.
     out:
-        The values of the names asked for.
+        The values of the names asked for; where the cell failed, of those that it had set.
     """
 
     def __init__(
@@ -116,10 +137,10 @@ class CellFuture(TaskFuture):
         self.events = [_event(kind, content, self._mimes) for kind, content in reply["events"]]
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
-        if reply["error"] is not None:
-            return self._failure(reply["error"]), None
         for name, packed in reply["out"].items():
             self.out[name] = self._unpack(name, packed)
+        if reply["error"] is not None:
+            return self._failure(reply["error"]), None
         return None, None if reply["value"] is None else self._unpack("", reply["value"])
 
     def _unpack(self, name: str, packed: dict[str, Any]) -> Any:
@@ -129,7 +150,7 @@ class CellFuture(TaskFuture):
             except Exception as error:
                 reason = f"it can't be decoded here: {type(error).__name__}: {error}"
                 packed = {**packed, "reason": reason}
-        self.undecoded[name] = Undecoded(packed, self._mimes)
+        self.undecoded[name] = Undecoded(packed, self._mimes, self.endpoint)
         return self.undecoded[name]
 
     def _failure(self, described: dict[str, Any]) -> BaseException:

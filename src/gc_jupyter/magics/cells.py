@@ -112,12 +112,17 @@ class _Run:
         self._session.seen([future])
         if options.verbose:
             print(_account(future))
+        failed = future.exception() is not None
+        set_here = [name for name in options.out if name in future.out]
+        self._namespace.update((name, future.out[name]) for name in set_here)
+        if failed and set_here:
+            _say(f"Bound before the error: {', '.join(set_here)}.")
+        elif not failed:
+            _say_unset([name for name in options.out if name not in future.out])
         try:
             value = future.result()
         except ComputeError as error:
             raise short(error, f"on {future.endpoint}, task {future.task_id}") from error.__cause__
-        for name in options.out:
-            self._namespace[name] = _out(future, name)
         return value if options.html else without_markup(value)
 
     def many(self, tasks: Tasks, *, wanted: bool) -> Any:
@@ -133,14 +138,17 @@ class _Run:
         show_output(*futures)
         failed = tasks.failed
         self._session.seen([one for one in futures if one not in set(failed)])
+        self._namespace.update((name, tasks.out(name)) for name in options.out)
         if options.verbose:
             print("\n".join(map(_account, futures)))
         if failed:
             self._session.keep(failed)
             see = f"{options.future}.failed lists them" if options.future else "%gc tasks --failed"
-            raise tasks.failure(see)
+            raise tasks.failure(see, _where_good(options, len(tasks) - len(failed)))
         for name in options.out:
-            self._namespace[name] = [_out(future, name) for future in futures]
+            unset = sum(name not in future.out for future in futures)
+            if unset:
+                _say(f"--out {name}: {unset:,} of {len(futures):,} tasks have not set it.")
         values = tasks.result()
         # like a single cell: without a last value there is no Out[n]
         empty = values and all(value is None for value in values)
@@ -195,7 +203,7 @@ def bind_when_done(future: CellFuture, names: Sequence[str], namespace: dict[str
     before = {name: namespace.get(name, _UNSET) for name in names}
 
     def bind(_future: object) -> None:
-        if future.cancelled() or future.exception() is not None:
+        if future.cancelled():
             return
         for name, old in before.items():
             if name in future.out and namespace.get(name, _UNSET) is old:
@@ -244,10 +252,26 @@ def _capture(
     )
 
 
-def _out(future: CellFuture, name: str) -> Any:
-    if name not in future.out:
-        raise UsageError(f"--out {name}: the cell has not set this variable.")
-    return future.out[name]
+def _where_good(options: Options, good: int) -> str:
+    """Where the values of a fan-out are whose other tasks have failed."""
+    if not good:
+        return ""
+    values = f"{options.future or 'sys.last_value.tasks'}.values() has the {good:,} other results"
+    if not options.out:
+        return f"{values}, each in its place."
+    return (
+        f"Bound: {', '.join(options.out)}, with a NoValue in the place of each task that failed."
+        f" {values}."
+    )
+
+
+def _say_unset(names: Sequence[str]) -> None:
+    for name in names:
+        _say(f"--out {name}: the cell has not set this variable.")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _label(options: Options, text: str) -> str:

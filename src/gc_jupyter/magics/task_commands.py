@@ -193,7 +193,7 @@ def _bind(magics: NotebookMagics, futures: Sequence[TaskFuture]) -> list[str]:
             by_name.setdefault(note.bind, []).append(future)
         if note.out and isinstance(future, CellFuture):
             bind_when_done(future, note.out, namespace)
-            names.update(dict.fromkeys(note.out) if future.done() else {})
+            names.update(dict.fromkeys(name for name in note.out if name in future.out))
     for name, some in by_name.items():
         old = namespace.get(name)
         if old is some[0] or (isinstance(old, Tasks) and some[0] in list(old)):

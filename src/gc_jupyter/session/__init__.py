@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from gc_jupyter.session.core import Session, current_session
 from gc_jupyter.session.directory import Directory
-from gc_jupyter.session.fan_out import FanOutFailed, Tasks
+from gc_jupyter.session.fan_out import FanOutFailed, NoValue, Tasks
 from gc_jupyter.session.output import show_output, without_markup
 from gc_jupyter.session.target import Target
 from gc_jupyter.session.waiting import Interrupted, StillRunning, wait
@@ -19,6 +19,7 @@ __all__ = [
     "Directory",
     "FanOutFailed",
     "Interrupted",
+    "NoValue",
     "Session",
     "StillRunning",
     "Target",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from typing import Any, overload
 
-from gc_jupyter.errors import RemoteException
+from gc_jupyter.errors import RemoteException, gist
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.remote_text import one_line
 
 #: How many failures are shown.
 SHOWN = 4
@@ -25,6 +27,42 @@ class FanOutFailed(RemoteException):
 
     def _render_traceback_(self) -> list[str]:
         return self.remote_data.split("\n")
+
+
+class NoValue:
+    """Stands in a list of a fan-out's values where a task has none.
+
+    Parameters
+    ----------
+    label:
+        What the task is called, such as ``x=3``.
+    reason:
+        Why it has none, in one line.
+    future:
+        The task; ``future.exception()`` is its failure, ``future.out`` has what it set before.
+    """
+
+    __slots__ = ("future", "label", "reason")
+
+    def __init__(self, label: str, reason: str, future: TaskFuture) -> None:
+        self.label = label
+        self.reason = reason
+        self.future = future
+
+    @property
+    def error(self) -> BaseException | None:
+        """The task's failure; None where it was not sent, or has not set the variable."""
+        return _error(self.future)
+
+    def __repr__(self) -> str:
+        return f"<no value: {self.label}: {self.reason}>"
+
+    def gc_refusal(self) -> tuple[str, str]:
+        """Why it can't be sent, and what to do."""
+        return f"{self!r} stands for a task that failed", "Send the values of the others only."
+
+    def __reduce__(self) -> Any:
+        raise pickle.PicklingError(": ".join(self.gc_refusal()))
 
 
 class Tasks(Sequence[TaskFuture]):
@@ -82,11 +120,53 @@ class Tasks(Sequence[TaskFuture]):
 
     results = result
 
-    def failure(self, how_to_see: str = "") -> FanOutFailed:
-        """The error for the tasks that failed, with the first few."""
+    def values(self) -> list[Any]:
+        """All results, in order, with a `NoValue` for each task that has none yet or has failed."""
+        return [
+            future.result() if _over(future) else self._none(at)
+            for at, future in enumerate(self._futures)
+        ]
+
+    def out(self, name: str) -> list[Any]:
+        """A variable's values, in order, with a `NoValue` for each task that has none.
+
+        Parameters
+        ----------
+        name:
+            One of `--out`.
+        """
+        return [
+            out[name] if _over(future) and name in out else self._none(at, name)
+            for at, future in enumerate(self._futures)
+            for out in (getattr(future, "out", {}),)
+        ]
+
+    def _none(self, at: int, name: str = "") -> NoValue:
+        future = self._futures[at]
+        if not future.done():
+            reason = "it has not ended yet"
+        elif _succeeded(future):
+            reason = f"the cell has not set {name}"
+        else:
+            error = _error(future)
+            reason = "not sent" if error is None else one_line(gist(error), 200)
+        return NoValue(self.labels[at], reason, future)
+
+    def failure(self, how_to_see: str = "", where_good: str = "") -> FanOutFailed:
+        """The error for the tasks that failed, with the first few.
+
+        Parameters
+        ----------
+        how_to_see:
+            Where the failed ones are listed.
+        where_good:
+            Where the others' values are.
+        """
         those = set(self.failed)
         failed = [at for at, one in enumerate(self._futures) if one in those]
         lines = [f"{len(failed):,} of {len(self):,} tasks failed."]
+        if len(failed) < len(self):
+            lines.append(where_good or "The error's tasks.values() has the other results.")
         for at in failed[:SHOWN]:
             lines += ["", f"{self.labels[at]}: {_text(self._futures[at])}"]
         if len(failed) > SHOWN:
@@ -105,6 +185,10 @@ class Tasks(Sequence[TaskFuture]):
 
 def _succeeded(future: TaskFuture) -> bool:
     return not future.cancelled() and future.exception() is None
+
+
+def _over(future: TaskFuture) -> bool:
+    return future.done() and _succeeded(future)
 
 
 def _error(future: TaskFuture) -> BaseException | None:

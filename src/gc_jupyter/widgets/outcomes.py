@@ -10,7 +10,7 @@ import concurrent.futures
 import reprlib
 from typing import Any
 
-from gc_jupyter.errors import ComputeError, TaskExecutionFailed
+from gc_jupyter.errors import ComputeError, gist
 from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.remote_text import harmless, one_line
 from gc_jupyter.types import TaskState
@@ -34,7 +34,7 @@ def outcome(future: concurrent.futures.Future[Any]) -> tuple[TaskState, str]:
     if error is None:
         return TaskState.SUCCESS, one_line(preview(future.result()))
     stopped = isinstance(error, concurrent.futures.CancelledError)
-    return TaskState.CANCELLED if stopped else TaskState.FAILED, one_line(_gist(error))
+    return TaskState.CANCELLED if stopped else TaskState.FAILED, one_line(gist(error))
 
 
 def preview(value: Any) -> str:
@@ -68,16 +68,6 @@ def _is_plain(value: Any) -> bool:
 
 def _qualified(kind: type) -> str:
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-
-
-def _gist(error: BaseException) -> str:
-    """What went wrong, without the way there."""
-    if isinstance(error, TaskExecutionFailed):
-        lines = [line for line in error.remote_data.splitlines() if line.strip()]
-        return lines[-1] if lines else type(error).__name__
-    if isinstance(error, ComputeError):
-        return error.reason.partition("\n")[0]
-    return type(error).__name__
 
 
 def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -> str:

@@ -27,7 +27,7 @@ class Packer:
         packed["type"] = type(value).__module__ + "." + type(value).__qualname__
         try:
             (data,) = dump([value], self.name_of)
-        except Exception as error:
+        except BaseException as error:  # what a value's own code raises costs that value alone
             packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
             return packed
         if len(data) > self.room:

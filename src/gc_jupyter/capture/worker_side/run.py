@@ -68,13 +68,14 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
             if value is not None and options["value"]:
                 bundle = make_bundle(value, output.mimes)
                 reply["value"] = dict(pack(value), bundle=pack.fitting(bundle))
-            for name in task["out"]:
-                if name in namespace:
-                    reply["out"][name] = pack(namespace[name])
+            bring_back(task["out"], namespace, pack, reply)
         except BaseException as error:
             show_figures(older)
-            room = options["limit"] - output.size()
-            reply["error"] = describe(error, files, Packer(sent, namespace, room))
+            reply["value"] = None
+            pack = Packer(sent, namespace, options["limit"] - output.size())
+            # what was set before it failed may have taken hours
+            bring_back(task["out"], namespace, pack, reply)
+            reply["error"] = describe(error, files, pack)
     finally:
         if alone:
             sys.modules["__main__"] = worker_main
@@ -88,6 +89,12 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
         seconds=time.time() - started,
     )
     return reply
+
+
+def bring_back(names: list[str], namespace: dict[str, Any], pack: Packer, reply: Any) -> None:
+    for name in names:
+        if name in namespace:
+            reply["out"][name] = pack(namespace[name])
 
 
 def execute(
