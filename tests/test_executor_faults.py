@@ -80,9 +80,10 @@ def test_a_service_that_stays_busy(
     executor: Executor, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gc_jupyter.protocol.pacing.backoff", lambda *_args, **_more: 0.01)
+    monkeypatch.setattr("gc_jupyter.protocol.pacing.PATIENCE_S", 1.0)
     loopback.fault(path=SUBMIT, status=429, times=None)
     failure(executor.submit(double, 1), RateLimited)
-    assert len(submits(loopback)) == 5
+    assert len(submits(loopback)) > 5
     loopback.reset()
     check_usable(executor)
 

@@ -10,6 +10,14 @@ from pathlib import Path
 _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
+def data_directory() -> Path:
+    """Where this package keeps what outlasts a kernel: in Jupyter's data directory
+    (JUPYTER_DATA_DIR moves it). It may not exist yet."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir()) / "gc_jupyter"
+
+
 class NotOwn(OSError):
     """Somebody else may have written this file, or could read what is put into it; `strerror` says
     what is wrong with it."""

@@ -13,8 +13,8 @@ from gc_jupyter import TaskFuture
 from gc_jupyter.errors import ServiceRefused, StreamError, TaskExecutionFailed
 from gc_jupyter.protocol import batches
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
-from gc_jupyter.protocol.pacing import RateLimit
 from gc_jupyter.runtime import collector as collectors
+from gc_jupyter.runtime.budget import Budget
 from gc_jupyter.runtime.collector import Collector
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.requests import Requests
@@ -81,8 +81,7 @@ class Setup:
     def __init__(self) -> None:
         self.loop = KernelLoop()
         self.service = Service()
-        self.rate = RateLimit()
-        requests = Requests(self.loop, self.rate)
+        requests = Requests(self.loop, Budget(""))
         self.collector: Collector = Collector(self.loop, self.service, requests, None)  # type: ignore[arg-type]
         self.origin = Origin(lambda text: f"decoded {text}")
         self.loop.ask(self.collector.prepare)

@@ -37,7 +37,7 @@ def make_app(state: State) -> web.Application:
             except Exception as error:
                 return reply({"error": f"{type(error).__name__}: {error}"}, 500)
         seen = state.recorder.note(request, await request.read())
-        if state.faults.requests and (fault := state.faults.for_request(request)):
+        if (fault := state.faults.for_request(request)) is not None:
             response = await fault.apply(
                 request, lambda: answer(request, handler), state.faults.released
             )

@@ -6,7 +6,7 @@ import base64
 
 from aiohttp import web
 
-from tests.service.faults import RequestFault, update
+from tests.service.faults import Limit, RequestFault, update
 from tests.service.rest import json_body, reply
 from tests.service.results import QUEUE_PREFIX
 from tests.service.state import State
@@ -69,6 +69,8 @@ class Control:
         which = request.match_info["which"]
         if which == "request":
             faults.requests.append(RequestFault(**body))
+        elif which == "limit":
+            faults.limit = Limit(**body)
         else:
             update({"results": faults.results, "broker": faults.broker}[which], body)
         return reply({})

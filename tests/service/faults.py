@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -91,6 +93,30 @@ async def _cut_midway(request: web.Request, answer: web.StreamResponse) -> web.S
 
 
 @dataclass(slots=True)
+class Limit:
+    """The service's own limit: of the requests that match, `count` in any `window_s` are taken, and
+    the others are answered 429, with `headers`."""
+
+    path: str
+    count: int = 20
+    window_s: float = 10.0
+    headers: dict[str, str] = field(default_factory=dict)
+    _taken: deque[float] = field(default_factory=deque)
+
+    def refuses(self, request: web.Request) -> bool:
+        """Whether this request is one too many; counts it if not."""
+        if not re.fullmatch(self.path, request.path):
+            return False
+        now = time.monotonic()
+        while self._taken and now - self._taken[0] >= self.window_s:
+            self._taken.popleft()
+        if len(self._taken) >= self.count:
+            return True
+        self._taken.append(now)
+        return False
+
+
+@dataclass(slots=True)
 class ResultFaults:
     """How results leave the service; every field off by default.
 
@@ -123,6 +149,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.requests: list[RequestFault] = []
+        self.limit: Limit | None = None
         self.results = ResultFaults()
         self.broker = BrokerFaults()
         self.released = asyncio.Event()
@@ -130,6 +157,7 @@ class Faults:
     def reset(self) -> None:
         """Everything off; hanging requests are cut."""
         self.requests.clear()
+        self.limit = None
         self.results = ResultFaults()
         self.broker = BrokerFaults()
         self.released.set()
@@ -137,6 +165,8 @@ class Faults:
 
     def for_request(self, request: web.Request) -> RequestFault | None:
         """The fault that this request meets, if any."""
+        if self.limit is not None and self.limit.refuses(request):
+            return RequestFault(status=429, headers=self.limit.headers)
         return next((one for one in self.requests if one.takes(request)), None)
 
 

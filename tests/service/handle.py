@@ -88,9 +88,10 @@ class Loopback:
         seen = self._call("GET", "requests")
         return [one for one in seen if method in ("", one["method"]) and path in one["path"]]
 
-    def busiest(self, window_s: float = 10.0) -> int:
-        """The most requests that arrived within any `window_s` seconds since the last `clear`."""
-        times = [one["at"] for one in self.requests()]
+    def busiest(self, window_s: float = 10.0, path: str = "/submit") -> int:
+        """The most requests of a path that arrived within any `window_s` seconds since the last
+        `clear`; submissions by default."""
+        times = [one["at"] for one in self.requests(path=path)]
         return max(
             (sum(start <= at < start + window_s for at in times) for start in times), default=0
         )
@@ -110,6 +111,10 @@ class Loopback:
     def fault(self, **fields: Any) -> None:
         """The next matching request goes wrong: see `faults.RequestFault`."""
         self.control("faults/request", fields)
+
+    def limit(self, **fields: Any) -> None:
+        """Refuse what is too much until `reset`: see `faults.Limit`."""
+        self.control("faults/limit", fields)
 
     def result_fault(self, **fields: Any) -> None:
         """Results are sent differently until `reset`: see `faults.ResultFaults`."""

@@ -75,6 +75,22 @@ def test_retry_after(value: str, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("Wed, 25 Nov 2026 12:00:30 GMT", "Wed, 25 Nov 2026 12:00:00 GMT", 30.0),
+        ("Wed, 25 Nov 2026 11:00:00 GMT", "Wed, 25 Nov 2026 12:00:00 GMT", 0.0),
+        ("Wed, 25 Nov 2026 12:00:30 -0000", "Wed, 25 Nov 2026 12:00:00 GMT", 30.0),
+        ("Wed, 25 Nov 9999 12:00:30 GMT", "Wed, 25 Nov 2026 12:00:00 GMT", 365 * 86400.0),
+        ("Mon, 99 Foo 2026 99:99:99 GMT", "Wed, 25 Nov 2026 12:00:00 GMT", None),
+        ("Wed, 25 Nov 2000 12:00:30 GMT", "", 0.0),  # by this machine's clock
+    ],
+)
+def test_retry_after_a_date(value: str, date: str, seconds: float | None) -> None:
+    """It is by the service's clock, which its Date tells."""
+    assert globus_failures._seconds({"Retry-After": value, "Date": date}) == seconds
+
+
+@pytest.mark.parametrize(
     ("reply", "status"),
     [
         ({}, TaskStatus("t", "unknown")),

@@ -266,10 +266,22 @@ def test_requests_are_recorded_as_they_came(loopback: Loopback, wire: Wire, inst
     assert first["headers"]["Authorization"] == f"Bearer {loopback.token}"
     assert first["at"] <= second["at"]
     assert loopback.requests("POST", "/submit") == [second]
-    assert loopback.busiest() == 2
-    assert loopback.busiest(window_s=1e-9) == 1
+    assert loopback.busiest(path="") == 2
+    assert loopback.busiest(window_s=1e-9, path="") == 1
+    assert loopback.busiest() == 1
     loopback.clear()
     assert loopback.requests() == []
+
+
+def test_a_limit_refuses_what_is_too_much(loopback: Loopback, wire: Wire, instant: str) -> None:
+    function_id = wire.register()
+    loopback.limit(path=".*/submit", count=2, window_s=60)
+    body = {"tasks": {function_id: ["x"]}}
+    answers = [wire.call("POST", f"/v3/endpoints/{instant}/submit", body)[0] for _ in range(4)]
+    assert answers == [200, 200, 429, 429]
+    wire.register()  # another path
+    loopback.reset()
+    assert wire.call("POST", f"/v3/endpoints/{instant}/submit", body)[0] == 200
 
 
 def test_an_unknown_fault_is_an_error(loopback: Loopback) -> None:

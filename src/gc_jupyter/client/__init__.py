@@ -29,7 +29,7 @@ class Client(EndpointCalls):
     force_login:
         Log in anew, which also forgets what is cached under the old token.
     rate_limited:
-        False lifts the limit of 20 requests in 10 s, for a service of your own.
+        False lifts the limit of 20 submissions in 10 s, for a service of your own.
 
     Raises
     ------

@@ -164,7 +164,7 @@ class Connection:
         return call()
 
     def request(self, call: Callable[[], T]) -> T:
-        """Do a request within the rate limit, `with_login`, and again where that helps.
+        """Do a request `with_login`, and again where that helps.
 
         Parameters
         ----------

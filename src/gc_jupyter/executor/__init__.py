@@ -52,7 +52,7 @@ class Executor(BatchOptions):
     amqp_port:
         Port of the result stream: 443, 5671 or 5672; by default the one that the service names.
     api_burst_limit, api_burst_window_s:
-        Accepted for compatibility. The limit of 20 requests in 10 s is kept without them.
+        Accepted for compatibility. The limit of 20 submissions in 10 s is kept without them.
     serializer:
         Used in place of the client's.
     result_serializers:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gc_jupyter.own_files import data_directory
+
 
 def journal_path() -> Path:
-    """The file, in Jupyter's data directory (JUPYTER_DATA_DIR moves it); it may not exist yet."""
-    from jupyter_core.paths import jupyter_data_dir
-
-    return Path(jupyter_data_dir()) / "gc_jupyter" / "journal.sqlite"
+    """The file, in this package's data directory; it may not exist yet."""
+    return data_directory() / "journal.sqlite"

@@ -1,12 +1,19 @@
-"""Decisions about time: the rate limit, retries and reconnects. Clocks are arguments.
+"""Decisions about time: the service's limit, retries and reconnects. Clocks are arguments.
 
-The service takes 20 requests in any 10 s (docs/protocol.md, "Limits"). A bucket of 10 that refills
-by 0.9 a second gives 19 at most: one that is late on the wire breaks no limit. A fan-out spaces
-its batches the wider the emptier the bucket is, so that a loop of submits fills few large batches,
-and what is left serves single calls at once.
+The service takes 20 submissions in any 10 s (docs/protocol.md, "Limits"): so there are 20 slots,
+and a slot is free again 10 s after the reply to its request. A request arrives before its reply
+leaves, so two arrivals of one slot are 10 s apart, however long the way is. A fan-out spaces its
+batches the wider the fewer slots are free: a loop of submits fills few large requests, and single
+calls find a slot at once.
+
+Reads and registrations pass freely. An answer 429 says that the service counts more than is known
+here: then everything slows down, and recovers.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 from gc_jupyter.errors import (
     ComputeError,
@@ -15,40 +22,95 @@ from gc_jupyter.errors import (
     ServiceUnreachable,
 )
 
+#: What the service takes (docs/protocol.md, "Limits").
+SUBMISSIONS, WINDOW_S = 20, 10.0
+
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
 _MAX_ATTEMPTS = 5
-#: The longest pause that the service may ask for and get. Its own limit is over after 10 s, so
-#: what is longer had better be told than kept.
-LONGEST_PAUSE_S = 60.0
+#: How long a request that the service has no room for is tried again. A 429 has cost nothing, so
+#: time counts, and not tries.
+PATIENCE_S = 300.0
+
+_FAN_OUT_S = 1.0  # between a fan-out's requests at most: it takes half of the slots
+_LEAST_GAP_S = WINDOW_S / SUBMISSIONS
+_MOST_GAP_S = 4.0
+_NO_GAP_S = 0.1  # less is none
+_EASES_S = 10.0  # without a refusal, and the gap is half of what it was
+_ONE_REFUSAL_S = 1.0  # requests that are under way together are refused together
 
 
-class RateLimit:
-    """A token bucket: `burst` requests at once, then `per_second` of them. Times in seconds."""
+class Window:
+    """The slots of the service's limit, 20 unless said otherwise. Times in seconds.
 
-    def __init__(self, burst: int = 10, per_second: float = 0.9) -> None:
-        self.burst = burst
-        self.per_second = per_second
-        self._tokens = float(burst)
-        self._at = 0.0
+    `free_at` says for each slot since when it is free, or from when on.
+    """
 
-    def reserve(self, now: float) -> float:
-        """Take one request from the budget; returns how long to wait before sending it."""
-        self._tokens = self._level(now) - 1
-        self._at = now
-        return max(0.0, -self._tokens / self.per_second)
+    def __init__(self, slots: int = SUBMISSIONS) -> None:
+        self.free_at = [-math.inf] * slots
+
+    def learn(self, free_at: Sequence[float], now: float) -> None:
+        """Others use the same slots, and say from when on each is free. What no clock of this
+        machine can have given (another start of it has, or nobody) is free."""
+        for slot, at in enumerate(free_at[: len(self.free_at)]):
+            if now < at <= now + WINDOW_S:
+                self.free_at[slot] = max(self.free_at[slot], at)
+
+    def free(self, now: float) -> list[int]:
+        """The slots that a request may take now."""
+        return [slot for slot, at in enumerate(self.free_at) if at <= now]
+
+    def take(self, slot: int) -> None:
+        """A request leaves in this slot."""
+        self.free_at[slot] = math.inf
+
+    def give_back(self, slot: int, now: float, *, arrived: bool = True) -> None:
+        """Its reply came, or it failed; `arrived`: the service may have counted it."""
+        self.free_at[slot] = now + WINDOW_S if arrived else now
+
+    def wait(self, now: float) -> float:
+        """How long until a slot is free; one whose request is under way is so in 10 s at the
+        earliest."""
+        return min(max(0.0, min(self.free_at) - now), WINDOW_S)
 
     def spacing(self, now: float) -> float:
-        """How long a fan-out should gather tasks before it takes the next request."""
-        used = self.burst - self._level(now)
-        return 0.0 if used < 1.5 else min(0.02 * 2 ** (used - 2), 1 / self.per_second)
+        """How long a fan-out should gather tasks before it takes the next slot."""
+        used = len(self.free_at) - len(self.free(now))
+        return 0.0 if used < 2 else min(0.02 * 2.0 ** (used - 2), _FAN_OUT_S)
 
-    def spare(self, now: float) -> float:
-        """How long a request that can wait should: half of the budget is for the others."""
-        return max(0.0, (self.burst / 2 - self._level(now)) / self.per_second)
 
-    def _level(self, now: float) -> float:
-        elapsed = max(0.0, now - self._at)  # a clock stepped back gives nothing and takes nothing
-        return min(float(self.burst), self._tokens + elapsed * self.per_second)
+class Brake:
+    """Slows requests down after a refusal (429), and lets go again. Times in seconds."""
+
+    def __init__(self) -> None:
+        self._gap = 0.0
+        self._refused = -math.inf
+        self._next = -math.inf
+
+    def refused(self, now: float, pause: float) -> None:
+        """The service refused a request: the next leaves after `pause`, later ones with a gap."""
+        if now - self._refused >= _ONE_REFUSAL_S:
+            self._gap = min(max(2 * self.gap(now), _LEAST_GAP_S), _MOST_GAP_S)
+        self._refused = now
+        self._next = max(self._next, now + pause)
+
+    def gap(self, now: float) -> float:
+        """Seconds between two requests now; 0 where they pass freely."""
+        eased = self._gap * 0.5 ** max(0.0, (now - self._refused) // _EASES_S)
+        return eased if eased >= _NO_GAP_S else 0.0
+
+    def reserve(self, now: float) -> float:
+        """Take the next turn; how long to wait for it. Who asks first goes first."""
+        at = max(now, self._next)
+        self._next = at + self.gap(at)
+        return at - now
+
+    def over(self, now: float) -> float:
+        """How long until requests pass freely: what can wait should wait for that."""
+        if not (gap := self.gap(now)):
+            return max(0.0, self._next - now)
+        steps = 1 + math.floor(math.log2(gap / _NO_GAP_S))
+        since = (now - self._refused) // _EASES_S
+        return max(self._refused + (since + steps) * _EASES_S, self._next) - now
 
 
 def backoff(attempt: int, jitter: float, *, base: float = 0.2, cap: float = 15.0) -> float:
@@ -58,7 +120,7 @@ def backoff(attempt: int, jitter: float, *, base: float = 0.2, cap: float = 15.0
 
 
 def retry_delay(
-    error: ComputeError, attempt: int, jitter: float, *, repeatable: bool
+    error: ComputeError, attempt: int, jitter: float, *, repeatable: bool, elapsed: float = 0.0
 ) -> float | None:
     """Seconds to wait before the same request is sent again, or None to give up.
 
@@ -73,13 +135,14 @@ def retry_delay(
     repeatable:
         Whether doing the request twice is harmless. A submission is not: it is sent again only
         when the service certainly did not accept it (docs/protocol.md, "Limits").
+    elapsed:
+        Seconds since the first try.
     """
+    if isinstance(error, RateLimited):
+        delay = max(error.retry_after or 0.0, backoff(attempt, jitter, base=1.0))
+        return delay if elapsed + delay <= PATIENCE_S else None
     if attempt + 1 >= _MAX_ATTEMPTS:
         return None
-    if isinstance(error, RateLimited):
-        if (error.retry_after or 0.0) > LONGEST_PAUSE_S:
-            return None
-        return max(error.retry_after or 0.0, backoff(attempt, jitter, base=1.0))
     if isinstance(error, ServiceUnreachable) and (repeatable or not error.sent):
         return backoff(attempt, jitter) if attempt < 3 else None
     if repeatable and isinstance(error, ServiceRefused) and error.status in _SERVER_ERRORS:

@@ -34,7 +34,7 @@ _Result = ResultMessage | TaskStatus
 
 SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
 SWEEP_UP_S = 20.0  # while it is up: only what another consumer took, or a broker lost
-SWEEP_WATCHED_S = 2.0  # while states are shown: one request, a quarter of the service's limit
+SWEEP_WATCHED_S = 2.0  # while states are shown
 ENDPOINTS_S = 15.0  # between questions whether an endpoint that shown tasks wait for is there
 SWEEP_UNLIMITED_S = 0.5  # the same, for a service without a limit
 

@@ -55,7 +55,7 @@ class Dispatcher:
     port:
         AMQP port to use instead of the one that the service names.
     rate_limited:
-        False lifts the limit of 20 requests in 10 s (docs/protocol.md, "Limits").
+        False lifts the limit of 20 submissions in 10 s (docs/protocol.md, "Limits").
     """
 
     def __init__(
@@ -63,8 +63,9 @@ class Dispatcher:
     ) -> None:
         self.loop: KernelLoop = kernel_loop()
         self.service = service
-        rate = self.loop.rate if rate_limited and service.rate_limited else None
-        self._requests = Requests(self.loop, rate, at_once=service.at_once)
+        limited = rate_limited and service.rate_limited
+        budget = self.loop.budget(service.address) if limited else None
+        self._requests = Requests(self.loop, budget, at_once=service.at_once)
         self._collector = Collector(self.loop, service, self._requests, port)
         self._recorder = recording.make() if recording.make is not None else None
         self._submitter = Submitter(
@@ -111,10 +112,10 @@ class Dispatcher:
 
     def submit_now(self, request: SubmitRequest) -> SubmitReply:
         """Send one request of tasks whose results nobody here waits for; returns the reply."""
-        return self._requests.wait(partial(self.service.submit, request), repeatable=False)
+        return self._requests.wait(partial(self.service.submit, request), submission=True)
 
     def request(self, call: Callable[[], T]) -> T:
-        """Do a repeatable request within the rate limit and wait for it; not on the loop."""
+        """Do a request that may be done twice, on the caller's thread (not the loop's)."""
         return self._requests.wait(call)
 
     def register(self, function: FunctionRegistration) -> str:

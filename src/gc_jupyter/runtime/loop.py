@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from gc_jupyter.protocol.pacing import RateLimit
+from gc_jupyter.runtime.budget import Budget
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class KernelLoop:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.rate = RateLimit()  # the service counts by user: one budget for all clients here
+        self._budgets: dict[str, Budget] = {}
         self.http = DaemonPool("gc-http", _HTTP_THREADS)
         self.aio: asyncio.AbstractEventLoop = _Loop(self.http)
         self.results = DaemonPool("gc-results", 1)
@@ -108,6 +108,10 @@ class KernelLoop:
     def here(self) -> bool:
         """Whether the caller runs on the loop's thread."""
         return threading.current_thread() is self._thread
+
+    def budget(self, address: str) -> Budget:
+        """What a service allows: one for all clients here, since it counts by user."""
+        return self._budgets.get(address) or self._budgets.setdefault(address, Budget(address))
 
     def call(self, fn: Callable[..., object], *args: Any) -> None:
         """Run `fn(*args)` on the loop soon; from any thread."""

@@ -1,4 +1,7 @@
-"""Blocking requests off the loop: within the rate limit, and again where that is safe."""
+"""Every request of one service: within its limit, and again where that is safe.
+
+The loop's own run on `gc-http` threads; a caller who waits anyway does its request itself.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from gc_jupyter.errors import ComputeError, RateLimited
-from gc_jupyter.protocol.pacing import RateLimit, retry_delay
+from gc_jupyter.errors import ComputeError, RateLimited, ServiceUnreachable
+from gc_jupyter.protocol.pacing import SUBMISSIONS, WINDOW_S, retry_delay
+from gc_jupyter.runtime.budget import Budget
 from gc_jupyter.runtime.loop import KernelLoop
 
 T = TypeVar("T")
@@ -18,6 +22,15 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TOLD_PAUSE_S = 5.0  # a pause of this length is said, or it would look like a hang
+_LIMIT = f"the service takes {SUBMISSIONS} submissions in {WINDOW_S:.0f} s"
+_PAUSE = "the service asks for a pause"
+
+
+class Hold(NamedTuple):
+    """Why submissions don't leave, and until when (time.monotonic)."""
+
+    why: str
+    until: float
 
 
 class Requests:
@@ -27,50 +40,167 @@ class Requests:
     ----------
     loop:
         Whose `gc-http` threads do the calls.
-    rate:
-        The budget of requests, or None where there is no limit. Owned by the loop.
+    budget:
+        What the service allows, or None where there is no limit.
     at_once:
         Whether the loop may do the calls itself (see `Service.at_once`).
     """
 
-    def __init__(self, loop: KernelLoop, rate: RateLimit | None, *, at_once: bool = False) -> None:
+    def __init__(self, loop: KernelLoop, budget: Budget | None, *, at_once: bool = False) -> None:
         self._loop = loop
-        self._rate = rate
+        self._budget = budget
         self._at_once = at_once
         self._told = False
+        self._turn = asyncio.Lock()  # submissions leave in the order in which they came
+        #: Why the next submission waits; None while none does.
+        self.hold: Hold | None = None
 
     async def send(
-        self, call: Callable[[], T], *, repeatable: bool = True, spare: bool = False
+        self, call: Callable[[], T], *, submission: bool = False, spare: bool = False
     ) -> T:
-        """Run `call`, from the loop's thread, on a `gc-http` thread; a `spare` one when the budget
-        isn't needed for others.
+        """Run `call`, from the loop's thread, on a `gc-http` thread.
+
+        Parameters
+        ----------
+        call:
+            One request; done again where that helps.
+        submission:
+            It takes one of the service's slots, and is done again only where it certainly was not
+            accepted.
+        spare:
+            It can wait while the service refuses requests.
 
         Raises
         ------
         ComputeError
             What `call` raised at its last try.
         """
-        attempt = 0
-        while spare and self._rate is not None and (wait := self._rate.spare(time.monotonic())):
-            await asyncio.sleep(wait)
-        while True:
-            if self._rate is not None and (wait := self._rate.reserve(time.monotonic())):
+        if spare and self._budget is not None:
+            while wait := self._budget.idle_in():
                 await asyncio.sleep(wait)
+        attempt, start = 0, time.monotonic()
+        while True:
             try:
-                if self._at_once:
-                    return call()
-                return await self._on_http_thread(call)
+                return await self._once(call, submission)
             except ComputeError as error:
-                delay = retry_delay(error, attempt, random.random(), repeatable=repeatable)
-                if delay is None:
-                    raise
-                if isinstance(error, RateLimited) and delay >= TOLD_PAUSE_S and not self._told:
-                    self._told = True
-                    log.warning(
-                        "The service asks for a pause: the next request leaves in %.0f s.", delay
-                    )
+                delay = self._delay(error, attempt, start, submission)
             attempt += 1
             await asyncio.sleep(delay)
+
+    def wait(self, call: Callable[[], T], *, submission: bool = False) -> T:
+        """As `send`, on the caller's own thread, which is not the loop's."""
+        if self._at_once:  # what it asks belongs to the loop
+            return self.run(self.send(call, submission=submission))
+        attempt, start = 0, time.monotonic()
+        while True:
+            try:
+                return self._once_here(call, submission)
+            except ComputeError as error:
+                delay = self._delay(error, attempt, start, submission)
+            attempt += 1
+            time.sleep(delay)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, from any other thread, and wait for what it returns."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop.aio).result()
+
+    def spacing(self) -> float:
+        """Seconds for which a fan-out should gather tasks now."""
+        return 0.0 if self._budget is None else self._budget.spacing()
+
+    def _delay(self, error: ComputeError, attempt: int, start: float, submission: bool) -> float:
+        """Seconds until the next try; raises `error` where there is none."""
+        elapsed = time.monotonic() - start
+        delay = retry_delay(
+            error, attempt, random.random(), repeatable=not submission, elapsed=elapsed
+        )
+        if delay is None:
+            raise error
+        if isinstance(error, RateLimited):
+            if self._budget is not None:
+                self._budget.refused(delay)
+            if submission:
+                self.hold = Hold(_PAUSE, time.monotonic() + delay)
+            if delay >= TOLD_PAUSE_S and not self._told:
+                self._told = True
+                log.warning(
+                    "The service asks for a pause: the next request leaves in %.0f s.", delay
+                )
+        return delay
+
+    # --- one try ---------------------------------------------------------------------------
+
+    async def _once(self, call: Callable[[], T], submission: bool) -> T:
+        if self._budget is None:
+            return call() if self._at_once else await self._on_http_thread(call)
+        if not submission:
+            if wait := self._budget.wait():
+                await asyncio.sleep(wait)
+            return await self._on_http_thread(call)
+        async with self._turn:
+            if wait := self._budget.wait():
+                self.hold = Hold(_PAUSE, time.monotonic() + wait)
+                await asyncio.sleep(wait)
+            while True:
+                left: asyncio.Future[bool] = self._loop.aio.create_future()
+                answer: asyncio.Future[T] = self._loop.aio.create_future()
+                self._loop.http.post(self._submitting(self._budget, call, left, answer))
+                if await left:
+                    break
+                wait = self._budget.slot_in()
+                self.hold = Hold(_LIMIT, time.monotonic() + wait)
+                await asyncio.sleep(wait)
+            self.hold = None
+        return await answer
+
+    def _once_here(self, call: Callable[[], T], submission: bool) -> T:
+        budget = self._budget
+        if budget is None:
+            return call()
+        if wait := budget.wait():
+            time.sleep(wait)
+        if not submission:
+            return call()
+        while (slot := budget.take_slot()) is None:
+            time.sleep(budget.slot_in())
+        arrived = True
+        try:
+            return call()
+        except ServiceUnreachable as error:
+            arrived = error.sent
+            raise
+        finally:
+            budget.give_back(slot, arrived=arrived)
+
+    def _submitting(
+        self,
+        budget: Budget,
+        call: Callable[[], T],
+        left: asyncio.Future[bool],
+        answer: asyncio.Future[T],
+    ) -> Callable[[], None]:
+        """The work of a `gc-http` thread: `left` is told whether there was a slot."""
+
+        def work() -> None:
+            try:
+                slot = budget.take_slot()
+            except BaseException as error:
+                self._loop.tell(_fail, left, error)
+                return
+            self._loop.tell(_settle, left, slot is not None)
+            if slot is None:
+                return
+            arrived = True
+            try:
+                value = call()
+            except BaseException as error:
+                arrived = not isinstance(error, ServiceUnreachable) or error.sent
+                self._loop.tell(_fail, answer, error)
+            else:
+                self._loop.tell(_settle, answer, value)
+            budget.give_back(slot, arrived=arrived)
+
+        return work
 
     async def _on_http_thread(self, call: Callable[[], T]) -> T:
         answer: asyncio.Future[T] = self._loop.aio.create_future()
@@ -85,18 +215,6 @@ class Requests:
 
         self._loop.http.post(work)
         return await answer
-
-    def spacing(self) -> float:
-        """Seconds for which a fan-out should gather tasks now."""
-        return 0.0 if self._rate is None else self._rate.spacing(time.monotonic())
-
-    def wait(self, call: Callable[[], T], *, repeatable: bool = True) -> T:
-        """`send`, from any other thread, waiting for the reply."""
-        return self.run(self.send(call, repeatable=repeatable))
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop, from any other thread, and wait for what it returns."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop.aio).result()
 
 
 def _settle(answer: asyncio.Future[T], value: T) -> None:

@@ -203,7 +203,7 @@ class Submitter:
         submission = self._collector.book.begin()
         try:
             reply = await self._requests.send(
-                partial(self._service.submit, request), repeatable=False
+                partial(self._service.submit, request), submission=True
             )
         except ComputeError as error:
             if isinstance(error, NotFound):  # perhaps a function was deleted: register it anew

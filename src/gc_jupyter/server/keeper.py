@@ -27,6 +27,7 @@ from gc_jupyter.journal.results import Collected
 from gc_jupyter.journal.sessions import KernelSession, surely_ended
 from gc_jupyter.protocol.batches import StatusChunks
 from gc_jupyter.protocol.messages import unpack_result
+from gc_jupyter.runtime.budget import Budget
 from gc_jupyter.runtime.loop import DaemonPool, kernel_loop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.server.collected import of_message, of_status
@@ -65,7 +66,7 @@ class Keeper:
         self._client = client
         self._port = port
         self._loop = kernel_loop()
-        self._requests = Requests(self._loop, self._loop.rate)
+        self._requests = Requests(self._loop, Budget(""))  # it submits nothing
         self._disk = DaemonPool("gc-keeper", 1)  # owns these two
         self._database: Database | None = None
         self._claimed = False  # whether there may be claims to release

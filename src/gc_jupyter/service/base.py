@@ -76,11 +76,9 @@ class TaskStatus:
 
 
 class Ask(Protocol):
-    """Runs a blocking call off the loop, within the rate limit, and again where that helps."""
+    """Runs a blocking call that may be done twice off the loop, and again where that helps."""
 
-    def __call__(
-        self, call: Callable[[], Reply], *, repeatable: bool = True
-    ) -> Awaitable[Reply]: ...
+    def __call__(self, call: Callable[[], Reply]) -> Awaitable[Reply]: ...
 
 
 class StreamSink(Protocol):
@@ -121,8 +119,10 @@ class Service(Protocol):
     raise only `gc_jupyter.errors`.
     """
 
-    #: Whether requests count against the service's limit of 20 in 10 s.
+    #: Whether submissions count against the service's limit of 20 in 10 s.
     rate_limited: bool
+    #: Tells services apart; whose limit it is.
+    address: str
     #: Whether blocking calls take less time than it takes to hand them to another thread.
     at_once: bool
 

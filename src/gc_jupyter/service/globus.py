@@ -84,6 +84,7 @@ class GlobusService:
         environment: str | None = None,
     ) -> None:
         base_url = base_url or globus_sdk.config.get_service_url("compute", environment)
+        self.address = base_url
         self._transport = DirectTransport(base_url)
         options: dict[str, Any] = {
             "app": app,

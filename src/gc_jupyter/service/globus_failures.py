@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import globus_sdk
@@ -35,9 +37,11 @@ def refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
     status = error.http_status
     if status == 429:
         after = _seconds(error.headers)
-        pause = f"Wait {after:,.0f} s" if after else "Wait"
+        pause = f"Wait {after:,.0f} s" if after else "Wait a while"
         limited = errors.RateLimited(
-            reason, next_step=f"{pause}, then submit more at once.", **known
+            reason,
+            next_step=f"{pause}, then try again: nothing of this request was accepted.",
+            **known,
         )
         limited.retry_after = after
         return limited
@@ -71,10 +75,24 @@ def refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
 
 
 def _seconds(headers: Mapping[str, str] | None) -> float | None:
-    value = (headers or {}).get("Retry-After", "")
-    if not (value.isascii() and value.replace(".", "", 1).isdigit()):
+    """What Retry-After says: seconds, or a date by the service's clock."""
+    headers = headers or {}
+    value = headers.get("Retry-After", "")
+    if value.isascii() and value.replace(".", "", 1).isdigit():
+        return min(float(value), _YEAR_S)  # more digits than a float takes are infinity
+    until, now = _date(value), _date(headers.get("Date", ""))
+    if until is None:
         return None
-    return min(float(value), _YEAR_S)  # more digits than a float takes are infinity
+    now = now or datetime.now(timezone.utc)
+    return min(max(0.0, (until - now).total_seconds()), _YEAR_S)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
 
 
 def unreachable(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:

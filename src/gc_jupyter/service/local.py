@@ -58,6 +58,7 @@ class LocalService:
     """
 
     rate_limited = False
+    address = "local"
     at_once = True
 
     def __init__(self, workers: int | None = None, *, result_limit: int = RESULT_LIMIT) -> None:

@@ -21,7 +21,7 @@ from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 
 from gc_jupyter.service.trust import ca_file
 
-_CONNECTIONS = 4  # as many as there are gc-http threads
+_CONNECTIONS = 16  # that are kept: the gc-http threads', and those of callers who wait
 # An idle connection that is older may be gone at its other end without a word here: a laptop slept,
 # a router forgot it. A submission on it would be lost, and nobody could tell.
 _STALE_S = 60.0
