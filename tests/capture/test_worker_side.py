@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import pickle
-import subprocess
 import sys
 from typing import Any
 
@@ -14,18 +13,9 @@ from gc_jupyter.capture import Captured, capture_cell
 from gc_jupyter.capture.worker_side import PARTS, worker_text
 from gc_jupyter.errors import RemoteException
 from tests.capture.conftest import Notebook, run_here
+from tests.pythons import run_captured
 
 PNG = "iVBORw0KGgo"
-
-ON_ENDPOINT = """
-import pickle, sys
-source, name, arguments = pickle.load(sys.stdin.buffer)
-namespace = {}
-exec(source, namespace)
-reply = namespace[name](*arguments)
-assert "gc_jupyter" not in sys.modules
-sys.stdout.buffer.write(pickle.dumps(reply, 4))
-"""
 
 
 def text_of(reply: dict[str, Any], kind: str) -> str:
@@ -68,17 +58,7 @@ def on_endpoint(endpoint_python: str) -> Notebook:
     """A notebook whose cells run under the Python of an endpoint, which has no gc_jupyter."""
 
     def run(captured: Captured, call: int | None = None) -> dict[str, Any]:
-        sent = (captured.function.source, captured.function.name, captured.arguments(call))
-        done = subprocess.run(
-            [endpoint_python, "-c", ON_ENDPOINT],
-            input=pickle.dumps(sent),
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        reply: dict[str, Any] = pickle.loads(done.stdout)
-        return reply
+        return run_captured(endpoint_python, endpoint_python, captured, call)
 
     return Notebook(run)
 

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import pickle
 import re
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,17 +16,23 @@ from gc_jupyter.capture.worker_side.values import Loader
 from gc_jupyter.errors import BadReply
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import harmless, one_line
+from gc_jupyter.serialize.foreign import ForeignCode, guard, written_by
+from gc_jupyter.serialize.official import same_class_here
 
+_MINOR = "{}.{}.".format(*sys.version_info)
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 class Undecoded:
-    """Stands for a value that stays on the worker's side: its repr, and why.
+    """Stands for a value that stays on the worker's side: its text, its attributes that are plain
+    values (also as its own: ``G.x``), and why.
 
     Parameters
     ----------
     packed:
         The value's `repr`, `type`, `reason`, and `bundle` where it was to be shown.
+    attributes:
+        Those that are numbers, text, or containers of such.
     mimes:
         What may be shown beside text.
     endpoint:
@@ -37,12 +44,20 @@ class Undecoded:
         packed: Mapping[str, Any],
         mimes: Collection[str] = SAFE_MIMES,
         endpoint: str = "the endpoint",
+        attributes: Mapping[str, Any] | None = None,
     ) -> None:
+        self.attributes = dict(attributes or {})
         self.endpoint = endpoint
         self.text = harmless(str(packed["repr"]))
         self.type_name = one_line(str(packed["type"]))
         self.reason = str(packed["reason"])
         self._bundle = {**_bundle(packed.get("bundle", {}), mimes), "text/plain": self.text}
+
+    def __getattr__(self, name: str) -> Any:
+        known = vars(self).get("attributes", {})
+        if name in known and not name.startswith("_"):
+            return known[name]
+        raise AttributeError(f"{name!r} stayed on {self.endpoint} with {self.text:.80}")
 
     def __repr__(self) -> str:
         return self.text
@@ -61,6 +76,29 @@ class Undecoded:
 
     def __reduce__(self) -> Any:
         raise pickle.PicklingError(self.gc_refusal()[0])
+
+
+class _ReplyLoader(Loader):
+    """Loads one value, and builds no code that another Python has compiled."""
+
+    def __init__(self, data: bytes, named: Mapping[str, Any]) -> None:
+        super().__init__(data, named)
+        self._guard = guard(same_class_here, lambda data: _load(data, named))
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        return found if self._guard is None else self._guard.allow(module, name, found)
+
+    def load(self) -> Any:
+        try:
+            return super().load()
+        finally:
+            if self._guard is not None:
+                self._guard.check()
+
+
+def _load(data: bytes, named: Mapping[str, Any]) -> Any:
+    return _ReplyLoader(data, named).load()
 
 
 class CellFuture(TaskFuture):
@@ -120,7 +158,8 @@ class CellFuture(TaskFuture):
             It isn't a cell's: the worker may be somebody else's program.
         """
         try:
-            failure, last = self._read(value)
+            with written_by(value["python"]):
+                failure, last = self._read(value)
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadReply(
                 f"The worker's reply isn't that of a cell ({type(error).__name__}).",
@@ -146,11 +185,20 @@ class CellFuture(TaskFuture):
     def _unpack(self, name: str, packed: dict[str, Any]) -> Any:
         if packed["pickle"] is not None:
             try:
-                return Loader(packed["pickle"], self._objects).load()
+                return _load(packed["pickle"], self._objects)
+            except ForeignCode as error:
+                reason = error.reason[:1].lower() + error.reason[1:]
+                packed = {**packed, "reason": reason}
             except Exception as error:
                 reason = f"it can't be decoded here: {type(error).__name__}: {error}"
+                if self.place.python and not self.place.python.startswith(_MINOR):
+                    reason += f" (Python {self.place.python} wrote it, this is {_MINOR[:-1]})"
                 packed = {**packed, "reason": reason}
-        self.undecoded[name] = Undecoded(packed, self._mimes, self.endpoint)
+        attributes = {}
+        if packed.get("plain") is not None:
+            with contextlib.suppress(Exception):
+                attributes = dict(_load(packed["plain"], {}))
+        self.undecoded[name] = Undecoded(packed, self._mimes, self.endpoint, attributes)
         return self.undecoded[name]
 
     def _failure(self, described: dict[str, Any]) -> BaseException:
@@ -163,11 +211,11 @@ class CellFuture(TaskFuture):
         """The exception itself; its text and its traceback are there all the same."""
         if described["pickle"] is not None:
             with contextlib.suppress(Exception):
-                loaded = Loader(described["pickle"], self._objects).load()
+                loaded = _load(described["pickle"], self._objects)
                 return loaded if isinstance(loaded, BaseException) else None
         if described["parts"] is not None:
             with contextlib.suppress(Exception):
-                kind, args, members = Loader(described["parts"], self._objects).load()
+                kind, args, members = _load(described["parts"], self._objects)
                 made: BaseException = kind.__new__(kind, *args)
                 made.args = args
                 made.__dict__.update(members)

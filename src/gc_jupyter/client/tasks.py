@@ -15,6 +15,7 @@ from gc_jupyter.functions.versions import differs, warn_of_registered
 from gc_jupyter.protocol.batches import match_reply
 from gc_jupyter.protocol.failures import task_error
 from gc_jupyter.serialize import Strategylike
+from gc_jupyter.serialize.foreign import written_by
 from gc_jupyter.service.base import SubmitReply, TaskStatus, statuses_of
 from gc_jupyter.types import UUIDLike
 from gc_jupyter.uuids import as_uuid_text
@@ -258,7 +259,8 @@ class TaskCalls(FunctionCalls):
             )
         else:
             try:
-                task["result"] = self.fx_serializer.deserialize_result(status.result)
+                with written_by((status.details or {}).get("python_version")):
+                    task["result"] = self.fx_serializer.deserialize_result(status.result)
             except Exception as error:
                 task["exception"] = error
         self.cache().tasks[status.task_id] = task

@@ -14,6 +14,7 @@ from gc_jupyter.protocol.failures import task_error
 from gc_jupyter.protocol.messages import ResultMessage, ran, worker_info
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.tasks import Origin
+from gc_jupyter.serialize.foreign import written_by
 from gc_jupyter.service.base import TaskStatus
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ def resolve(one: Finished) -> None:
     future, outcome, text = one.future, one.outcome, ""
     if isinstance(outcome, ComputeError):
         one.error = outcome
-    elif isinstance(outcome, ResultMessage):
+        future.set_exception(outcome)
+        return
+    if isinstance(outcome, ResultMessage):
         future._info = ran(future._info, outcome)
         text = outcome.data
         if outcome.error_code is not None:
@@ -85,19 +88,21 @@ def resolve(one: Finished) -> None:
     if one.error is not None:
         future.set_exception(one.error)
         return
-    try:
-        value = one.origin.deserialize(text)
-    except BaseException as error:  # a pickle runs code; whatever it raises is this task's error
-        one.error = _undecodable(error, future.task_id)
+    value = None
+    with written_by((outcome.details or {}).get("python_version")):
+        try:
+            value = one.origin.deserialize(text)
+        except BaseException as error:  # a pickle runs code; what it raises is this task's error
+            one.error = _undecodable(error, future.task_id)
+        else:
+            try:
+                value = future.decode(value)
+            except BaseException as error:
+                one.error = error
+    if one.error is not None:
         future.set_exception(one.error)
-        return
-    try:
-        value = future.decode(value)
-    except BaseException as error:
-        one.error = error
-        future.set_exception(error)
-        return
-    future.set_result(value)
+    else:
+        future.set_result(value)
 
 
 def _undecodable(error: BaseException, task_id: str | None) -> ComputeError:

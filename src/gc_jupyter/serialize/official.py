@@ -59,6 +59,13 @@ def same_class_here(name: str, namespace: dict[str, Any]) -> type | None:
     must agree, so that a function's own class isn't taken for a module's of the same name.
     """
     found = getattr(sys.modules.get(str(namespace.get("__module__"))), name, None)
-    if isinstance(found, type) and namespace.keys() <= vars(found).keys():
-        return found
-    return None
+    own = namespace.keys() - _NOT_THE_TEXTS
+    return found if isinstance(found, type) and own <= vars(found).keys() else None
+
+
+#: What later Pythons and pickling add to a class.
+_NOT_THE_TEXTS = {
+    "__slotnames__",
+    *("__static_attributes__", "__firstlineno__", "__type_params__"),
+    *("__annotate_func__", "__annotations_cache__"),
+}

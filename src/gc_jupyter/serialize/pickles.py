@@ -13,11 +13,16 @@ import pickle
 import sys
 from typing import Any
 
+from gc_jupyter.serialize.foreign import guard
 from gc_jupyter.serialize.official import same_class_here, stand_in
 
 #: Protocol 4 is what every worker's Python (3.8 and newer) reads.
 PROTOCOL = 4
 _LINE = 57  # bytes in a line of 76 characters
+
+
+#: How writers with another dill or Python call a module: its name here.
+_RENAMED = {"dill.dill": "dill._dill", "pathlib._local": "pathlib"}
 
 
 class _NotPlain(Exception):
@@ -32,7 +37,23 @@ class _PlainPickler(pickle.Pickler):
 class _Unpickler(pickle.Unpickler):
     """Reads what dill writes, without what dill does to every value that it has read."""
 
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self._guard = guard(same_class_here, loads)
+
+    def load(self) -> Any:
+        try:
+            return super().load()
+        finally:
+            if self._guard is not None:
+                self._guard.check()
+
     def find_class(self, module: str, name: str) -> Any:
+        module = _RENAMED.get(module, module)
+        found = self._find(module, name)
+        return found if self._guard is None else self._guard.allow(module, name, found)
+
+    def _find(self, module: str, name: str) -> Any:
         if (module, name) == ("dill._dill", "_create_type"):
             return _create_type
         if module.startswith("globus_compute_sdk."):
@@ -44,7 +65,7 @@ class _Unpickler(pickle.Unpickler):
             return vars(sys.modules["__main__"])
         if module == "__builtin__" and name == "NoneType":
             return type(None)
-        return super().find_class("dill._dill" if module == "dill.dill" else module, name)
+        return super().find_class(module, name)
 
 
 def _create_type(metaclass: Any, name: str, bases: Any, namespace: dict[str, Any]) -> Any:
@@ -71,8 +92,15 @@ def dumps_by_value(value: Any) -> bytes:
 
 
 def loads(data: bytes) -> Any:
-    """The value of a pickle by pickle or dill. Runs whatever code the pickle asks for."""
-    return _Unpickler(io.BytesIO(data)).load()
+    """The value of a pickle by pickle or dill. Runs whatever code the pickle asks for; what another
+    Python has compiled isn't built (`foreign.written_by`).
+
+    Raises
+    ------
+    ForeignCode
+        The pickle holds such code.
+    """
+    return _Unpickler(data).load()
 
 
 def has_code(payload: str) -> bool:
