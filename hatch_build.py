@@ -37,7 +37,7 @@ class FrontEnd(BuildHookInterface):
         """Build, if needed."""
         if self._outdated():
             if not self._installed():
-                self._npm("ci", "--omit=dev", "--no-audit", "--no-fund")
+                self._npm("ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
             self._npm("run", "build")
         for built in BUILT:
             if not (Path(self.root) / built).is_file():

@@ -13,7 +13,11 @@ from gc_jupyter.remote_text import harmless, one_line
 
 RED = "\x1b[31mred\x1b[0m"
 #: What may be left of control characters: colours, and what moves within a line or to the next.
-LEFT = re.compile(r"(?:\x1b\[[0-9;:]*m|[\t\n\r\b]|[^\x00-\x1f\x7f-\x9f\ud800-\udfff])*")
+LEFT = re.compile(
+    r"(?:\x1b\[[0-9;:]*m|[\t\n\r\b]"
+    r"|[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069])*"
+)
+DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,15 @@ def test_what_is_left(text: str, left: str) -> None:
     assert harmless(text) == left
 
 
+def test_controls_of_writing_direction_are_shown() -> None:
+    """Otherwise a name reads as another's, and code as other code (CVE-2021-42574)."""
+    shown = "".join(f"\\u{ord(ch):04x}" for ch in DIRECTIONS)
+    assert harmless(f"a{DIRECTIONS}b\n") == f"a{shown}b\n"
+    assert one_line(f"a{DIRECTIONS}b", 200) == f"a{shown}b"
+    assert one_line("sirolap\u202e") == "sirolap\\u202e"
+    assert harmless("\u05e9\u05dc\u05d5\u05dd") == "\u05e9\u05dc\u05d5\u05dd"  # Hebrew itself stays
+
+
 @given(st.text(st.sampled_from("\x1b[]PX^_\\;0125mHc\x07\x9b\x9d\x9c\nab\ud800") | st.characters()))
 def test_nothing_else_is_ever_left(text: str) -> None:
     assert LEFT.fullmatch(harmless(text))
@@ -59,6 +72,6 @@ def test_linear_time(part: str) -> None:
 
 
 def test_one_line_has_no_control_characters() -> None:
-    assert one_line("a\r\nb\tc\x1b]0;x\x07 \u202e d") == "a b c]0;x d"
+    assert one_line("a\r\nb\tc\x1b]0;x\x07 \u202e d") == "a b c]0;x \\u202e d"
     assert one_line("x" * 100) == "x" * 79 + "…"
     assert one_line("\x00" * 10**7 + "x") == ""  # looks at the first few hundred characters

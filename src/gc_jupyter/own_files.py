@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+#: What SQLite reads beside a database, and writes into it.
+_COMPANIONS = ("-journal", "-wal", "-shm")
 _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -26,8 +28,8 @@ class NotOwn(OSError):
         super().__init__(errno.EPERM, why, str(path))
 
 
-def make_own(path: Path) -> None:
-    """Make a file that only this user reads and writes, or check the one that is there.
+def make_own_database(path: Path) -> None:
+    """Make an SQLite file that only this user reads and writes, or check the one that is there.
 
     Parameters
     ----------
@@ -37,15 +39,47 @@ def make_own(path: Path) -> None:
     Raises
     ------
     NotOwn
-        As `check_own`; or it is a symbolic link, or its directory is another user's.
+        As `check_own_database`; or it is a symbolic link.
     OSError
         It can't be made or opened.
     """
-    _make_own_directory(path.parent)
+    make_own_directory(path.parent)
     if path.is_symlink():
         raise NotOwn(path, "it is a symbolic link")
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | _NO_SURPRISE, 0o600))
+    check_own_database(path)
+
+
+def check_own_database(path: Path) -> None:
+    """Check an SQLite file as `check_own`, its directory, and the files beside it that SQLite
+    takes changes from.
+
+    Parameters
+    ----------
+    path:
+        The file, in a directory that is closed to others first.
+
+    Raises
+    ------
+    NotOwn
+        As `check_own`, of any of them; or as `make_own_directory`.
+    OSError
+        It can't be opened.
+    """
+    make_own_directory(path.parent)
     check_own(path)
+    real = path.resolve()  # SQLite looks beside the file that a link leads to
+    _check_directory(real.parent)
+    for suffix in _COMPANIONS:
+        companion = real.with_name(real.name + suffix)
+        try:
+            if companion.is_symlink():
+                raise NotOwn(companion, "it is a symbolic link")
+            check_own(companion)
+        except FileNotFoundError:
+            pass
+        except NotOwn as error:
+            raise NotOwn(path, f"of {companion.name} beside it, {error.strerror}") from None
 
 
 def check_own(path: Path) -> None:
@@ -84,12 +118,36 @@ def check_own(path: Path) -> None:
         os.close(handle)
 
 
-def _make_own_directory(path: Path) -> None:
+def make_own_directory(path: Path) -> None:
+    """Make a directory that only this user can use, or close the one that is there to others.
+
+    Parameters
+    ----------
+    path:
+        The directory.
+
+    Raises
+    ------
+    NotOwn
+        It is another user's, or a shared one, as that for temporary files.
+    OSError
+        It can't be made.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name != "posix":
+        return
+    found = path.stat()
+    shared = found.st_mode & stat.S_ISVTX
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not shared:
+        path.chmod(0o700)
+    _check_directory(path)
+
+
+def _check_directory(path: Path) -> None:
     if os.name != "posix":
         return
     found = path.stat()
     if found.st_uid not in (os.geteuid(), 0):
         raise NotOwn(path, "its directory belongs to another user")
     if found.st_mode & 0o022:
-        path.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
+        raise NotOwn(path, "other users can write into its directory")

@@ -7,6 +7,7 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,48 @@ def test_files_named_after_the_task(executor: Executor) -> None:
     own = [name for name in names if name.startswith(f"{future.task_id}.")]
     assert sorted(name.rsplit(".", 1)[1] for name in own) == ["stderr", "stdout"]
     assert Path(directory).is_absolute()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_own_files_are_this_users_alone(client: Client, loopback: Loopback, kind: str) -> None:
+    """A command may print secrets (`env`), and others have accounts on the machine."""
+    where = {"endpoint_id": "local"} if kind == "local" else {"client": client}
+    if kind != "local":
+        where["endpoint_id"] = loopback.endpoint(kind)
+    function = ShellFunction("umask 0; stat -L -c %a /proc/$$/fd/1 /proc/$$/fd/2")
+    with Executor(**where) as executor:
+        assert executor.submit(function).result(TIMEOUT).stdout.split() == ["600", "600"]
+
+
+# where the command's output is, and its folder's mode
+WHERE = "readlink /proc/$$/fd/1; stat -c %a $(dirname $(readlink /proc/$$/fd/1))"
+
+
+def test_local_leaves_no_files(tmp_path: Path) -> None:
+    with Executor(endpoint_id="local") as executor:
+        file, mode = executor.submit(ShellFunction(WHERE)).result(TIMEOUT).stdout.split()
+        assert mode == "700"
+        assert not Path(file).parent.exists()
+        kept = tmp_path / "kept.txt"
+        asked_for = ShellFunction("echo hi", stdout=str(kept))
+        assert executor.submit(asked_for).result(TIMEOUT).stdout == "hi\n"
+        assert kept.read_text() == "hi\n"
+        of_all_tasks = Path(file).parents[1]
+        assert [of_all_tasks.stat().st_mode & 0o777, *of_all_tasks.iterdir()] == [0o700]
+
+
+def test_local_leaves_no_files_of_a_stopped_task(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    os.mkfifo(said)
+    running = ShellFunction(f"readlink /proc/$$/fd/1 >{said}; env; sleep 600")
+    with Executor(endpoint_id="local") as executor:
+        future = executor.submit(running)
+        file = Path(said.read_text().strip())
+        assert file.exists()
+        assert future.cancel()
+        with pytest.raises(CancelledError):
+            future.result(TIMEOUT)
+        assert not file.parent.exists()
 
 
 def is_running(pid: int) -> bool:

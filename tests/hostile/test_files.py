@@ -18,7 +18,7 @@ from gc_jupyter.auth.storage import SharedTokenStorage
 from gc_jupyter.journal import Database, Journal, KernelSession, KnownEndpoint
 from gc_jupyter.journal.glance import worth_reading
 from gc_jupyter.journal.results import read
-from gc_jupyter.own_files import NotOwn, check_own, make_own
+from gc_jupyter.own_files import NotOwn, check_own, make_own_database
 from gc_jupyter.session.attach import Attached
 from tests.journal.test_journal import entry
 
@@ -125,24 +125,61 @@ def test_what_others_could_read_is_closed_to_them(path: Path) -> None:
     path.parent.chmod(0o777)
     Database(path).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_a_pipe_holds_nothing_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     start = time.perf_counter()
-    for check in (make_own, check_own):
+    for check in (make_own_database, check_own):
         with pytest.raises(NotOwn, match="regular file"):
             check(tmp_path / "pipe")
     assert time.perf_counter() - start < 5
 
 
+def shared(path: Path) -> None:
+    """As the directory for temporary files is."""
+    path.parent.chmod(0o1777)
+
+
+def with_changes_of_another(path: Path) -> None:
+    """What SQLite takes for an interrupted transaction's: it would be written into the file."""
+    as_root()
+    companion = path.with_name(path.name + "-journal")
+    companion.write_bytes(b"x")
+    os.chown(companion, NOBODY, NOBODY)
+
+
+def with_changes_others_can_write(path: Path) -> None:
+    companion = path.with_name(path.name + "-wal")
+    companion.touch()
+    companion.chmod(0o666)
+
+
+def with_a_link(path: Path) -> None:
+    companion = path.with_name(path.name + "-journal")
+    companion.unlink(missing_ok=True)
+    companion.symlink_to("nowhere")
+
+
+AROUND = [in_anothers_directory, shared, with_a_link]
+AROUND += [with_changes_of_another, with_changes_others_can_write]
+
+
+@pytest.mark.parametrize("prepare", AROUND)
+def test_what_stands_around_a_file_counts(path: Path, prepare: Callable[[Path], None]) -> None:
+    prepare(path)
+    with pytest.raises(NotOwn, match=r"director|of journal\.sqlite-"):
+        Database(path)
+    assert worth_reading(path)  # whoever asks on is told; SQLite hasn't opened it
+
+
 TOKENS = {"server": TokenStorageData("server", "id", "scope", "secret", "refresh", 2**31, "Bearer")}
 
 
-@pytest.mark.parametrize("prepare", [of_another, writable, writable_by_the_group, pipe])
+@pytest.mark.parametrize("prepare", [of_another, writable, writable_by_the_group, pipe, *AROUND])
 def test_a_foreign_login_store_is_not_used(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
-    path = tmp_path / "storage.db"
+    path = tmp_path / "home/storage.db"
     first = SharedTokenStorage(path, "user/production")
     first.store_token_data_by_resource_server(TOKENS)
     first.close()
@@ -166,6 +203,45 @@ def test_a_login_store_behind_a_link(tmp_path: Path) -> None:
     assert storage.get_token_data_by_resource_server().keys() == {"server"}
     real.chmod(0o666)
     other = SharedTokenStorage(tmp_path / "storage.db", "n")
+    with pytest.warns(UserWarning, match="isn't used"):
+        assert other.get_token_data_by_resource_server() == {}
+
+
+def test_the_directory_of_a_login_store_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "home/storage.db"
+    SharedTokenStorage(path, "n").store_token_data_by_resource_server(TOKENS)
+    for mode in (0o755, 0o777):
+        path.parent.chmod(mode)
+        storage = SharedTokenStorage(path, "n")
+        assert storage.get_token_data_by_resource_server().keys() == {"server"}
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("prepare", [in_anothers_directory, shared])
+def test_no_login_store_is_made_where_others_can_write(
+    tmp_path: Path, prepare: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "home/storage.db"
+    path.parent.mkdir()
+    prepare(path)
+    storage = SharedTokenStorage(path, "n")
+    with pytest.warns(UserWarning, match="isn't used: .* directory"):
+        storage.store_token_data_by_resource_server(TOKENS)
+    assert not path.exists()
+    assert storage.get_token_data_by_resource_server().keys() == {"server"}  # in memory
+
+
+def test_the_directory_behind_a_link_is_checked_and_left_as_it_is(tmp_path: Path) -> None:
+    real = tmp_path / "scratch/real.db"
+    SharedTokenStorage(real, "n").store_token_data_by_resource_server(TOKENS)
+    real.parent.chmod(0o755)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/storage.db").symlink_to(real)
+    storage = SharedTokenStorage(tmp_path / "home/storage.db", "n")
+    assert storage.get_token_data_by_resource_server().keys() == {"server"}
+    assert stat.S_IMODE(real.parent.stat().st_mode) == 0o755
+    real.parent.chmod(0o777)
+    other = SharedTokenStorage(tmp_path / "home/storage.db", "n")
     with pytest.warns(UserWarning, match="isn't used"):
         assert other.get_token_data_by_resource_server() == {}
 

@@ -16,7 +16,7 @@ from globus_sdk.token_storage import (
 )
 
 from gc_jupyter.errors import LoginMisconfigured
-from gc_jupyter.own_files import NotOwn, check_own
+from gc_jupyter.own_files import NotOwn, check_own_database, make_own_directory
 
 T = TypeVar("T")
 
@@ -134,10 +134,11 @@ class SharedTokenStorage(TokenStorage):
 
     def _open(self) -> SQLiteTokenStorage:
         if self._file is None:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             is_new = not self.path.exists()
-            if not is_new:
-                check_own(self.path)
+            if is_new:
+                make_own_directory(self.path.parent)
+            else:
+                check_own_database(self.path)
             self._file = SQLiteTokenStorage(
                 self.path,
                 namespace=self.namespace,

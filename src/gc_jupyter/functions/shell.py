@@ -83,8 +83,8 @@ class ShellFunction:
         The command; ``{name}`` stands for the argument of that name.
     stdout, stderr:
         Files on the endpoint that the output is appended to; by default new ones, named after the
-        task. Relative ones are in the task's working directory, or its sandbox. (The ``local``
-        endpoint puts its own into the directory for temporary files.)
+        task, which this user alone can read. Relative ones are in the task's working directory, or
+        its sandbox. (On ``local``, new ones are removed when the task has ended.)
     walltime:
         Seconds after which the command and everything that it started is ended: SIGTERM, and two
         seconds later SIGKILL.

@@ -19,13 +19,15 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
     directory = os.environ.get("GC_TASK_SANDBOX_DIR") or os.getcwd()
     own = os.environ.get("GC_TASK_UUID", "task") + "." + uuid.uuid4().hex[:8]
     own = os.path.join(os.environ.get("GC_TASK_OUTPUT_DIR", ""), own)
-    paths = []
-    for given, suffix in ((stdout, ".stdout"), (stderr, ".stderr")):
-        paths.append(os.path.join(directory, given or own + suffix))
-        os.makedirs(os.path.dirname(paths[-1]), exist_ok=True)
     exception_name = None
     with contextlib.ExitStack() as stack:
-        out, err = [stack.enter_context(open(path, "a+", errors="replace")) for path in paths]
+        files = []
+        for given, suffix in ((stdout, ".stdout"), (stderr, ".stderr")):
+            path = os.path.join(directory, given or own + suffix)
+            opener = None if given else for_this_user
+            os.makedirs(os.path.dirname(path), 0o777 if given else 0o700, exist_ok=True)
+            files.append(stack.enter_context(open(path, "a+", errors="replace", opener=opener)))
+        out, err = files
         # all that the command starts holds the other end of this pipe
         alive, held = os.pipe()
         process = subprocess.Popen(
@@ -64,6 +66,11 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
         "returncode": returncode,
         "exception_name": exception_name,
     }
+
+
+def for_this_user(path, flags):  # type: ignore[no-untyped-def]
+    """Open a file that nobody asked for by name: what a command prints may be secret."""
+    return os.open(path, flags, 0o600)
 
 
 def end_group(process, alive, grace=2.0):  # type: ignore[no-untyped-def]

@@ -9,11 +9,17 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from gc_jupyter.own_files import check_own_database
+
 
 def worth_reading(path: Path) -> bool:
     """Whether there are tasks, not of `local`, whose results nobody has seen."""
     if not path.exists():
         return False
+    try:
+        check_own_database(path)
+    except OSError:
+        return True  # the full question says what is wrong
     with contextlib.closing(sqlite3.connect(path, timeout=0.1)) as connection:
         try:
             found = connection.execute(
@@ -22,4 +28,4 @@ def worth_reading(path: Path) -> bool:
             )
             return found.fetchone() is not None
         except sqlite3.Error:
-            return True  # the full question says what is wrong
+            return True

@@ -16,13 +16,16 @@ import multiprocessing
 import multiprocessing.context
 import os
 import selectors
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -46,10 +49,12 @@ class _Task:
 class _Worker:
     """One worker process, and the task that it runs now."""
 
-    def __init__(self, context: multiprocessing.context.BaseContext, result_limit: int) -> None:
+    def __init__(
+        self, context: multiprocessing.context.BaseContext, result_limit: int, folder: str
+    ) -> None:
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_serve, args=(theirs, result_limit), name="gc-local-worker"
+            target=_serve, args=(theirs, result_limit, folder), name="gc-local-worker"
         )
         self.process.start()
         theirs.close()
@@ -123,6 +128,8 @@ class Host:
         How many processes at most; each is started when a task needs it.
     result_limit:
         The largest result, in characters of encoded text.
+    folder:
+        Below it is a folder of each task while it runs, for files that it leaves unnamed.
     """
 
     def __init__(
@@ -132,6 +139,7 @@ class Host:
         report: Callable[[list[Report]], None],
         workers: int,
         result_limit: int,
+        folder: str,
     ) -> None:
         self._inbox = inbox
         self._read = read
@@ -141,6 +149,7 @@ class Host:
         self._due = math.inf  # when they must be, by the monotonic clock
         self._limit = workers
         self._result_limit = result_limit
+        self._folder = folder
         self._context = _start_context()
         self._waiting: OrderedDict[str, _Task] = OrderedDict()
         self._workers: dict[Source, _Worker] = {}  # by process sentinel
@@ -208,7 +217,7 @@ class Host:
             self._tell(Report(task_id))
 
     def _new_worker(self) -> _Worker:
-        worker = _Worker(self._context, self._result_limit)
+        worker = _Worker(self._context, self._result_limit, self._folder)
         self._workers[worker.process.sentinel] = worker
         self._talking[worker.connection] = worker
         self._sources.add(worker.connection, worker.process.sentinel)
@@ -244,7 +253,10 @@ class Host:
         self._sources.remove(worker.connection, worker.process.sentinel)
         with contextlib.suppress(ValueError):
             self._idle.remove(worker)
-        return worker.end()
+        how = worker.end()
+        if worker.task_id is not None:
+            shutil.rmtree(os.path.join(self._folder, worker.task_id), ignore_errors=True)
+        return how
 
 
 def main(workers: int, result_limit: int) -> None:
@@ -254,11 +266,13 @@ def main(workers: int, result_limit: int) -> None:
     def report(reports: list[Report]) -> None:
         _write_all(outgoing, frame(reports))
 
+    inbox: Source = incoming
     if os.name == "nt":
         inbox, read = bridge(incoming)
-        Host(inbox, read, report, workers, result_limit).run()
     else:
-        Host(incoming, lambda: os.read(incoming, _CHUNK), report, workers, result_limit).run()
+        read = partial(os.read, incoming, _CHUNK)
+    with tempfile.TemporaryDirectory(prefix="gc-local-", ignore_cleanup_errors=True) as folder:
+        Host(inbox, read, report, workers, result_limit, folder).run()
 
 
 def bridge(incoming: int) -> tuple[Connection, Callable[[], bytes]]:

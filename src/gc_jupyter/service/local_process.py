@@ -64,12 +64,7 @@ class HostProcess:
                 stderr=self._errors,
                 cwd=sys.prefix,
                 # no windows from a worker, and no kernel's display hook in it
-                env={
-                    **os.environ,
-                    "MPLBACKEND": "Agg",
-                    # shell functions' output: not beside the user's notebooks
-                    "GC_TASK_OUTPUT_DIR": tempfile.gettempdir(),
-                },
+                env={**os.environ, "MPLBACKEND": "Agg"},
                 # an interrupt of the kernel goes to its process group: not to this one
                 start_new_session=True,
                 creationflags=_CREATION_FLAGS,

@@ -11,6 +11,7 @@ import functools
 import multiprocessing
 import os
 import platform
+import shutil
 import signal
 import sys
 import threading
@@ -31,18 +32,21 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID
 Assignment = tuple[str, bytes, Sequence[str], "Place | None"]
 
 
-def serve(connection: Connection, result_limit: int) -> None:
+def serve(connection: Connection, result_limit: int, folder: str) -> None:
     """Run tasks from `connection` until it closes.
 
     `connection` gives `Assignment` values and takes (result message, failed) pairs;
-    `result_limit` is the largest result, in characters of encoded text.
+    `result_limit` is the largest result, in characters of encoded text. Files that a task leaves
+    unnamed are put into a folder of its own below `folder`, and removed with it.
     """
     # A session of its own: Ctrl-C in a terminal doesn't reach it, and stopping a task takes the
     # processes that the task started with it.
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
             os.setsid()
-    threading.Thread(target=_end_with_host, name="gc-local-watch", daemon=True).start()
+    threading.Thread(
+        target=_end_with_host, args=(folder,), name="gc-local-watch", daemon=True
+    ).start()
     serializer = ComputeSerializer()
     place = Place(os.getcwd(), tuple(sys.path))
     while True:
@@ -54,7 +58,9 @@ def serve(connection: Connection, result_limit: int) -> None:
         place = new_place or place
         _enter(place)
         os.environ["GC_TASK_UUID"] = task_id
+        os.environ["GC_TASK_OUTPUT_DIR"] = own = os.path.join(folder, task_id)
         result = run_task(serializer, task_id, body, result_serializers, result_limit)
+        shutil.rmtree(own, ignore_errors=True)
         connection.send((pack_result(result), result.error_code is not None))
 
 
@@ -103,12 +109,13 @@ def worker_details() -> Mapping[str, str]:
     }
 
 
-def _end_with_host() -> None:
+def _end_with_host(folder: str) -> None:
     # The host kills its workers when it ends. If it was killed itself, a running task would go on.
     host = multiprocessing.parent_process()
     if host is None:
         return
     host.join()
+    shutil.rmtree(folder, ignore_errors=True)
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
