@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -9,7 +10,6 @@ from pathlib import Path
 
 #: What SQLite reads beside a database, and writes into it.
 _COMPANIONS = ("-journal", "-wal", "-shm")
-_NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def data_directory() -> Path:
@@ -28,8 +28,8 @@ class NotOwn(OSError):
         super().__init__(errno.EPERM, why, str(path))
 
 
-def make_own_database(path: Path) -> None:
-    """Make an SQLite file that only this user reads and writes, or check the one that is there.
+def make_own(path: Path) -> None:
+    """Make a file that only this user reads and writes, or check the one that is there.
 
     Parameters
     ----------
@@ -39,15 +39,16 @@ def make_own_database(path: Path) -> None:
     Raises
     ------
     NotOwn
-        As `check_own_database`; or it is a symbolic link.
+        As `check_own`; or it is a symbolic link; or as `make_own_directory`.
     OSError
         It can't be made or opened.
     """
     make_own_directory(path.parent)
     if path.is_symlink():
         raise NotOwn(path, "it is a symbolic link")
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | _NO_SURPRISE, 0o600))
-    check_own_database(path)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    check_own(path)
 
 
 def check_own_database(path: Path) -> None:
@@ -99,23 +100,20 @@ def check_own(path: Path) -> None:
     NotOwn
         It is another user's, others may write it, or it is no regular file.
     OSError
-        It can't be opened.
+        It isn't there, or its directory can't be read.
     """
     if os.name != "posix":
         return
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not hold this up
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise NotOwn(path, "it is no regular file")
-        if found.st_uid not in (os.geteuid(), 0):
-            raise NotOwn(path, "it belongs to another user")
-        if found.st_mode & 0o022:
-            raise NotOwn(path, "other users may have written it")
-        if found.st_mode & 0o077:
-            os.fchmod(handle, 0o600)
-    finally:
-        os.close(handle)
+    # not opened: closing it would end this process's locks on it, and SQLite has some
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise NotOwn(path, "it is no regular file")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise NotOwn(path, "it belongs to another user")
+    if found.st_mode & 0o022:
+        raise NotOwn(path, "other users may have written it")
+    if found.st_mode & 0o077:
+        path.chmod(0o600)
 
 
 def make_own_directory(path: Path) -> None:

@@ -7,6 +7,8 @@ import logging
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from gc_jupyter.auth.storage import SharedTokenStorage
 from gc_jupyter.journal import Database, Journal, KernelSession, KnownEndpoint
 from gc_jupyter.journal.glance import worth_reading
 from gc_jupyter.journal.results import read
-from gc_jupyter.own_files import NotOwn, check_own, make_own_database
+from gc_jupyter.own_files import NotOwn, check_own, make_own
 from gc_jupyter.session.attach import Attached
 from tests.journal.test_journal import entry
 
@@ -131,7 +133,7 @@ def test_what_others_could_read_is_closed_to_them(path: Path) -> None:
 def test_a_pipe_holds_nothing_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     start = time.perf_counter()
-    for check in (make_own_database, check_own):
+    for check in (make_own, check_own):
         with pytest.raises(NotOwn, match="regular file"):
             check(tmp_path / "pipe")
     assert time.perf_counter() - start < 5
@@ -330,3 +332,15 @@ def test_a_damaged_result_is_left_out(body: bytes) -> None:
     for form in ("message", "status", "else"):
         with pytest.raises(DeserializationError):
             read(form, body)
+
+
+def test_a_check_ends_no_lock_of_this_process(path: Path) -> None:
+    """POSIX takes a process's locks on a file away when it closes the file anywhere."""
+    holder = Database(path)
+    with holder:
+        worth_reading(path)
+        Database(path, lock_timeout=0.01).close()
+        other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0).execute('BEGIN IMMEDIATE')"
+        done = subprocess.run([sys.executable, "-c", other, path], capture_output=True, text=True)
+        assert "database is locked" in done.stderr
+    holder.close()

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from gc_jupyter.journal import results
 from gc_jupyter.journal.sessions import KernelSession, may_run
-from gc_jupyter.own_files import make_own_database
+from gc_jupyter.own_files import check_own_database, make_own
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
@@ -123,7 +123,8 @@ class Database:
     """
 
     def __init__(self, path: Path, *, lock_timeout: float | None = None) -> None:
-        make_own_database(path)  # what it holds is decoded by `%gc attach`
+        make_own(path)
+        check_own_database(path)  # what it holds is decoded by `%gc attach`
         timeout = LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
         self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         # a label with half a character in it must not make the whole journal unreadable
