@@ -181,7 +181,7 @@ def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:
     listed = kernel.ok("%gc tasks").stream("stdout")
     assert re.search(rf"{task} .*local.*In\[{cell['execution_count']}\] +cancelled-soon", listed)
     kernel.ok("del os.environ['GC_JUPYTER_NONINTERACTIVE']")
-    assert f"task has no result yet: it runs on; %gc attach {task}" in (
+    assert f"task has no result yet: it isn't over; %gc attach {task}" in (
         kernel.run(f"%gc result {task}").traceback
     )
     assert kernel.ok(f"%gc cancel {task}").stream("stdout") == f"{task} is stopped.\n"
@@ -211,7 +211,7 @@ def test_a_remote_task_cannot_be_stopped(loopback: Loopback, tmp_path: Path) -> 
         said = kernel.ok(
             "import builtins\nget_ipython().run_line_magic('gc', 'cancel ' + f.task_id)"
         )
-        assert "can't stop a task: it runs on" in said.stream("stdout")
+        assert "can't stop a task: it isn't over" in said.stream("stdout")
         assert "cancelled" not in said.stream("stdout")
     finally:
         kernel.close()

@@ -289,3 +289,27 @@ def test_async_with_an_error(kernel: Kernel) -> None:
     kernel.ok("%%gcrun local -q -a --future broken\n1 / 0")
     shown = kernel.ok("try:\n    broken.result()\nexcept ZeroDivisionError as e:\n    print(e)")
     assert shown.stream("stdout") == "division by zero\n"
+
+
+@pytest.mark.parametrize(
+    ("make", "parts"),
+    [
+        (
+            "%%gcrun local -a -q --future lost\nn = 0\n1 / n",
+            ["ZeroDivisionError on local (", "Cell In[", "----> 3 1 / n", "division by zero"],
+        ),
+        (
+            "lost = halve.submit(0)",
+            ["ZeroDivisionError on local (", "in halve", "1 / n", "division by zero"],
+        ),
+        ("%%gcshell local -a -q --future lost\nexit 3", ["exit status 3"]),
+    ],
+    ids=["cell", "function", "script"],
+)
+def test_a_tables_traceback_is_the_remote_one(kernel: Kernel, make: str, parts: list[str]) -> None:
+    kernel.ok("%%gcrun local\ndef halve(n):\n    return 1 / n")
+    kernel.ok(make)
+    kernel.ok("lost.exception()\nfrom gc_jupyter.widgets.outcomes import whole_text")
+    text = kernel.ok("print(whole_text(lost))").stream("stdout")
+    for part in parts:
+        assert part in text, text

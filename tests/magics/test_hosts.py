@@ -181,7 +181,7 @@ def test_two_notebooks_in_one_server(server: Server, loopback: Loopback) -> None
     server.call("DELETE", f"api/sessions/{ended['id']}")
     again = server.open("two.ipynb")
     said = again.ok("%load_ext gc_jupyter").stream("stdout")
-    assert said == "1 earlier task: 1 ready. %gc attach\n"
+    assert said == "1 earlier task: 1 success. %gc attach\n"
     third = server.open("three.ipynb")
     assert third.ok("%load_ext gc_jupyter").outputs == []
     for kernel in (kernels[0], again, third):

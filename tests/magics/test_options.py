@@ -103,7 +103,7 @@ def test_the_timeout_stops_waiting_only(kernel: Kernel) -> None:
     shown = kernel.run(f"%%gcrun local --timeout 0.3 --future kept\n{cell}")
     assert shown.status == "error"
     said = re.fullmatch(
-        r"Stopped waiting after 0\.3 s: task ([0-9a-f-]{36}) runs on at local\."
+        r"Stopped waiting after 0\.3 s: task ([0-9a-f-]{36}) was sent to local and isn't over\."
         r" %gc attach \1 picks it up\.",
         shown.traceback.strip(),
     )
@@ -239,23 +239,43 @@ def test_a_setting_of_jupyter_server(kernel: Kernel) -> None:
         kernel.ok("%gc config collect_results none")
 
 
-def test_the_default_endpoint_and_aliases_outlast_the_kernel(kernel: Kernel) -> None:
-    kernel.ok("%gc use local --alias here")
-    assert kernel.ok("%%gcrun\n1").text == "1"
+def test_the_default_endpoint_is_this_kernels_until_it_is_said(kernel: Kernel) -> None:
     other = Kernel(kernel.home, cwd=kernel.home)
     try:
         other.ok("%load_ext gc_jupyter")
-        assert other.ok("%%gcrun\n2").text == "2"
+        said = kernel.ok("%gc use local --alias here").stream("stdout")
+        assert said.startswith("%%gcrun uses here in this kernel, where none is named.")
+        shown = kernel.ok("%%gcrun\nn = 1\nn")
+        assert shown.order == ["display_data", "execute_result"]
+        assert shown.outputs[0]["data"] == {"text/plain": "On local, the default by %gc use."}
+        assert kernel.ok("%%gcrun -q\n1").order == ["execute_result"]
+        assert kernel.ok("%%gcrun local\n1").order == ["execute_result"]
+        assert "here is used where none is named, by %gc use." in kernel.ok("%gc use").stream(
+            "stdout"
+        )
+        assert "by %gc use" in str(kernel.ok("%%gcrun\ndef f(): pass").outputs)
+        assert "by %gc use" in str(kernel.ok("%%gcshell\ntrue").outputs)
+
+        assert "Name one" in other.run("%%gcrun\n1").stream("stderr")
         assert other.ok("%%gcrun here\n3").text == "3"
+        kernel.ok("%gc use here --default")
+        shown = other.ok("x = 2\n") and other.ok("%%gcrun\nx")
+        assert shown.text == "2"
+        (line,) = [one["data"]["text/plain"] for one in shown.outputs if "data" in one][:1]
+        assert line.startswith("On local, the default by ")
+        assert line.endswith("gc_jupyter.toml. Sent: x 5 B.")
         said = other.ok("%gc use").stream("stdout")
-        assert "here is used where none is named" in said
+        assert "here is used where none is named, by" in said
         assert "here is local." in said
         said = other.ok("%gc use --forget here").stream("stdout")
         assert "%%gcrun still looks for it where none is named; %gc use NAME sets" in said
         other.ok("%gc config endpoint none")
+        assert "Name one" in other.run("%%gcrun\n1").stream("stderr")
     finally:
         other.close()
-    assert "Name one" in kernel.run("%%gcrun\n1").stream("stderr")
+        kernel.ok(
+            "from gc_jupyter.session import current_session as s; s().default_endpoint = None"
+        )
 
 
 def test_completion(kernel: Kernel) -> None:
@@ -265,7 +285,7 @@ def test_completion(kernel: Kernel) -> None:
     assert {"attach", "doctor", "tasks"} <= set(kernel.complete("%gc "))
     assert kernel.complete("%gc att") == ["attach"]
     assert kernel.complete("%gc ")[0] == "login"  # and none of Python's names
-    assert kernel.complete("%gc use --") == ["--alias", "--forget"]
+    assert kernel.complete("%gc use --") == ["--alias", "--forget", "--default"]
     assert "progress_after" in kernel.complete("%gc config prog")
     assert "local" not in kernel.complete("%%gcrun local ")
 

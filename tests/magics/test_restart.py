@@ -56,7 +56,7 @@ def test_a_kernel_killed_while_100_tasks_run(loopback: Loopback, start: Start) -
     kernel.kill()  # perhaps before it has read the reply
 
     new = start()
-    assert told(new) == "100 earlier tasks: 100 running. %gc attach"
+    assert told(new) == "100 earlier tasks: 100 not over. %gc attach"
     new.ok("%gc attach")
     assert new.ok("len(sweep), len({f.task_id for f in sweep})").text == "(100, 100)"
     loopback.bring_online(offline)
@@ -81,7 +81,7 @@ def test_the_reply_is_lost(loopback: Loopback, start: Start) -> None:
     loopback.reset()
 
     new = start()
-    assert told(new) == "20 earlier tasks: 20 running. %gc attach"
+    assert told(new) == "20 earlier tasks: 20 not over. %gc attach"
     loopback.bring_online(offline)
     new.ok("%gc attach")
     assert new.ok("len(sweep), sorted(sweep.result()) == list(range(20))").text == "(20, True)"
@@ -100,7 +100,7 @@ def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
     loopback.reset()
 
     new = start()
-    assert told(new) == "1 earlier task: 1 running. %gc attach"
+    assert told(new) == "1 earlier task: 1 not over. %gc attach"
     said = new.ok("%gc attach").stream("stdout")
     assert said.startswith("1 task of cell [2]")
     assert f"on the way to {offline} when the kernel ended (20" in said
@@ -122,7 +122,7 @@ def test_the_connection_breaks_after_the_request(loopback: Loopback, start: Star
     assert shown.error["ename"] == "SubmitUncertain"
     kernel.kill()
     new = start()
-    assert told(new) == "1 earlier task: 1 running. %gc attach"
+    assert told(new) == "1 earlier task: 1 not over. %gc attach"
     assert new.ok("%gc attach").text == "'accepted all the same'"
 
 
@@ -137,7 +137,7 @@ def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:
     kernel.ok("while not (kept.task_id and broken.task_id and listed.task_id): pass")
     kernel.kill()
     new = start()
-    assert told(new) == "3 earlier tasks: 3 running. %gc attach"
+    assert told(new) == "3 earlier tasks: 3 not over. %gc attach"
     new.ok("class Point:\n    def __init__(self, x): self.x = x")
     shown = new.ok("%gc attach")
     assert shown.stream("stdout") == "Bound: kept, broken, listed.\n"
@@ -181,7 +181,7 @@ def test_a_fan_out_keeps_its_order(loopback: Loopback, start: Start) -> None:
     kernel.ok("while not sweep[-1].task_id: pass")
     kernel.kill()
     new = start()
-    assert told(new) == "300 earlier tasks: 300 running. %gc attach"
+    assert told(new) == "300 earlier tasks: 300 not over. %gc attach"
     new.ok("%gc attach")
     loopback.bring_online(offline)
     assert new.ok("sweep.result() == list(range(300)), sweep.labels[7]").text == "(True, 'x=7')"
@@ -198,7 +198,7 @@ def test_results_that_came_before_the_kernel_ended(loopback: Loopback, start: St
     kernel.ok("taken.result(), kept.exception()")
     kernel.close()
     new = start()
-    assert told(new) == "1 earlier task: 1 ready. %gc attach"
+    assert told(new) == "1 earlier task: 1 success. %gc attach"
     assert new.ok("%gc attach").text == "'not seen'"
 
 
@@ -213,7 +213,7 @@ def test_tasks_belong_to_their_notebook(loopback: Loopback, start: Start) -> Non
     assert told(third) == ""  # both live
     one.kill()
     other.kill()
-    assert told(start("/one.ipynb")) == "1 earlier task: 1 running. %gc attach"
+    assert told(start("/one.ipynb")) == "1 earlier task: 1 not over. %gc attach"
     new = start("/new.ipynb")
     assert told(new) == ""
     listed = new.ok("%gc tasks --all").stream("stdout")
@@ -230,7 +230,7 @@ def test_running_a_cell_again_warns(loopback: Loopback, start: Start) -> None:
     wait_for_submissions(loopback, 1)
     assert kernel.ok(cell, "cell-2").stream("stderr") == ""
     warning = kernel.ok(cell, "cell-1").stream("stderr")
-    assert re.match(rf"Task \S+ of an earlier run of this cell still runs at {offline}: ", warning)
+    assert re.match(rf"Task \S+ of an earlier run of this cell isn't over at {offline}: ", warning)
     kernel.ok("while not kept.task_id: pass")
     kernel.kill()
     new = start()

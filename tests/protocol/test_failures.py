@@ -11,6 +11,7 @@ from gc_jupyter.errors import (
     TaskExecutionFailed,
     TaskStopped,
     WorkerLost,
+    gist,
 )
 from gc_jupyter.protocol.failures import task_error
 
@@ -45,6 +46,46 @@ def test_kind_and_advice(
     assert error.task_details == {"os": "Linux"}
     assert (advice in error.next_step) if advice else not error.next_step
     assert text.strip() in str(error)
+
+
+LOST = "parsl.executors.high_throughput.errors.WorkerLost: Task failure due to loss of worker 0"
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        (
+            f"{'+' * 68}\nTraceback:\n{LOST}\n{'-' * 68}",
+            "Task failure due to loss of worker 0",
+            LOST,
+        ),
+        (
+            f"{'+' * 68}\nTraceback from attempt: 0\nTraceback:\nx.ManagerLost: n1\n{'-' * 68}\n"
+            f"{'+' * 68}\nTraceback from attempt: final attempt\nTraceback:\n{LOST}\n{'-' * 68}",
+            "Task failure due to loss of worker 0",
+            LOST,
+        ),
+        (
+            f"{'+' * 68}\nTraceback:\nconcurrent.futures.process.BrokenProcessPool\n{'-' * 68}",
+            "BrokenProcessPool",
+            "concurrent.futures.process.BrokenProcessPool",
+        ),
+        ("WorkerLost: exit code 7", "WorkerLost: exit code 7", "WorkerLost: exit code 7"),
+    ],
+)
+def test_a_lost_workers_first_and_last_line(text: str, first: str, last: str) -> None:
+    error = task_error(text)
+    assert type(error) is WorkerLost
+    assert error.remote_data.splitlines()[0] == first
+    assert gist(error) == last
+    assert "+++" not in str(error)
+    assert "---" not in str(error)
+
+
+def test_an_engines_frame_is_no_part_of_a_traceback() -> None:
+    table = f"ValueError: bad table\n{'-' * 20}\na b"
+    error = task_error(f"{'+' * 68}\nTraceback:\n{table}\n{'-' * 68}")
+    assert error.remote_data.strip() == f"Traceback:\n{table}"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_result_that_only_the_server_has(loopback: Loopback, user: User) -> No
     server.stop()
     _is_the_users_alone(user, server, "a canary")
     new = user.kernel()
-    assert told(new) == "2 earlier tasks: 2 ready. %gc attach"
+    assert told(new) == "2 earlier tasks: 2 success. %gc attach"
     loopback.clear()
     new.ok("%gc attach")
     assert new.ok("f0.result(), f0.stdout").text == "(42, 'a canary\\n')"
@@ -96,7 +96,7 @@ def test_results_that_came_before_the_server(loopback: Loopback, user: User) -> 
     abandon(loopback, [task])
     assert _kinds(user) == {"status"}
     new = user.kernel()
-    assert told(new) == "1 earlier task: 1 ready. %gc attach"
+    assert told(new) == "1 earlier task: 1 success. %gc attach"
     assert new.ok(f"%gc result {task}").text == "'not seen'"
 
 
@@ -113,7 +113,7 @@ def test_a_kernel_takes_its_tasks_back(loopback: Loopback, user: User) -> None:
     kernel.kill()
     notices.wait_for(lambda: len(_claims(user)) == 2)
     new = user.kernel()
-    assert told(new) == "201 earlier tasks: 201 running. %gc attach"
+    assert told(new) == "201 earlier tasks: 201 not over. %gc attach"
     group = kernel_group(user, task)
     new.ok(f"sweep_ids = [one for one in {_ids(user, group)!r}]")
     new.ok("get_ipython().run_line_magic('gc', 'attach ' + ' '.join(sweep_ids))")

@@ -48,6 +48,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
                 " f.submit(…) of a function f gives a future."
             )
         define(shell, source, session, target, html=options.html)
+        _say_what_leaves(options, target)
         return None
     variable, values = _values(options, shell.user_ns)
     captured = _capture(options, source, shell.user_ns, variable, values)
@@ -56,7 +57,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         return None
     require_login(session, target)
     _warn_of_running(session)
-    _say_sizes(options, captured)
+    _say_what_leaves(options, target, captured)
     note = partial(Note, "cell", target.name, options.future, options.out)
     if variable:
         labels = [_label(options, f"{variable}={_brief(value)}") for value in values]
@@ -78,6 +79,7 @@ def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
         return None
     require_login(session, target)
     _warn_of_running(session)
+    _say_what_leaves(options, target)
     future = session.submit_script(
         cell,
         target,
@@ -282,11 +284,18 @@ def _brief(value: Any) -> str:
     return one_line(value if isinstance(value, str) else reprlib.repr(value), 40)
 
 
-def _say_sizes(options: Options, captured: Captured) -> None:
-    """What leaves this machine with the cell; not among what the cell itself prints."""
-    listed = "" if options.quiet else sizes(captured, most=_LISTED)
-    if listed:
-        display({"text/plain": f"Sent: {listed}."}, raw=True)
+def _say_what_leaves(options: Options, target: Target, captured: Captured | None = None) -> None:
+    """Where a cell runs, if its line doesn't say it, and what leaves this machine with it; not
+    among what the cell itself prints."""
+    if options.quiet:
+        return
+    parts = []
+    if options.endpoint_from:
+        parts.append(f"On {target.name}, the default by {options.endpoint_from}.")
+    if captured is not None and (listed := sizes(captured, most=_LISTED)):
+        parts.append(f"Sent: {listed}.")
+    if parts:
+        display({"text/plain": one_line(" ".join(parts), 2000)}, raw=True)
 
 
 def _account(future: CellFuture) -> str:

@@ -52,7 +52,10 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     "logout": (_logout, []),
     "whoami": (_whoami, []),
     "endpoints": (endpoints.list_endpoints, []),
-    "use": (endpoints.use, [_ENDPOINT, ("--alias", {}), ("--forget", {})]),
+    "use": (
+        endpoints.use,
+        [_ENDPOINT, ("--alias", {}), ("--forget", {}), ("--default", _FLAG)],
+    ),
     "status": (endpoints.status, [_ENDPOINT]),
     "tasks": (tasks.list_tasks, [("--all", _FLAG), ("--failed", _FLAG)]),
     "attach": (tasks.attach_tasks, [("ids", {"nargs": "*"}), ("--all", _FLAG)]),

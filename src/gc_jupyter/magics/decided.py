@@ -1,7 +1,8 @@
 """Options, all decided: where a value comes from that a magic's line leaves out.
 
 An option on the line wins over ``%config GCMagics``, which wins over a project's pyproject.toml,
-which wins over the user's own file (`gc_jupyter.settings`).
+which wins over the user's own file (`gc_jupyter.settings`). Of the endpoint, `%gc use` stands
+between ``%config`` and the files.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Options:
     """A cell's options, all decided."""
 
     endpoint: str | None = None
+    endpoint_from: str = ""  # what says so, where the line doesn't
     block: bool = True
     out: tuple[str, ...] = ()
     future: str = ""
@@ -52,7 +54,10 @@ class Options:
 
     @classmethod
     def decide(
-        cls, line: argparse.Namespace, configured: Callable[[str], Any], settings: Settings
+        cls,
+        line: argparse.Namespace,
+        configured: Callable[[str], tuple[Any, str]],
+        settings: Settings,
     ) -> Options:
         """The options of a line, with what it leaves out.
 
@@ -61,7 +66,7 @@ class Options:
         line:
             None for what it doesn't say.
         configured:
-            A name's value in ``%config GCMagics``, or None.
+            A name's value in this kernel, or None, and what has set it.
         settings:
             The files.
         """
@@ -69,10 +74,12 @@ class Options:
         files = settings.all()
         for name in CONFIGURABLE:
             if name not in said:
-                value = configured(name)
-                value = files.get(name, (None,))[0] if value is None else value
+                value, where = configured(name)
+                value, where = files.get(name, (None, "")) if value is None else (value, where)
                 if value is not None:
                     said[name] = value
+                    if name == "endpoint":
+                        said["endpoint_from"] = where
         if said.get("on_interrupt", "detach") not in INTERRUPTS:
             raise UsageError(
                 f"on_interrupt is {said['on_interrupt']!r}. Set it to {' or '.join(INTERRUPTS)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from gc_jupyter.journal import Entry, Journal
     from gc_jupyter.session import Session
 
+#: Of a task whose kernel has not heard of its end: where it is now, nobody was asked.
+_OPEN = "not over"
 #: Entries of earlier kernels that this kernel was told of at its start.
 _told: list[Entry] = []
 
@@ -21,12 +24,12 @@ def announce(journal: Journal) -> str:
 
 
 def summary(entries: Sequence[Entry]) -> str:
-    """``3 earlier tasks: 2 ready, 1 running. %gc attach``"""
+    """``3 earlier tasks: 1 failed, 1 success, 1 not over. %gc attach``"""
     if not entries:
         return ""
-    ready = sum(entry.done for entry in entries)
-    counts = ((ready, "ready"), (len(entries) - ready, "running"))
-    shown = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    counts = Counter(entry.state if entry.done else _OPEN for entry in entries)
+    words = sorted(counts, key=lambda word: (word == _OPEN, word))
+    shown = ", ".join(f"{counts[word]:,} {word}" for word in words)
     tasks = "1 earlier task" if len(entries) == 1 else f"{len(entries):,} earlier tasks"
     return f"{tasks}: {shown}. %gc attach"
 
@@ -53,8 +56,8 @@ def still_running(session: Session) -> str | None:
     picked = ids[0] if len(ids) == 1 else ""
     tasks = f"Task {ids[0]} of an earlier run" if len(ids) == 1 else f"{len(ids):,} tasks of"
     tasks += "" if len(ids) == 1 else " earlier runs"
-    verb = "runs" if len(ids) == 1 else "run"
+    verb = "isn't" if len(ids) == 1 else "aren't"
     return (
-        f"{tasks} of this cell still {verb} at {where}: `{f'%gc attach {picked}'.strip()}`"
+        f"{tasks} of this cell {verb} over at {where}: `{f'%gc attach {picked}'.strip()}`"
         " picks up what is there. This run is sent all the same."
     )

@@ -29,7 +29,7 @@ def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
     """%gc endpoints."""
     session = magics.session
     aliases = {endpoint: name for name, endpoint in session.settings.aliases().items()}
-    default = session.settings.get("endpoint")
+    default = _default(magics)[0]
     rows = [[LOCAL_NAME, "online", "", "this machine"]]
     listed = session.directory.refresh()
     for at, one in enumerate(listed or []):
@@ -60,7 +60,7 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
             raise UsageError(f"There is no alias {line.forget!r}. The aliases: {known}.")
         settings.set_alias(line.forget, None)
         print(f"{line.forget} is forgotten.")
-        if settings.get("endpoint") == line.forget:
+        if _default(magics)[0] == line.forget:
             print("%%gcrun still looks for it where none is named; %gc use NAME sets another.")
         return
     if line.endpoint is None:
@@ -77,24 +77,36 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
     name = line.alias or named
     if line.alias:
         settings.set_alias(line.alias, _id(endpoint))
-    settings.set("endpoint", name)
-    print(f"%%gcrun uses {name} where none is named; kept in {settings.user_file}.")
-    value, where = settings.find("endpoint")
-    if value != name:
-        print(f"But {where} says {value!r}, and wins here.")
+    magics.session.default_endpoint = name
+    if line.default:
+        settings.set("endpoint", name)
+        print(f"%%gcrun uses {name} where none is named; kept in {settings.user_file}.")
+        value, where = settings.find("endpoint")
+        if value != name:
+            print(f"But {where} says {value!r}, and wins in other kernels of this directory.")
+    else:
+        print(
+            f"%%gcrun uses {name} in this kernel, where none is named. %gc use {name} --default"
+            " keeps it for others and later ones."
+        )
     if magics.endpoint not in (None, name):
         print(f"But %config GCMagics.endpoint says {magics.endpoint!r}, and wins in this kernel.")
 
 
 def _say_default(magics: NotebookMagics) -> None:
-    settings = magics.session.settings
-    value, where = settings.find("endpoint")
+    value, where = _default(magics)
     if value is None:
         print("No endpoint is used where none is named; %gc use NAME sets one.")
     else:
         print(f"{_shown(value)} is used where none is named, by {where}.")
-    for name, endpoint in settings.aliases().items():
+    for name, endpoint in magics.session.settings.aliases().items():
         print(f"{name} is {endpoint}.")
+
+
+def _default(magics: NotebookMagics) -> tuple[Any, str]:
+    """What is used where none is named, and what says so."""
+    value, where = magics.configured("endpoint")
+    return magics.session.settings.find("endpoint") if value is None else (value, where)
 
 
 def _id(endpoint: Endpoint) -> str:
@@ -156,10 +168,9 @@ def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
 
 def _effective(magics: NotebookMagics, name: str) -> list[str]:
     """A setting's value, and where it is from."""
-    configured = getattr(magics, name, None)  # Jupyter Server has settings too
-    if configured is not None:
-        return [_shown(configured), "%config GCMagics"]
-    value, where = magics.session.settings.find(name)
+    value, where = magics.configured(name)
+    if value is None:
+        value, where = magics.session.settings.find(name)
     if value is not None:
         return [_shown(value), where]
     value = _BUILT_IN.get(name)

@@ -112,9 +112,14 @@ class NotebookMagics(Magics):
         """What the line says, and what it leaves out."""
         from gc_jupyter.magics.decided import Options
 
-        return Options.decide(
-            parse(parser, line, magic), lambda name: getattr(self, name), self.session.settings
-        )
+        return Options.decide(parse(parser, line, magic), self.configured, self.session.settings)
+
+    def configured(self, name: str) -> tuple[Any, str]:
+        """A setting's value in this kernel, or None, and what has set it."""
+        value = getattr(self, name, None)  # Jupyter Server has settings too
+        if value is None and name == "endpoint" and self.session.default_endpoint is not None:
+            return str(self.session.default_endpoint), "%gc use"
+        return value, "" if value is None else "%config GCMagics"
 
     def target(self, options: Options) -> Target:
         """Where the options send a cell."""

@@ -91,14 +91,14 @@ _COMMON = (
         "--timeout",
         type=seconds,
         metavar="S",
-        help="Stop waiting after so many seconds. The task runs on.",
+        help="Stop waiting after so many seconds. The task goes on.",
     ),
     argument(
         "--on-interrupt",
         choices=INTERRUPTS,
         help="What an interrupt does beside ending the wait. detach (default): drops this cell's"
         " tasks that were not sent yet. cancel-unsent: also those of earlier -a cells for this"
-        " endpoint. Tasks that were sent run on.",
+        " endpoint. Tasks that were sent go on.",
     ),
     argument(
         "--progress-after",

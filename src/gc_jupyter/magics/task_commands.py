@@ -226,7 +226,7 @@ def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
         return None
     done = [one for one in own if one.done()]
     if not done:
-        raise short(TaskPending(f"it runs on; %gc attach {line.id} follows it"))
+        raise short(TaskPending(f"it isn't over; %gc attach {line.id} follows it"))
     concurrent.futures.wait(done, _RESULT_S)
     if len(own) == 1:
         return _finished(magics, own[0])
@@ -237,7 +237,7 @@ def cancel(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc cancel."""
     own, _ = _wanted(magics, line.ids, True)
     if not own:
-        print("It is a task of an earlier kernel: the service can't stop it, and it runs on.")
+        print("It is a task of an earlier kernel: the service can't stop a task, and finishes it.")
     for future in own:
         name = future.task_id or future.label
         if future.done():
@@ -245,4 +245,4 @@ def cancel(magics: NotebookMagics, line: argparse.Namespace) -> None:
         elif future.cancel():
             print(f"{name} is stopped." if future.task_id else f"{name} won't be sent.")
         else:
-            print(f"{name} was sent, and the service can't stop a task: it runs on.")
+            print(f"{name} was sent, and the service can't stop a task: it isn't over.")

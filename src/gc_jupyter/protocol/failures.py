@@ -14,6 +14,8 @@ _LONGEST = 1_000_000
 #: Characters of a traceback's end, where its cause stands: any text takes little time.
 _LOOKED_AT = 20_000
 _WORKER_LOST = re.compile(r"\bWorkerLost\b|\bManagerLost\b|\bBrokenProcessPool\b")
+#: What an endpoint's engine frames a traceback with.
+_FRAME = re.compile(r"^(?:\+{68}\n|-{68}$)", re.MULTILINE)
 _MISSING_MODULE = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", re.MULTILINE
 )
@@ -52,7 +54,7 @@ def task_error(
     if len(text) > _LONGEST:
         left_out = f"\n[… {len(text) - _LONGEST:,} characters left out …]\n"
         text = text[: _LONGEST // 2] + left_out + text[-_LONGEST // 2 :]
-    text = harmless(text)
+    text = _FRAME.sub("", harmless(text))
     worker = dict(details) if details else None
     kind: type[TaskExecutionFailed] = TaskExecutionFailed
     step = ""
@@ -62,6 +64,7 @@ def task_error(
         kind = TaskStopped
     elif code == "WorkerLost" or _WORKER_LOST.search(end):
         kind = WorkerLost
+        text = _first_what(text)
         step = (
             "The process that ran the task died: out of memory, a crash in native code, or code"
             " made by another Python version. Try a smaller task, or a source strategy:"
@@ -78,6 +81,16 @@ def task_error(
     elif _SERDE.search(end):
         step = _mismatch(str((details or {}).get("python_version") or ""), python_version)
     return kind(text, completion_t, worker, code=code, next_step=step)
+
+
+def _first_what(traceback: str) -> str:
+    """A traceback after its last line's message: what the first line says is read everywhere."""
+    lines = traceback.strip().splitlines()
+    if len(lines) < 2:
+        return traceback
+    name, _, message = lines[-1].partition(": ")
+    what = message.strip() or name.rpartition(".")[2]
+    return f"{what}\n\n{traceback.strip()}"
 
 
 def _mismatch(there: str, here: str) -> str:

@@ -23,7 +23,7 @@ class Interrupted(ComputeError):
 
 
 class StillRunning(Interrupted, TimeoutError):
-    """The time for waiting is over; the tasks run on."""
+    """The time for waiting is over; the tasks are not."""
 
 
 def wait(
@@ -51,7 +51,7 @@ def wait(
     Raises
     ------
     Interrupted
-        On an interrupt. Tasks that were not sent yet are dropped; those that were run on: the
+        On an interrupt. Tasks that were not sent yet are dropped; those that were go on: the
         service can't cancel them.
     StillRunning
         After `timeout`.
@@ -75,14 +75,14 @@ def wait(
 
 
 def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
-    """Drop what was not sent yet; the error says what runs on."""
+    """Drop what was not sent yet; the error says what was sent."""
     dropped = sum(not future.done() and _drop(future) for future in futures)
     _learn_ids(futures)
     done = sum(future.done() for future in futures) - dropped
     parts = []
     if dropped == len(futures):
         what = "the task was not" if dropped == 1 else f"none of the {dropped:,} tasks was"
-        return Interrupted(f"Interrupted: {what} sent. Nothing runs at {endpoint}.")
+        return Interrupted(f"Interrupted: {what} sent. {endpoint} has nothing of this cell.")
     if dropped:
         parts.append(f"{_tasks(dropped)} not sent, and won't be;")
     if done:
@@ -91,7 +91,7 @@ def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
 
 
 def _running(futures: Sequence[TaskFuture], endpoint: str) -> str:
-    """The tasks that run on, and how to get at them."""
+    """The tasks that are not over, and how to get at them. (Whether they run, nobody was asked.)"""
     open_ones = [future for future in futures if not future.done()]
     ids = [future.task_id for future in open_ones if future.task_id]
     if not open_ones:
@@ -102,9 +102,12 @@ def _running(futures: Sequence[TaskFuture], endpoint: str) -> str:
             " %gc attach picks them up."
         )
     if len(open_ones) == 1:
-        return f"task {ids[0]} runs on at {endpoint}. %gc attach {ids[0]} picks it up."
+        return (
+            f"task {ids[0]} was sent to {endpoint} and isn't over. %gc attach {ids[0]} picks it up."
+        )
     return (
-        f"{len(open_ones):,} tasks run on at {endpoint}, the first is {ids[0]}. %gc attach"
+        f"{len(open_ones):,} tasks were sent to {endpoint} and aren't over, the first is {ids[0]}."
+        " %gc attach"
         f" {open_ones[0].info.task_group_id} picks them up."
     )
 

@@ -10,7 +10,7 @@ import concurrent.futures
 import reprlib
 from typing import Any
 
-from gc_jupyter.errors import ComputeError, gist
+from gc_jupyter.errors import ComputeError, TaskExecutionFailed, gist
 from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.remote_text import harmless, one_line
 from gc_jupyter.types import TaskState
@@ -73,7 +73,12 @@ def _qualified(kind: type) -> str:
 def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -> str:
     """The remote traceback of a failed task, its end first of all; empty for any other."""
     error = None if future.cancelled() or not future.done() else future.exception()
-    text = harmless(str(error)).strip() if isinstance(error, ComputeError) else ""
+    if not isinstance(error, ComputeError):
+        return ""
+    text = str(error)
+    if isinstance(error, TaskExecutionFailed):  # whose `str` may be that of the type raised there
+        text = "\n\n".join(part for part in (error.remote_data.rstrip(), error.next_step) if part)
+    text = harmless(text).strip()
     return text if len(text) <= limit else "…\n" + text[-limit:]
 
 
