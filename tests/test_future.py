@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import gc_jupyter
 from gc_jupyter import Client, Executor, TaskFuture
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed
 from gc_jupyter.types import TaskInfo
@@ -91,6 +94,56 @@ def test_info_of_a_failed_task(executor: Executor) -> None:
     assert error.code == "RemoteExecutionError"
     assert future.info.running_s is not None
     assert float(error.completion_t) == future.info.ended_at
+
+
+# --- who writes ------------------------------------------------------------------------------
+
+FIELDS = {"note", "nonce", "serial", "label", "source", "_info", "_stop"}
+
+
+def test_what_becomes_of_a_task_is_written_in_one_place() -> None:
+    """No module but `future.py` assigns to a future's fields."""
+    package = Path(gc_jupyter.__file__).parent
+    for file in package.rglob("*.py"):
+        if file == package / "future.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
+                continue
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else node.value
+            name = owner if isinstance(owner, str) else getattr(owner, "id", "")
+            known = name in ("future", "one", "task", "made", "new") or name.endswith("future")
+            assert not (known and node.attr in FIELDS), f"{file.name}:{node.lineno}"
+            assert node.attr != "_info", f"{file.name}:{node.lineno}"
+
+
+def test_a_future_is_one_task() -> None:
+    future = TaskFuture()
+    future._describe("a note", "a nonce")
+    future._enter(1, Runtime(), "its label")
+    assert (future.note, future.nonce, future.label) == ("a note", "a nonce", "its label")
+    for again in (lambda: future._enter(2, Runtime()), lambda: future._describe("another")):
+        with pytest.raises(concurrent.futures.InvalidStateError):
+            again()
+    future._learn(TaskInfo("an id", "a group"))
+    with pytest.raises(concurrent.futures.InvalidStateError, match="not another"):
+        future._learn(TaskInfo("another"))
+    assert (future.task_id, future.serial) == ("an id", 1)
+
+
+class Runtime:
+    """Announces nothing."""
+
+    def watch(self, listener: object) -> None: ...
+
+    def unwatch(self, listener: object) -> None: ...
+
+
+def test_a_future_cant_be_submitted_twice(executor: Executor) -> None:
+    future = executor.submit(double, 1)
+    with pytest.raises(concurrent.futures.InvalidStateError, match="once"):
+        executor.submit_as(future, double, 2)
+    assert future.result(TIMEOUT) == 2
 
 
 # --- asyncio and concurrent.futures --------------------------------------------------------

@@ -56,10 +56,28 @@ class TaskFuture(concurrent.futures.Future[Any]):
         Numbers the tasks of this process.
     label:
         Shown beside the task.
+
+    Notes
+    -----
+    What becomes of a task is written here by three methods and by nothing else, in this order;
+    `tests/test_future.py` holds it.
+
+    ===========  ====================  =====================================================
+    method       fields                who, and when
+    ===========  ====================  =====================================================
+    `_describe`  `note`, `nonce`       who makes the future, before it is submitted
+    `_enter`     `serial`, `label`,    whoever submits or adopts the task: once, on that thread,
+                 `source`              before anybody else has the future
+    `_learn`     `info`                `gc-loop`, with the ids: a task's id never changes;
+                                       `gc-results`, with what the worker says, before the
+                                       result is set
+    ===========  ====================  =====================================================
     """
 
     #: What a recorder of tasks keeps with this one: the cell that it came from.
     note: Any = None
+    #: What the task's own reply carries (`protocol.nonces`); empty for a plain function's.
+    nonce: str = ""
 
     def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
         super().__init__()
@@ -81,6 +99,74 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """Identifiers and, once done, the times that the worker measured (protocol: the
         `task_statuses` of a result)."""
         return self._info
+
+    def _describe(self, note: Any = None, nonce: str = "") -> None:
+        """Say what this task is, before it is submitted.
+
+        Parameters
+        ----------
+        note:
+            For the recorder of tasks.
+        nonce:
+            Among the task's arguments, for its reply to carry.
+        """
+        if self.source is not None:
+            raise concurrent.futures.InvalidStateError("The task was submitted already.")
+        if note is not None:
+            self.note = note
+        if nonce:
+            self.nonce = nonce
+
+    def _enter(
+        self,
+        serial: int,
+        source: EventSource | None,
+        label: str = "",
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        """The runtime has the task from now on.
+
+        Parameters
+        ----------
+        serial:
+            Its number in this process.
+        source:
+            Announces its states.
+        label:
+            Where it has none yet.
+        stop:
+            Really stops it, and says whether it could.
+
+        Raises
+        ------
+        concurrent.futures.InvalidStateError
+            It was submitted already: one future is one task.
+        """
+        if self.source is not None:
+            raise concurrent.futures.InvalidStateError("A future can be submitted once.")
+        self.serial = serial
+        self.source = source
+        self.label = self.label or label
+        self._stop = stop
+
+    def _learn(self, info: TaskInfo) -> None:
+        """More is known of the task; nothing that was known may change.
+
+        Parameters
+        ----------
+        info:
+            All that is known.
+
+        Raises
+        ------
+        concurrent.futures.InvalidStateError
+            It has another task's id.
+        """
+        if self._info.task_id not in (None, info.task_id):
+            raise concurrent.futures.InvalidStateError(
+                f"This is task {self._info.task_id}, not {info.task_id}."
+            )
+        self._info = info
 
     def cancel(self) -> bool:
         """Cancel a task that was not sent yet, or stop one that runs on this machine.

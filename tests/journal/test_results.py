@@ -264,15 +264,34 @@ INSERT INTO tasks VALUES ('gone', 1, 'a', 'g', 'e', 'polaris', 'f', 'x=1', 'cell
     3, '', '', 'running', 17e8, NULL, NULL, '', 0, NULL);
 PRAGMA user_version = 1;
 """
+VERSION_2 = (
+    VERSION_1.replace(", result BLOB", "")
+    .replace("'', 0, NULL);", "'', 0);")
+    .replace(
+        "PRAGMA user_version = 1;",
+        """
+CREATE TABLE results (task_id TEXT PRIMARY KEY, form TEXT, size INTEGER, at REAL, body BLOB);
+CREATE TABLE claims (group_id TEXT PRIMARY KEY, session TEXT, at REAL);
+PRAGMA user_version = 2;
+""",
+    )
+)
 
 
-def test_a_file_of_version_1(path: Path) -> None:
+@pytest.mark.parametrize("made", [VERSION_1, VERSION_2], ids=["version 1", "version 2"])
+def test_a_file_of_an_earlier_version(path: Path, made: str) -> None:
     with sqlite3.connect(path) as connection:
-        connection.executescript(VERSION_1)
+        connection.executescript(made)
     os.chmod(path, 0o600)
     database = Database(path)
     (one,) = database.tasks()
     assert (one.task_id, one.label, one.seen) == ("a", "x=1", 0)
+    assert (one.nonce, one.looked_at, one.looked_as) == ("", None, "")
+    with database:
+        database.add_tasks([entry(session="gone", serial=2, task_id="", nonce="gcj-2")])
+    assert database.tasks("serial = 2")[0].nonce == "gcj-2"
+    with database:
+        database.select("DELETE FROM tasks WHERE serial = 2")
     with database:
         assert database.results.claim_groups(SERVER, 0.0, ended) == {"g": ["a"]}
     assert store(database, "a") == set()

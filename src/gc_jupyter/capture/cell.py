@@ -57,10 +57,12 @@ class Captured:
     task: Task = field(default_factory=Task)
     packages: Sequence[str] = ()
 
-    def arguments(self, call: int | None = None) -> tuple[bytes, dict[str, Any]]:
+    def arguments(
+        self, call: int | None = None, tag: Mapping[str, Any] | None = None
+    ) -> tuple[bytes, dict[str, Any]]:
         """What to submit `function` with; `call` is the index of a function's call, or of a
-        variable's value."""
-        options = dict(self.options)
+        variable's value, `tag` what the reply begins with."""
+        options = {**self.options, "tag": tag}
         if call is not None:
             options["arguments"] = self.calls[call]
         return self.inputs, options

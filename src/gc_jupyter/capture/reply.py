@@ -173,6 +173,11 @@ class CellFuture(TaskFuture):
         """The cell's failure or its last value; takes what the worker says apart."""
         if not isinstance(reply, dict) or reply.get("version") != 1:
             raise ValueError("another version")
+        if self.nonce and (reply["tag"] or {}).get("nonce") != self.nonce:
+            raise BadReply(
+                "What came for this task is another task's result.",
+                next_step="Run the cell again; if it stays so, tell the service's operators.",
+            )
         self.events = [_event(kind, content, self._mimes) for kind, content in reply["events"]]
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)

@@ -18,7 +18,7 @@ from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, r
 from gc_jupyter.functions.versions import differs, serializer_for, warn_of_arguments
 from gc_jupyter.future import TaskFuture, results_in_order
 from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, check_payload_size
-from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
+from gc_jupyter.runtime.tasks import Origin, QueuedTask
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
@@ -348,12 +348,8 @@ class Executor(BatchOptions):
         size = check_payload_size(payload, name)
         if self._other_python:
             warn_of_arguments(payload, self._other_python)
-        dispatcher = self._dispatcher()
-        future.serial = next(serials)
-        future.label = future.label or self.label or name
-        if self._is_local:  # elsewhere a registered task can't be stopped
-            future._stop = partial(_stop, dispatcher, future)
-        dispatcher.submit(QueuedTask(future, self._origin, self._route, function, payload, size))
+        task = QueuedTask(future, self._origin, self._route, function, payload, size)
+        self._dispatcher().submit(task, self.label or name)
         return future
 
     def _serializer_for(self, fn: Submittable) -> ComputeSerializer:
@@ -384,7 +380,3 @@ class Executor(BatchOptions):
     def _check_open(self, consequence: str) -> None:
         if self._stopped:
             raise RuntimeError(f"{self!r} is shutdown; {consequence}")
-
-
-def _stop(dispatcher: Dispatcher, future: TaskFuture) -> bool:
-    return future.task_id is not None and dispatcher.service.stop_task(future.task_id)

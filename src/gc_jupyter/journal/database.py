@@ -24,7 +24,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
 R = TypeVar("R", "Entry", "KnownEndpoint")
 
-VERSION = 2
+VERSION = 3
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
 #: The newest tasks of a session that stay once they have ended. Older ones are found by their
@@ -33,7 +33,7 @@ KEPT_TASKS = 50_000
 #: The service keeps an idle task for two weeks (docs/protocol.md, "Limits").
 REACHABLE_S = 14 * 86400.0
 
-#: What a file lacks is made: version 1 had neither results nor claims.
+#: What a file lacks is made: version 1 had neither results nor claims, version 2 not `_ADDED`.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sessions (
     kernel TEXT, notebook TEXT, host TEXT, pid INTEGER, started TEXT, session TEXT PRIMARY KEY
@@ -42,7 +42,8 @@ CREATE TABLE IF NOT EXISTS tasks (
     session TEXT, serial INTEGER, task_id TEXT, group_id TEXT, endpoint_id TEXT, endpoint TEXT,
     function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
     bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
-    seen INTEGER DEFAULT 0, PRIMARY KEY (session, serial)
+    seen INTEGER DEFAULT 0, nonce TEXT DEFAULT '', looked_at REAL, looked_as TEXT DEFAULT '',
+    PRIMARY KEY (session, serial)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
 CREATE INDEX IF NOT EXISTS tasks_by_group ON tasks (group_id);
@@ -51,12 +52,20 @@ CREATE TABLE IF NOT EXISTS endpoints (
 );
 {results.SCHEMA}
 """
+#: Columns of `tasks` that older files lack.
+_ADDED = {
+    "nonce": "TEXT DEFAULT ''",
+    "looked_at": "REAL",
+    "looked_as": "TEXT DEFAULT ''",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A task as the journal knows it. `task_id` is empty until the service's reply was read;
-    times are unix seconds; `seen` says that its result was shown."""
+    times are unix seconds; `seen` says that its result was shown. `nonce` is what its own reply
+    carries (`protocol.nonces`); empty for a plain function's. `looked_at` is when the service was
+    last asked for it in vain, `looked_as` the identity that asked."""
 
     session: str
     serial: int
@@ -78,6 +87,9 @@ class Entry:
     ended_at: float | None = None
     error: str = ""
     seen: int = 0
+    nonce: str = ""
+    looked_at: float | None = None
+    looked_as: str = ""
 
     @property
     def done(self) -> bool:
@@ -146,6 +158,11 @@ class Database:
             with self:
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
+                known = {row[1] for row in self.select("PRAGMA table_info(tasks)")}
+                for column in _ADDED.keys() - known:
+                    self._connection.execute(
+                        f"ALTER TABLE tasks ADD COLUMN {column} {_ADDED[column]}"
+                    )
                 self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
@@ -304,7 +321,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 #: Texts that somebody else has chosen, and that are shown.
 _SHOWN: dict[type, tuple[str, ...]] = {
-    Entry: ("label", "endpoint", "error"),
+    Entry: ("label", "endpoint", "error", "looked_as"),
     KnownEndpoint: ("name", "status", "python", "dill"),
 }
 _STATES = frozenset(state.value for state in TaskState)

@@ -97,7 +97,7 @@ class Journal:
     def queued(self, future: TaskFuture) -> None:
         """See Recorder."""
         if future.note is None:
-            future.note = Note()
+            future._describe(Note())
         future.note.place = self.place()
 
     async def sending(
@@ -172,6 +172,7 @@ class Journal:
             out=",".join(note.out),
             state=TaskState.UNSENT.value,
             submitted_at=now,
+            nonce=future.nonce,
         )
 
     def _change(self, event: TaskEvent) -> tuple[object, ...]:

@@ -65,7 +65,7 @@ def resolve(one: Finished) -> None:
         future.set_exception(outcome)
         return
     if isinstance(outcome, ResultMessage):
-        future._info = ran(future._info, outcome)
+        future._learn(ran(future.info, outcome))
         text = outcome.data
         if outcome.error_code is not None:
             one.error = task_error(
@@ -76,7 +76,7 @@ def resolve(one: Finished) -> None:
                 python_version=_PYTHON,
             )
     else:
-        future._info = replace(future._info, worker=worker_info(outcome.details))
+        future._learn(replace(future.info, worker=worker_info(outcome.details)))
         text = outcome.result or ""
         if outcome.exception is not None:
             one.error = task_error(

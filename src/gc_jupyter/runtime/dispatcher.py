@@ -99,12 +99,18 @@ class Dispatcher:
         """Put later tasks without a group of their own into this one, unless there is one."""
         self.loop.ask(self._submitter.keep_task_group, task_group_id)
 
-    def submit(self, task: QueuedTask) -> None:
-        """Queue a task; any thread."""
-        task.future.source = self
+    def submit(self, task: QueuedTask, label: str = "") -> None:
+        """Queue a task, which is called `label` unless it has a name; any thread."""
+        future = task.future
         if self._recorder is not None:
-            self._recorder.queued(task.future)
+            self._recorder.queued(future)
+        # elsewhere than here a registered task can't be stopped
+        stop = None if self.service.rate_limited else partial(self._stop, future)
+        future._enter(next(serials), self, label, stop)
         self._submitter.put(task)
+
+    def _stop(self, future: TaskFuture) -> bool:
+        return future.task_id is not None and self.service.stop_task(future.task_id)
 
     def gathering(self) -> AbstractContextManager[None]:
         """While it lasts, what is submitted waits; then it leaves in as few requests as can be."""
@@ -190,12 +196,9 @@ class Dispatcher:
         return futures
 
     def _adopted(self, future: TaskFuture, task_group_id: str) -> TaskFuture:
-        assert future.task_id is not None
-        future.serial = next(serials)
-        future._info = replace(future.info, task_group_id=task_group_id)
-        future.source = self
+        future._learn(replace(future.info, task_group_id=task_group_id))
+        future._enter(next(serials), self, stop=partial(self._stop, future))
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here
-        future._stop = partial(self.service.stop_task, future.task_id)
         return future
 
     def open_futures(self, origin: Origin) -> list[TaskFuture]:

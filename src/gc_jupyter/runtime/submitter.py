@@ -228,8 +228,8 @@ class Submitter:
         matched, unmatched = match_reply(sent, reply.tasks)
         now = time.time()
         for function_id, task_id, task in matched:
-            task.future._info = TaskInfo(
-                task_id, reply.task_group_id, reply.endpoint_id, function_id, now
+            task.future._learn(
+                TaskInfo(task_id, reply.task_group_id, reply.endpoint_id, function_id, now)
             )
             task.origin.submitted += 1
         self._collector.expect(

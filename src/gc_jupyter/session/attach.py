@@ -183,8 +183,8 @@ def _future(
         future = TaskFuture(label=entry.label)
     if isinstance(future, NotebookFuture):
         future.on_taken = session.seen
-    future._info = TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at)
+    future._learn(TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at))
     place = Place(entry.notebook, entry.cell_id, entry.execution_count)
     out = tuple(entry.out.split(",")) if entry.out else ()
-    future.note = Note(entry.kind, entry.endpoint, entry.bind, out, place)
+    future._describe(Note(entry.kind, entry.endpoint, entry.bind, out, place), entry.nonce)
     return future

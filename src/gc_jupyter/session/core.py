@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import UnknownEndpoint
 from gc_jupyter.journal.sessions import Note
+from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.session.directory import Directory
 from gc_jupyter.session.target import Target
 from gc_jupyter.session.waiting import interrupted
@@ -245,8 +246,10 @@ class Session:
         label: str = "",
         note: Note | None = None,
         tb_limit: int | None = None,
+        run: str = "",
     ) -> NotebookFuture:
-        """Submit what was captured; `call` is the index of one of its calls or values."""
+        """Submit what was captured; `call` is the index of one of its calls or values, `run` what
+        the tasks of one fan-out have in common (`protocol.nonces`)."""
         from gc_jupyter.session.futures import NotebookFuture
 
         future = NotebookFuture(captured, target.name, self.label_of, label=label)
@@ -255,7 +258,7 @@ class Session:
         future.again = partial(
             self.submit, captured, target, call, label=label, note=replace(note), tb_limit=tb_limit
         )
-        self._send(future, captured, target, call, note=note)
+        self._send(future, captured, target, call, note=note, run=run)
         return future
 
     def submit_all(
@@ -274,13 +277,13 @@ class Session:
         Interrupted
             On an interrupt: then none of them is sent.
         """
-        note = note or partial(Note, "cell")
+        note, run = note or partial(Note, "cell"), new_run()
         futures: list[CellFuture] = []
         with self.executor(target).gathering():
             try:
                 for call, label in enumerate(labels):
                     options: Any = {"label": label, "note": note(), "tb_limit": tb_limit}
-                    futures.append(self.submit(captured, target, call, **options))
+                    futures.append(self.submit(captured, target, call, run=run, **options))
             except KeyboardInterrupt:
                 raise interrupted(futures, target.name) from None
         return futures
@@ -293,12 +296,14 @@ class Session:
         call: int | None = None,
         *,
         note: Note,
+        run: str = "",
     ) -> None:
         future.on_taken = self.seen
-        future.note = note
         note.endpoint = target.name
+        future._describe(note, nonce_of(run or new_run(), call or 0))
+        tag = {"nonce": future.nonce, "kind": note.kind, "bind": note.bind, "label": future.label}
         executor = self.executor(target)
-        executor.submit_as(future, captured.function, *captured.arguments(call))
+        executor.submit_as(future, captured.function, *captured.arguments(call, tag))
         self.tasks[future.serial] = future
 
     # --- what was seen ---------------------------------------------------------------------

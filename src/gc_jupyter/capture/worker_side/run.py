@@ -38,7 +38,7 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
         The pieces of `dump`, one behind the other, in the order of the `load` steps.
     options:
         `mimes` to bring back, `arguments` of a call (or a variable's value), `value`: whether the
-        last value is wanted, `limit` of the values' bytes in all.
+        last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is.
     """
     output = Output(options["mimes"])
     started = time.time()
@@ -47,7 +47,9 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     namespace = make_namespace(main, shell)
     sent: dict[int, str] = {}
     files: list[str] = []
-    reply: dict[str, Any] = {"version": 1, "value": None, "out": {}, "error": None}
+    # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
+    reply: dict[str, Any] = {"tag": options.get("tag"), "version": 1}
+    reply.update(value=None, out={}, error=None)
     start_output(output)
     # As in a notebook, classes of the cell are found in `__main__`: pickle and dataclasses look
     # there. Tasks that share a process as threads can't each have one.
