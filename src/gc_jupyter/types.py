@@ -89,8 +89,20 @@ class TaskEvent:
     error: str = ""  # the last line of the remote traceback, as plain text
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why tasks aren't sent yet, and until when (`time.monotonic`)."""
+
+    why: str
+    until: float
+
+
 class EventSource(Protocol):
     """Whoever announces tasks' states; listeners are called with the events of one moment."""
+
+    @property
+    def hold(self) -> Hold | None:
+        """What keeps the next submission from leaving; None while nothing does. Any thread."""
 
     def watch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
         """Call `listener` on the loop's thread from now on."""

@@ -175,6 +175,7 @@ class _Run:
                 when_late=None if options.quiet or options.progress_after < 0 else late,
                 late_s=options.progress_after,
                 others=others,
+                quiet=options.quiet,
             )
         except Interrupted:
             self._session.keep([one for one in futures if not one.cancelled()])

@@ -57,7 +57,8 @@ class Budget:
     def __init__(self, address: str, path: Path | None = None) -> None:
         self._address = address
         self._path = path
-        self._lock = threading.Lock()
+        self._disk = threading.Lock()  # whoever touches the file has it: never the loop
+        self._lock = threading.Lock()  # of these two
         self._window = Window()
         self._brake = Brake()
         self._file: _SlotFile | None = None
@@ -85,7 +86,7 @@ class Budget:
     def take_slot(self) -> int | None:
         """A slot for a submission that leaves now; None where all are taken. It may touch a file:
         not on the loop."""
-        with self._lock:
+        with self._disk:
             try:
                 return self._take()
             except (OSError, RuntimeError) as error:  # no locks there, no home known
@@ -95,22 +96,27 @@ class Budget:
 
     def _take(self) -> int | None:
         file = self._open_file()
-        if file is not None:
-            known = file.read()
-            self._window.learn(known, clock())  # what was read is no younger than this
-        for slot in self._window.free(clock()):
+        known = [] if file is None else file.read()
+        with self._lock:
+            now = clock()  # what was read is no younger than this
+            self._window.learn(known, now)
+            free = self._window.free(now)
+        for slot in free:
             if file is None or file.claim(slot):
-                self._window.take(slot)
+                with self._lock:
+                    self._window.take(slot)
                 return slot
         return None
 
     def give_back(self, slot: int, *, arrived: bool = True) -> None:
         """The reply to that submission came; `arrived`: the service may have counted it."""
-        with self._lock:
-            self._window.give_back(slot, clock(), arrived=arrived)
+        with self._disk:
+            with self._lock:
+                self._window.give_back(slot, clock(), arrived=arrived)
+                free_at = self._window.free_at[slot]
             if self._file is not None:
                 with contextlib.suppress(OSError):  # then the time noted at the start is good
-                    self._file.release(slot, self._window.free_at[slot])
+                    self._file.release(slot, free_at)
 
     def slot_in(self) -> float:
         """Seconds until there may be a slot, where none was left."""

@@ -39,6 +39,7 @@ from gc_jupyter.service.base import (
     SubmitRequest,
     statuses_of,
 )
+from gc_jupyter.types import Hold
 
 T = TypeVar("T")
 
@@ -89,6 +90,11 @@ class Dispatcher:
     def stream_error(self) -> Exception | None:
         """Why the result stream is down; None while it is up, or was never needed."""
         return self._collector.stream_error
+
+    @property
+    def hold(self) -> Hold | None:
+        """See EventSource."""
+        return self._requests.hold
 
     @property
     def task_group_id(self) -> str | None:

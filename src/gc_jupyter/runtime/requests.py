@@ -10,12 +10,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from gc_jupyter.errors import ComputeError, RateLimited, ServiceUnreachable
 from gc_jupyter.protocol.pacing import SUBMISSIONS, WINDOW_S, retry_delay
 from gc_jupyter.runtime.budget import Budget
 from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.types import Hold
 
 T = TypeVar("T")
 
@@ -24,13 +25,6 @@ log = logging.getLogger(__name__)
 TOLD_PAUSE_S = 5.0  # a pause of this length is said, or it would look like a hang
 _LIMIT = f"the service takes {SUBMISSIONS} submissions in {WINDOW_S:.0f} s"
 _PAUSE = "the service asks for a pause"
-
-
-class Hold(NamedTuple):
-    """Why submissions don't leave, and until when (time.monotonic)."""
-
-    why: str
-    until: float
 
 
 class Requests:
@@ -52,8 +46,7 @@ class Requests:
         self._at_once = at_once
         self._told = False
         self._turn = asyncio.Lock()  # submissions leave in the order in which they came
-        #: Why the next submission waits; None while none does.
-        self.hold: Hold | None = None
+        self._hold: Hold | None = None
 
     async def send(
         self, call: Callable[[], T], *, submission: bool = False, spare: bool = False
@@ -104,6 +97,12 @@ class Requests:
         """Run a coroutine on the loop, from any other thread, and wait for what it returns."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop.aio).result()
 
+    @property
+    def hold(self) -> Hold | None:
+        """See EventSource."""
+        hold = self._hold
+        return hold if hold is not None and hold.until > time.monotonic() else None
+
     def spacing(self) -> float:
         """Seconds for which a fan-out should gather tasks now."""
         return 0.0 if self._budget is None else self._budget.spacing()
@@ -120,7 +119,7 @@ class Requests:
             if self._budget is not None:
                 self._budget.refused(delay)
             if submission:
-                self.hold = Hold(_PAUSE, time.monotonic() + delay)
+                self._hold = Hold(_PAUSE, time.monotonic() + delay)
             if delay >= TOLD_PAUSE_S and not self._told:
                 self._told = True
                 log.warning(
@@ -139,7 +138,7 @@ class Requests:
             return await self._on_http_thread(call)
         async with self._turn:
             if wait := self._budget.wait():
-                self.hold = Hold(_PAUSE, time.monotonic() + wait)
+                self._hold = Hold(_PAUSE, time.monotonic() + wait)
                 await asyncio.sleep(wait)
             while True:
                 left: asyncio.Future[bool] = self._loop.aio.create_future()
@@ -148,9 +147,9 @@ class Requests:
                 if await left:
                     break
                 wait = self._budget.slot_in()
-                self.hold = Hold(_LIMIT, time.monotonic() + wait)
+                self._hold = Hold(_LIMIT, time.monotonic() + wait)
                 await asyncio.sleep(wait)
-            self.hold = None
+            self._hold = None
         return await answer
 
     def _once_here(self, call: Callable[[], T], submission: bool) -> T:

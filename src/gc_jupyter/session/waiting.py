@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,9 +12,12 @@ from typing import Any
 
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.types import Hold
 
 #: How long an interrupt waits for the reply that names the tasks on their way.
 _IDS_S = 2.0
+#: A wait for the service's limit of this length is said.
+HELD_S = 1.0
 
 
 class Interrupted(ComputeError):
@@ -34,6 +39,7 @@ def wait(
     when_late: Callable[[], object] | None = None,
     late_s: float = 2.0,
     others: Callable[[], object] | None = None,
+    quiet: bool = False,
 ) -> None:
     """Wait until all tasks are done.
 
@@ -44,9 +50,12 @@ def wait(
     timeout:
         Seconds to wait at most; the tasks themselves are not bounded by it.
     when_late:
-        Called once after `late_s` seconds, if tasks are open then.
+        Called once after `late_s` seconds, if tasks are open then. The time that the service's
+        limit takes doesn't count.
     others:
         Called on an interrupt: drops what else was not sent yet.
+    quiet:
+        Whether to keep from saying that the service's limit holds the tasks up.
 
     Raises
     ------
@@ -56,14 +65,13 @@ def wait(
     StillRunning
         After `timeout`.
     """
-    end = None if timeout is None else time.monotonic() + timeout
+    end = math.inf if timeout is None else time.monotonic() + timeout
     try:
-        if when_late is not None and (timeout is None or late_s < timeout):
-            if not concurrent.futures.wait(futures, late_s).not_done:
-                return
+        if _done_before(futures, end, late_s if when_late is not None else math.inf, quiet):
+            return
+        if when_late is not None and time.monotonic() < end:
             when_late()
-        left = None if end is None else max(0.0, end - time.monotonic())
-        if concurrent.futures.wait(futures, left).not_done:
+        if not _wait(futures, end):
             raise StillRunning(
                 f"Stopped waiting after {timeout:g} s: {_running(futures, endpoint)}"
             )
@@ -72,6 +80,77 @@ def wait(
         if others is not None:
             others()
         raise error from None
+
+
+def _wait(futures: Sequence[TaskFuture], end: float) -> bool:
+    """Wait until all are done, or until `end` (`time.monotonic`); whether they are."""
+    left = None if end == math.inf else max(0.0, end - time.monotonic())
+    return not concurrent.futures.wait(futures, left).not_done
+
+
+def _done_before(futures: Sequence[TaskFuture], end: float, late_s: float, quiet: bool) -> bool:
+    """Wait until all are done or late, and say meanwhile what keeps them from leaving; whether
+    they are done."""
+    while True:
+        begin, held = time.monotonic(), None
+        for look in (min(HELD_S, late_s), late_s):
+            if _wait(futures, min(begin + look, end)):
+                return True
+            held = _hold(futures)
+            if held is not None:
+                break
+        if held is None or time.monotonic() >= end:
+            return False
+        line = None if quiet else _Line()
+        try:
+            while (held := _hold(futures)) is not None and time.monotonic() < end:
+                if line is not None:
+                    line.show(f"waiting {math.ceil(held.until - time.monotonic())} s: {held.why}")
+                if _wait(futures, min(held.until, end)):
+                    return True
+        finally:
+            if line is not None:
+                line.clear()
+
+
+def _hold(futures: Sequence[TaskFuture]) -> Hold | None:
+    """What keeps all of these from leaving for a while."""
+    source = next((future.source for future in futures if not future.done()), None)
+    hold = None if source is None else source.hold
+    if hold is None or hold.until - time.monotonic() < HELD_S:
+        return None
+    return None if any(future.task_id for future in futures) else hold
+
+
+class _Line:
+    """A line in the cell's output that goes away."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._text = ""
+
+    def show(self, text: str) -> None:
+        if text == self._text:
+            return
+        self._text = text
+        kernel = None
+        if "IPython" in sys.modules:
+            from IPython.core.getipython import get_ipython
+
+            kernel = getattr(get_ipython(), "kernel", None)
+        if kernel is None:  # what a terminal shows stays
+            sys.stderr.write(f"{text}\n")
+        elif self._handle is not None:
+            self._handle.update({"text/plain": text}, raw=True)
+        else:
+            from IPython.display import display
+
+            show: Any = display
+            self._handle = show({"text/plain": text}, raw=True, display_id=True)
+
+    def clear(self) -> None:
+        if self._handle is not None:
+            self._handle.update({"text/plain": ""}, raw=True)
 
 
 def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
