@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.settings import Settings, SettingsError, to_toml
+from gc_jupyter.settings.keys import CHOICES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -42,14 +44,15 @@ def test_what_is_set_outlasts_the_object(settings: Settings, tmp_path: Path) -> 
     assert settings.aliases() == {}
 
 
-def test_the_project_wins(settings: Settings, tmp_path: Path) -> None:
+def test_a_trusted_project_wins(settings: Settings, tmp_path: Path) -> None:
     settings.set("endpoint", "mine")
-    settings.set_alias("a", "1")
-    settings.set_alias("b", "2")
     project = tmp_path / "work/pyproject.toml"
-    project.write_text('[tool.gc_jupyter]\nendpoint = "ours"\n[tool.gc_jupyter.aliases]\nb = "3"\n')
+    project.write_text('[tool.gc_jupyter]\nendpoint = "ours"\n')
+    assert settings.get("endpoint") == "mine"
+    found = settings.project()
+    assert found is not None
+    settings.known.trust(found.path, found.digest)
     assert settings.find("endpoint") == ("ours", str(project))
-    assert settings.aliases() == {"a": "1", "b": "3"}
     project.write_text("[project]\nname = 'other'\n")
     assert settings.get("endpoint") == "mine"
 
@@ -64,14 +67,24 @@ def test_the_project_wins(settings: Settings, tmp_path: Path) -> None:
         ("timeout = -1", "timeout is -1, not 0 or more"),
         ("timeout = nan", "timeout is nan, not 0 or more"),
         ("amqp_port = 99999999", "amqp_port is 99999999, not from 1 to 65535"),
+        ("on_interrupt = 'stop'", "on_interrupt is 'stop', not detach or cancel-unsent"),
     ],
 )
-def test_a_bad_file(settings: Settings, text: str, said: str) -> None:
+def test_a_bad_setting_costs_itself_alone(settings: Settings, text: str, said: str) -> None:
     settings.user_file.parent.mkdir()
-    settings.user_file.write_text(text)
-    with pytest.raises(SettingsError, match=said) as caught:
-        settings.get(text.split()[0])
-    assert caught.value.next_step
+    settings.user_file.write_text(f"label = 'good'\n{text}\n")
+    assert settings.get(text.split()[0]) is None
+    assert settings.get("label") == ("good" if settings.tells("label") else None)
+    (problem,) = settings.problems()
+    assert said in problem.reason
+    assert problem.next_step
+    (line,) = settings.notices()
+    assert said in line
+    assert settings.notices() == []  # once
+
+
+def test_the_words_that_a_magic_takes_are_those_of_its_setting() -> None:
+    assert CHOICES["on_interrupt"] == INTERRUPTS
 
 
 def test_a_setting_that_there_is_not(settings: Settings) -> None:

@@ -6,8 +6,11 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 
+_MOST_LINKS = 40
+_NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 #: What SQLite reads beside a database, and writes into it.
 _COMPANIONS = ("-journal", "-wal", "-shm")
 
@@ -149,3 +152,122 @@ def _check_directory(path: Path) -> None:
         raise NotOwn(path, "its directory belongs to another user")
     if found.st_mode & 0o022:
         raise NotOwn(path, "other users can write into its directory")
+
+
+def read_own(path: Path, most: int, *, with_own_group: bool = False) -> bytes:
+    """The bytes of a file that nobody but this user and root can have written, or put there.
+
+    Each folder on the way, and each symbolic link, must be this user's or root's, and closed to
+    other writers. A folder like ``/tmp`` that all may write is passed where it is sticky: nobody
+    can replace there what isn't theirs. Windows keeps users apart by their profiles' permissions:
+    only kind and size of the file are looked at there.
+
+    Parameters
+    ----------
+    path:
+        The file.
+    most:
+        More bytes are refused.
+    with_own_group:
+        Whether folders may be writable by a group that has this user alone, as containers for
+        Jupyter have them.
+
+    Raises
+    ------
+    NotOwn
+        What is said above doesn't hold, or it is no regular file.
+    OSError
+        It can't be opened; FileNotFoundError where there is none.
+    """
+    if os.name == "posix":
+        path = _safe_way(path, with_own_group)
+    handle = os.open(path, os.O_RDONLY | _NO_SURPRISE | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotOwn(path, "it is no regular file")
+        if os.name == "posix":
+            if found.st_uid not in (os.geteuid(), 0):
+                raise NotOwn(path, "it belongs to another user")
+            if found.st_mode & 0o022:
+                raise NotOwn(path, "other users may have written it")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise NotOwn(path, f"it is larger than {most // 1024:,} kB")
+    return content
+
+
+def write_own(path: Path, text: str) -> None:
+    """Replace a file as a whole by one that this user alone may read and write.
+
+    Parameters
+    ----------
+    path:
+        The file; its directory is made where there is none.
+    text:
+        What it is to hold.
+
+    Raises
+    ------
+    OSError
+        It can't be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}")  # 0600
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(name, path)
+
+
+def _safe_way(path: Path, with_own_group: bool) -> Path:
+    """The file that a path leads to, every step of the way checked."""
+    absolute = Path(os.path.abspath(path)) if ".." not in path.parts else path.absolute()
+    at, todo, links = Path(absolute.anchor), list(reversed(absolute.parts[1:])), 0
+    _check_folder(at, at.lstat(), with_own_group)
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            at = at.parent
+            continue
+        here = at / part
+        found = here.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+            if found.st_uid not in (os.geteuid(), 0):
+                raise NotOwn(path, f"the link {here} belongs to another user")
+            target = Path(os.readlink(here))
+            if target.is_absolute():
+                at, target = Path(target.anchor), target.relative_to(target.anchor)
+            todo += reversed(target.parts)
+            continue
+        if todo:
+            _check_folder(here, found, with_own_group)
+        elif not stat.S_ISREG(found.st_mode):  # to open a device may do something
+            raise NotOwn(here, "it is no regular file")
+        at = here
+    return at
+
+
+def _check_folder(folder: Path, found: os.stat_result, with_own_group: bool) -> None:
+    if found.st_uid not in (os.geteuid(), 0):
+        raise NotOwn(folder, f"the folder {folder} belongs to another user")
+    if found.st_mode & stat.S_ISVTX or not found.st_mode & 0o022:
+        return
+    if found.st_mode & 0o002 or not (with_own_group and _has_me_alone(found.st_gid)):
+        raise NotOwn(folder, f"other users may write the folder {folder}")
+
+
+def _has_me_alone(group: int) -> bool:
+    """Whether this machine knows of nobody else in a group."""
+    import grp
+    import pwd
+
+    me = os.geteuid()
+    try:
+        names = {one.pw_name for one in pwd.getpwall() if one.pw_uid == me}
+        others = any(one.pw_gid == group and one.pw_uid not in (me, 0) for one in pwd.getpwall())
+        return not others and names.issuperset(grp.getgrgid(group).gr_mem)
+    except (KeyError, OSError):
+        return False

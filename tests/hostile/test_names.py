@@ -145,13 +145,13 @@ def test_lists_and_reports(signed_in: Kernel, evil: str) -> None:
     harmless(signed_in.ok(f"%%gcrun {evil} -v\n1"))
 
 
-def test_a_hostile_alias_in_a_project(signed_in: Kernel) -> None:
+def test_hostile_text_in_a_project(signed_in: Kernel) -> None:
     """A project's pyproject.toml comes with a clone."""
     text = json.dumps({"a": NAME}, ensure_ascii=True)[6:-1]
     file = signed_in.home / "pyproject.toml"
     file.write_text(f'[tool.gc_jupyter]\nlabel = {text}\n[tool.gc_jupyter.aliases]\n{text} = "x"\n')
     try:
-        for command in ("endpoints", "config", "use", "config label"):
+        for command in ("endpoints", "trust", "trust --list", "config", "use", "config label"):
             harmless(signed_in.ok(f"%gc {command}"))
         for one in signed_in.complete("%%gcrun "):
             assert one.isprintable()

@@ -58,6 +58,7 @@ class Server:
         self._process = subprocess.Popen(
             command,
             env={**os.environ, **own, **environment},
+            cwd=root,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,

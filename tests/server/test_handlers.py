@@ -15,6 +15,7 @@ import pytest
 
 from gc_jupyter.journal import Database, Entry, KernelSession, KnownEndpoint
 from gc_jupyter.server import messages
+from gc_jupyter.settings import Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 from tests.journal.test_journal import entry
 from tests.server.conftest import TOKEN, Server
@@ -273,6 +274,44 @@ def test_the_setting_is_kept_for_the_user(server: Server, home: Path) -> None:
     assert server.ask("status")["collecting"] is True  # as it was
     file.unlink()
     assert server.ask("status")["collecting"] is False
+
+
+@pytest.mark.parametrize(
+    "text", [b"x = " + b"[" * 50_000, b"a\xff", b"#" * 3_000_000], ids=["nested", "bytes", "huge"]
+)
+def test_settings_that_cannot_be_read_fail_no_handler(
+    server: Server, home: Path, text: bytes
+) -> None:
+    file = home / "config/gc_jupyter.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(text)
+    try:
+        found = server.ask("endpoints")
+        assert str(file) in found["problem"]
+        assert found["next_step"]
+        assert [one["name"] for one in found["endpoints"]][:1] == ["local"]
+        assert server.ask("status")["collecting"] is False
+        assert "rows" in server.ask("tasks")
+    finally:
+        file.unlink()
+
+
+def test_a_project_switches_no_collecting_on(server: Server, home: Path) -> None:
+    """The server starts anywhere: what lies there has no say, trusted or not."""
+    project = home / "root/pyproject.toml"
+    text = 'collect_results = true\nendpoint = "evil"\n[tool.gc_jupyter.aliases]\nx = "y"\n'
+    project.write_text(f"[tool.gc_jupyter]\n{text}")
+    settings = Settings(home / "config/gc_jupyter.toml", home / "root")
+    found = settings.project()
+    assert found is not None
+    settings.known.trust(found.path, found.digest)
+    try:
+        assert server.ask("status")["collecting"] is False
+        assert server.ask("endpoints")["default"] == ""
+        assert settings.get("collect_results") is None
+    finally:
+        project.unlink()
+        settings.known.trust(found.path, None)
 
 
 def test_replies_are_json_that_no_page_executes(server: Server) -> None:

@@ -11,6 +11,7 @@ from IPython.core.error import UsageError
 
 from gc_jupyter.magics import endpoint_commands as endpoints
 from gc_jupyter.magics import login
+from gc_jupyter.magics import settings_commands as settings
 from gc_jupyter.magics import task_commands as tasks
 from gc_jupyter.magics.line import parse, split
 from gc_jupyter.magics.notebook import NotebookMagics
@@ -62,7 +63,11 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     "result": (tasks.show_result, [("id", {"metavar": "ID"})]),
     "cancel": (tasks.cancel, [("ids", {"metavar": "ID", "nargs": "+"})]),
     "doctor": (_doctor, [_ENDPOINT]),
-    "config": (endpoints.config, [("key", {"nargs": "?"}), ("value", {"nargs": "*"})]),
+    "config": (settings.config, [("key", {"nargs": "?"}), ("value", {"nargs": "*"})]),
+    "trust": (
+        settings.trust,
+        [("path", {"nargs": "?"}), ("--forget", _FLAG), ("--list", _FLAG)],
+    ),
 }
 
 

@@ -1,8 +1,8 @@
 """Options, all decided: where a value comes from that a magic's line leaves out.
 
-An option on the line wins over ``%config GCMagics``, which wins over a project's pyproject.toml,
-which wins over the user's own file (`gc_jupyter.settings`). Of the endpoint, `%gc use` stands
-between ``%config`` and the files.
+An option on the line wins over ``%config GCMagics``, which wins over a trusted project's
+pyproject.toml, which wins over the user's own file (`gc_jupyter.settings`). Of the endpoint,
+`%gc use` stands between ``%config`` and the files.
 """
 
 from __future__ import annotations
@@ -11,10 +11,6 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from IPython.core.error import UsageError
-
-from gc_jupyter.magics.options import INTERRUPTS
 
 if TYPE_CHECKING:
     from gc_jupyter.settings import Settings
@@ -64,7 +60,8 @@ class Options:
         Parameters
         ----------
         line:
-            None for what it doesn't say.
+            None for what it doesn't say. Its endpoint is filled in from the notebook already:
+            what is set elsewhere is text as it stands.
         configured:
             A name's value in this kernel, or None, and what has set it.
         settings:
@@ -80,8 +77,4 @@ class Options:
                     said[name] = value
                     if name == "endpoint":
                         said["endpoint_from"] = where
-        if said.get("on_interrupt", "detach") not in INTERRUPTS:
-            raise UsageError(
-                f"on_interrupt is {said['on_interrupt']!r}. Set it to {' or '.join(INTERRUPTS)}."
-            )
         return cls(**said)

@@ -1,10 +1,8 @@
-"""%gc endpoints, use, status and config."""
+"""%gc endpoints, use and status."""
 
 from __future__ import annotations
 
 import argparse
-import difflib
-import json
 import platform
 from typing import Any
 
@@ -12,17 +10,11 @@ from IPython.core.error import UsageError
 from IPython.display import display
 
 from gc_jupyter.errors import SEE_DOCTOR, WHEN_OFFLINE, ComputeError, LoginRequired
-from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.notebook import NotebookMagics
-from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.magics.tables import text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.directory import STATES_AT_ONCE
-from gc_jupyter.settings import KEYS
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
-
-#: What a setting is where nobody has set it.
-_BUILT_IN = {"collect_results": False, **vars(Options())}
 
 
 def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
@@ -98,7 +90,7 @@ def _say_default(magics: NotebookMagics) -> None:
     if value is None:
         print("No endpoint is used where none is named; %gc use NAME sets one.")
     else:
-        print(f"{_shown(value)} is used where none is named, by {where}.")
+        print(f"{one_line(str(value), 500)} is used where none is named, by {where}.")
     for name, endpoint in magics.session.settings.aliases().items():
         print(f"{name} is {endpoint}.")
 
@@ -146,50 +138,3 @@ def status(magics: NotebookMagics, line: argparse.Namespace) -> None:
             step = getattr(error, "next_step", "") or SEE_DOCTOR
             reason = getattr(error, "reason", "") or type(error).__name__
             print(one_line(f"The result stream is down: {reason} {step}", 2000))
-
-
-def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc config."""
-    settings = magics.session.settings
-    if line.key is None:
-        rows = [[name, *_effective(magics, name)] for name in KEYS]
-        print(text_table(("Setting", "Value", "From"), rows))
-        print(f"%gc config KEY VALUE writes {settings.user_file}; VALUE none takes it out.")
-        return
-    if line.key not in KEYS:
-        close = difflib.get_close_matches(line.key, KEYS, n=1)
-        meant = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(KEYS)}."
-        raise UsageError(f"There is no setting {line.key!r}. {meant}")
-    if line.value:
-        text = " ".join(line.value)
-        settings.set(line.key, None if text.lower() == "none" else _value(line.key, text))
-    print("  ".join([line.key, *_effective(magics, line.key)]))
-
-
-def _effective(magics: NotebookMagics, name: str) -> list[str]:
-    """A setting's value, and where it is from."""
-    value, where = magics.configured(name)
-    if value is None:
-        value, where = magics.session.settings.find(name)
-    if value is not None:
-        return [_shown(value), where]
-    value = _BUILT_IN.get(name)
-    return ["-" if value in (None, "") else _shown(value), "built in"]
-
-
-def _shown(value: Any) -> str:
-    return one_line(value if isinstance(value, str) else json.dumps(value), 500)
-
-
-def _value(key: str, text: str) -> Any:
-    if key == "on_interrupt" and text not in INTERRUPTS:
-        raise UsageError(f"{text!r} is no value for {key}. Write {' or '.join(INTERRUPTS)}.")
-    if KEYS[key] == (str,):
-        return text
-    try:
-        return json.loads(text.lower() if KEYS[key] == (bool,) else text)
-    except ValueError:
-        example = {bool: "true", int: "3", dict: '{"num_nodes": 2}'}.get(KEYS[key][0], "3")
-        raise UsageError(
-            f"%gc config {key} {text}: that is no value for it. Write %gc config {key} {example}"
-        ) from None

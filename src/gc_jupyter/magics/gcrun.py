@@ -69,10 +69,13 @@ class GCMagics(NotebookMagics):
         %gc cancel ID…                 drop tasks that were not sent; stop local ones
         %gc doctor [ENDPOINT]          check every step of the way, and say what to do
         %gc config [KEY [VALUE]]       settings; VALUE is kept in your own file
+        %gc trust [--list] [--forget [PATH]]
+                                       use the settings of this project's pyproject.toml
         """
         from gc_jupyter.magics.commands import run_command
 
         try:
+            self.say_notices()
             return run_command(self, line, inspect.getdoc(GCMagics.gc) or "")
         except ComputeError as error:
             raise short(error) from error.__cause__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -112,7 +113,10 @@ class NotebookMagics(Magics):
         """What the line says, and what it leaves out."""
         from gc_jupyter.magics.decided import Options
 
-        return Options.decide(parse(parser, line, magic), self.configured, self.session.settings)
+        said, settings = parse(parser, line, magic), self.session.settings
+        said.endpoint = self.expand(said.endpoint)
+        self.say_notices()
+        return Options.decide(said, self.configured, settings)
 
     def configured(self, name: str) -> tuple[Any, str]:
         """A setting's value in this kernel, or None, and what has set it."""
@@ -121,17 +125,23 @@ class NotebookMagics(Magics):
             return str(self.session.default_endpoint), "%gc use"
         return value, "" if value is None else "%config GCMagics"
 
+    def say_notices(self) -> None:
+        """What the settings files have that isn't used, each line once."""
+        for line in self.session.settings.notices():
+            print(line, file=sys.stderr)
+
     def target(self, options: Options) -> Target:
         """Where the options send a cell."""
         return self.session.target(
-            self.session.resolve(self.expand(options.endpoint), ask=not options.dry_run),
+            self.session.resolve(options.endpoint, ask=not options.dry_run),
             resources=options.resources,
             config=options.endpoint_config,
             amqp_port=options.amqp_port,
         )
 
     def expand(self, text: str | None) -> str | None:
-        """ENDPOINT with `$name` and `{expression}` filled in from the notebook."""
+        """ENDPOINT as it was typed on a magic's line, with `$name` and `{expression}` filled in
+        from the notebook. Nothing else may come here: no setting, alias or remote name."""
         match = _VARIABLE.fullmatch(text or "")
         if match is None:
             return text

@@ -10,6 +10,7 @@ from IPython.core.magic_arguments import MagicArgumentParser, argument
 
 from gc_jupyter.magics.line import assignment, json_object, names, seconds, variable
 
+#: As in `settings.keys`, which a notebook need not wait for at %load_ext.
 INTERRUPTS = ("detach", "cancel-unsent")
 
 

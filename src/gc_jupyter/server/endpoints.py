@@ -36,12 +36,15 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
 
     directory = Directory(settings, signed, journal)
     try:
+        for error in settings.problems():
+            problem, next_step = error.reason, error.next_step
         aliases = {endpoint: name for name, endpoint in settings.aliases().items()}
         default = str(settings.get("endpoint") or "")
         user = signed()
         signed_in = user is not None
         if user is None:
-            problem, next_step = "Nobody is signed in.", _SIGN_IN
+            if not problem:
+                problem, next_step = "Nobody is signed in.", _SIGN_IN
         else:
             who = user.login().source
             if ask:

@@ -23,7 +23,7 @@ from gc_jupyter.server.messages import (
 )
 from gc_jupyter.server.notices import SCHEMA, JournalWatch, Notices
 from gc_jupyter.server.processes import Processes
-from gc_jupyter.settings import Settings, SettingsError
+from gc_jupyter.settings import Settings
 
 
 class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
@@ -43,7 +43,7 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
 
     def initialize_handlers(self) -> None:
         """See ExtensionApp."""
-        self.user_settings = Settings()
+        self.user_settings = Settings(projects=False)
         self.journal = Journal(journal_path(), KernelSession.here())
         #: The user's; asks nobody by itself, and nobody can be asked here.
         self.client = Client(do_version_check=False)
@@ -104,11 +104,10 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
 
     async def follow_the_setting(self) -> None:
         """Collect, or don't, as the user or this server's configuration says now."""
-        try:
+        for line in self.user_settings.notices():
+            self.log.warning("%s", line)
+        if self.user_settings.tells("collect_results"):  # else it stays as it is
             chosen = self.user_settings.get("collect_results")
-        except SettingsError as error:
-            self.log.warning("%s", error)
-        else:
             await self._collect(self.collect_results if chosen is None else chosen)
 
     async def _collect(self, on: bool) -> None:

@@ -14,6 +14,7 @@ from gc_jupyter.journal.database import KnownEndpoint
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings import Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
+from gc_jupyter.uuids import is_uuid_like
 
 if TYPE_CHECKING:
     from gc_jupyter.client import Client
@@ -64,20 +65,15 @@ class Directory:
         text = name.strip()
         if text in (LOCAL_NAME, LOCAL_ENDPOINT_ID):
             return Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME)
-        aliased = self.settings.aliases().get(text)
-        if aliased is not None:
-            if aliased == LOCAL_NAME:
-                return Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME)
-            if not _is_uuid(aliased):
-                raise UnknownEndpoint(
-                    f"The alias {text!r} stands for {aliased!r}, which is no UUID.",
-                    next_step=f"%gc use UUID --alias {text} sets it.",
-                )
-            return Endpoint(str(uuid.UUID(aliased)), text)
-        if _is_uuid(text):
+        if is_uuid_like(text):  # means itself, whatever any file says
             key = str(uuid.UUID(text))
             known = self.known().get(key)
             return Endpoint(key, known.name if known else "")
+        aliased = self.settings.aliases().get(text)
+        if aliased == LOCAL_NAME:
+            return Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME)
+        if aliased is not None:
+            return Endpoint(str(uuid.UUID(aliased)), text)
         found = self._named(text)
         old = abs(time.time() - self._listed_at) > _FRESH_S  # also after a clock was set back
         if not found and ask and old and self.refresh() is not None:
@@ -197,14 +193,6 @@ class Directory:
         except ComputeError:
             return "state unknown"
         return found.status or "state unknown"
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _known(listed: dict[str, Any], now: float) -> KnownEndpoint:

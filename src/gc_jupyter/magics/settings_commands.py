@@ -1,0 +1,129 @@
+"""%gc config and trust."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from gc_jupyter.magics.decided import Options
+from gc_jupyter.magics.notebook import NotebookMagics
+from gc_jupyter.magics.options import INTERRUPTS
+from gc_jupyter.magics.tables import text_table
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.settings import KEYS, OF_PROJECTS, Settings, shown
+from gc_jupyter.settings.project import find_project
+
+#: What a setting is where nobody has set it.
+_BUILT_IN = {"collect_results": False, **vars(Options())}
+
+
+def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
+    """%gc config."""
+    settings = magics.session.settings
+    if line.key is None:
+        rows = [[name, *_effective(magics, name)] for name in KEYS]
+        print(text_table(("Setting", "Value", "From"), rows))
+        print(f"%gc config KEY VALUE writes {settings.user_file}; VALUE none takes it out.")
+        return
+    if line.key not in KEYS:
+        close = difflib.get_close_matches(line.key, KEYS, n=1)
+        meant = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(KEYS)}."
+        raise UsageError(f"There is no setting {line.key!r}. {meant}")
+    if line.value:
+        text = " ".join(line.value)
+        settings.set(line.key, None if text.lower() == "none" else _value(line.key, text))
+    print("  ".join([line.key, *_effective(magics, line.key)]))
+
+
+def _effective(magics: NotebookMagics, name: str) -> list[str]:
+    """A setting's value, and where it is from."""
+    value, where = magics.configured(name)
+    if value is None:
+        value, where = magics.session.settings.find(name)
+    if value is not None:
+        return [_shown(value), where]
+    value = _BUILT_IN.get(name)
+    return ["-" if value in (None, "") else _shown(value), "built in"]
+
+
+def _shown(value: Any) -> str:
+    return one_line(value, 500) if isinstance(value, str) else shown(value)
+
+
+def _value(key: str, text: str) -> Any:
+    if key == "on_interrupt" and text not in INTERRUPTS:
+        raise UsageError(f"{text!r} is no value for {key}. Write {' or '.join(INTERRUPTS)}.")
+    if KEYS[key] == (str,):
+        return text
+    try:
+        return json.loads(text.lower() if KEYS[key] == (bool,) else text)
+    except ValueError:
+        example = {bool: "true", int: "3", dict: '{"num_nodes": 2}'}.get(KEYS[key][0], "3")
+        raise UsageError(
+            f"%gc config {key} {text}: that is no value for it. Write %gc config {key} {example}"
+        ) from None
+
+
+def trust(magics: NotebookMagics, line: argparse.Namespace) -> None:
+    """%gc trust."""
+    settings = magics.session.settings
+    if line.list:
+        _list_trusted(settings)
+    elif line.forget:
+        _forget(settings, line.path)
+    elif line.path:
+        raise UsageError(
+            "%gc trust is for the project of the directory that the notebook is in. %cd to another,"
+            " or write %gc trust --forget PATH"
+        )
+    else:
+        _trust(settings)
+
+
+def _trust(settings: Settings) -> None:
+    project = settings.project()
+    if project is None:
+        raise UsageError(
+            "There is no pyproject.toml with settings for gc_jupyter here or above. Write"
+            " [tool.gc_jupyter] into one first."
+        )
+    if project.problem:
+        raise UsageError(project.problem)
+    if not project.settings:
+        raise UsageError(f"{project.notice({})} It can set {', '.join(OF_PROJECTS)}.")
+    known = settings.known.projects()
+    if not project.trusted(known):
+        settings.known.trust(project.path, project.digest)
+    print(one_line(f"{project.path} sets {project.sets} from now on, until it changes.", 1000))
+    print("%gc trust --forget takes that back.")
+
+
+def _forget(settings: Settings, path: str | None) -> None:
+    known, project = settings.known.projects(), settings.project()
+    forgotten = path or (str(project.path) if project is not None else "")
+    if forgotten not in known:
+        trusted = ", ".join(known) or "none"
+        which = forgotten or "A project here"
+        raise UsageError(one_line(f"{which} isn't trusted. Those that are: {trusted}.", 1000))
+    settings.known.trust(Path(forgotten), None)
+    print(one_line(f"{forgotten} isn't used any more.", 1000))
+
+
+def _list_trusted(settings: Settings) -> None:
+    known = settings.known.projects()
+    rows = [[one_line(path, 500), _state(Path(path), digest)] for path, digest in known.items()]
+    print(text_table(("Project", "State"), rows) if rows else "No project is trusted.")
+
+
+def _state(path: Path, digest: str) -> str:
+    if not path.exists():
+        return "gone"
+    project = find_project(path.parent)
+    if project is None or project.path != path or project.digest != digest:
+        return "changed since: not used"
+    return f"sets {project.sets}"

@@ -1,0 +1,209 @@
+"""Settings that outlast a kernel: the user's own file, and a project's pyproject.toml.
+
+The user's file is ``gc_jupyter.toml`` in Jupyter's configuration directory (``~/.jupyter``;
+JUPYTER_CONFIG_DIR moves it). It holds the keys of `KEYS`, and a table ``aliases`` of names for
+endpoints. A project's are the table ``[tool.gc_jupyter]`` of the nearest pyproject.toml, from the
+kernel's directory upwards: once the user has said ``%gc trust``, it sets those of `OF_PROJECTS`,
+and wins. A value is text, a number or a table as it stands; nothing in it is evaluated.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.settings.files import TomlFile, to_toml
+from gc_jupyter.settings.keys import KEYS, OF_PROJECTS, SettingsError, checked, shown
+from gc_jupyter.settings.known import RESULTS, Known, Pinned
+from gc_jupyter.settings.project import Project, find_project
+from gc_jupyter.types import LOCAL_NAME
+from gc_jupyter.uuids import is_uuid_like
+
+__all__ = [
+    "KEYS",
+    "OF_PROJECTS",
+    "RESULTS",
+    "Known",
+    "Pinned",
+    "Project",
+    "Settings",
+    "SettingsError",
+    "shown",
+    "to_toml",
+]
+
+_HEADER = "# Written by %gc use and %gc config; comments don't last.\n"
+
+
+class Settings:
+    """What the files say now; a changed file is read again.
+
+    Parameters
+    ----------
+    user_file:
+        By default Jupyter's configuration directory has it.
+    directory:
+        Where the search for a pyproject.toml starts; by default the current one.
+    projects:
+        False where no project has a say: Jupyter Server starts anywhere.
+    """
+
+    def __init__(
+        self, user_file: Path | None = None, directory: Path | None = None, *, projects: bool = True
+    ) -> None:
+        if user_file is None:
+            from jupyter_core.paths import jupyter_config_dir
+
+            user_file = Path(jupyter_config_dir()) / "gc_jupyter.toml"
+        #: The user's own file; it may not exist.
+        self.user_file = user_file
+        #: What the user has agreed to.
+        self.known = Known(user_file.with_name("gc_jupyter_known.toml"))
+        self._directory = directory
+        self._projects = projects
+        self._file = TomlFile(user_file)
+        self._said: set[str] = set()
+
+    def get(self, key: str) -> Any:
+        """A setting's value; None where no file has it."""
+        return self.find(key)[0]
+
+    def find(self, key: str) -> tuple[Any, str]:
+        """A setting's value, and the file that it is from."""
+        return self.all().get(key, (None, ""))
+
+    def all(self) -> dict[str, tuple[Any, str]]:
+        """Every setting that can be used: its value, and the file. `problems` says what can't."""
+        found: dict[str, tuple[Any, str]] = {}
+        with _passing_over():
+            table = self._file.read()
+            for key in KEYS.keys() & table.keys():
+                with _passing_over():
+                    found[key] = checked(key, table[key]), str(self.user_file)
+        with _passing_over():
+            project = self.project()
+            if project is not None and project.trusted(self.known.projects()):
+                found |= {key: (one, str(project.path)) for key, one in project.settings.items()}
+        return found
+
+    def aliases(self) -> dict[str, str]:
+        """Names for endpoints -> their UUIDs, or ``local``; from the user's file alone.
+
+        Raises
+        ------
+        SettingsError
+            The file can't be read: nobody knows then what a name means.
+        """
+        return {name: of for name, of in self._all_aliases() if not _why_no_alias(name, of)}
+
+    def project(self) -> Project | None:
+        """The project's file as it is now, trusted or not; None where none has settings."""
+        return find_project(self._directory) if self._projects else None
+
+    def tells(self, key: str) -> bool:
+        """Whether it can be told what the user has set here, or hasn't."""
+        try:
+            table = self._file.read()
+            if key in table:
+                checked(key, table[key])
+        except SettingsError:
+            return False
+        return True
+
+    def problems(self) -> list[SettingsError]:
+        """What the files have that can't be used, and why."""
+        found: list[SettingsError] = []
+        try:
+            table = self._file.read()
+            for key in KEYS.keys() & table.keys():
+                try:
+                    checked(key, table[key], str(self.user_file))
+                except SettingsError as error:
+                    found.append(error)
+            for name, of in self._all_aliases():
+                if why := _why_no_alias(name, of):
+                    found.append(SettingsError(f"{self.user_file}: {why}", next_step=_ALIAS))
+            self.known.projects()
+        except SettingsError as error:
+            found.append(error)
+        return found
+
+    def notices(self) -> list[str]:
+        """Lines on what isn't used, and on a project that waits for ``%gc trust``; each is given
+        once."""
+        lines = [one_line(str(error), 1000) for error in self.problems()]
+        with _passing_over():
+            if (project := self.project()) is not None:
+                lines.append(one_line(project.notice(self.known.projects()), 1000))
+        new = [line for line in dict.fromkeys(lines) if line and line not in self._said]
+        self._said.update(new)
+        return new
+
+    def set(self, key: str, value: Any) -> None:
+        """Write a setting into the user's file; None takes it out.
+
+        Raises
+        ------
+        SettingsError
+            The value can't be one, or the file can't be read or written.
+        """
+        with self._change() as table:
+            table.pop(key, None)
+            if value is not None:
+                table[key] = checked(key, value)
+
+    def set_alias(self, name: str, endpoint: str | None) -> None:
+        """Write a name for an endpoint into the user's file; None takes it out.
+
+        Raises
+        ------
+        SettingsError
+            The name is a UUID, or ``local``; or as `set`.
+        """
+        if endpoint is not None and (why := _why_no_alias(name, endpoint)):
+            raise SettingsError(why, next_step=_ALIAS)
+        with self._change() as table:
+            aliases = table.get("aliases")
+            table["aliases"] = aliases = aliases if isinstance(aliases, dict) else {}
+            aliases.pop(name, None)
+            if endpoint is not None:
+                aliases[name] = endpoint
+
+    def _all_aliases(self) -> list[tuple[str, str]]:
+        aliases = self._file.read().get("aliases", {})
+        if not isinstance(aliases, dict):
+            raise SettingsError(
+                f"{self.user_file}: aliases is no table.",
+                next_step='Write [aliases] NAME = "UUID".',
+            )
+        return [(one_line(name, 200), one_line(str(of), 200)) for name, of in aliases.items()]
+
+    @contextmanager
+    def _change(self) -> Iterator[dict[str, Any]]:
+        table = copy.deepcopy(self._file.read())
+        yield table
+        self._file.write(table, _HEADER)
+
+
+_ALIAS = "%gc use UUID --alias NAME sets one."
+
+
+def _why_no_alias(name: str, of: str) -> str:
+    if is_uuid_like(name) or name == LOCAL_NAME:
+        return f"{name} is the alias of {of}, and can't be: it means itself."
+    if of != LOCAL_NAME and not is_uuid_like(of):
+        return f"the alias {name!r} stands for {of!r}, which is no UUID."
+    return ""
+
+
+@contextmanager
+def _passing_over() -> Iterator[None]:
+    """What can't be used is said by `problems`; the rest goes on."""
+    try:
+        yield
+    except SettingsError:
+        return

@@ -1,0 +1,109 @@
+"""What the user has agreed to: projects by their content, endpoints by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.settings.files import TomlFile
+from gc_jupyter.settings.keys import SettingsError
+from gc_jupyter.uuids import is_uuid_like
+
+_HEADER = "# Written by %gc trust and %gc use: what you have agreed to. Yours alone to change.\n"
+#: What an endpoint's results may be limited to.
+RESULTS = ("json",)
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The endpoint that a name was first used for.
+
+    Parameters
+    ----------
+    endpoint:
+        Its UUID.
+    owner:
+        Whose it was then, in words; empty where that wasn't to be learnt.
+    """
+
+    endpoint: str
+    owner: str = ""
+
+
+class Known:
+    """A file of this package's own beside the user's settings, mode 0600.
+
+    Every method raises `SettingsError` where the file can't be read or written: what it would
+    forbid must not be done for want of it.
+
+    Parameters
+    ----------
+    path:
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = TomlFile(path)
+
+    def projects(self) -> dict[str, str]:
+        """Project files that may be used -> the digest of their content."""
+        return self._part("projects", lambda value: isinstance(value, str))
+
+    def names(self) -> dict[str, Pinned]:
+        """Endpoints' names -> which endpoint each was used for."""
+        found = self._part("names", _is_pinned)
+        return {name: Pinned(one["endpoint"], one["owner"]) for name, one in found.items()}
+
+    def results(self) -> dict[str, str]:
+        """Endpoints' UUIDs -> what their results may be, one of `RESULTS`."""
+        return self._part("results", lambda value: value in RESULTS)
+
+    def trust(self, project: Path, digest: str | None) -> None:
+        """A project's file may be used with this content; None: not any more."""
+        self._change("projects", str(project), digest)
+
+    def pin(self, name: str, pinned: Pinned | None) -> None:
+        """A name means this endpoint from now on; None: nothing is known of it any more."""
+        self._change("names", name, pinned and asdict(pinned))
+
+    def limit_results(self, endpoint_id: str, to: str | None) -> None:
+        """An endpoint's results may be this from now on; None: anything."""
+        self._change("results", endpoint_id, to)
+
+    def _part(self, name: str, fits: Callable[[Any], bool]) -> dict[str, Any]:
+        part = self._read().get(name, {})
+        wrong = next((key for key, value in part.items() if not fits(value)), None)
+        if wrong is not None:
+            raise self._damaged(wrong)
+        return part
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        table = self._file.read()
+        wrong = next((name for name, part in table.items() if not isinstance(part, dict)), None)
+        if wrong is not None:
+            raise self._damaged(wrong)
+        return table
+
+    def _damaged(self, where: str) -> SettingsError:
+        return SettingsError(
+            f"{self._file.path} can't be read: {one_line(where)} isn't as it was written.",
+            next_step="Repair it; without it all that you have agreed to is forgotten.",
+        )
+
+    def _change(self, part: str, key: str, value: Any) -> None:
+        table = {name: dict(one) for name, one in self._read().items()}
+        table.setdefault(part, {}).pop(key, None)
+        if value is not None:
+            table[part][key] = value
+        self._file.write(table, _HEADER)
+
+
+def _is_pinned(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and is_uuid_like(value.get("endpoint"))
+        and isinstance(value.get("owner"), str)
+    )
