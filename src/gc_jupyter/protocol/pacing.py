@@ -27,6 +27,8 @@ SUBMISSIONS, WINDOW_S = 20, 10.0
 
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
 _MAX_ATTEMPTS = 5
+#: How often a read is sent whose connection fails.
+READ_TRIES = 4
 #: How long a request that the service has no room for is tried again. A 429 has cost nothing, so
 #: time counts, and not tries.
 PATIENCE_S = 300.0
@@ -144,7 +146,7 @@ def retry_delay(
     if attempt + 1 >= _MAX_ATTEMPTS:
         return None
     if isinstance(error, ServiceUnreachable) and (repeatable or not error.sent):
-        return backoff(attempt, jitter) if attempt < 3 else None
+        return backoff(attempt, jitter) if attempt + 1 < READ_TRIES else None
     if repeatable and isinstance(error, ServiceRefused) and error.status in _SERVER_ERRORS:
         return backoff(attempt, jitter, base=0.5)
     return None

@@ -66,7 +66,7 @@ class Dispatcher:
         self.service = service
         limited = rate_limited and service.rate_limited
         budget = self.loop.budget(service.address) if limited else None
-        self._requests = Requests(self.loop, budget, at_once=service.at_once)
+        self._requests = Requests(self.loop, budget, service)
         self._collector = Collector(self.loop, service, self._requests, port)
         self._recorder = recording.make() if recording.make is not None else None
         self._submitter = Submitter(

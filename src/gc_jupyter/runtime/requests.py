@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 
 from gc_jupyter.errors import ComputeError, RateLimited, ServiceUnreachable
 from gc_jupyter.protocol.pacing import SUBMISSIONS, WINDOW_S, retry_delay
+from gc_jupyter.runtime.answers import Answers
 from gc_jupyter.runtime.budget import Budget
 from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.service.base import Service
 from gc_jupyter.types import Hold
 
 T = TypeVar("T")
@@ -36,14 +38,17 @@ class Requests:
         Whose `gc-http` threads do the calls.
     budget:
         What the service allows, or None where there is no limit.
-    at_once:
-        Whether the loop may do the calls itself (see `Service.at_once`).
+    service:
+        Says whether the loop may do the calls itself, and what to say where there is no answer.
     """
 
-    def __init__(self, loop: KernelLoop, budget: Budget | None, *, at_once: bool = False) -> None:
+    def __init__(
+        self, loop: KernelLoop, budget: Budget | None, service: Service | None = None
+    ) -> None:
         self._loop = loop
         self._budget = budget
-        self._at_once = at_once
+        self._at_once = service is not None and service.at_once
+        self._answers = Answers(loop, service)
         self._told = False
         self._turn = asyncio.Lock()  # submissions leave in the order in which they came
         self._hold: Hold | None = None
@@ -131,11 +136,11 @@ class Requests:
 
     async def _once(self, call: Callable[[], T], submission: bool) -> T:
         if self._budget is None:
-            return call() if self._at_once else await self._on_http_thread(call)
+            return call() if self._at_once else await self._on_http_thread(call, submission)
         if not submission:
             if wait := self._budget.wait():
                 await asyncio.sleep(wait)
-            return await self._on_http_thread(call)
+            return await self._on_http_thread(call, submission)
         async with self._turn:
             if wait := self._budget.wait():
                 self._hold = Hold(_PAUSE, time.monotonic() + wait)
@@ -154,17 +159,17 @@ class Requests:
 
     def _once_here(self, call: Callable[[], T], submission: bool) -> T:
         budget = self._budget
-        if budget is None:
-            return call()
-        if wait := budget.wait():
+        if budget is not None and (wait := budget.wait()):
             time.sleep(wait)
-        if not submission:
-            return call()
+        if budget is None or not submission:
+            with self._answers.expected(submission):
+                return call()
         while (slot := budget.take_slot()) is None:
             time.sleep(budget.slot_in())
         arrived = True
         try:
-            return call()
+            with self._answers.expected(submission):
+                return call()
         except ServiceUnreachable as error:
             arrived = error.sent
             raise
@@ -191,7 +196,8 @@ class Requests:
                 return
             arrived = True
             try:
-                value = call()
+                with self._answers.expected(submission=True):
+                    value = call()
             except BaseException as error:
                 arrived = not isinstance(error, ServiceUnreachable) or error.sent
                 self._loop.tell(_fail, answer, error)
@@ -201,12 +207,13 @@ class Requests:
 
         return work
 
-    async def _on_http_thread(self, call: Callable[[], T]) -> T:
+    async def _on_http_thread(self, call: Callable[[], T], submission: bool) -> T:
         answer: asyncio.Future[T] = self._loop.aio.create_future()
 
         def work() -> None:
             try:
-                value = call()
+                with self._answers.expected(submission):
+                    value = call()
             except BaseException as error:
                 self._loop.tell(_fail, answer, error)
             else:

@@ -123,6 +123,8 @@ class Service(Protocol):
     rate_limited: bool
     #: Tells services apart; whose limit it is.
     address: str
+    #: How long a request waits for its answer, in seconds; None without a limit.
+    answer_s: float | None
     #: Whether blocking calls take less time than it takes to hand them to another thread.
     at_once: bool
 

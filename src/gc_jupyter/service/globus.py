@@ -86,6 +86,7 @@ class GlobusService:
         base_url = base_url or globus_sdk.config.get_service_url("compute", environment)
         self.address = base_url
         self._transport = DirectTransport(base_url)
+        self.answer_s = self._transport.http_timeout
         options: dict[str, Any] = {
             "app": app,
             "authorizer": authorizer,

@@ -59,6 +59,7 @@ class LocalService:
 
     rate_limited = False
     address = "local"
+    answer_s: float | None = None
     at_once = True
 
     def __init__(self, workers: int | None = None, *, result_limit: int = RESULT_LIMIT) -> None:
