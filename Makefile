@@ -84,6 +84,7 @@ pytest: $(TEST_SETUP)
 bench: $(TEST_SETUP)
 	$(BIN)/python $(PIP_INSTALL) -e '.[bench]'
 	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.distance
 	$(BIN)/python -m benchmarks.table
 	$(BIN)/python -m benchmarks.panels
 

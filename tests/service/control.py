@@ -25,6 +25,7 @@ class Control:
             web.post("/_control/endpoints/{id}/online", self.bring_online),
             web.get("/_control/requests", self.requests),
             web.get("/_control/broker_logins", self.broker_logins),
+            web.get("/_control/broker_port", self.broker_port),
             web.post("/_control/clear", self.clear),
             web.post("/_control/reset", self.reset),
             web.post("/_control/faults/{which}", self.faults),
@@ -54,6 +55,9 @@ class Control:
 
     async def broker_logins(self, _request: web.Request) -> web.Response:
         return reply(self._state.logins.asked)
+
+    async def broker_port(self, _request: web.Request) -> web.Response:
+        return reply(self._state.broker.port)
 
     async def clear(self, _request: web.Request) -> web.Response:
         self._state.recorder.seen.clear()

@@ -100,6 +100,10 @@ class Loopback:
         """How often a user's password has reached the broker."""
         return int(self._call("GET", "broker_logins"))
 
+    def broker_port(self) -> int:
+        """Where the broker listens, on this machine."""
+        return int(self._call("GET", "broker_port"))
+
     def clear(self) -> None:
         """Forget the recorded requests."""
         self.control("clear")
