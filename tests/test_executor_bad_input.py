@@ -200,7 +200,7 @@ def test_an_unknown_endpoint(client: Client, loopback: Loopback) -> None:
     unknown = str(uuid.uuid4())
     executor = Executor(unknown, client=client)
     error = executor.submit(double, 1).exception(TIMEOUT)
-    assert type(error) is NotFound
+    assert isinstance(error, NotFound)
     assert unknown in error.reason
     assert "%gc endpoints" in error.next_step
     executor.endpoint_id = loopback.endpoint("inline")

@@ -34,8 +34,12 @@ too are the same here.
 from __future__ import annotations
 
 import concurrent.futures
+import sys
 import time
 from typing import Any
+
+#: The official SDK has its errors under this path too.
+sys.modules[f"{__name__}.error_types"] = sys.modules[__name__]
 
 #: Ends a next step where more can be found out.
 SEE_DOCTOR = "%gc doctor checks each step."
@@ -183,6 +187,35 @@ class StreamError(ComputeError):
 
 class VersionMismatch(ComputeError):
     """This package is older than the service accepts."""
+
+    @property
+    def version_message(self) -> str:
+        """The official SDK's name for `reason`."""
+        return self.reason
+
+    @version_message.setter
+    def version_message(self, value: str) -> None:
+        self.reason = value
+
+
+class MaxResultSizeExceeded(Exception):
+    """What a worker raises for a result that is too large; here it arrives as `ResultTooLarge`.
+
+    Parameters
+    ----------
+    result_size, result_size_limit:
+        In bytes of encoded text.
+    """
+
+    def __init__(self, result_size: int, result_size_limit: int) -> None:
+        super().__init__(result_size, result_size_limit)
+        self.result_size = result_size
+        self.result_size_limit = result_size_limit
+
+    def __str__(self) -> str:
+        return (
+            f"The result has {self.result_size} bytes; the limit is {self.result_size_limit} bytes."
+        )
 
 
 class TaskPending(ComputeError):

@@ -58,6 +58,8 @@ class Batch:
         Whether the service shall make the group's result queue, as executors need.
     serializer:
         For the arguments.
+    user_runtime:
+        Accepted for compatibility: what is sent always describes this process.
     result_serializers:
         Strategies that the endpoint tries in order for the results.
 
@@ -78,9 +80,10 @@ class Batch:
         user_endpoint_config: dict[str, Any] | None = None,
         request_queue: bool = False,
         serializer: ComputeSerializer | None = None,
+        user_runtime: object = None,  # noqa: ARG002 - official keyword
         result_serializers: Sequence[Strategylike] | None = None,
     ) -> None:
-        self.task_group_id = optional_uuid(task_group_id, "task_group_id")
+        self.task_group_id = task_group_id
         json_text(resource_specification, "resource_specification")
         json_text(user_endpoint_config, "user_endpoint_config")
         self.resource_specification = resource_specification
@@ -89,6 +92,15 @@ class Batch:
         self.result_serializers = [remote_path(one) for one in result_serializers or ()]
         self._serializer = serializer or ComputeSerializer()
         self.calls: list[Call] = []
+
+    @property
+    def task_group_id(self) -> uuid.UUID | None:
+        """Group for the tasks; assign a UUID, its text or None."""
+        return self._task_group_id
+
+    @task_group_id.setter
+    def task_group_id(self, value: UUIDLike | None) -> None:
+        self._task_group_id = optional_uuid(value, "task_group_id")
 
     def add(
         self,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gc_jupyter.errors import LoginRequired, VersionMismatch
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION, version_numbers
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
@@ -59,6 +59,7 @@ class Caches:
 class Connection:
     """See Client, whose parameters these are."""
 
+    FUNCX_SDK_CLIENT_ID = "4cf29807-cf21-49ec-9443-ff9a3fb9f81c"
     FUNCX_SCOPE = _COMPUTE_SCOPE
     FUNCXSCOPE = _COMPUTE_SCOPE
 
@@ -80,8 +81,7 @@ class Connection:
     ) -> None:
         for name in unknown:
             advice = _ADVICE.get(name, "(It might have been removed in a previous release.)")
-            # the caller's line: FunctionCalls stands between
-            warnings.warn(f"The '{name}' argument is unrecognized. {advice}", stacklevel=3)
+            warnings.warn(f"The '{name}' argument is unrecognized. {advice}", stacklevel=2)
         if app is not None and authorizer is not None:
             raise ValueError("'app' and 'authorizer' are mutually exclusive.")
         if login_manager is not None and (app is not None or authorizer is not None):
@@ -93,6 +93,7 @@ class Connection:
         self._base_url = _LOCAL_SERVICES_URL if local_compute_services else None
         self._rate_limited = rate_limited
         self._login: Login | None = None
+        self._auth_client: globus_sdk.AuthClient | None = None
         self._service: GlobusService | None = None
         self._dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
         self._caches: tuple[str, Caches] = ("", Caches())
@@ -138,6 +139,26 @@ class Connection:
         if self._caches[0] != key:
             self._caches = (key, Caches())
         return self._caches[1]
+
+    @property
+    def auth_client(self) -> globus_sdk.AuthClient:
+        """A client of Globus Auth for this login (deprecated in the official SDK); assignable."""
+        if self._auth_client is None:
+            from globus_sdk import AuthClient
+            from globus_sdk.scopes import AuthScopes
+
+            server, scope = AuthScopes.resource_server, AuthScopes.openid
+            self._auth_client = AuthClient(authorizer=self.login().authorizer_for(server, scope))
+        return self._auth_client
+
+    @auth_client.setter
+    def auth_client(self, value: globus_sdk.AuthClient) -> None:
+        self._auth_client = value
+
+    @property
+    def web_service_address(self) -> str:
+        """The address of the Compute service."""
+        return self.globus_service().address
 
     # --- requests --------------------------------------------------------------------------
 
@@ -315,7 +336,7 @@ class Connection:
 
 
 def _check(what: str, version: str, minimum: object) -> None:
-    if _numbers(version) < _numbers(str(minimum or "0")):
+    if version_numbers(version) < version_numbers(str(minimum or "0")):
         step = (
             "Update it: pip install --upgrade gc-jupyter"
             if what == "this package"
@@ -325,8 +346,3 @@ def _check(what: str, version: str, minimum: object) -> None:
             f"The service asks for version {minimum} at least; {what} speaks {version}.",
             next_step=step,
         )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    leading = version.split("+")[0].split("-")[0]
-    return tuple(int(part) for part in leading.split(".") if part.isdigit())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from functools import partial
 from typing import Any
@@ -21,9 +22,10 @@ _NO_CONTAINERS = (
 class FunctionCalls(Connection):
     """See Client."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._registered: dict[str, dict[str, Any]] = {}  # this client's own, for search_function
-        super().__init__(*args, **options)
+    @functools.cached_property
+    def _registered(self) -> dict[str, dict[str, Any]]:
+        """This client's own functions, for `search_function`."""
+        return {}
 
     def register_function(
         self,

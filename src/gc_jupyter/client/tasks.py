@@ -70,7 +70,7 @@ class TaskCalls(FunctionCalls):
             user_endpoint_config,
             create_websocket_queue,
             self.fx_serializer,
-            result_serializers,
+            result_serializers=result_serializers,
         )
 
     def batch_run(
@@ -244,6 +244,8 @@ class TaskCalls(FunctionCalls):
         # a task that the service gave up has neither result nor exception
         over = status.done or status.status in ("success", "failed", "abandoned")
         task: dict[str, Any] = {"pending": not over, "status": status.status}
+        if status.reason:
+            task["reason"] = status.reason
         if status.details is not None:
             task["details"] = dict(status.details)
         if not over:

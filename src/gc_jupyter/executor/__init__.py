@@ -12,17 +12,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.client import Client
-from gc_jupyter.errors import ServiceError
-from gc_jupyter.executor.options import BatchOptions
-from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
-from gc_jupyter.functions.versions import differs, serializer_for, warn_of_arguments
+from gc_jupyter.executor.registrations import Registrations
+from gc_jupyter.functions.hardware import HARDWARE_REPORT
+from gc_jupyter.functions.python import Submittable, registration
+from gc_jupyter.functions.versions import warn_of_arguments
 from gc_jupyter.future import TaskFuture, results_in_order
 from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
-from gc_jupyter.uuids import as_uuid_text, optional_uuid, optional_uuid_text
+from gc_jupyter.uuids import as_uuid_text, optional_uuid
 
 if TYPE_CHECKING:
     from gc_jupyter.runtime.dispatcher import Dispatcher
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FIRST_USE = threading.Lock()
 
 
-class Executor(BatchOptions):
+class Executor(Registrations):
     """Runs functions on a Globus Compute endpoint (Executor user guide).
 
     Parameters
@@ -75,13 +75,12 @@ class Executor(BatchOptions):
         label: str = "",
         batch_size: int = MAX_BATCH_TASKS,
         amqp_port: int | None = None,
-        api_burst_limit: int = 4,  # noqa: ARG002 - official keyword
-        api_burst_window_s: int = 16,  # noqa: ARG002 - official keyword
+        api_burst_limit: int = 4,
+        api_burst_window_s: int = 16,
         serializer: ComputeSerializer | None = None,
         result_serializers: Iterable[Strategylike] | None = None,
     ) -> None:
         super().__init__()
-        self._functions = FunctionCache()
         self.endpoint_id = endpoint_id
         self.task_group_id = task_group_id
         self.resource_specification = resource_specification
@@ -89,11 +88,14 @@ class Executor(BatchOptions):
         self.result_serializers = result_serializers
         self.batch_size = batch_size
         self.amqp_port = amqp_port
+        self.api_burst_limit = api_burst_limit
+        self.api_burst_window_s = api_burst_window_s
         self.label = label
         self._client = client
-        self._serializer = serializer
+        self._serializer: ComputeSerializer | None = None
+        if serializer is not None:
+            self.serializer = serializer
         self._origin = Origin(self._deserialize)
-        self._stopped = False
 
     # --- where and how ---------------------------------------------------------------------
 
@@ -102,7 +104,10 @@ class Executor(BatchOptions):
         """The client that submits; made, and logged in, at first use."""
         if self._client is None:
             with _FIRST_USE:  # two threads' first calls must not make two clients
-                self._client = self._client or (Client.local() if self._is_local else Client())
+                if self._client is None:
+                    made = Client.local() if self._is_local else Client()
+                    made.fx_serializer = self._serializer or made.fx_serializer
+                    self._client = made
         return self._client
 
     @property
@@ -118,7 +123,7 @@ class Executor(BatchOptions):
         text = str(self._endpoint_id) if self._endpoint_id else ""
         self._route = replace(self._route, endpoint_id=text)
         self._functions.forget_serialized()  # another Python may need another strategy
-        self._other_python = ""  # the endpoint's version, where it differs from this one
+        self._other_python = ""
         self._checked: set[str] = set()  # registered functions whose Python was looked at
 
     @property
@@ -137,7 +142,10 @@ class Executor(BatchOptions):
 
     @property
     def serializer(self) -> ComputeSerializer:
-        """Serializes functions and arguments, and decodes results; the client's unless set."""
+        """Serializes functions and arguments, and decodes results; the client's unless set.
+
+        The client uses one that is assigned here, too, as with the official SDK.
+        """
         return self._serializer or self.client.fx_serializer
 
     @serializer.setter
@@ -145,6 +153,8 @@ class Executor(BatchOptions):
         if not isinstance(value, ComputeSerializer):
             raise TypeError(f"Expected ComputeSerializer, got {type(value).__name__}")
         self._serializer = value
+        if self._client is not None:
+            self._client.fx_serializer = value
         self._functions.forget_serialized()
 
     @property
@@ -154,13 +164,14 @@ class Executor(BatchOptions):
 
     # --- submitting ------------------------------------------------------------------------
 
-    def submit(self, fn: Submittable, /, *args: Any, **kwargs: Any) -> TaskFuture:
+    def submit(self, /, *args: Any, **kwargs: Any) -> TaskFuture:
         """Run ``fn(*args, **kwargs)`` on the endpoint.
 
         Parameters
         ----------
-        fn, *args, **kwargs:
-            A callable, a ShellFunction or a SourceFunction, and its arguments.
+        *args, **kwargs:
+            A callable, a ShellFunction or a SourceFunction, and its arguments. Without positional
+            arguments the callable may be `fn=`.
 
         Returns
         -------
@@ -177,8 +188,14 @@ class Executor(BatchOptions):
             After `shutdown`.
         ValueError
             No endpoint is set.
+        TypeError
+            No function is given.
         """
-        return self.submit_as(TaskFuture(), fn, *args, **kwargs)
+        if not args:
+            if "fn" not in kwargs:
+                raise TypeError("submit() needs a function: submit(f, 1, 2)")
+            args = (kwargs.pop("fn"),)
+        return self.submit_as(TaskFuture(), *args, **kwargs)
 
     def submit_as(
         self, future: TaskFuture, fn: Submittable, /, *args: Any, **kwargs: Any
@@ -251,38 +268,9 @@ class Executor(BatchOptions):
         self._check_ready()
         return self._dispatcher().gathering()
 
-    def register_function(
-        self, fn: Submittable, function_id: UUIDLike | None = None, **options: Any
-    ) -> str:
-        """Register a function now, or say under which id it is registered already.
-
-        Parameters
-        ----------
-        fn:
-            The function; later `submit(fn)` calls use this registration.
-        function_id:
-            The id of an earlier registration, a UUID: no request is made.
-        **options:
-            As for `Client.register_function`: description, public, group, ...
-
-        Raises
-        ------
-        ValueError
-            The function is registered with this executor under another id.
-        """
-        self._check_open("refusing to register function")
-        given = optional_uuid_text(function_id, "function_id")
-        known = self._functions.get(fn)
-        if isinstance(known, str):
-            if given == known:
-                return known
-            attempt = f" (attempted id: {given})" if given else ""
-            raise ValueError(f"Function already registered as function id: {known}{attempt}")
-        if given is None:
-            made = registration(fn, self._serializer_for(fn), **options)
-            given = self.client.with_login(partial(self._dispatcher().register, made))
-        self._functions.put(fn, given)
-        return given
+    def get_worker_hardware_details(self) -> str:
+        """What the endpoint's workers run on, as text; waits for a task of the endpoint."""
+        return str(self.submit(HARDWARE_REPORT).result())
 
     def reload_tasks(self, task_group_id: UUIDLike | None = None) -> list[TaskFuture]:
         """Futures for every task of the group, as to pick up work of an earlier process
@@ -352,23 +340,6 @@ class Executor(BatchOptions):
         self._dispatcher().submit(task, self.label or name)
         return future
 
-    def _serializer_for(self, fn: Submittable) -> ComputeSerializer:
-        if self._is_local or self._endpoint_id is None or is_source(fn):
-            return self.serializer
-        try:
-            there = self.client.endpoint_python(str(self._endpoint_id))
-        except ServiceError:  # the submission itself will say what is wrong
-            return self.serializer
-        self._other_python = there if differs(there) else ""
-        return serializer_for(fn, self.serializer, there)
-
-    @property
-    def _is_local(self) -> bool:
-        return self._route.endpoint_id == LOCAL_ENDPOINT_ID
-
-    def _dispatcher(self) -> Dispatcher:
-        return self.client.dispatcher(self._route.endpoint_id, self.amqp_port)
-
     def _deserialize(self, text: str) -> Any:
         return self.serializer.deserialize_result(text)
 
@@ -376,7 +347,3 @@ class Executor(BatchOptions):
         self._check_open("no new functions may be executed")
         if self._endpoint_id is None:
             raise ValueError("No endpoint_id set.  Set it: executor.endpoint_id = <endpoint id>")
-
-    def _check_open(self, consequence: str) -> None:
-        if self._stopped:
-            raise RuntimeError(f"{self!r} is shutdown; {consequence}")

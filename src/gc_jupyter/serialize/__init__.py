@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from gc_jupyter.serialize import buffers
 from gc_jupyter.serialize.base import ComboSerializationStrategy, SerializationStrategy
 from gc_jupyter.serialize.buffers import pack_buffers, unpack_buffers
 from gc_jupyter.serialize.concretes import (
@@ -31,6 +34,9 @@ from gc_jupyter.serialize.strategylike import (
     remote_path,
     validate_strategylike,
 )
+
+#: The official SDK has its buffers under this path.
+sys.modules[f"{__name__}.utils"] = buffers
 
 __all__ = [
     "DEFAULT_STRATEGY_CODE",

@@ -26,6 +26,7 @@ OFFICIAL_CLASSES: dict[tuple[str, str], tuple[str, str]] = {
             "SerdeError",
             "SerializationError",
             "DeserializationError",
+            "MaxResultSizeExceeded",
             "TaskExecutionFailed",
             "TaskPending",
             "VersionMismatch",

@@ -55,7 +55,10 @@ class SubmitReply:
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """One task as `batch_status` knows it; `result` and `exception` are wire text."""
+    """One task as `batch_status` knows it; `result` and `exception` are wire text.
+
+    `reason` is what the service says of a failed task that has neither.
+    """
 
     task_id: str
     status: str
@@ -63,6 +66,7 @@ class TaskStatus:
     result: str | None = None
     exception: str | None = None
     details: Mapping[str, Any] | None = None
+    reason: str = ""
 
     @property
     def done(self) -> bool:

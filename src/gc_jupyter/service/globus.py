@@ -11,6 +11,7 @@ import asyncio
 import functools
 import platform
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -104,7 +105,10 @@ class GlobusService:
     def register_function(self, registration: FunctionRegistration) -> str:
         """See Service; POST /v3/functions."""
         reply = self.call(self.v3.register_function, registration_body(registration))
-        return _part(reply, "function_uuid", str)
+        function_id = _part(reply, "function_uuid", str)
+        if warning := one_line(str(reply.get("ha_warning") or ""), 1000):
+            warnings.warn(warning, stacklevel=2)
+        return function_id
 
     def submit(self, request: SubmitRequest) -> SubmitReply:
         """See Service; POST /v3/endpoints/{id}/submit."""
@@ -269,8 +273,10 @@ def task_status(task_id: str, reply: Mapping[str, Any]) -> TaskStatus:
     details = reply.get("details")
     status = str(reply.get("status") or "unknown").lower()
     result, exception = _text(reply.get("result")), _text(reply.get("exception"))
-    if status == "abandoned" and result is None and exception is None:
-        exception = "The service has no result: the task is abandoned."
+    reason = ""
+    if status in ("abandoned", "failed") and result is None and exception is None:
+        reason = one_line(str(reply.get("reason") or ""), 2000)
+        exception = reason or f"The service has no result: the task is {status}."
     return TaskStatus(
         task_id=task_id,
         status=status,
@@ -278,6 +284,7 @@ def task_status(task_id: str, reply: Mapping[str, Any]) -> TaskStatus:
         result=result,
         exception=exception,
         details=details if isinstance(details, dict) else None,
+        reason=reason,
     )
 
 

@@ -1,4 +1,8 @@
-"""globus-sdk's exceptions -> this package's, with what to do about them."""
+"""globus-sdk's exceptions -> this package's, with what to do about them.
+
+What is raised is also of globus-sdk's type, with its attributes: programs that were written for the
+official SDK catch `GlobusAPIError` and look at `http_status`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import globus_sdk
 import requests
@@ -26,9 +30,15 @@ _NOT_SENT = (
 )
 _YEAR_S = 365 * 86400.0
 
+E = TypeVar("E", bound=errors.ServiceError)
+
 
 def refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
     """The error for an answer with an error status."""
+    return _also(_refused(error), error)
+
+
+def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
     raw = error.raw_json if isinstance(error.raw_json, dict) else {}
     said = str(raw.get("reason") or raw.get("detail") or error.message or error.http_reason or "")
     said = one_line(said, 2000)
@@ -120,7 +130,40 @@ def unreachable(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
         reason = f"No connection to the Globus Compute service ({name})."
     failure = errors.ServiceUnreachable(reason, next_step=step)
     failure.sent = sent
-    return failure
+    return _also(failure, error)
+
+
+def _also(made: E, origin: globus_sdk.GlobusError) -> E:
+    """Make an error of this package one of globus-sdk's type too, with that one's attributes.
+
+    The notes stay behind: globus-sdk puts the reply's whole body into one.
+    """
+    own = {**vars(made)}
+    key = (type(made), type(origin))
+    made.__class__ = _JOINT_TYPES.setdefault(key, _joint_type(*key))
+    vars(made).update({name: value for name, value in vars(origin).items() if name != "__notes__"})
+    vars(made).update(own)
+    return made
+
+
+#: One type for each pair, so that `type(error)` of two alike errors agree.
+_JOINT_TYPES: dict[tuple[type, type], Any] = {}
+
+
+def _joint_type(ours: type[errors.ServiceError], theirs: type[globus_sdk.GlobusError]) -> Any:
+    def reduce(self: errors.ServiceError) -> Any:
+        """Pickle as the plain error of this package: without the request and its token."""
+        plain = ours.__new__(ours, *self.args)
+        own = {name: value for name, value in vars(self).items() if name in _PLAIN}
+        vars(plain).update(own)
+        return plain.__reduce__()
+
+    names = {"__module__": ours.__module__, "__qualname__": ours.__qualname__}
+    return type(ours.__name__, (ours, theirs), {**names, "__reduce__": reduce})
+
+
+#: What an error keeps when it is pickled.
+_PLAIN = ("reason", "next_step", "status", "code", "sent", "retry_after", "gare", "accepted")
 
 
 def _causes(error: object) -> Iterator[BaseException]:
