@@ -186,7 +186,13 @@ class StreamError(ComputeError):
 
 
 class VersionMismatch(ComputeError):
-    """This package is older than the service accepts."""
+    """This package is older than the service accepts.
+
+    `version_message` is the official SDK's name for `reason`.
+    """
+
+    def __init__(self, reason: str = "", *, next_step: str = "", version_message: str = "") -> None:
+        super().__init__(reason or version_message, next_step=next_step)
 
     @property
     def version_message(self) -> str:

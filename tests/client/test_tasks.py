@@ -105,6 +105,15 @@ def test_abandoned(client: Client, inline: str, early: Loopback) -> None:
     assert client.get_task(task_id)["pending"] is False
 
 
+def test_the_reason_of_a_failure(client: Client, inline: str, early: Loopback) -> None:
+    """What the service says of a task that failed without a traceback."""
+    task_id = run(client, inline, total)
+    early.change_task(task_id, status="failed", result=None, reason="The endpoint was deleted")
+    assert client.get_batch_result([task_id])[task_id]["reason"] == "The endpoint was deleted"
+    with pytest.raises(TaskExecutionFailed, match="The endpoint was deleted"):
+        client.get_result(task_id)
+
+
 def test_unknown(client: Client, inline: str) -> None:
     unknown = str(uuid.uuid4())
     for ask in (client.get_task, client.get_result):

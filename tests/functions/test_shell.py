@@ -46,6 +46,34 @@ def test_result(client: Client, loopback: Loopback, kind: str) -> None:
     }
 
 
+class Shouting(ShellFunction):
+    """A user's subclass: what it replaces must run on the worker."""
+
+    word = "subclass"
+
+    def execute_cmd_line(self, cmd: str) -> Any:
+        result: Any = super().execute_cmd_line(cmd)
+        return result.stdout.upper() + self.word
+
+    def get_snippet(self, file_obj: Any) -> str:
+        return super().get_snippet(file_obj) + "!"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_subclass(client: Client, loopback: Loopback, kind: str) -> None:
+    where: dict[str, Any] = {"endpoint_id": "local"}
+    if kind != "local":
+        where = {"endpoint_id": loopback.endpoint(kind), "client": client}
+    function = Shouting("echo {word}")
+    with Executor(**where) as executor:
+        assert executor.submit(function, word="loud").result(TIMEOUT) == "LOUD\n!subclass"
+        function.word = "changed"  # it is an object like any other
+        assert executor.submit(function, word="a").result(TIMEOUT) == "A\n!changed"
+        function.execute_cmd_line = lambda cmd: cmd + cmd  # type: ignore[method-assign]
+        assert executor.submit(function, word="a").result(TIMEOUT) == "echo aecho a"
+    assert Shouting("echo {word}")(word="here") == "HERE\n!subclass"
+
+
 def test_return_dict(client: Client, loopback: Loopback) -> None:
     """Plain values also pass an endpoint that answers in JSON only."""
     endpoint_id = loopback.endpoint("inline")

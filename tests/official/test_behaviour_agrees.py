@@ -151,6 +151,10 @@ see("keyword", lambda: ShellFunction("true", name="class"))
 see("walltime", lambda: ShellFunction("true", walltime=-1))
 see("repr", lambda: repr(ShellFunction("true", walltime=2, stdout="o", stderr="e", name="one")))
 see("repr of MPI", lambda: repr(MPIFunction("true", snippet_lines=2)))
+see("str", lambda: str(ShellFunction("true", walltime=2, stdout="o", stderr="e", name="one")))
+see("str of lines", lambda: str(MPIFunction("  echo a\\n echo b\\n")))
+see("str of many lines", lambda: str(ShellFunction("echo a\\n" * 30)))
+see("name of its own", lambda: ShellFunction("true").valid_function_name("no name"))
 see("names", lambda: [ShellFunction("true").__name__, MPIFunction("true").__name__])
 results = [
     ShellResult("x", "a\\n" * 20, "", 0),
@@ -159,7 +163,62 @@ results = [
 ]
 see("results", lambda: [str(one) for one in results])
 see("reprs", lambda: [repr(one) for one in results])
+
+
+class Quiet(ShellFunction):
+    # only its state is another one
+    def __init__(self, word):
+        super().__init__("echo " + word + " {x}")
+
+
+class Twice(ShellFunction):
+    def execute_cmd_line(self, cmd):
+        result = super().execute_cmd_line(cmd + "; " + cmd)
+        result.note = self.snippet_lines
+        return result
+
+
+class Called(MPIFunction):
+    prefix = "echo mpi "
+
+    def __call__(self, **kwargs):
+        return self.execute_cmd_line(self.prefix + self.cmd.format(**kwargs)).stdout
+
+
+class Shouting(ShellFunction):
+    def get_snippet(self, file_obj):
+        return super().get_snippet(file_obj).upper()
+
+
+class Closing(ShellFunction):
+    def get_and_close_streams(self, stdout, stderr):
+        out, err = super().get_and_close_streams(stdout, stderr)
+        return out + str(stdout.closed), ""
+
+
+class Opening(ShellFunction):
+    def open_std_fd(self, fname, mode="a+"):
+        stream = super().open_std_fd(fname, mode)
+        stream.write("opened\\n")
+        stream.flush()
+        return stream
+
+
+class Holding(ShellFunction):
+    def __call__(self, **kwargs):
+        return self.lock
+
+
+holding = Holding("true")
+holding.lock = memoryview(b"")
 commands = {
+    "stdout of state": (Quiet("quiet"), {"x": 1}),
+    "stdout of twice": (Twice("echo {x}", snippet_lines=7), {"x": 1}),
+    "note of twice": (Twice("echo {x}", snippet_lines=7), {"x": 1}),
+    "strip of called": (Called("echo {x}"), {"x": 1}),
+    "stdout of shouting": (Shouting("echo a"), {}),
+    "stdout of closing": (Closing("echo a"), {}),
+    "stdout of opening": (Opening("echo a"), {}),
     "cmd": (ShellFunction("echo {x}; echo e >&2; exit 3"), {"x": 1}),
     "returncode": (ShellFunction("echo {x}; exit 3"), {"x": 1}),
     "exception_name": (ShellFunction("exit 3"), {}),
@@ -176,9 +235,12 @@ with Executor(endpoint, client=client()) as executor:
     missing = executor.submit(ShellFunction("{x}"))
     positional = executor.submit(ShellFunction("echo {}"), 1)
     for name, future in ran.items():
-        see(name, lambda: getattr(future.result(30), name.split()[0]))
+        see(name, lambda: (
+            lambda value: value() if callable(value) else value
+        )(getattr(future.result(30), name.split()[0])))
     see("dict", lambda: as_dict.result(30)["stdout"])
     see("missing", lambda: missing.result(30))
+    see("unpicklable subclass", lambda: executor.submit(holding).result(1))
     see("positional", lambda: positional.result(30).stdout)
 """
 
@@ -218,6 +280,7 @@ DIFFERENT = {
     "executors/after shutdown": "`batch_size`",
     "shells/walltime": "Bad options of a ShellFunction",
     "shells/stderr": "Standard error of a ShellFunction",
+    "shells/unpicklable subclass": "Arguments that can't be serialized",
     "shells/positional": "Positional arguments of a ShellFunction",
 }
 

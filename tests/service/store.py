@@ -58,11 +58,12 @@ class Task:
     exception: str | None = None
     completion_t: str | None = None
     details: dict[str, Any] | None = None
+    reason: str | None = None
 
     def body(self) -> dict[str, Any]:
         """As GET /v2/tasks/{id} shows it."""
         shown = {"task_id": self.task_id, "status": self.status}
-        for name in ("result", "exception", "completion_t", "details"):
+        for name in ("result", "exception", "completion_t", "details", "reason"):
             value = getattr(self, name)
             if value is not None:
                 shown[name] = value

@@ -109,6 +109,15 @@ def test_retry_after_a_date(value: str, date: str, seconds: float | None) -> Non
                 "t", "abandoned", exception="The service has no result: the task is abandoned."
             ),
         ),
+        (
+            {"status": "failed", "reason": "No such\x1b[2Jqueue"},
+            TaskStatus("t", "failed", exception="No such[2Jqueue", reason="No such[2Jqueue"),
+        ),
+        ({"status": "running", "reason": "x"}, TaskStatus("t", "running")),
+        (
+            {"status": "failed", "reason": "x", "exception": "e"},
+            TaskStatus("t", "failed", exception="e"),
+        ),
         ({"status": "abandoned", "result": "r"}, TaskStatus("t", "abandoned", result="r")),
         ({"status": 7, "exception": {"a": 1}}, TaskStatus("t", "7", exception="{'a': 1}")),
     ],
@@ -142,6 +151,14 @@ class Reply:
 
     def __init__(self, data: object) -> None:
         self.data = data
+
+
+def test_a_warning_of_a_registration(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = GlobusService(authorizer=globus_sdk.NullAuthorizer(), base_url="http://127.0.0.1:9")
+    reply = {"function_uuid": "f", "ha_warning": "High assurance: do not share."}
+    monkeypatch.setattr(service.v3, "register_function", lambda _body: Reply(reply))
+    with pytest.warns(UserWarning, match="do not share"):
+        assert service.register_function(FunctionRegistration("f", "code")) == "f"
 
 
 STRANGE = [None, [], "text", 7, {}, {"results": None}, {"tasks": None}, {"connection_url": 7}]

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.client import Client
@@ -25,7 +24,6 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
 from gc_jupyter.uuids import as_uuid_text, optional_uuid
 
 if TYPE_CHECKING:
-    from gc_jupyter.runtime.dispatcher import Dispatcher
     from gc_jupyter.serialize import Strategylike
 
 _FIRST_USE = threading.Lock()

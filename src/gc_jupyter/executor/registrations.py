@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class Registrations(BatchOptions):
     """See Executor."""
 
+    #: Port of the result stream; None for the one that the service names.
+    amqp_port: int | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self._functions = FunctionCache()
         self._other_python = ""  # the endpoint's version, where it differs from this one
         self._stopped = False
-        #: Port of the result stream; None for the one that the service names.
-        self.amqp_port: int | None = None
 
     @property
     @abstractmethod

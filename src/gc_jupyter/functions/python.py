@@ -59,7 +59,8 @@ def registration(
         raise ValueError("`ha_endpoint_id` is mutually exclusive with `public` and `group`")
     if isinstance(function, ShellFunction):
         name = name or function.__name__
-        function = function.as_source()
+        if not function.runs_own_code:
+            function = function.as_source()
     if isinstance(function, SourceFunction):
         text = f"st\n{function.name}:{function.source}"
         documented = function.description
@@ -83,7 +84,9 @@ def registration(
 
 def is_source(function: Submittable) -> bool:
     """Whether it travels as source whatever the code strategy is."""
-    return isinstance(function, SourceFunction | ShellFunction)
+    if isinstance(function, ShellFunction):
+        return not function.runs_own_code
+    return isinstance(function, SourceFunction)
 
 
 def _refuse(function: object) -> None:
@@ -155,7 +158,9 @@ class FunctionCache:
 
 def _key(function: Submittable) -> Submittable:
     """A shell function is known by its source, since it may change like any object."""
-    return function.as_source() if isinstance(function, ShellFunction) else function
+    if isinstance(function, ShellFunction) and not function.runs_own_code:
+        return function.as_source()
+    return function
 
 
 _ABSENT = object()  # a name that isn't defined yet, or a built-in one

@@ -10,6 +10,14 @@ from typing import Any
 from gc_jupyter.functions import shell_worker
 from gc_jupyter.functions.source import SourceFunction
 
+#: What the worker calls.
+_RUN_THERE = (
+    "__call__",
+    "execute_cmd_line",
+    "open_std_fd",
+    "get_snippet",
+    "get_and_close_streams",
+)
 _SHOWN_LINES = 10
 _SHOWN_CHARACTERS = 1024
 
@@ -17,7 +25,11 @@ _SHOWN_CHARACTERS = 1024
 _ENTRY = """
 
 def shell_function(*args, **kwargs):
-    result = run_command({launcher!r} + {cmd!r}.format(*args, **kwargs), {options})
+    def read_and_close(out, err):
+        return [last_lines(stream, {snippet_lines!r}) for stream in (out, err)]
+
+    command = {launcher!r} + {cmd!r}.format(*args, **kwargs)
+    result = run_command(command, {options}, open_stream, read_and_close)
     if {return_dict!r}:
         return result
     try:
@@ -124,8 +136,7 @@ class ShellFunction:
         if snippet_lines < 0:
             raise ValueError(f"Negative snippet_lines={snippet_lines} is not allowed")
         name = name or type(self).__name__
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise ValueError("Function name must be valid python name")
+        self.valid_function_name(name)
         self.cmd = cmd
         self.stdout = stdout
         self.stderr = stderr
@@ -136,15 +147,46 @@ class ShellFunction:
 
     def as_source(self) -> SourceFunction:
         """The source that is registered for this function."""
-        fields = ("stdout", "stderr", "walltime", "snippet_lines")
+        fields = ("stdout", "stderr", "walltime")
         entry = _ENTRY.format(
             name=self.__name__,
             cmd=self.cmd,
             launcher=self._launcher,
-            options=", ".join(f"{field}={getattr(self, field)!r}" for field in fields),
+            snippet_lines=self.snippet_lines,
+            options=", ".join(repr(getattr(self, field)) for field in fields),
             return_dict=self.return_dict,
         )
         return SourceFunction("shell_function", _worker_source() + entry)
+
+    @property
+    def runs_own_code(self) -> bool:
+        """Whether a subclass, or this object, replaces a method that runs on the worker.
+
+        Such a function travels as the object that it is; any other one as source.
+        """
+        return any(
+            name in vars(self) or getattr(type(self), name) is not getattr(ShellFunction, name)
+            for name in _RUN_THERE
+        )
+
+    def valid_function_name(self, v: str) -> str:
+        """The name, when it can be a function's.
+
+        Parameters
+        ----------
+        v:
+            The name.
+
+        Raises
+        ------
+        ValueError
+            It is no Python name.
+        """
+        if not v.isidentifier() or keyword.iskeyword(v):
+            raise ValueError("Function name must be valid python name")
+        return v
+
+    # --- what runs on the worker; the official class has the same methods for subclasses ------
 
     def __call__(self, *args: Any, **kwargs: Any) -> ShellResult | dict[str, Any]:
         """Run the command here, as a worker would.
@@ -154,11 +196,69 @@ class ShellFunction:
         *args, **kwargs:
             Fill the command's ``{}`` and ``{name}``.
         """
-        source = self.as_source()
-        namespace: dict[str, Any] = {}
-        exec(source.source, namespace)
-        result: ShellResult | dict[str, Any] = namespace[source.name](*args, **kwargs)
-        return result
+        return self.execute_cmd_line(self._launcher + self.cmd.format(*args, **kwargs))
+
+    def execute_cmd_line(self, cmd: str) -> ShellResult | dict[str, Any]:
+        """Run a command line.
+
+        Parameters
+        ----------
+        cmd:
+            The command, with its arguments filled in.
+        """
+        result: dict[str, Any] = shell_worker.run_command(  # type: ignore[no-untyped-call]
+            cmd,
+            self.stdout,
+            self.stderr,
+            self.walltime,
+            self.open_std_fd,
+            self.get_and_close_streams,
+        )
+        return result if self.return_dict else ShellResult(**result)
+
+    def open_std_fd(self, fname: str | None, mode: str = "a+") -> Any:
+        """Open the file for the command's output or errors; None for None.
+
+        Parameters
+        ----------
+        fname, mode:
+            Its path, and how to open it. The folders above it are made.
+        """
+        return shell_worker.open_stream(fname, mode) if fname else None  # type: ignore[no-untyped-call]
+
+    def get_snippet(self, file_obj: Any) -> str:
+        """The last lines of an open file, `snippet_lines` of them.
+
+        Parameters
+        ----------
+        file_obj:
+            Is read from its start.
+        """
+        return str(shell_worker.last_lines(file_obj, self.snippet_lines))  # type: ignore[no-untyped-call]
+
+    def get_and_close_streams(self, stdout: Any, stderr: Any) -> tuple[str, str]:
+        """The last lines of both files, which are closed.
+
+        Parameters
+        ----------
+        stdout, stderr:
+            As `open_std_fd` gave them.
+        """
+        with stdout, stderr:
+            return self.get_snippet(stdout), self.get_snippet(stderr)
+
+    def __str__(self) -> str:
+        fields = (("wall time", self.walltime), ("stdout", self.stdout), ("stderr", self.stderr))
+        shown = [(label, repr(value)) for label, value in fields if value is not None]
+        whole = self.cmd.strip()
+        command = "\n".join(whole[:_SHOWN_CHARACTERS].splitlines()[:_SHOWN_LINES])
+        if command != whole:
+            command += "\n[... truncated; see .cmd for full script ...]"
+        if "\n" in command:
+            command = "\n".join(["-----", *command.strip().split("\n"), "-----"])
+        shown += [("lines", repr(self.snippet_lines))]
+        shown += [("command", command.replace("\n", "\n" + " " * 12))]
+        return "\n".join([self.__name__, *(f"{label:>10}: {text}" for label, text in shown)])
 
     def __repr__(self) -> str:
         shown = [f"name={self.__name__!r}"] if self.__name__ != type(self).__name__ else []

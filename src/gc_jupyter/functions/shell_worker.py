@@ -14,8 +14,13 @@ import subprocess
 import uuid
 
 
-def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: ignore[no-untyped-def]
-    """Run a command line by bash; a dict as ShellResult has it."""
+def run_command(  # type: ignore[no-untyped-def]
+    command, stdout, stderr, walltime, open_file, read_and_close
+):
+    """Run a command line by bash; a dict as ShellResult has it.
+
+    `open_file` opens a path, `read_and_close` gives the last lines of both streams.
+    """
     directory = os.environ.get("GC_TASK_SANDBOX_DIR") or os.getcwd()
     own = os.environ.get("GC_TASK_UUID", "task") + "." + uuid.uuid4().hex[:8]
     own = os.path.join(os.environ.get("GC_TASK_OUTPUT_DIR", ""), own)
@@ -24,9 +29,9 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
         files = []
         for given, suffix in ((stdout, ".stdout"), (stderr, ".stderr")):
             path = os.path.join(directory, given or own + suffix)
-            opener = None if given else for_this_user
-            os.makedirs(os.path.dirname(path), 0o777 if given else 0o700, exist_ok=True)
-            files.append(stack.enter_context(open(path, "a+", errors="replace", opener=opener)))
+            if not given:
+                make_for_this_user(path)  # type: ignore[no-untyped-call]
+            files.append(stack.enter_context(open_file(path)))
         out, err = files
         # all that the command starts holds the other end of this pipe
         alive, held = os.pipe()
@@ -55,10 +60,7 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
             raise
         finally:
             os.close(alive)
-        texts = []
-        for stream in (out, err):
-            stream.seek(0)
-            texts.append("".join(collections.deque(stream, snippet_lines)))
+        texts = read_and_close(out, err)
     return {
         "cmd": command,
         "stdout": texts[0],
@@ -68,9 +70,23 @@ def run_command(command, stdout, stderr, walltime, snippet_lines):  # type: igno
     }
 
 
-def for_this_user(path, flags):  # type: ignore[no-untyped-def]
-    """Open a file that nobody asked for by name: what a command prints may be secret."""
-    return os.open(path, flags, 0o600)
+def make_for_this_user(path):  # type: ignore[no-untyped-def]
+    """Make a file that nobody asked for by name: what a command prints may be secret."""
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def open_stream(path, mode="a+"):  # type: ignore[no-untyped-def]
+    """Open a file for a command's output, with the folders above it."""
+    if os.path.dirname(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    return open(path, mode, errors="replace")
+
+
+def last_lines(stream, count):  # type: ignore[no-untyped-def]
+    """The last `count` lines of an open file."""
+    stream.seek(0)
+    return "".join(collections.deque(stream, count))
 
 
 def end_group(process, alive, grace=2.0):  # type: ignore[no-untyped-def]

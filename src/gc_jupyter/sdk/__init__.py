@@ -26,6 +26,7 @@ MODULES: dict[str, dict[str, str]] = {
     "serialize.facade": {
         "*": "gc_jupyter.serialize.facade",
         "AllowlistWildcard": "gc_jupyter.serialize",
+        "SELECTABLE_STRATEGIES": "gc_jupyter.serialize",
         "ValidatedStrategylike": "gc_jupyter.serialize",
         "validate_strategylike": "gc_jupyter.serialize",
     },
