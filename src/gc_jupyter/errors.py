@@ -188,7 +188,12 @@ class StreamError(ComputeError):
 class VersionMismatch(ComputeError):
     """This package is older than the service accepts.
 
-    `version_message` is the official SDK's name for `reason`.
+    Parameters
+    ----------
+    reason, next_step:
+        As for ComputeError.
+    version_message:
+        The official SDK's name for `reason`.
     """
 
     def __init__(self, reason: str = "", *, next_step: str = "", version_message: str = "") -> None:
