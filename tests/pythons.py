@@ -78,6 +78,80 @@ def _ask(python: str, endpoint_python: str, program: str, said: bytes) -> bytes:
     return done.stdout
 
 
+_RUN_ALL = """
+import os, pickle, sys, threading
+given = pickle.load(sys.stdin.buffer)
+sys.stdin.close()
+out = os.dup(1)
+probes, results = {}, []
+
+def run(one):
+    if isinstance(one, list):  # at the same time, as threads of this process
+        done = [None] * len(one)
+        def work(at):
+            try:
+                done[at] = run(one[at])
+            except BaseException as error:
+                done[at] = repr(error)
+        threads = [threading.Thread(target=work, args=(at,)) for at in range(len(one))]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        return done
+    if isinstance(one, str):
+        namespace = {"__name__": "probe"}
+        exec(one, namespace)
+        return namespace["probe"]()
+    source, name, arguments = one
+    namespace = {}
+    exec(source, namespace)
+    return namespace[name](*arguments)
+
+results = [run(one) for one in given]
+with os.fdopen(out, "wb") as stream:
+    stream.write(pickle.dumps(results, 4))
+"""
+
+
+def run_all(
+    python: str, given: list[Any], directory: Path, path: list[Path] | None = None
+) -> list[Any]:
+    """What one worker process gives for these, in order.
+
+    Parameters
+    ----------
+    python:
+        Has dill.
+    given:
+        A `Captured` gives its reply; a text, what its function `probe` returns; a list, what its
+        items give when they run as threads at the same time.
+    directory:
+        Where it runs.
+    path:
+        What it finds modules in, beside its own.
+    """
+
+    def plain(one: Any) -> Any:
+        if isinstance(one, list):
+            return [plain(inner) for inner in one]
+        if isinstance(one, Captured):
+            return (one.function.source, one.function.name, one.arguments())
+        return one
+
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    done = subprocess.run(
+        [python, "-c", _RUN_ALL],
+        input=pickle.dumps(plain(given)),
+        capture_output=True,
+        timeout=120,
+        check=False,
+        cwd=directory,
+        env={**environment, "PYTHONPATH": os.pathsep.join(map(str, path or ()))},
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    results: list[Any] = pickle.loads(done.stdout)
+    return results
+
+
 def run_captured(
     python: str, endpoint_python: str, captured: Captured, call: int | None = None
 ) -> dict[str, Any]:

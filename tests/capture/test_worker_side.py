@@ -40,7 +40,16 @@ def test_every_part_travels() -> None:
     for part in PARTS:
         __import__(f"gc_jupyter.capture.worker_side.{part}")
     tops = {node.name for node in ast.parse(worker_text()).body if hasattr(node, "name")}
-    assert {"run", "dump", "Router", "display", "describe", "Packer", "SentModules"} <= tops
+    assert {
+        "run",
+        "dump",
+        "Router",
+        "display",
+        "describe",
+        "Packer",
+        "TaskModules",
+        "Visit",
+    } <= tops
 
 
 def test_imports_are_of_the_standard_library() -> None:

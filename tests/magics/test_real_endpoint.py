@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,21 @@ def test_functions(far: Kernel, where: str) -> None:
     shown = far.ok("double(1), double.map(numbers)")
     assert shown.text == "(2, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18])"
     assert shown.stream("stdout").startswith("doubling 1\ndoubling 0\ndoubling 1\n")
+
+
+def test_modules_go_with_their_task(far: Kernel, where: str, tmp_path: Path) -> None:
+    (tmp_path / "gc_beside.py").write_text("def f(x): return x + 1\n")
+    far.ok(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import gc_beside")
+    try:
+        cell = "gc_beside.f(i)"
+        assert far.ok(f"%%gcrun {where} --map i=range(4)\n{cell}").text == "[1, 2, 3, 4]"
+        cell = "import importlib.util, sys\nname = 'gc_' + 'beside'\n"
+        cell += "importlib.util.find_spec(name) is None and name not in sys.modules"
+        shown = far.ok(f"%%gcrun {where} --no-capture --map i=range(4)\n{cell}")
+        # the kernel's own path is that of `local`, too
+        assert where == "local" or shown.text == "[True, True, True, True]"
+    finally:
+        far.ok("sys.path.pop(0); del sys.modules['gc_beside'], gc_beside")
 
 
 def test_a_thousand_values_are_one_batch(far: Kernel, loopback_session: Loopback) -> None:

@@ -21,9 +21,7 @@ def {name}(inputs, options):
         worker = types.ModuleType({module!r})
         worker.__file__ = "<gc_jupyter>"
         exec(compile(_WORKER, worker.__file__, "exec"), worker.__dict__)
-        if sys.modules.setdefault({module!r}, worker) is worker:
-            worker.install_finders()
-        worker = sys.modules[{module!r}]
+        worker = sys.modules.setdefault({module!r}, worker)
     return worker.run(_TASK, inputs, options)
 """
 

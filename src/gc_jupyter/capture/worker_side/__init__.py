@@ -11,7 +11,7 @@ import functools
 import importlib.resources
 
 PARTS = (
-    *("values", "output", "displays", "failures", "packing", "importing", "commands"),
+    *("values", "output", "displays", "failures", "packing", "importing", "hosting", "commands"),
     *("namespace", "run"),
 )
 

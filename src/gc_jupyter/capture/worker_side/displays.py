@@ -65,13 +65,14 @@ def display(*values: Any, **options: Any) -> Any:
     With `display_id` they can be updated, by the handle that is returned.
     """
     output = current_output()
+    if output is None:  # a module has kept this function, and no task of ours runs
+        if "display" in ORIGINALS:
+            return ORIGINALS["display"](*values, **options)
+        return print(*values, sep="\n")
     name = options.get("display_id") or ""
     if name is True:
         name = os.urandom(16).hex()
     for value in values:
-        if output is None:
-            print(value)
-            continue
         if options.get("raw") and isinstance(value, dict):
             kept = {m: c for m, c in value.items() if m in output.mimes or m == "text/plain"}
             hidden = not kept and any(mime in value for mime, _ in METHODS)
@@ -86,7 +87,10 @@ def display(*values: Any, **options: Any) -> Any:
 
 def update_display(value: Any, *, display_id: str, **options: Any) -> None:
     """Show a value in the place of what was displayed under an id."""
-    display(value, display_id=display_id, update=True, **options)
+    if current_output() is None and "update_display" in ORIGINALS:
+        ORIGINALS["update_display"](value, display_id=display_id, **options)
+    else:
+        display(value, display_id=display_id, update=True, **options)
 
 
 class DisplayHandle:
@@ -114,15 +118,18 @@ def is_markup_only(value: Any, bundle: dict[str, Any]) -> bool:
     )
 
 
-def clear_output(**_options: Any) -> None:
+def clear_output(*args: Any, **options: Any) -> None:
     """IPython's `clear_output`: what was shown so far is dropped."""
     output = current_output()
     if output is not None:
         output.clear()
+    elif "clear_output" in ORIGINALS:
+        ORIGINALS["clear_output"](*args, **options)
 
 
-#: What stands here for IPython's own, under the same names.
+#: What stands here for IPython's own, under the same names; and IPython's own, where it is there.
 OF_IPYTHON: Any = (display, update_display, DisplayHandle, clear_output)
+ORIGINALS: dict[str, Any] = {}
 
 
 def is_figure(value: Any) -> bool:

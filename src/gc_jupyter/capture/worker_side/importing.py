@@ -1,149 +1,169 @@
-"""Hooks on imports: modules that came with a task, and what is prepared after an import."""
+"""Modules that came with a task: they are there while it runs, and nobody else sees them."""
 
 from __future__ import annotations
 
+import builtins
 import importlib.abc
+import importlib.machinery
 import importlib.util
+import linecache
 import os
 import sys
+import threading
+import types
 from typing import Any
 
-from gc_jupyter.capture.worker_side.displays import OF_IPYTHON, show_figures
 from gc_jupyter.capture.worker_side.failures import remember_lines
-from gc_jupyter.capture.worker_side.output import current_output
+
+#: One module's text runs at a time where tasks are threads: see `TaskModules.run_text`.
+RUNNING_TEXT = threading.RLock()
 
 
-class SentModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports modules from sources that came with a task."""
+class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports modules from the sources that came with a task.
 
-    def __init__(self) -> None:
-        self.sources: dict[str, Any] = {}  # name -> (source, is a package)
+    A task that has the process to itself finds them in `sys.modules`, as any other; what has the
+    same names there is put aside for that time. Tasks that are threads of one process share
+    `sys.modules`, and may bring different modules of one name: there the import statements of
+    the cell and of these modules look here first (`importlib` and pickles of the cell's own don't).
+    """
 
-    def accept(self, sources: dict[str, Any]) -> None:
-        """Take a task's modules; one whose source has changed will be imported anew."""
-        for name, entry in sources.items():
-            if self.sources.get(name) != entry:
-                self.sources[name] = entry
-                sys.modules.pop(name, None)
+    def __init__(self, sources: dict[str, Any], alone: bool) -> None:
+        self.sources = sources  # name -> (source, is a package)
+        self.alone = alone
+        self.names = set(sources)
+        for name in sources:
+            parts = name.split(".")
+            self.names.update(".".join(parts[:size]) for size in range(1, len(parts)))
+        self.loaded: dict[str, Any] = {}
+        self.aside: dict[str, Any] = {}
+        self.lock = threading.RLock()
+        self.builtins: Any = builtins
+        if sources and not alone:
+            self.builtins = types.ModuleType("builtins")
+            self.builtins.__dict__.update(vars(builtins), __import__=self.import_)
+
+    def enter(self) -> None:
+        if self.sources and self.alone:
+            for name in list(sys.modules):
+                if self.covers(name):
+                    self.aside[name] = sys.modules.pop(name)
+            sys.meta_path.insert(0, self)
+
+    def leave(self) -> None:
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+            for name in list(sys.modules):
+                if self.covers(name):
+                    del sys.modules[name]
+            sys.modules.update(self.aside)
+        for name in self.sources:
+            linecache.cache.pop(text_name(name), None)
+
+    def covers(self, name: str) -> bool:
+        """Whether a module, or the package that it is in, is one of these."""
+        return name.partition(".")[0] in self.names
+
+    def elsewhere(self) -> TaskModules | None:
+        """This, where it isn't `sys.modules` that has them."""
+        return self if self.sources and not self.alone else None
+
+    # --- as a finder and loader of `sys.meta_path`
 
     def find_spec(self, name: str, _path: Any, _target: Any = None) -> Any:
-        if name not in self.sources:
-            return None
-        return importlib.util.spec_from_loader(name, self, is_package=self.sources[name][1])
+        if name in self.sources:
+            return importlib.util.spec_from_loader(name, self, is_package=self.sources[name][1])
+        if name in self.names:  # a folder without __init__.py
+            return importlib.machinery.ModuleSpec(name, None, is_package=True)
+        return None
 
     def create_module(self, _spec: Any) -> Any:
         return None
 
     def exec_module(self, module: Any) -> None:
-        filename = "<module %s>" % module.__name__
-        source, package = self.sources[module.__name__]
+        name = module.__name__
+        source, package = self.sources[name]
         # as if it lay in this folder: modules look there for their data
-        path = [*module.__name__.split("."), *["__init__"] * package]
+        path = [*name.split("."), *["__init__"] * package]
         module.__file__ = os.path.abspath(os.path.join(*path)) + ".py"
-        remember_lines(filename, source)
-        exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+        module.__builtins__ = self.builtins
+        remember_lines(text_name(name), source)
+        exec(compile(source, text_name(name), "exec", dont_inherit=True), module.__dict__)
 
     def get_source(self, name: str) -> str:
         return str(self.sources[name][0])
 
+    # --- where tasks are threads
 
-def prepare_pyplot(pyplot: Any) -> None:
-    """Make `plt.show()` display at once, as the inline backend does."""
-    pyplot.switch_backend("agg")
-    pyplot.ioff()
-    original = pyplot.show
+    def import_(
+        self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:
+        """`__import__` for the cell and for these modules."""
+        full = name
+        if level:
+            package = str((globals or {}).get("__package__") or "")
+            base = package.rsplit(".", level - 1)[0]
+            full = base + "." + name if name else base
+        if not self.covers(full):
+            return builtins.__import__(name, globals, locals, fromlist, level)
+        module = self.load(full)
+        if not fromlist:
+            return module if level else self.load(full.partition(".")[0])
+        wanted = getattr(module, "__all__", ()) if "*" in fromlist else fromlist
+        for one in wanted:
+            if not hasattr(module, one) and full + "." + one in self.names:
+                self.load(full + "." + one)
+        return module
 
-    def show(*args: Any, **kwargs: Any) -> None:
-        if current_output() is None:
-            original(*args, **kwargs)
-        else:
-            show_figures()
+    def load(self, name: str) -> Any:
+        with self.lock:
+            parent, _, last = name.rpartition(".")
+            package = self.load(parent) if parent else None
+            if name not in self.loaded:
+                spec = self.find_spec(name, None)
+                if spec is None:
+                    raise ModuleNotFoundError("No module named %r" % name, name=name)
+                module = importlib.util.module_from_spec(spec)
+                self.loaded[name] = module
+                if name in self.sources:
+                    try:
+                        self.run_text(module)
+                    except BaseException:
+                        del self.loaded[name]
+                        raise
+                if package is not None:
+                    setattr(package, last, module)
+            return self.loaded[name]
 
-    pyplot.show = show
+    def run_text(self, module: Any) -> None:
+        """Run a module's text. `dataclasses` and others look for it in `sys.modules`, where it is
+        for this time if nothing else goes by its name."""
+        name = module.__name__
+        with RUNNING_TEXT:
+            hides = name in sys.modules or installed(name)
+            if not hides:
+                sys.modules[name] = module
+            try:
+                self.exec_module(module)
+            finally:
+                if not hides:
+                    sys.modules.pop(name, None)
 
-
-def prepare_display(module: Any) -> None:
-    """Let IPython's own functions end up here, where IPython is installed on the worker."""
-    for ours in OF_IPYTHON:
-        setattr(module, ours.__name__, ours)
-
-
-class AfterImport(importlib.abc.MetaPathFinder):
-    """Prepares a module right after its first import."""
-
-    prepare = {"matplotlib.pyplot": prepare_pyplot, "IPython.display": prepare_display}
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        prepare = self.prepare.get(name)
-        if prepare is None:
-            return None
-        found = (
-            finder.find_spec(name, path, target)
-            for finder in sys.meta_path
-            if finder is not self and hasattr(finder, "find_spec")
-        )
-        spec: Any = next((spec for spec in found if spec is not None and spec.loader), None)
-        if spec is not None:
-            load = spec.loader.exec_module
-
-            def exec_module(module: Any) -> None:
-                load(module)
-                prepare(module)
-
-            spec.loader.exec_module = exec_module
-        return spec
-
-
-class Displayed:
-    """A stand-in for IPython.display's classes, where the worker has no IPython."""
-
-    def __init__(self, data: Any = None, **options: Any) -> None:
-        filename = options.get("filename")
-        if filename is not None:
-            with open(filename, "rb") as stream:
-                data = stream.read()
-        self.data = data
-
-    def show(self) -> Any:
-        return self.data
-
-
-class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves `IPython.display` where the worker has no IPython (the last finder to be asked)."""
-
-    kinds = {
-        "HTML": "_repr_html_",
-        "Markdown": "_repr_markdown_",
-        "Latex": "_repr_latex_",
-        "SVG": "_repr_svg_",
-        "Image": "_repr_png_",
-        "JSON": "_repr_json_",
-    }
-
-    def find_spec(self, name: str, _path: Any, _target: Any = None) -> Any:
-        if name not in ("IPython", "IPython.display"):
-            return None
-        return importlib.util.spec_from_loader(name, self, is_package=name == "IPython")
-
-    def create_module(self, _spec: Any) -> Any:
-        return None
-
-    def exec_module(self, module: Any) -> None:
-        if module.__name__ == "IPython.display":
-            prepare_display(module)
-            for name, method in self.kinds.items():
-                setattr(module, name, type(name, (Displayed,), {method: Displayed.show}))
-        else:
-            module.get_ipython = lambda: None
+    def find(self, module: str, path: str) -> Any:
+        """What a pickle means by these names; see `pickle.Unpickler.find_class`."""
+        found = self.load(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+        return found
 
 
-SENT_MODULES = SentModules()
+def text_name(module: str) -> str:
+    """How frames name a module's text."""
+    return "<module %s>" % module
 
 
-def install_finders() -> None:
-    sys.meta_path[:0] = [SENT_MODULES, AfterImport()]
-    sys.meta_path.append(DisplayShim())
-    os.environ.setdefault("MPLBACKEND", "agg")
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        prepare_pyplot(pyplot)
+def installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False

@@ -17,12 +17,14 @@ def leave(code: Any = None) -> None:
     raise SystemExit if code is None else SystemExit(code)
 
 
-def make_namespace(main: types.ModuleType, shell: Shell) -> dict[str, Any]:
+def make_namespace(
+    main: types.ModuleType, shell: Shell, builtins: types.ModuleType
+) -> dict[str, Any]:
     namespace = main.__dict__
     shell.namespace = namespace
     namespace.update(
         get_ipython=lambda: shell,
-        __builtins__=__builtins__,
+        __builtins__=builtins,
         display=display,
         input=no_input,
         exit=leave,

@@ -242,7 +242,20 @@ def end_output(output: Output) -> list[Any]:
                 sys.stdout = sys.stdout.original
             if isinstance(sys.stderr, Router):
                 sys.stderr = sys.stderr.original
+            release_handlers()
         return events
+
+
+def release_handlers() -> None:
+    """Let what a cell has set up for `logging` write to the worker's own streams."""
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    for handler in [one for logger in loggers for one in getattr(logger, "handlers", ())]:
+        stream = getattr(handler, "stream", None)
+        if isinstance(stream, Router):
+            handler.setStream(stream.original)
 
 
 def flush_all() -> None:

@@ -9,16 +9,15 @@ import inspect
 import linecache
 import os
 import platform
-import sys
-import threading
 import time
 import types
 from typing import Any
 
-from gc_jupyter.capture.worker_side.commands import Shell
+from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import make_bundle, open_figures, show_figures
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
-from gc_jupyter.capture.worker_side.importing import SENT_MODULES
+from gc_jupyter.capture.worker_side.hosting import Visit
+from gc_jupyter.capture.worker_side.importing import TaskModules
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
@@ -44,43 +43,19 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     started = time.time()
     shell = Shell()
     main = types.ModuleType("__main__")
-    namespace = make_namespace(main, shell)
+    visit = Visit(main, task["modules"])
+    namespace = make_namespace(main, shell, visit.modules.builtins)
     sent: dict[int, str] = {}
-    files: list[str] = []
+    files: list[str] = [TIMED]
     # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
     reply: dict[str, Any] = {"tag": options.get("tag"), "version": 1}
     reply.update(value=None, out={}, error=None)
     start_output(output)
-    # As in a notebook, classes of the cell are found in `__main__`: pickle and dataclasses look
-    # there. Tasks that share a process as threads can't each have one.
-    alone = threading.current_thread() is threading.main_thread()
-    worker_main = sys.modules["__main__"]
-    if alone:
-        sys.modules["__main__"] = main
     try:
-        older = open_figures()
-        try:
-            SENT_MODULES.accept(task["modules"])
-            try:
-                value = execute(task, inputs, options, namespace, sent, files)
-            finally:
-                shell.report_cell()
-            show_figures(older)
-            pack = Packer(sent, namespace, options["limit"] - output.size())
-            if value is not None and options["value"]:
-                bundle = make_bundle(value, output.mimes)
-                reply["value"] = dict(pack(value), bundle=pack.fitting(bundle))
-            bring_back(task["out"], namespace, pack, reply)
-        except BaseException as error:
-            show_figures(older)
-            reply["value"] = None
-            pack = Packer(sent, namespace, options["limit"] - output.size())
-            # what was set before it failed may have taken hours
-            bring_back(task["out"], namespace, pack, reply)
-            reply["error"] = describe(error, files, pack)
+        with visit:
+            modules = visit.modules
+            perform(task, inputs, options, namespace, shell, output, sent, files, modules, reply)
     finally:
-        if alone:
-            sys.modules["__main__"] = worker_main
         reply["events"] = end_output(output)
         for filename in files:
             linecache.cache.pop(filename, None)
@@ -91,6 +66,40 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
         seconds=time.time() - started,
     )
     return reply
+
+
+def perform(
+    task: dict[str, Any],
+    inputs: bytes,
+    options: dict[str, Any],
+    namespace: dict[str, Any],
+    shell: Shell,
+    output: Output,
+    sent: dict[int, str],
+    files: list[str],
+    modules: TaskModules,
+    reply: dict[str, Any],
+) -> None:
+    """Run it, and put what came of it into the reply."""
+    older = open_figures()
+    try:
+        try:
+            value = execute(task, inputs, options, namespace, sent, files, modules)
+        finally:
+            shell.report_cell()
+        show_figures(older)
+        pack = Packer(sent, namespace, options["limit"] - output.size())
+        if value is not None and options["value"]:
+            bundle = make_bundle(value, output.mimes)
+            reply["value"] = dict(pack(value), bundle=pack.fitting(bundle))
+        bring_back(task["out"], namespace, pack, reply)
+    except BaseException as error:
+        show_figures(older)
+        reply["value"] = None
+        pack = Packer(sent, namespace, options["limit"] - output.size())
+        # what was set before it failed may have taken hours
+        bring_back(task["out"], namespace, pack, reply)
+        reply["error"] = describe(error, files, pack)
 
 
 def bring_back(names: list[str], namespace: dict[str, Any], pack: Packer, reply: Any) -> None:
@@ -106,8 +115,10 @@ def execute(
     namespace: dict[str, Any],
     sent: dict[int, str],
     files: list[str],
+    modules: TaskModules,
 ) -> Any:
-    loader = Loader(inputs, namespace)
+    elsewhere = modules.elsewhere()
+    loader = Loader(inputs, namespace, elsewhere)
     for step in task["steps"]:
         if step[0] == "load":
             name = step[1]
@@ -143,11 +154,11 @@ def execute(
             if isinstance(namespace[name], (type, types.FunctionType)):
                 sent[id(namespace[name])] = name
     if task["call"] is not None:
-        args, kwargs = Loader(options["arguments"], namespace).load()
+        args, kwargs = Loader(options["arguments"], namespace, elsewhere).load()
         result = namespace[task["call"]](*args, **kwargs)
-        return asyncio.run(result) if inspect.iscoroutine(result) else result
+        return run_awaited(result) if inspect.iscoroutine(result) else result
     if task["variable"]:
-        namespace[task["variable"]] = Loader(options["arguments"], namespace).load()
+        namespace[task["variable"]] = Loader(options["arguments"], namespace, elsewhere).load()
     files.append(task["filename"])
     remember_lines(task["filename"], task["cell"], task["line"])
     flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
@@ -187,5 +198,22 @@ def run_cell(
 
     # A cell that awaits something is run by an event loop as a whole: it may make tasks first.
     if any(code.co_flags & inspect.CO_COROUTINE for code in parts):
-        return asyncio.run(perform())
+        return run_awaited(perform())
     return [eval(code, namespace) for code in parts][-1]
+
+
+def run_awaited(coroutine: Any) -> Any:
+    """As `asyncio.run`, which would leave the worker's thread without the loop that it had."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        try:
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()

@@ -227,11 +227,18 @@ def find_named(path: str, namespace: Mapping[str, Any]) -> Any:
 
 
 class Loader(pickle.Unpickler):
-    """Loads what `dump` made, piece by piece; `named` has what travelled by source."""
+    """Loads what `dump` made, piece by piece; `named` has what travelled by source, and `modules`
+    those that came with a task which shares its process with others."""
 
-    def __init__(self, data: bytes, named: Mapping[str, Any]) -> None:
+    def __init__(self, data: bytes, named: Mapping[str, Any], modules: Any = None) -> None:
         super().__init__(io.BytesIO(data))
         self.named = named
+        self.modules = modules
+
+    def find_class(self, module: str, name: str) -> Any:
+        if self.modules is not None and self.modules.covers(module):
+            return self.modules.find(module, name)
+        return super().find_class(module, name)
 
     def persistent_load(self, pid: Any) -> Any:
         if not pid:
