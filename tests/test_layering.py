@@ -22,6 +22,7 @@ LAYERS = (
     {"client", "executor", "capture", "journal"},
     {"runtime"},
     {"future", "service", "protocol", "serialize", "functions"},
+    {"travel"},
     {"auth"},
     {"types", "errors", "uuids", "settings", "remote_text", "own_files"},
 )

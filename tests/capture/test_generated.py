@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
-from gc_jupyter.capture.names import find_names
+from gc_jupyter.travel.names import find_names
 from tests.capture.conftest import Notebook
 from tests.capture.programs import notebooks
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gc_jupyter.capture.names import find_names
+from gc_jupyter.travel.names import find_names
 
 NOW = [
     ("x", "x"),

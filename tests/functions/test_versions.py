@@ -1,4 +1,4 @@
-"""An endpoint of another Python: what it can read is sent, or a warning comes before anything is.
+"""An endpoint of another Python: functions go as source, or are refused before anything is sent.
 
 What was really sent is then read by a second Python (Debian's PyPy, a Python 3.9), with the
 official SDK's own serializers.
@@ -6,8 +6,13 @@ official SDK's own serializers.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
+import math
+import os
 import platform
+import statistics
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +22,8 @@ from typing import Any
 import pytest
 
 from gc_jupyter import Client, Executor, ShellFunction
+from gc_jupyter.errors import SerializationError
+from gc_jupyter.functions.python import function_metadata
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.functions.versions import differs
 from gc_jupyter.serialize import (
@@ -28,6 +35,9 @@ from gc_jupyter.serialize import (
     JSONData,
     PureSourceTextInspect,
 )
+from gc_jupyter.serialize.pickles import to_base64
+from gc_jupyter.service.base import FunctionRegistration
+from gc_jupyter.travel.sending import going_to
 from tests.conftest import connect
 from tests.service.handle import Loopback
 
@@ -51,14 +61,6 @@ def adder(n: int) -> Callable[[int], int]:
         return x + n
 
     return add
-
-
-class Own:
-    """A class of this session, as of a notebook."""
-
-    __module__ = "__main__"
-
-    def method(self) -> None: ...
 
 
 @pytest.fixture
@@ -121,21 +123,17 @@ def result_of(report: dict[str, Any]) -> Any:
     return ComputeSerializer().deserialize(report["result"])
 
 
-def test_bytecode_does_break(read_there: Callable[[str], dict[str, Any]]) -> None:
-    """Why all this: what is sent between equal Pythons doesn't run there."""
-    serializer = ComputeSerializer(DillCode())
-    body = serializer.pack_buffers([serializer.serialize(part) for part in CALL])
-    assert "error" in read_there(body)
-
-
-def test_source_is_chosen(
-    executor: Executor, loopback: Loopback, read_there: Callable[[str], dict[str, Any]]
+@pytest.mark.parametrize("strategy", [DillCode, AllCodeStrategies, CombinedCode])
+def test_source_is_sent(
+    executor: Executor,
+    loopback: Loopback,
+    read_there: Callable[[str], dict[str, Any]],
+    strategy: Any,
 ) -> None:
+    executor.serializer = ComputeSerializer(strategy)
     function, args, kwargs = CALL
     executor.submit(function, *args, **kwargs).result(60)
-    body = sent(loopback)
-    assert ComputeSerializer.unpack_buffers(body)[0].startswith("st\nstatistics_of:")
-    assert result_of(read_there(body)) == RESULT
+    assert result_of(read_there(sent(loopback))) == RESULT
 
 
 @pytest.mark.parametrize(
@@ -165,61 +163,118 @@ def test_shell_functions_and_cells_survive(
     assert result_of(read_there(sent(loopback))) == [1]
 
 
-NEEDS_MORE = {
-    "global": (uses_a_global, "uses_a_global uses OFFSET from outside"),
-    "closure": (adder(1), "add uses n of the function around"),
-    "lambda": (lambda: 1, "A lambda has no name"),
+@dataclasses.dataclass(order=True)
+class Own:
+    """A class of this session, as of a notebook."""
+
+    x: int
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+    def method(self) -> int:
+        return self.x + OFFSET
+
+
+RULES = {"bigger": lambda a, b: "yes" if a > b else "no", "smaller": lambda a, b: a < b}
+USES_MORE: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
+    "global": (uses_a_global, (1,), 4),
+    "closure": (adder(1), (1,), 2),
+    "lambda": (lambda x: x + 1, (1,), 2),
+    "one of two lambdas on a line": (RULES["bigger"], (2, 1), "yes"),
+    "partial": (functools.partial(RULES["smaller"], 1), (2,), True),
+    "lambda as argument": (statistics_of, ([4, 5],), {"mean": 4.5, "count": 2}),
+    "rules as argument": (lambda rules: rules["bigger"](1, 2), (RULES,), "no"),
+    "class as argument": (lambda kind: kind(3).method(), (Own,), 6),
+    "instance as argument": (lambda own: [max(own, *[own]).method(), repr(own)], (Own(4),), None),
+    "by reference": (math.sqrt, (9,), 3.0),
+    "built-in": (pow, (2, 3), 8),
+    "of the standard library": (statistics.mean, ([1, 3],), 2),
+    "another": (os.path.join, ("a", "b"), "a/b"),
 }
 
 
-@pytest.mark.parametrize("strategy", [DillCode, AllCodeStrategies, CombinedCode])
-@pytest.mark.parametrize("name", NEEDS_MORE)
-def test_a_warning_before_submitting(
-    executor: Executor, loopback: Loopback, name: str, strategy: Any
+@pytest.mark.parametrize("name", USES_MORE)
+def test_the_same_value_there(
+    executor: Executor,
+    loopback: Loopback,
+    read_there: Callable[[str], dict[str, Any]],
+    name: str,
 ) -> None:
-    executor.serializer = ComputeSerializer(strategy)
-    function, words = NEEDS_MORE[name]
-    with pytest.raises(UserWarning, match=words) as caught:
-        executor.submit(function, 1)
-    text = str(caught.value)
-    assert f"The endpoint runs Python {OTHER}, this is Python {platform.python_version()}" in text
-    assert "Make it self-contained" in text
+    function, args, expected = USES_MORE[name]
+    executor.submit(function, *args).result(60)
+    assert result_of(read_there(sent(loopback))) == (expected or function(*args))
+
+
+def made_by_exec() -> Any:
+    namespace: dict[str, Any] = {}
+    exec("def made(x): return x + 1", namespace)
+    return namespace["made"]
+
+
+def test_without_a_source_nothing_is_sent(executor: Executor, loopback: Loopback) -> None:
+    here = ".".join(platform.python_version_tuple()[:2])
+    for submit in (
+        lambda: executor.submit(made_by_exec(), 1),
+        lambda: executor.submit(lambda function: function(1), made_by_exec()),
+    ):
+        with pytest.raises(SerializationError, match=f"source of 'made'.*3.9.*{here}") as caught:
+            submit()
+        assert "Define it in a cell" in caught.value.next_step
     assert not loopback.requests("POST")
 
 
-@pytest.mark.parametrize("argument", [lambda: 1, [Own], {"deep": (Own(),)}])
-def test_a_warning_of_arguments(executor: Executor, loopback: Loopback, argument: Any) -> None:
-    with pytest.raises(UserWarning, match="An argument is, or holds, a function or class"):
-        executor.submit(statistics_of, argument)
-    assert not loopback.requests("POST")
+def test_without_a_source_between_equal_pythons(client: Client, loopback: Loopback) -> None:
+    known = {"metadata": {"python_version": platform.python_version()}}
+    with Executor(loopback.new_endpoint("inline", known), client=client) as executor:
+        assert executor.submit(made_by_exec(), 1).result(60) == 2
+    with Executor("local") as executor:
+        assert executor.submit(made_by_exec(), 1).result(60) == 2
+    with (
+        Executor(loopback.endpoint("instant"), client=client) as executor,
+        pytest.raises(SerializationError, match="may run another Python"),
+    ):
+        executor.submit(made_by_exec(), 1)
 
 
-def test_the_line_that_is_shown(executor: Executor) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        executor.submit(uses_a_global, 1).result(60)
-    assert [one.filename for one in caught if one.category is UserWarning] == [__file__]
+def test_compiled_code_of_another_python_is_never_run(
+    read_there: Callable[[str], dict[str, Any]],
+) -> None:
+    serializer = ComputeSerializer()
+    with going_to(platform.python_version()):
+        parts = [serializer.serialize(part) for part in (made_by_exec(), (1,), {})]
+    report = read_there(serializer.pack_buffers(parts))
+    assert "'made' has no source" in report["error"] or "made has no source" in report["error"]
 
 
 def test_a_warning_of_registered_functions(
     client: Client, loopback: Loopback, endpoint_id: str
 ) -> None:
-    function_id = client.register_function(statistics_of)
-    stranger = connect(loopback, rate_limited=False)
-    loopback.clear()
+    """Registered as bytecode, as other SDKs do it."""
+    body = ComputeSerializer.pack_buffers(["01\n" + to_base64(b"dill._dill _create_code")])
+    function_id = client.register(
+        FunctionRegistration("of_dill", body, metadata=function_metadata("01"))
+    )
     batch = client.create_batch()
     batch.add(function_id, args=([1],))
-    with Executor(endpoint_id, client=stranger) as executor:
+    loopback.clear()
+    with Executor(endpoint_id, client=client) as executor:
         for submit in (
             lambda: client.run([1], endpoint_id=endpoint_id, function_id=function_id),
             lambda: client.batch_run(endpoint_id, batch),
-            lambda: stranger.run([1], endpoint_id=endpoint_id, function_id=function_id),
             lambda: executor.submit_to_registered_function(function_id, ([1],)),
         ):
-            with pytest.raises(UserWarning, match="'statistics_of' was registered as bytecode"):
+            with pytest.raises(UserWarning, match="'of_dill' was registered as bytecode"):
                 submit()
-    stranger.close()
     assert not loopback.requests("POST")
+
+
+def test_no_warning_of_what_was_registered_here(
+    client: Client, loopback: Loopback, endpoint_id: str
+) -> None:
+    function_id = client.register_function(statistics_of)
+    stranger = connect(loopback, rate_limited=False)
+    for one in (client, stranger):
+        one.run([1], endpoint_id=endpoint_id, function_id=function_id)
+    stranger.close()
 
 
 @pytest.mark.parametrize("strategy", [AllCodeStrategies, PureSourceTextInspect])
@@ -237,11 +292,13 @@ def test_registered_as_source(to_loopback: Loopback, endpoint_id: str, strategy:
 def test_another_endpoint_is_another_question(
     client: Client, loopback: Loopback, endpoint_id: str
 ) -> None:
-    with Executor(loopback.endpoint("instant"), client=client) as executor:
-        executor.submit(uses_a_global, 1).result(60)
+    known = {"metadata": {"python_version": platform.python_version()}}
+    made = made_by_exec()
+    with Executor(loopback.new_endpoint("instant", known), client=client) as executor:
+        executor.submit(made, 1).result(60)
         executor.endpoint_id = endpoint_id
-        with pytest.raises(UserWarning, match="sent as bytecode"):
-            executor.submit(uses_a_global, 1)
+        with pytest.raises(SerializationError, match=r"runs Python 3\.9"):
+            executor.submit(made, 1)
 
 
 @pytest.mark.parametrize("version", [platform.python_version(), ""])

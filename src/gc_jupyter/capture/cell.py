@@ -10,9 +10,9 @@ from typing import Any
 from gc_jupyter.capture.collect import Collector, Origin
 from gc_jupyter.capture.compose import Task, compose, remote_filename
 from gc_jupyter.capture.imports import packages
-from gc_jupyter.capture.names import Names, find_names
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
+from gc_jupyter.travel.names import Names, find_names
 
 #: Raw bytes that fit the service's 10 MB once they are pickled and encoded (protocol, "Limits").
 SIZE_LIMIT = 7_500_000

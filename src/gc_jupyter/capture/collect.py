@@ -26,10 +26,10 @@ from gc_jupyter.capture.imports import (
     is_local,
     local_modules,
 )
-from gc_jupyter.capture.names import Names, find_names
 from gc_jupyter.capture.state import class_state, function_state
 from gc_jupyter.capture.worker_side.values import dump, find_named, is_of_notebook
 from gc_jupyter.errors import CaptureError
+from gc_jupyter.travel.names import Names, find_names
 
 #: What a notebook's namespace has as a module.
 MODULE_NAMES = {

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from gc_jupyter.capture.names import find_names
+from gc_jupyter.travel.names import find_names
 
 #: Packages of this side alone: a worker never has them.
 NOTEBOOK_ONLY = {"gc_jupyter", "ipykernel"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import platform
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,12 +15,12 @@ from gc_jupyter.client import Client
 from gc_jupyter.executor.registrations import Registrations
 from gc_jupyter.functions.hardware import HARDWARE_REPORT
 from gc_jupyter.functions.python import Submittable, registration
-from gc_jupyter.functions.versions import warn_of_arguments
 from gc_jupyter.future import TaskFuture, results_in_order
 from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration
+from gc_jupyter.travel.sending import going_to
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
 from gc_jupyter.uuids import as_uuid_text, optional_uuid
 
@@ -121,7 +122,7 @@ class Executor(Registrations):
         text = str(self._endpoint_id) if self._endpoint_id else ""
         self._route = replace(self._route, endpoint_id=text)
         self._functions.forget_serialized()  # another Python may need another strategy
-        self._other_python = ""
+        self._python_there = ""
         self._checked: set[str] = set()  # registered functions whose Python was looked at
 
     @property
@@ -210,7 +211,8 @@ class Executor(Registrations):
         self._check_ready()
         function = self._functions.get(fn)
         if function is None:
-            function = registration(fn, self._serializer_for(fn))
+            with going_to(self._ask_python(fn)):
+                function = registration(fn, self.serializer)
             check_payload_size(function.code, f"function {function.name}")
             self._functions.put(fn, function)
         return self._queue(future, function, args, kwargs)
@@ -327,13 +329,12 @@ class Executor(Registrations):
         kwargs: dict[str, Any],
     ) -> TaskFuture:
         serializer = self.serializer
-        payload = serializer.pack_buffers(
-            [serializer.serialize(args), serializer.serialize(kwargs)]
-        )
+        with going_to(platform.python_version() if self._is_local else self._python_there):
+            payload = serializer.pack_buffers(
+                [serializer.serialize(args), serializer.serialize(kwargs)]
+            )
         name = function if isinstance(function, str) else function.name
         size = check_payload_size(payload, name)
-        if self._other_python:
-            warn_of_arguments(payload, self._other_python)
         task = QueuedTask(future, self._origin, self._route, function, payload, size)
         self._dispatcher().submit(task, self.label or name)
         return future

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import platform
 from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,8 +13,8 @@ from gc_jupyter.errors import ServiceError
 from gc_jupyter.executor.options import BatchOptions
 from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
 from gc_jupyter.functions.source import SourceFunction
-from gc_jupyter.functions.versions import differs, serializer_for
 from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.travel.sending import going_to
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, UUIDLike
 from gc_jupyter.uuids import optional_uuid_text
 
@@ -29,7 +31,7 @@ class Registrations(BatchOptions):
     def __init__(self) -> None:
         super().__init__()
         self._functions = FunctionCache()
-        self._other_python = ""  # the endpoint's version, where it differs from this one
+        self._python_there = ""  # the endpoint's version, once it was asked for
         self._stopped = False
 
     @property
@@ -70,7 +72,8 @@ class Registrations(BatchOptions):
             attempt = f" (attempted id: {given})" if given else ""
             raise ValueError(f"Function already registered as function id: {known}{attempt}")
         if given is None:
-            made = registration(fn, self._serializer_for(fn), **options)
+            with going_to(self._ask_python(fn)):
+                made = registration(fn, self.serializer, **options)
             given = self.client.with_login(partial(self._dispatcher().register, made))
         self._functions.put(fn, given)
         return given
@@ -96,15 +99,15 @@ class Registrations(BatchOptions):
         self._functions.put(SourceFunction(function_name, source), function_id)
         return function_id
 
-    def _serializer_for(self, fn: Submittable) -> ComputeSerializer:
-        if self._is_local or not self._route.endpoint_id or is_source(fn):
-            return self.serializer
-        try:
-            there = self.client.endpoint_python(self._route.endpoint_id)
-        except ServiceError:  # the submission itself will say what is wrong
-            return self.serializer
-        self._other_python = there if differs(there) else ""
-        return serializer_for(fn, self.serializer, there)
+    def _ask_python(self, fn: Submittable) -> str:
+        """The Python that a function goes to; empty where that isn't known."""
+        if self._is_local:
+            return platform.python_version()
+        if not self._route.endpoint_id or is_source(fn):
+            return ""
+        with contextlib.suppress(ServiceError):  # the submission itself will say what is wrong
+            self._python_there = self.client.endpoint_python(self._route.endpoint_id)
+        return self._python_there
 
     @property
     def _is_local(self) -> bool:

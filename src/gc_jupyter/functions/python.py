@@ -16,6 +16,7 @@ from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration
+from gc_jupyter.travel.sending import names_of
 
 Submittable = Callable[..., Any] | SourceFunction
 
@@ -187,7 +188,7 @@ class _Snapshot:
                 self._cells.append((cell, _content(cell)))
                 todo.append(_content(cell))
             namespace = one.__globals__
-            for name in _names(one.__code__):
+            for name in names_of(one.__code__):
                 value = namespace.get(name, _ABSENT)
                 self._globals.append((namespace, name, value))
                 todo.append(value)
@@ -212,13 +213,3 @@ def _content(cell: CellType) -> object:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return None
-
-
-@functools.lru_cache(maxsize=1024)
-def _names(code: CodeType) -> tuple[str, ...]:
-    """The global names that a code object, or one nested in it, may use."""
-    names = dict.fromkeys(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names.update(dict.fromkeys(_names(constant)))
-    return tuple(names)

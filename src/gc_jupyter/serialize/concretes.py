@@ -14,7 +14,6 @@ from gc_jupyter.errors import DeserializationError, SerializationError
 from gc_jupyter.serialize.base import ComboSerializationStrategy, SerializationStrategy
 from gc_jupyter.serialize.pickles import (
     dumps_by_value,
-    dumps_data,
     from_base64,
     loads,
     to_base64,
@@ -43,7 +42,7 @@ class DillDataBase64(SerializationStrategy):
     )
 
     def encode(self, value: Any) -> str:
-        return to_base64(dumps_data(value))
+        return to_base64(dumps_by_value(value))
 
     def decode(self, body: str) -> Any:
         return loads(from_base64(body))
@@ -69,9 +68,10 @@ class JSONData(SerializationStrategy):
 
 
 class DillCode(SerializationStrategy):
-    """A callable's bytecode with the helpers, imports and globals that it uses (`01`).
+    """A callable with the helpers, imports and globals that it uses, as a pickle (`01`).
 
-    The default for code. Reading needs the same Python minor version; source strategies don't.
+    The default for code. Functions and classes go as their source (docs/travel.md); what has none
+    needs the same Python minor version where it is read.
     """
 
     identifier = "01\n"
@@ -166,7 +166,7 @@ class PureSourceDill(_SourceStrategy):
 
 class _PickledSourceStrategy(_SourceStrategy):
     def join(self, name: str, source: str) -> str:
-        return to_base64(dumps_data((name, source)))
+        return to_base64(dumps_by_value((name, source)))
 
     def split(self, body: str) -> tuple[str, str]:
         name, source = loads(from_base64(body))

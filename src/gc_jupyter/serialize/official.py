@@ -47,11 +47,6 @@ def stand_in(module: str, name: str) -> Any:
     return None if ours is None else getattr(importlib.import_module(ours[0]), ours[1])
 
 
-def is_ours(module_name: str | None) -> bool:
-    """Whether a module is this package's: no worker can import it."""
-    return bool(module_name) and str(module_name).partition(".")[0] == "gc_jupyter"
-
-
 def same_class_here(name: str, namespace: dict[str, Any]) -> type | None:
     """The class that a class sent by value was made from, if this process still has it.
 

@@ -1,23 +1,20 @@
-"""Values <-> base64 pickles, as fast as plain values allow. dill is loaded only when it is needed.
-
-dill's pickler is pure Python. Most arguments and results are plain containers and scalars, which C
-writes in a tenth of the time, to bytes that `dill.loads` reads all the same.
-"""
+"""Values <-> base64 pickles. dill, which writes results on workers, is loaded only to read them."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import importlib
 import io
 import pickle
 import sys
 from typing import Any
 
 from gc_jupyter.serialize.foreign import guard
-from gc_jupyter.serialize.official import same_class_here, stand_in
+from gc_jupyter.serialize.official import official_name, same_class_here, stand_in
+from gc_jupyter.travel.objects import Call
+from gc_jupyter.travel.sending import SendingPickler, dumps
 
-#: Protocol 4 is what every worker's Python (3.8 and newer) reads.
-PROTOCOL = 4
 _LINE = 57  # bytes in a line of 76 characters
 
 
@@ -25,13 +22,14 @@ _LINE = 57  # bytes in a line of 76 characters
 _RENAMED = {"dill.dill": "dill._dill", "pathlib._local": "pathlib"}
 
 
-class _NotPlain(Exception):
-    """The value holds something that C's pickler would write by reference or can't write."""
+class _Pickler(SendingPickler):
+    """Names our classes as the official SDK does, where it has them too."""
 
-
-class _PlainPickler(pickle.Pickler):
-    def reducer_override(self, _obj: Any) -> Any:  # called for all but plain builtin values
-        raise _NotPlain
+    def reference(self, obj: Any, name: str = "__qualname__") -> Any:
+        official = official_name(obj) if isinstance(obj, type) else None
+        if official is not None:
+            return getattr, (Call(importlib.import_module, official[0]), official[1])
+        return super().reference(obj, name)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -60,6 +58,8 @@ class _Unpickler(pickle.Unpickler):
             found = stand_in(module, name)
             if found is not None:
                 return found
+        if (module, name) == ("importlib", "import_module"):
+            return _import
         # dill's own spellings of two things that have no importable name
         if module == "__builtin__" and name == "__main__":
             return vars(sys.modules["__main__"])
@@ -72,23 +72,26 @@ def _create_type(metaclass: Any, name: str, bases: Any, namespace: dict[str, Any
     return same_class_here(name, namespace) or metaclass(name, bases, namespace)
 
 
-def dumps_data(value: Any) -> bytes:
-    """The pickle of any value; functions and classes that workers can't import go by value."""
-    buffer = io.BytesIO()
-    try:
-        _PlainPickler(buffer, PROTOCOL).dump(value)
-    except _NotPlain:
-        return dumps_by_value(value)
-    return buffer.getvalue()
+class _StandIns:
+    """A module of the official SDK, with our classes for its own."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = stand_in(self.module, name)
+        return found or getattr(importlib.import_module(self.module), name)
+
+
+def _import(name: str) -> Any:
+    if name.startswith("globus_compute_sdk."):
+        return _StandIns(name)
+    return importlib.import_module(name)
 
 
 def dumps_by_value(value: Any) -> bytes:
-    """The pickle of a value, written by dill with this package's ideas of what travels."""
-    from gc_jupyter.serialize.dill_pickler import ByValuePickler
-
-    buffer = io.BytesIO()
-    ByValuePickler(buffer, PROTOCOL).dump(value)
-    return buffer.getvalue()
+    """The pickle of any value; functions and classes that workers can't import go by value."""
+    return dumps(value, _Pickler)
 
 
 def loads(data: bytes) -> Any:
@@ -101,12 +104,6 @@ def loads(data: bytes) -> Any:
         The pickle holds such code.
     """
     return _Unpickler(data).load()
-
-
-def has_code(payload: str) -> bool:
-    """Whether a payload of `DillDataBase64` holds a function or class written by value: bytecode,
-    which another Python version can't read."""
-    return payload.startswith("00\n") and b"_create_code" in from_base64(payload[3:])
 
 
 def to_base64(data: bytes) -> str:

@@ -14,7 +14,7 @@ import types
 from typing import Any, TypeAlias
 
 from gc_jupyter.errors import SerializationError
-from gc_jupyter.serialize.names import global_names
+from gc_jupyter.travel.code import global_names
 
 _USE_DILL = "use DillCode, which sends the function with what it uses"
 _BUILTINS = frozenset(dir(builtins))
@@ -55,7 +55,7 @@ def function_source(func: Any) -> tuple[str, str]:
         _names_at_definition(definition),
         f"Remove the decorator or default, or {_USE_DILL}.",
     )
-    used = global_names(inner.__code__).intersection(inner.__globals__) - {name}
+    used = set(global_names(inner.__code__)).intersection(inner.__globals__) - {name}
     _refuse_names(
         name,
         "from outside of itself",

@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gc_jupyter.capture.names_in_text import read_call
-from gc_jupyter.capture.scopes import (
+from gc_jupyter.travel.names_in_text import read_call
+from gc_jupyter.travel.scopes import (
     Function,
     Stores,
     annotated,

@@ -1,0 +1,262 @@
+"""Classes by value: their live attributes, whatever has changed since their statement ran.
+
+Where Python itself writes a part of a class (enums, dataclasses, named tuples, ...), that part is
+written anew there by the same public means, since each version of Python has its own.
+
+Its text also runs on workers: standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+import sys
+import types
+import typing
+from typing import Any
+
+from gc_jupyter.travel import rebuild, rebuild_classes
+from gc_jupyter.travel.objects import Call
+
+#: What each class gets by being made.
+_MADE = {"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slots__"}
+_MADE |= {
+    "__abstractmethods__",
+    "__firstlineno__",
+    "__static_attributes__",
+    "__annotations_cache__",
+}
+_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_OF_DATACLASS = {"__dataclass_fields__", "__dataclass_params__", "__match_args__"}
+
+
+def reduce(pickler: Any, kind: Any) -> Any:
+    """How a class is written that the other side doesn't have."""
+    members = vars(kind)
+    if isinstance(kind, enum.EnumMeta):
+        return _enum(pickler, kind)
+    if type(kind).__module__ in ("typing", "typing_extensions"):
+        if issubclass(kind, dict) or type(kind).__name__ == "_TypedDictMeta":
+            return _typed_dict(pickler, kind)
+        if members.get("_is_protocol"):
+            return _protocol(pickler, kind)
+    if kind.__bases__[0] is tuple and isinstance(members.get("_fields"), tuple):
+        return _named_tuple(pickler, kind)
+    slots = members.get("__slots__")
+    first = {
+        name: members[name]
+        for name in ("__module__", "__qualname__", "__slots__")
+        if name in members
+    }
+    first["__qualname__"] = kind.__qualname__
+    if slots is not None and not isinstance(slots, (str, tuple, list, dict)):
+        first["__slots__"] = tuple(slots)
+    made_of = (pickler.token(kind), type(kind), kind.__name__, kind.__bases__, first)
+    own = {
+        name: value
+        for name, value in members.items()
+        if name not in _MADE and not isinstance(value, _DESCRIPTORS)
+    }
+    before: list[Any] = []
+    if "__dataclass_params__" in own:
+        own, before = _dataclass(kind, own)
+    after = []
+    if isinstance(kind, abc.ABCMeta):
+        registered = [one for one in _registered(kind) if one is not None]
+        names = sorted(getattr(kind, "__abstractmethods__", ()))
+        after.append(Call(rebuild_classes.abstract, kind, names, registered))
+    state = [*before, *set_members(kind, own), *after]
+    return rebuild_classes.skeleton, made_of, state, None, None, rebuild.nothing
+
+
+def set_members(kind: Any, members: Any) -> list[Any]:
+    """One call for each; functions first, which values may need when they are read."""
+    by_kind = sorted(members, key=lambda name: not isinstance(members[name], _CALLABLE))
+    return [Call(rebuild_classes.member, kind, name, members[name]) for name in by_kind]
+
+
+_CALLABLE = (types.FunctionType, classmethod, staticmethod, property)
+
+
+def _registered(kind: Any) -> list[Any]:
+    """Classes that `kind.register` took; nothing public tells."""
+    dump = getattr(abc, "_get_dump", None)
+    return [] if dump is None else [one() for one in dump(kind)[0]]
+
+
+def _dataclass(kind: Any, own: dict[str, Any]) -> Any:
+    import dataclasses
+
+    params = own["__dataclass_params__"]
+    fields: dict[str, Any] = {}
+    annotations = own.get("__annotations__", {})
+    if sys.version_info >= (3, 14):
+        annotations = getattr(kind, "__annotations__", {})
+    for name, field in own["__dataclass_fields__"].items():
+        if name not in annotations or field.type is not annotations[name]:
+            continue
+        given: dict[str, Any] = {}
+        for option in ("default", "default_factory"):
+            value = getattr(field, option)
+            if value is not dataclasses.MISSING:
+                given[option] = value
+        for option, usual in (("init", True), ("repr", True), ("compare", True), ("hash", None)):
+            if getattr(field, option) is not usual:
+                given[option] = getattr(field, option)
+        if field.metadata:
+            given["metadata"] = dict(field.metadata)
+        if getattr(field, "kw_only", False) is True:
+            given["kw_only"] = True
+        which = repr(getattr(field, "_field_type", ""))
+        which = "class" if "CLASSVAR" in which else "init" if "INITVAR" in which else "field"
+        fields[name] = (which, given)
+    options = {name: getattr(params, name) for name in ("init", "repr", "eq", "order")}
+    options.update(unsafe_hash=params.unsafe_hash, frozen=params.frozen)
+    if sys.version_info >= (3, 10) and "__match_args__" not in own:
+        options["match_args"] = False
+    off = ("order", "unsafe_hash", "frozen")  # by default
+    options = {name: value for name, value in options.items() if value != (name not in off)}
+    written = {name for name, value in own.items() if _is_written(value)}
+    dropped = [name for name in fields if name not in vars(kind)]
+    before = [
+        Call(rebuild_classes.member, kind, "__annotations__", annotations),
+        Call(rebuild_classes.dataclass, kind, fields, options),
+        Call(rebuild_classes.without, kind, dropped),
+    ]
+    left = {
+        name: value
+        for name, value in own.items()
+        if name not in written and name not in (*_OF_DATACLASS, "__annotations__")
+    }
+    if "__hash__" in left and left["__hash__"] is None:
+        del left["__hash__"]  # as it was written, or inherited
+    return left, before
+
+
+def _is_written(value: Any) -> bool:
+    """Whether `dataclasses` wrote a method."""
+    if not isinstance(value, types.FunctionType):
+        return False
+    where = value.__globals__.get("__name__")
+    return value.__code__.co_filename == "<string>" or where in ("dataclasses", "reprlib")
+
+
+def _enum(pickler: Any, kind: Any) -> Any:
+    members = dict(kind.__members__)
+    makers = [vars(one).get("__new_member__") for one in kind.__mro__ if one.__module__ != "enum"]
+    by_hand = any(getattr(one, "__module__", "enum") != "enum" for one in makers if one)
+    data = getattr(kind, "_member_type_", object)
+    listed = [
+        (name, one.value, _made_of(one, data) if by_hand else None) for name, one in members.items()
+    ]
+    body = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    options: dict[str, Any] = {}
+    boundary = vars(kind).get("_boundary_")
+    if boundary is not None and sys.version_info >= (3, 11):
+        inherited = [getattr(base, "_boundary_", None) for base in kind.__bases__]
+        if boundary not in inherited:
+            options["boundary"] = boundary
+    made_of = (
+        *(pickler.token(kind), type(kind), kind.__name__, kind.__bases__, body, listed, options),
+    )
+    own = {
+        name: value
+        for name, value in vars(kind).items()
+        if name not in members
+        and name not in _MADE
+        and not isinstance(value, _DESCRIPTORS)
+        and not _of_enum(name, value)
+    }
+    state = set_members(kind, own)
+    for one in members.values():
+        given = {name: value for name, value in vars(one).items() if not name.startswith("_")}
+        state += [Call(setattr, one, name, value) for name, value in given.items()]
+    return rebuild_classes.enum, made_of, state, None, None, rebuild.nothing
+
+
+def _made_of(one: Any, data: Any) -> Any:
+    return (
+        (object, ())
+        if data is object
+        else (data, (data(one) if data is not bytes else bytes(one),))
+    )
+
+
+def _of_enum(name: str, value: Any) -> bool:
+    """Whether `enum` has set an attribute itself."""
+    function = getattr(value, "__func__", value)
+    if isinstance(function, types.FunctionType):
+        return name in ("__new__", "__new_member__") or function.__module__ == "enum"
+    if name == "__doc__":
+        return value is None
+    if name == "__annotations__":
+        return False
+    return (name.startswith("_") and name.endswith("_")) or type(value).__module__ == "enum"
+
+
+def _named_tuple(pickler: Any, kind: Any) -> Any:
+    fields, members = kind._fields, vars(kind)
+    known = getattr(kind, "_field_defaults", {})
+    defaults = [known[name] for name in fields if name in known]
+    made_of = (
+        *(pickler.token(kind), kind.__name__, list(fields), defaults, kind.__module__),
+        kind.__bases__,
+    )
+    own = {}
+    for name, value in members.items():
+        function = getattr(value, "__func__", value)
+        where = getattr(function, "__globals__", {}).get("__name__", "")
+        if name in _MADE or where == "collections" or str(where).startswith("namedtuple_"):
+            continue
+        if name in fields and type(value).__name__ == "_tuplegetter":
+            continue
+        if name not in ("_fields", "_field_defaults", "__match_args__"):
+            own[name] = value
+    own["__qualname__"] = kind.__qualname__
+    state = set_members(kind, own)
+    return rebuild_classes.named_tuple, made_of, state, None, None, rebuild.nothing
+
+
+def _typed_dict(pickler: Any, kind: Any) -> Any:
+    names = ("__required_keys__", "__optional_keys__", "__orig_bases__", "__doc__")
+    own = {name: vars(kind)[name] for name in names if vars(kind).get(name) is not None}
+    own.update(__module__=kind.__module__, __qualname__=kind.__qualname__)
+    arguments = (kind.__name__, dict(kind.__annotations__))
+    function: Any = typing.TypedDict
+    made_of = (pickler.token(kind), function, arguments, {"total": kind.__total__})
+    return rebuild_classes.functional, made_of, set_members(kind, own), None, None, rebuild.nothing
+
+
+def _protocol(pickler: Any, kind: Any) -> Any:
+    members = {}
+    for name, value in vars(kind).items():
+        function = getattr(value, "__func__", value)
+        where = getattr(function, "__globals__", {}).get("__name__", "")
+        mine = name not in _MADE or name in ("__module__", "__qualname__", "__slots__")
+        derived = name in ("_is_protocol", "_is_runtime_protocol", "__parameters__")
+        derived = derived or name in ("__protocol_attrs__", "__non_callable_proto_members__")
+        if mine and not derived and where != "typing" and not isinstance(value, _DESCRIPTORS):
+            members[name] = value
+    made_of = (
+        *(pickler.token(kind), type(kind), kind.__name__, kind.__bases__, members),
+        bool(vars(kind).get("_is_runtime_protocol")),
+    )
+    return rebuild_classes.protocol, made_of
+
+
+def function(pickler: Any, one: types.FunctionType) -> Any:
+    """How a function is written that Python itself has made around others; None for others."""
+    if (
+        hasattr(one, "registry")
+        and hasattr(one, "dispatch")
+        and one.__globals__.get("__name__") == "functools"
+    ):
+        registry: Any = one.registry
+        own = dict(vars(one))
+        for name in ("register", "registry", "dispatch", "_clear_cache"):
+            own.pop(name, None)
+        made_of = (pickler.token(one), registry[object])
+        others = [(kind, each) for kind, each in registry.items() if kind is not object]
+        state = ([Call(rebuild.register, one, others)], {"__dict__": own})
+        return rebuild.dispatched, made_of, state, None, None, rebuild.attributes
+    return None

@@ -1,0 +1,194 @@
+"""Code -> the source that gives the same code again; the names that code uses.
+
+Its text also runs on workers: standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import functools
+import linecache
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from gc_jupyter.travel import rebuild
+
+_DEFERRED = __future__.annotations.compiler_flag
+_NESTED = 0x10  # says that a function stands in another, and changes nothing
+#: Further texts that were compiled under a file's name: a %%gcrun cell's, which linecache has as
+#: the call of the magic.
+_texts: dict[str, list[str]] = {}
+
+
+class NoSource(Exception):
+    """No text is known that gives this code."""
+
+
+def remember_text(filename: str, text: str) -> None:
+    """A text, its lines counted as the file's, that code of this file name was compiled from."""
+    known = _texts.setdefault(filename, [])
+    if text not in known:
+        known.append(text)
+
+
+@functools.lru_cache(maxsize=2048)
+def recipe(code: types.CodeType, filename: str) -> Any:
+    """What `rebuild.code` makes equal code from.
+
+    Parameters
+    ----------
+    code:
+        A function's.
+    filename:
+        Its `co_filename`, which code is not compared by.
+
+    Raises
+    ------
+    NoSource
+        There is no text, or none that gives this code: `exec` made it, or its file has changed.
+    """
+    texts = ["".join(linecache.getlines(filename)), *_texts.get(filename, ())]
+    for text in texts:
+        for found in _recipes(code, filename, text):
+            return found
+    raise NoSource(code.co_name)
+
+
+def _recipes(code: types.CodeType, filename: str, text: str) -> Iterator[Any]:
+    deferred = bool(code.co_flags & _DEFERRED)
+    imported = _imported(text)
+    for node, inside, prefix in _functions(text).get((code.co_name, code.co_firstlineno), ()):
+        if hasattr(code, "co_qualname"):
+            prefix = code.co_qualname[: len(code.co_qualname) - len(code.co_name)]
+        found = (
+            *(filename, code.co_firstlineno, _cut(node, text), code.co_name),
+            *(code.co_freevars, inside, prefix, deferred),
+        )
+        try:
+            again = rebuild.compiled(*found, imported)
+        except (SyntaxError, LookupError, ValueError):
+            continue
+        if same_code(again, code):
+            yield found
+
+
+def same_code(one: types.CodeType, other: types.CodeType) -> bool:
+    """Whether two code objects do the same, on the same lines."""
+    if (one.co_flags ^ other.co_flags) & ~_NESTED:
+        return False
+    for name in (
+        *("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount"),
+        *("co_posonlyargcount", "co_kwonlyargcount", "co_name", "co_firstlineno"),
+    ):
+        if getattr(one, name) != getattr(other, name):
+            return False
+    pairs = zip(one.co_consts, other.co_consts)
+    return len(one.co_consts) == len(other.co_consts) and all(_same(*pair) for pair in pairs)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, types.CodeType) and isinstance(other, types.CodeType):
+        return same_code(one, other)
+    if isinstance(one, frozenset) and isinstance(other, frozenset):
+        return sorted(map(repr, one)) == sorted(map(repr, other))
+    return type(one) is type(other) and repr(one) == repr(other)  # 1 and True, 0.0 and -0.0
+
+
+def _cut(node: Any, text: str) -> str:
+    lines = text.split("\n")
+    if not isinstance(node, ast.Lambda):
+        return "\n".join(lines[first_line(node) - 1 : node.end_lineno])
+    found = [line.encode() for line in lines[node.lineno - 1 : node.end_lineno]]
+    found[-1] = found[-1][: node.end_col_offset]
+    found[0] = b" " * node.col_offset + found[0][node.col_offset :]
+    return b"\n".join(found).decode()
+
+
+def first_line(node: Any) -> int:
+    """The line that a definition begins with, its decorators included."""
+    decorators = [one.lineno for one in getattr(node, "decorator_list", ())]
+    return int(min([node.lineno, *decorators]))
+
+
+@functools.lru_cache(maxsize=64)
+def _functions(text: str) -> dict[tuple[str, int], list[tuple[Any, str, str]]]:
+    """The functions of a text by name and first line: node, class around it, what its qualified
+    name begins with."""
+    found: dict[tuple[str, int], list[tuple[Any, str, str]]] = {}
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return found
+    todo: list[tuple[Any, str, str]] = [(tree, "", "")]
+    while todo:
+        node, inside, prefix = todo.pop()
+        own = prefix
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            name = getattr(node, "name", "<lambda>")
+            found.setdefault((name, first_line(node)), []).append((node, inside, prefix))
+            own = prefix + name + ".<locals>."
+        elif isinstance(node, ast.ClassDef):
+            inside, own = node.name, prefix + node.name + "."
+        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            kind = "<genexpr>" if isinstance(node, ast.GeneratorExp) else "<%s>"
+            own = prefix + (kind % type(node).__name__.lower() if "%" in kind else kind)
+            own += ".<locals>."
+        todo += [(child, inside, own) for child in ast.iter_child_nodes(node)]
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _imported(text: str) -> tuple[str, ...]:
+    """The names that imports bind at a text's top level, which the compiler looks at."""
+    found: dict[str, None] = {}
+    try:
+        todo: list[Any] = [ast.parse(text)]
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                found[alias.asname or alias.name.split(".")[0]] = None
+        elif not isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        ):
+            todo += ast.iter_child_nodes(node)
+    found.pop("*", None)
+    return tuple(found)
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=4096)
+def global_names(code: types.CodeType) -> tuple[str, ...]:
+    """The names that code, and the functions and classes within, read as globals or builtins."""
+    import dis
+
+    found: dict[str, None] = {}
+    for part in parts(code):
+        for instruction in dis.get_instructions(part):
+            name = instruction.opname
+            if name == "LOAD_NAME" or "GLOBAL" in name or name.startswith("LOAD_FROM_DICT_OR_G"):
+                found[instruction.argval] = None
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=4096)
+def all_names(code: types.CodeType) -> frozenset[str]:
+    """Names that code reads in any way but as locals; attributes are among them.
+
+    ``numpy.linalg.norm`` has ``linalg`` and ``norm`` in it.
+    """
+    return frozenset(name for part in parts(code) for name in part.co_names)
+
+
+def parts(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Code, and all code within."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from parts(constant)

@@ -1,0 +1,345 @@
+"""The one pickler: values, and functions and classes that the other side doesn't have, by value.
+
+What it writes is read by plain `pickle.loads`. Live objects are what travels; source text is the
+form that the code of a function goes in. An object that may refer to itself is written bare, and
+what it holds comes right after it, piece by piece, so that each piece is whole when the next needs
+it.
+
+Its text also runs on workers: standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import io
+import marshal
+import pickle
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gc_jupyter.travel import classes, code, rebuild, rebuild_classes
+from gc_jupyter.travel.objects import HELPERS, Call, Helpers, Name, reducer_of
+from gc_jupyter.travel.refused import CannotTravel
+
+#: Protocol 4 is what every worker's Python (3.8 and newer) reads.
+PROTOCOL = 4
+#: Makes the module of `rebuild`'s text, once in a process.
+_LOAD = (
+    "(lambda s, m: s.modules.get(N) or (m.__dict__.update(NAME=N, PACKED=Z), exec(compile("
+    "__import__('zlib').decompress(Z), '<gc_jupyter>', 'exec'), m.__dict__),"
+    " s.modules.setdefault(N, m))[2])(__import__('sys'), __import__('types').ModuleType(N))"
+)
+_UNNAMED = {id(kind): name for name, kind in vars(types).items() if isinstance(kind, type)}
+_NOTHING = object()
+_HELPING = (vars(rebuild), vars(rebuild_classes))
+
+
+class Pickler(pickle.Pickler):
+    """Writes values that may share objects: `dump` each, and load them in this order.
+
+    Parameters
+    ----------
+    stream:
+        Where the bytes go.
+    has:
+        Whether the other side can import a module of this name.
+    python:
+        The other side's Python, such as ``"3.11"``; empty where it isn't known. Code without a
+        source travels between equal ones only.
+    notebook:
+        The variables that functions of a notebook use, where they are those of a cell there.
+    wanted:
+        Whether a name that a function uses is to be sent.
+    known:
+        id -> token, of what the other side has itself.
+    sent:
+        Takes what is written by value, as the token's index, where the other side is to know it
+        again.
+    """
+
+    def __init__(
+        self,
+        stream: Any,
+        has: Callable[[str], bool],
+        *,
+        python: str = "",
+        notebook: Mapping[str, Any] | None = None,
+        wanted: Callable[[str, Any], bool] = lambda _name, _value: True,
+        known: Mapping[int, int] | None = None,
+        sent: list[Any] | None = None,
+    ) -> None:
+        super().__init__(stream, PROTOCOL)
+        self.has = has
+        self.python = python
+        self.notebook = notebook
+        self.wanted = wanted
+        self.known = known or {}
+        self.sent = sent
+        #: Files whose text has travelled: frames there name them.
+        self.files: dict[str, None] = {}
+        #: The names already written of each namespace, by its id.
+        self.written: dict[int, set[str]] = {}
+        self.owners: dict[int, Call] = {}
+        self._cells: set[int] = set()
+        self._filled: set[int] = set()
+        self._kept: list[Any] = []  # whose ids are in use above
+        self._reducers: dict[type, Any] = {}
+
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        reduce = self._reducers.get(kind, _NOTHING)
+        if reduce is _NOTHING:
+            reduce = reducer_of(kind)
+            if isinstance(reduce, str):
+                reduce = getattr(type(self), reduce)
+            self._reducers[kind] = reduce
+        return NotImplemented if reduce is None else reduce(self, obj)
+
+    # --- by reference --------------------------------------------------------------------------
+
+    def reference(self, obj: Any, name: str = "__qualname__") -> Any:
+        """How an object is named that the other side has; None for one that it hasn't."""
+        if self.known:
+            token = self.known.get(id(obj))
+            if token is not None:
+                return rebuild.known, (token,)
+        home, path = getattr(obj, "__module__", None), getattr(obj, name, None)
+        if not isinstance(home, str) or not isinstance(path, str):
+            return None
+        if home == "builtins" and id(obj) in _UNNAMED:
+            return getattr, (types, _UNNAMED[id(obj)])
+        if obj is enum.EnumMeta:  # since Python 3.11 under another name
+            return getattr, (enum, "EnumMeta")
+        found: Any = sys.modules.get(home)
+        for part in path.split("."):
+            found = getattr(found, part, None)
+        if found is not obj or not self.has(home):
+            return None
+        if home.startswith("IPython."):  # whose display may be a stand-in there
+            public = sys.modules.get("IPython.display")
+            if getattr(public, path, None) is obj:
+                return getattr, (public, path)
+        return NotImplemented
+
+    def token(self, obj: Any) -> int | None:
+        """By which the other side will know an object again."""
+        if self.sent is None:
+            return None
+        self.sent.append(obj)
+        return len(self.sent) - 1
+
+    # --- functions -----------------------------------------------------------------------------
+
+    def function(self, function: types.FunctionType) -> Any:
+        if function.__globals__ is _HELPING[0] or function.__globals__ is _HELPING[1]:
+            return getattr, (HELPERS, function.__name__)
+        found = self.reference(function)
+        if found is not None:
+            return found
+        special = classes.function(self, function)
+        if special is not None:
+            return special
+        cells = function.__closure__
+        for cell in cells or ():
+            self._cells.add(id(cell))
+        made_of = (
+            *(self.token(function), function.__code__, self.owner(function.__globals__)),
+            *(function.__name__, cells),
+        )
+        state = ([*self.contents(cells), *self.names(function)], self.attributes(function))
+        return rebuild.function, made_of, state, None, None, rebuild.attributes
+
+    def attributes(self, function: types.FunctionType) -> dict[str, Any]:
+        """What a function has beside code, closure and globals."""
+        state: dict[str, Any] = {}
+        for name in ("__defaults__", "__kwdefaults__", "__doc__", "__type_params__"):
+            value = getattr(function, name, None)
+            if value:
+                state[name] = value
+        made_with = function.__code__.co_consts[:1]
+        if function.__doc__ is None and made_with and isinstance(made_with[0], str):
+            state["__doc__"] = None  # code's own comes back otherwise
+        try:
+            if function.__annotations__:
+                state["__annotations__"] = function.__annotations__
+        except NameError:  # Python 3.14 evaluates them only now
+            pass
+        state["__qualname__"] = function.__qualname__
+        if function.__module__ != function.__globals__.get("__name__"):
+            state["__module__"] = function.__module__
+        if vars(function):
+            state["__dict__"] = vars(function)
+        return state
+
+    def contents(self, cells: Iterable[Any] | None) -> Iterable[Any]:
+        """Fills the cells of a closure, each once."""
+        for cell in cells or ():
+            if id(cell) in self._filled:
+                continue
+            self._filled.add(id(cell))
+            self._kept.append(cell)
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not bound yet
+                continue
+            yield Call(setattr, cell, "cell_contents", value)
+
+    def names(self, function: types.FunctionType) -> list[Any]:
+        """Has the global names that a function uses be there, and submodules that it reaches."""
+        uses = code.all_names(function.__code__)
+        owner = function.__globals__
+        found: list[Any] = []
+        for cell in function.__closure__ or ():
+            with contextlib.suppress(ValueError):  # not bound yet
+                found += self.module_names(cell.cell_contents, uses)
+        if self.is_module(owner):
+            return found
+        names: Mapping[str, Any] = owner
+        if self.is_notebook(owner):
+            assert self.notebook is not None
+            names = self.notebook
+        for name in self.names_of(function):
+            if name in names and self.wanted(name, names[name]):
+                value = names[name]
+                found += self.module_names(value, uses)
+                found.append(Name(owner, name, value))
+        return found
+
+    def names_of(self, function: types.FunctionType) -> Iterable[str]:
+        """The global names that a function uses."""
+        return code.global_names(function.__code__)
+
+    def is_notebook(self, owner: Mapping[str, Any]) -> bool:
+        """Whether these globals are a notebook's variables, and go to a cell's."""
+        return self.notebook is not None and owner.get("__name__") == "__main__"
+
+    def is_module(self, owner: Mapping[str, Any]) -> bool:
+        """Whether these globals are those of a module that the other side has."""
+        name = owner.get("__name__")
+        module = sys.modules.get(name) if isinstance(name, str) else None
+        return module is not None and vars(module) is owner and self.has(str(name))
+
+    def owner(self, owner: dict[str, Any]) -> Any:
+        """The globals of functions: one dict there, too, for all that share one here."""
+        found = self.owners.get(id(owner))
+        if found is None:
+            name = str(owner.get("__name__") or "__main__")
+            module = sys.modules.get(name)
+            if self.is_module(owner):
+                found = Call(vars, module)
+            elif self.is_notebook(owner):
+                found = Call(rebuild.notebook)
+            elif module is not None and vars(module) is owner and name != "__main__":
+                self.written.setdefault(id(owner), set())
+                found = Call(vars, module)
+            else:
+                found = Call(rebuild.namespace, name)
+            self.owners[id(owner)] = found
+            self._kept.append(owner)
+        return found
+
+    # --- modules -------------------------------------------------------------------------------
+
+    def module(self, module: types.ModuleType) -> Any:
+        import importlib
+
+        name = module.__name__
+        if name == "__main__" or self.has(name):
+            return importlib.import_module, (name,)
+        partly = id(vars(module)) in self.written
+        wanted = () if partly else [one for one in vars(module) if not one.startswith("__")]
+        state = self.module_names(module, wanted)
+        return types.ModuleType, (name, module.__doc__), state, None, None, rebuild.nothing
+
+    def module_names(self, module: Any, uses: Iterable[str]) -> list[Any]:
+        """Has these names of a module be there, as far as they are its."""
+        if not isinstance(module, types.ModuleType):
+            return []
+        if self.has(module.__name__):
+            import importlib
+
+            return [Call(importlib.import_module, one) for one in _loaded(module, uses)]
+        if module.__name__ == "__main__":
+            return []
+        owner = vars(module)
+        self.written.setdefault(id(owner), set())
+        found: list[Any] = []
+        for name in sorted(set(uses).intersection(owner)):
+            if not name.startswith("__") and name not in self.written[id(owner)]:
+                found += self.module_names(owner[name], uses) if owner[name] is not module else []
+                found.append(Name(owner, name, owner[name]))
+        return found
+
+    # --- code ----------------------------------------------------------------------------------
+
+    def code(self, one: types.CodeType) -> Any:
+        try:
+            recipe = code.recipe(one, one.co_filename)
+        except code.NoSource:
+            return self.compiled(one)
+        self.files[recipe[0]] = None
+        return rebuild.code, recipe
+
+    def compiled(self, one: types.CodeType) -> Any:
+        here = "%d.%d" % sys.version_info[:2]
+        if self.python != here:
+            there = "runs Python " + self.python if self.python else "may run another Python"
+            raise CannotTravel(
+                "the source of %r can't be found, the other side %s, and what Python %s has"
+                " compiled runs on %s alone" % (one.co_name, there, here, here),
+                "Define it in a cell or in a .py file as it is now, not by exec or eval.",
+            )
+        version = sys.version_info[:2]
+        return rebuild.compiled_elsewhere, (version, one.co_name, marshal.dumps(one))
+
+    # --- the rest ------------------------------------------------------------------------------
+
+    def call(self, one: Call) -> Any:
+        return one.function, one.arguments
+
+    def name(self, one: Name) -> Any:
+        written = self.written.setdefault(id(one.owner), set())
+        if one.name in written:
+            return rebuild.same, (None,)
+        written.add(one.name)
+        self._kept.append(one.owner)
+        return dict.__setitem__, (self.owner(one.owner), one.name, one.value)
+
+    def helpers(self, _one: Helpers) -> Any:
+        return eval, (_LOAD, {"N": rebuild.NAME, "Z": rebuild.PACKED})
+
+    def cell(self, one: Any) -> Any:
+        if id(one) in self._cells:
+            return rebuild.cell, ()
+        return rebuild.cell, (), [*self.contents([one])], None, None, rebuild.nothing
+
+    def kind(self, one: type) -> Any:
+        found = self.reference(one)
+        return classes.reduce(self, one) if found is None else found
+
+    def defined(self, one: Any) -> Any:
+        """What stands for something that the other side has in another form; see
+        `remote_function` and `magics.definitions`."""
+        return one.gc_travels(self)
+
+
+def _loaded(package: types.ModuleType, names: Iterable[str]) -> list[str]:
+    """The submodules of a package that are loaded here and whose every part is among `names`."""
+    if not hasattr(package, "__path__"):
+        return []
+    prefix, wanted = package.__name__ + ".", set(names)
+    return [
+        name
+        for name in list(sys.modules)
+        if name.startswith(prefix) and wanted.issuperset(name[len(prefix) :].split("."))
+    ]
+
+
+def dumps(value: Any, has: Callable[[str], bool], **options: Any) -> bytes:
+    """One value; see `Pickler`."""
+    stream = io.BytesIO()
+    Pickler(stream, has, **options).dump(value)
+    return stream.getvalue()

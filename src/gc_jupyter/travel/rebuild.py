@@ -1,0 +1,296 @@
+"""What pickles call where they are read: code from its source, functions.
+
+Its text and that of `rebuild_classes` are in each pickle that needs them, and are run there once,
+as one module of its own. So they have the standard library only, and Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import builtins
+import functools
+import linecache
+import os
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+#: The name of the module that this text becomes, and the text, packed: set before it is run.
+NAME: str
+PACKED: bytes
+
+WRAPPER = "_gc_around"
+_DEFERRED = __future__.annotations.compiler_flag
+_now = threading.local()
+
+
+class Reading:
+    """While a cell's pickle is read, or a reply: where it is read.
+
+    Parameters
+    ----------
+    namespace:
+        The variables that functions of the notebook use.
+    known:
+        What the reader has itself, by the token that stands for it.
+    """
+
+    def __init__(
+        self, namespace: dict[str, Any] | None = None, known: Mapping[int, Any] | None = None
+    ) -> None:
+        self.namespace = namespace
+        self.known = known or {}
+        #: id -> object and token, of what was made here and is known to the sender.
+        self.made: dict[int, tuple[Any, int]] = {}
+
+    def __enter__(self) -> None:
+        self.before = getattr(_now, "reading", None)
+        _now.reading = self
+
+    def __exit__(self, *_error: object) -> None:
+        _now.reading = self.before
+
+
+def known(token: int) -> Any:
+    """What the reader has itself."""
+    return _now.reading.known[token]
+
+
+def notebook() -> dict[str, Any]:
+    """The variables of the cell that this is read for."""
+    found: dict[str, Any] = _now.reading.namespace
+    return found
+
+
+def namespace(name: str) -> dict[str, Any]:
+    """Globals for functions whose own stay where they are."""
+    return {"__name__": name, "__builtins__": builtins}
+
+
+def same(value: Any) -> Any:
+    """What travels in another object's place."""
+    return value
+
+
+def made(token: int | None, value: Any) -> Any:
+    reading = getattr(_now, "reading", None)
+    if token is not None and reading is not None:
+        reading.made[id(value)] = (value, token)
+    return value
+
+
+# --- code -----------------------------------------------------------------------------------------
+
+
+def show_lines(filename: str, first: int, text: str) -> None:
+    """Let tracebacks show a text's lines, beside those of the file that are known already."""
+    known = linecache.cache.get(filename)
+    if known is None and os.path.exists(filename):
+        return  # linecache reads it
+    lines = list(known[2]) if known is not None and len(known) == 4 else []
+    new = [line + "\n" for line in text.split("\n")]
+    lines += ["\n"] * (first - 1 + len(new) - len(lines))
+    lines[first - 1 : first - 1 + len(new)] = new
+    linecache.cache[filename] = (len(lines), None, lines, filename)
+
+
+def code(filename: str, first: int, text: str, *rest: Any) -> types.CodeType:
+    """The code of one function, compiled from its text by the Python that reads it.
+
+    Parameters
+    ----------
+    filename, first:
+        Where the text stands, for tracebacks.
+    text:
+        A function's lines as they stand, or a lambda's own characters.
+    rest:
+        As for `compiled`.
+    """
+    show_lines(filename, first, text)
+    return compiled(filename, first, text, *rest)
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(
+    filename: str,
+    first: int,
+    text: str,
+    name: str,
+    outer: tuple[str, ...],
+    inside: str,
+    prefix: str,
+    deferred: bool,
+    imported: tuple[str, ...] = (),
+) -> types.CodeType:
+    """As `code`; `name` is the function's, `outer` are the names that it closes over, `inside` is
+    the class around it, `prefix` is what its qualified name begins with. Names that are `imported`
+    beside it change the code, and not what it does (Python 3.11)."""
+    head, tail = ("(\n", "\n)") if name == "<lambda>" else ("if 1:\n", "")
+    if name != "<lambda>" and not text[:1].isspace():
+        head = "\n"
+    body = ast.parse(head + text + tail, filename).body
+    ast.increment_lineno(ast.Module(body, []), first - 2)
+    if head == "if 1:\n":
+        body = body[0].body  # type: ignore[attr-defined]
+    for node in ast.walk(body[0]):
+        if isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
+            _bare(node)
+            break
+    # Within a class, so that the function's own name stays a global for it. Underscores before a
+    # class's name change nothing for the private names of its methods.
+    around = "____" + inside.lstrip("_")
+    free = [one for one in outer if not (inside and one == "__class__")]
+    tree = ast.parse("def %s(%s):\n class %s:\n  pass" % (WRAPPER, ", ".join(free), around))
+    tree.body[0].body[0].body = body  # type: ignore[attr-defined]
+    tree.body += [ast.parse("import a as " + one).body[0] for one in imported]
+    found = compile(tree, filename, "exec", _DEFERRED * deferred, True)
+    for scope in (WRAPPER, around, name):
+        found = _inner(found, scope)
+    return _renamed(found, "%s.<locals>.%s." % (WRAPPER, around), prefix)
+
+
+def _bare(node: Any) -> None:
+    """Without what belongs to the statement and not to the function's code."""
+
+    def nothing(expression: Any) -> Any:
+        return None if expression is None else ast.copy_location(ast.Constant(None), expression)
+
+    arguments = node.args
+    arguments.defaults = [nothing(one) for one in arguments.defaults]
+    arguments.kw_defaults = [nothing(one) for one in arguments.kw_defaults]
+    if isinstance(node, ast.Lambda):
+        return
+    node.decorator_list = [nothing(one) for one in node.decorator_list]
+    node.returns = None
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    for argument in [*every, arguments.vararg, arguments.kwarg]:
+        if argument is not None:
+            argument.annotation = None
+
+
+def _inner(code: types.CodeType, name: str) -> types.CodeType:
+    """The code of this name within another, the outermost."""
+    todo = [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    while todo:
+        found = todo.pop(0)
+        if found.co_name == name:
+            return found
+        todo += [one for one in found.co_consts if isinstance(one, types.CodeType)]
+    raise LookupError(name)
+
+
+def _renamed(code: types.CodeType, before: str, after: str) -> types.CodeType:
+    """Code whose qualified names begin as they did."""
+
+    def change(one: Any) -> Any:
+        if isinstance(one, types.CodeType):
+            return _renamed(one, before, after)
+        if type(one) is str and one.startswith(before):
+            return after + one[len(before) :]
+        return one
+
+    new: dict[str, Any] = {"co_consts": tuple(change(one) for one in code.co_consts)}
+    if hasattr(code, "co_qualname"):
+        new["co_qualname"] = change(code.co_qualname)
+    return code.replace(**new)
+
+
+def compiled_elsewhere(version: tuple[int, int], name: str, data: bytes) -> types.CodeType:
+    """Code that had no source. That of another Python is never looked at."""
+    here = sys.version_info[:2]
+    if tuple(version) != here:
+        raise ImportError(
+            "%s has no source, and the code that Python %s.%s made of it can't run on Python %s.%s"
+            % (name, *version, *here)
+        )
+    import marshal
+
+    found: types.CodeType = marshal.loads(data)
+    return found
+
+
+# --- functions ------------------------------------------------------------------------------------
+
+
+def cell() -> Any:
+    return types.CellType()
+
+
+def function(
+    token: int | None, code: types.CodeType, owner: dict[str, Any], name: str, cells: Any
+) -> Any:
+    """A function without what may refer to it; `attributes` come next."""
+    return made(token, types.FunctionType(code, owner, name, None, cells))
+
+
+def attributes(value: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    """Sets attributes. What stands before them in `state` did its work when it was read."""
+    for name, one in state[1].items():
+        if name == "__dict__":
+            vars(value).update(one)
+        else:
+            setattr(value, name, one)
+
+
+def nothing(_value: Any, _state: Any) -> None:
+    """What stands in the state did its work when it was read."""
+
+
+def cached(token: int | None, function: Any, maxsize: Any, typed: bool) -> Any:
+    return made(token, functools.lru_cache(maxsize, typed)(function))
+
+
+def dispatched(token: int | None, function: Any) -> Any:
+    return made(token, functools.singledispatch(function))
+
+
+def register(generic: Any, implementations: Iterable[tuple[Any, Any]]) -> None:
+    for kind, one in implementations:
+        generic.register(kind, one)
+
+
+def cached_property(function: Any, name: str | None, doc: str | None) -> Any:
+    found: Any = functools.cached_property(function)
+    found.attrname, found.__doc__ = name, doc
+    return found
+
+
+def defined(
+    token: int | None,
+    owner: dict[str, Any],
+    name: str,
+    source: tuple[str, int, str, bool],
+    _needs: Any,
+) -> Any:
+    """What a statement binds to `name`, run there alone: its sender couldn't run it."""
+    filename, first, text, deferred = source
+    show_lines(filename, first, text)
+    before = dict(owner)
+    exec(compile("\n" * (first - 1) + text, filename, "exec", _DEFERRED * deferred, True), owner)
+    found = owner.pop(name)
+    if name in before:
+        owner[name] = before[name]
+    return made(token, found)
+
+
+def exception(kind: Any, args: tuple[Any, ...]) -> Any:
+    """An exception whose class takes something else than what `args` keeps."""
+    error = kind.__new__(kind, *args)
+    try:
+        builtin = next(one for one in kind.__mro__ if not one.__flags__ & 1 << 9)  # no heap type
+        builtin.__init__(error, *args)
+    except Exception:  # it wants other arguments
+        pass
+    error.args = args
+    return error
+
+
+def type_variable(kind: Any, name: str, constraints: Any, options: dict[str, Any]) -> Any:
+    return kind(name, *constraints, **options)
+
+
+def with_keywords(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
+    return function(*args, **options)

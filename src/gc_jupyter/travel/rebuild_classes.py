@@ -1,0 +1,182 @@
+"""What pickles call where they are read: classes. See `rebuild`."""
+
+from __future__ import annotations
+
+import abc
+import threading
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from gc_jupyter.travel.rebuild import made
+
+_quiet = threading.RLock()
+
+
+def skeleton(
+    token: int | None, meta: Any, name: str, bases: tuple[Any, ...], members: dict[str, Any]
+) -> Any:
+    """A class without its members, which may refer to it. Nobody's hooks run: they ran already."""
+    if issubclass(meta, abc.ABCMeta):
+        make: Any = abc.ABCMeta.__new__
+    else:  # the metaclass's own, where it is a compiled one
+        by = (vars(kind).get("__new__") for kind in meta.__mro__)
+        make = next((new for new in by if isinstance(new, types.BuiltinFunctionType)), type.__new__)
+    with _quiet:
+        hooks = []
+        for kind in _order(bases):
+            hook = vars(kind).get("__init_subclass__")
+            if hook is not None and kind.__flags__ & 1 << 9:
+                hooks.append((kind, hook))
+                type.__setattr__(kind, "__init_subclass__", _NO_HOOK)
+        try:
+            return made(token, make(meta, name, bases, members))
+        finally:
+            for kind, hook in hooks:
+                type.__setattr__(kind, "__init_subclass__", hook)
+
+
+def _no_hook(_cls: Any, **_options: Any) -> None:
+    pass
+
+
+_NO_HOOK: Any = classmethod(_no_hook)  # type: ignore[arg-type]
+
+
+def _order(bases: tuple[Any, ...]) -> list[Any]:
+    return list(dict.fromkeys(kind for base in bases for kind in base.__mro__))
+
+
+def member(kind: Any, name: str, value: Any) -> None:
+    """Sets a class's attribute as its body would, whatever its metaclass does at that."""
+    own = type(kind).__setattr__
+    if isinstance(own, types.FunctionType):
+        type.__setattr__(kind, name, value)
+    else:
+        setattr(kind, name, value)
+
+
+def abstract(kind: Any, names: Any, registered: Iterable[Any]) -> None:
+    """What ABCMeta knows of a class; its members have come since it was made."""
+    kind.__abstractmethods__ = frozenset(names)
+    for one in registered:
+        kind.register(one)
+
+
+def protocol(
+    token: int | None,
+    meta: Any,
+    name: str,
+    bases: tuple[Any, ...],
+    members: dict[str, Any],
+    at_runtime: bool,
+) -> Any:
+    """A protocol, made as its statement makes it: `typing` reads its members then."""
+    import typing
+
+    found: Any = types.new_class(name, bases, {"metaclass": meta}, lambda ns: ns.update(members))
+    return made(token, typing.runtime_checkable(found) if at_runtime else found)
+
+
+def functional(token: int | None, function: Any, arguments: Any, options: dict[str, Any]) -> Any:
+    """What a function of `typing` makes."""
+    return made(token, function(*arguments, **options))
+
+
+def dataclass(
+    kind: Any, fields: dict[str, tuple[str, dict[str, Any]]], options: dict[str, Any]
+) -> None:
+    """Has `dataclasses` write a class's methods anew; what was set by hand follows.
+
+    `fields` has the class's own, in order: what kind it is, and the options of `field`.
+    """
+    import dataclasses
+    import typing
+
+    slots = {
+        name: value
+        for name, value in vars(kind).items()
+        if isinstance(value, types.MemberDescriptorType)
+    }
+    annotations, home = kind.__annotations__, kind.__module__
+    first = {}
+    for name, (which, given) in fields.items():
+        first[name] = annotations[name]
+        if isinstance(first[name], str) and which != "field":
+            first[name] = typing.ClassVar if which == "class" else dataclasses.InitVar(first[name])
+        if given or which == "field":
+            made_by: Any = dataclasses.field(**given) if which != "class" else given["default"]
+            type.__setattr__(kind, name, made_by)
+    kind.__annotations__, kind.__module__ = first, "builtins"  # texts name nothing in there
+    dataclasses.dataclass(**options)(kind)
+    kind.__annotations__, kind.__module__ = annotations, home
+    for name in fields:
+        kind.__dataclass_fields__[name].type = annotations[name]
+    for name, value in slots.items():
+        type.__setattr__(kind, name, value)
+
+
+def without(kind: Any, names: Iterable[str]) -> None:
+    """A default that has been deleted since."""
+    for name in names:
+        if name in vars(kind):
+            type.__delattr__(kind, name)
+
+
+def named_tuple(
+    token: int | None, name: str, fields: Any, defaults: Any, module: str, bases: Any
+) -> Any:
+    import collections
+
+    make: Any = vars(collections)["namedtuple"]  # no type checker knows these names
+    found = make(name, fields, defaults=defaults, module=module)
+    if len(bases) > 1:  # a generic one
+        found.__bases__ = bases
+    return made(token, found)
+
+
+def enum(
+    token: int | None,
+    meta: Any,
+    name: str,
+    bases: tuple[Any, ...],
+    body: dict[str, Any],
+    members: list[tuple[str, Any, Any]],
+    options: dict[str, Any],
+) -> Any:
+    """An enum from its members' values: each Python has its own way to keep them.
+
+    Of a member that the class's `__new__` made, the third says what it is made of.
+    """
+    import enum
+
+    raw = {at: made_of for at, (_, _, made_of) in enumerate(members) if made_of is not None}
+    names = meta.__prepare__(name, bases, **options)
+    for one, value in body.items():
+        names[one] = value
+    if raw:
+        names["__new__"] = _maker([value for _, value, _ in members], raw)
+    for at, (one, value, _) in enumerate(members):
+        if raw:
+            names[one] = _Nth((at,))
+        elif hasattr(value, "__get__") and hasattr(enum, "member"):
+            names[one] = enum.member(value)
+        else:
+            names[one] = value
+    return made(token, meta.__new__(meta, name, bases, names, **options))
+
+
+class _Nth(tuple):  # type: ignore[type-arg]
+    """Stands for a member's value until the member is made."""
+
+
+def _maker(values: list[Any], raw: dict[int, Any]) -> Any:
+    def __new__(cls: Any, *args: Any) -> Any:
+        if not (len(args) == 1 and isinstance(args[0], int) and args[0] in raw):
+            raise ValueError(args)
+        kind, content = raw[args[0]]
+        found = object.__new__(cls) if kind is object else kind.__new__(cls, *content)
+        found._value_ = values[args[0]]
+        return found
+
+    return __new__

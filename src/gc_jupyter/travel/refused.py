@@ -1,0 +1,94 @@
+"""What never travels: what is open, runs, or is connected here.
+
+Its text also runs on workers: standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any
+
+
+class CannotTravel(pickle.PicklingError):
+    """An object that can't be sent, and what to do about it.
+
+    Parameters
+    ----------
+    reason:
+        What it is.
+    next_step:
+        What to write in its place.
+    """
+
+    def __init__(self, reason: str, next_step: str = "") -> None:
+        super().__init__(reason)
+        self.next_step = next_step
+
+
+_STREAM: Any = io.FileIO.__mro__[-2]  # what all of io's have in common
+_DATA = (io.StringIO, io.BytesIO)
+_FILE = "an open file"
+_OPEN = "Open it in the code that uses it there; send its path or its content."
+#: Classes by module and name, which need not be loaded: what they are.
+_KINDS = {
+    ("tarfile", "TarFile"): "an open archive",
+    ("zipfile", "ZipFile"): "an open archive",
+    ("zipfile._path", "Path"): "a path in an open archive",
+    ("zipfile", "Path"): "a path in an open archive",
+    ("tempfile", "_TemporaryFileWrapper"): _FILE,
+    ("tempfile", "SpooledTemporaryFile"): _FILE,
+    ("tempfile", "TemporaryDirectory"): "a temporary folder of this machine",
+    ("codecs", "StreamReaderWriter"): _FILE,
+    ("codecs", "StreamRecoder"): _FILE,
+    ("codecs", "StreamReader"): _FILE,
+    ("codecs", "StreamWriter"): _FILE,
+    ("fileinput", "FileInput"): _FILE,
+    ("logging", "Handler"): "a logging handler",
+    ("shelve", "Shelf"): "an open shelf",
+    ("dbm.dumb", "_Database"): "an open database",
+    ("dbm.sqlite3", "_Database"): "an open database",
+    ("_dbm", "dbm"): "an open database",
+    ("_gdbm", "gdbm"): "an open database",
+    ("sqlite3", "Connection"): "an open database",
+    ("mmap", "mmap"): "a mapped file",
+    ("socket", "socket"): "an open connection",
+    ("_socket", "socket"): "an open connection",
+    ("ssl", "SSLSocket"): "an open connection",
+    ("multiprocessing.connection", "_ConnectionBase"): "an open connection",
+    ("mailbox", "Mailbox"): "an open mailbox",
+    ("subprocess", "Popen"): "a running process",
+    ("threading", "Thread"): "a thread",
+    ("multiprocessing.process", "BaseProcess"): "a process",
+    ("concurrent.futures._base", "Executor"): "a pool of workers",
+}
+_RUNS = "Start it in the code that uses it there."
+
+
+def refuses(kind: type) -> bool:
+    """Whether objects of a type are never sent."""
+    if issubclass(kind, _STREAM):
+        return not issubclass(kind, _DATA)
+    return any((one.__module__, one.__name__) in _KINDS for one in kind.__mro__)
+
+
+def refuse(_pickler: Any, obj: Any) -> Any:
+    """Raises, with what the object is."""
+    kind = type(obj)
+    found = [_KINDS.get((one.__module__, one.__name__)) for one in kind.__mro__]
+    what = next((one for one in found if one), _FILE)
+    runs = what.startswith(("a running", "a thread", "a process", "a pool"))
+    name = "" if runs else _name(obj)
+    shown = "%s (%s.%s%s)" % (what, kind.__module__, kind.__qualname__, name)
+    raise CannotTravel("it is, or holds, " + shown, _RUNS if runs else _OPEN)
+
+
+def _name(obj: Any) -> str:
+    for attribute in ("name", "filename", "baseFilename"):
+        try:
+            found = getattr(obj, attribute, None)
+        except Exception:  # one that is closed
+            continue
+        if isinstance(found, str):
+            return ", %r" % found[:200]
+    return ""

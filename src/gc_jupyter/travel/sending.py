@@ -1,0 +1,115 @@
+"""What the kernel adds to the pickler: what workers have, and which Python they run."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import platform
+import textwrap
+import types
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from gc_jupyter.travel import code as code_
+from gc_jupyter.travel.installed import is_ours, worker_has
+from gc_jupyter.travel.names import find_names
+from gc_jupyter.travel.objects import Helpers
+from gc_jupyter.travel.pickler import Pickler
+from gc_jupyter.travel.refused import CannotTravel
+from gc_jupyter.travel.texts import name_texts
+
+_python: ContextVar[str] = ContextVar("gc_jupyter_python_there", default="")
+#: What IPython puts into a notebook's globals, bound to the running shell.
+_SHELL_NAMES = {"exit", "quit", "get_ipython"}
+
+
+@contextlib.contextmanager
+def going_to(python: str) -> Iterator[None]:
+    """What is pickled meanwhile goes to this Python version; empty where it isn't known."""
+    token = _python.set(minor(python))
+    try:
+        yield
+    finally:
+        _python.reset(token)
+
+
+def minor(version: str) -> str:
+    """``3.11`` of ``3.11.2``."""
+    return ".".join(version.split(".")[:2])
+
+
+HERE = platform.python_version()
+
+
+class SendingPickler(Pickler):
+    """A `Pickler` for workers; `texts` says what reads it there."""
+
+    def __init__(
+        self, stream: Any, has: Callable[[str], bool] = worker_has, **options: Any
+    ) -> None:
+        options.setdefault("python", _python.get())
+        options.setdefault("wanted", _is_wanted)
+        super().__init__(stream, has, **options)
+
+    def helpers(self, one: Helpers) -> Any:
+        name_texts()
+        return super().helpers(one)
+
+    def reference(self, obj: Any, name: str = "__qualname__") -> Any:
+        found = super().reference(obj, name)
+        if found is None and is_ours(getattr(obj, "__module__", None)):
+            raise CannotTravel(
+                f"{obj.__module__}.{obj.__qualname__} belongs to gc_jupyter, which workers don't"
+                " have",
+                "Leave it out of the function and its arguments.",
+            )
+        return found
+
+    def module(self, module: types.ModuleType) -> Any:
+        if is_ours(module.__name__):
+            raise CannotTravel(
+                "it uses the module gc_jupyter, which workers don't have", "Leave it out."
+            )
+        return super().module(module)
+
+    def names_of(self, function: types.FunctionType) -> Iterable[str]:
+        return names_of(function.__code__)
+
+
+def _is_wanted(name: str, value: Any) -> bool:
+    return not (name in _SHELL_NAMES and type(value).__module__.startswith("IPython."))
+
+
+#: What evaluates names in a text: `eval("x + 1")`, `df.query("a > @x")`, `!ls {folder}`.
+_EVALUATE = {
+    *("eval", "exec", "query", "evaluate", "system", "getoutput"),
+    *("run_line_magic", "run_cell_magic"),
+}
+
+
+def names_of(code: types.CodeType | str) -> tuple[str, ...]:
+    """The names that code uses and doesn't bind itself, built-in ones included.
+
+    Parameters
+    ----------
+    code:
+        A function's, or a text, which is read as a cell's is.
+    """
+    if isinstance(code, str):
+        return tuple(find_names(ast.parse(code)).needed)
+    found = code_.global_names(code)
+    if not _EVALUATE.isdisjoint(code_.all_names(code)):
+        with contextlib.suppress(code_.NoSource, SyntaxError):
+            text = code_.recipe(code, code.co_filename)[2]
+            tree = ast.parse(textwrap.dedent(text))
+            found = tuple(dict.fromkeys([*found, *find_names(tree).needed]))
+    return found
+
+
+def dumps(value: Any, pickler: type[Pickler] = SendingPickler, **options: Any) -> bytes:
+    """The pickle of any value, for a worker."""
+    stream = io.BytesIO()
+    pickler(stream, **options).dump(value)
+    return stream.getvalue()

@@ -1,0 +1,59 @@
+"""The texts that run on workers: what reads our pickles, and what writes them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import sys
+import types
+import zlib
+from typing import Any
+
+from gc_jupyter.travel import rebuild
+
+#: One module on a worker, whose text is in each pickle that needs it.
+READING = ("rebuild", "rebuild_classes")
+#: Another one, which comes with cells: it writes their replies.
+WRITING = ("refused", "code", "objects", "classes", "pickler")
+_OURS = ("from __future__", "from gc_jupyter.travel")
+
+
+def joined(names: tuple[str, ...]) -> str:
+    """These files as one text, without their imports of each other."""
+    folder = importlib.resources.files("gc_jupyter.travel")
+    lines = ["from __future__ import annotations\n"]
+    for name in names:
+        text = folder.joinpath(f"{name}.py").read_text(encoding="utf-8")
+        lines += [line for line in text.splitlines(True) if not line.startswith(_OURS)]
+    return "".join(lines)
+
+
+def digest(text: str) -> str:
+    """A short name for a text."""
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+@functools.cache
+def reading_text() -> str:
+    """What our pickles need where they are read."""
+    return joined(READING)
+
+
+@functools.cache
+def name_texts() -> None:
+    """Tells `rebuild` what it is named in pickles, and what text makes it there."""
+    rebuild.NAME = "_gc_jupyter_reading_" + digest(reading_text())
+    rebuild.PACKED = zlib.compress(reading_text().encode(), 9)
+
+
+def helpers() -> Any:
+    """The module that this text becomes: as on a worker, made once."""
+    name_texts()
+    found = sys.modules.get(rebuild.NAME)
+    if found is None:
+        made = types.ModuleType(rebuild.NAME)
+        vars(made).update(NAME=rebuild.NAME, PACKED=rebuild.PACKED)
+        exec(compile(reading_text(), "<gc_jupyter>", "exec"), vars(made))
+        found = sys.modules.setdefault(rebuild.NAME, made)
+    return found
