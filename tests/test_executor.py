@@ -74,12 +74,18 @@ def test_callables_of_every_kind(executor: Executor, function: Any) -> None:
     assert executor.submit(function, 3).result(TIMEOUT) == function(3)
 
 
-def test_a_function_that_has_changed_is_sent_anew(executor: Executor) -> None:
-    namespace: dict[str, Any] = {}
-    exec("factor = 2\ndef scale(x): return factor * x", namespace)
-    scale = namespace["scale"]
+factor = 2
+
+
+def scale(x: int) -> int:
+    return factor * x
+
+
+def test_a_function_that_has_changed_is_sent_anew(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert executor.submit(scale, 1).result(TIMEOUT) == 2
-    namespace["factor"] = 3
+    monkeypatch.setitem(globals(), "factor", 3)
     assert executor.submit(scale, 1).result(TIMEOUT) == 3
 
 

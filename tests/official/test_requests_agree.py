@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gc_jupyter.serialize import ComputeSerializer
 from tests.official.scripts import run_official, run_ours
 from tests.service.handle import Loopback
 
@@ -88,6 +89,17 @@ def settle(
             sizes = [int(code.partition("\n")[0]) for code in codes]
             assert heads == ["01\n", "01\n"]
             assert sizes == [len(code.partition("\n")[2]) for code in codes]
+        if one["path"].endswith("/submit"):
+            # dill names types in a way of its own: the same values, strategy by strategy
+            for side in (one, other):
+                for payloads in side["body"]["tasks"].values():
+                    payloads[:] = [read(payload) for payload in payloads]
+
+
+def read(payload: str) -> list[tuple[str, Any]]:
+    """The buffers of packed arguments: strategy and value."""
+    buffers = ComputeSerializer.unpack_buffers(payload)
+    return [(buffer[:3], ComputeSerializer().deserialize(buffer)) for buffer in buffers]
 
 
 CALLS = {
