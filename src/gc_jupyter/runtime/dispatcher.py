@@ -32,6 +32,7 @@ from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
+from gc_jupyter.serialize.limits import both
 from gc_jupyter.service.base import (
     FunctionRegistration,
     Service,
@@ -153,7 +154,11 @@ class Dispatcher:
         submission = self.loop.ask(self._collector.book.begin)
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
-            made = {task_id: self._adopted(make(task_id), task_group_id) for task_id in task_ids}
+            limits = {} if self._recorder is None else self._recorder.limits(task_ids)
+            made = {
+                task_id: self._adopted(make(task_id), task_group_id, limits.get(task_id, ""))
+                for task_id in task_ids
+            }
             return self.loop.ask(self._adopt, submission, task_group_id, made, outcomes, origin)
         finally:
             self.loop.ask(self._collector.give_up, submission)
@@ -201,7 +206,8 @@ class Dispatcher:
             collector.expect(submission, task_group_id, pending)
         return futures
 
-    def _adopted(self, future: TaskFuture, task_group_id: str) -> TaskFuture:
+    def _adopted(self, future: TaskFuture, task_group_id: str, limit: str) -> TaskFuture:
+        future._describe(limit=both(future.limit, limit))
         future._learn(replace(future.info, task_group_id=task_group_id))
         future._enter(next(serials), self, stop=partial(self._stop, future))
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here
