@@ -338,7 +338,8 @@ class Executor(Registrations):
         name = function if isinstance(function, str) else function.name
         size = check_payload_size(payload, name)
         own, of_endpoint = self._limit(), results_limit(self._route.endpoint_id)
-        future._describe(limit=both(own, of_endpoint))
+        if limit := both(own, of_endpoint):
+            future._describe(limit=limit)
         route = self._route
         if of_endpoint and not route.result_serializers:
             route = replace(route, result_serializers=(remote_path(JSONData),))

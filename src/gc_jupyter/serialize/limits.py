@@ -87,9 +87,9 @@ def check_result(payload: str, limit: str) -> None:
     name = type(strategy).__name__
     for allowed in limit.split(";"):
         if strategy is None or name not in allowed.split(","):
-            sent = "It is of no known kind" if strategy is None else f"It was sent as {name}"
+            sent = "it is of no known kind" if strategy is None else f"{name} disabled"
             raise DeserializationError(
-                f"The result isn't read: it may be {allowed.replace(',', ', ')} alone. {sent}.",
+                f"The result isn't read: {sent}, for it may be {allowed.replace(',', ', ')} alone.",
                 next_step="Have the endpoint's owner look at it. Where you trust the endpoint,"
                 " %gc use UUID --results any lifts the limit of the endpoint; what an Executor was"
                 " given as serializer holds for its tasks.",
