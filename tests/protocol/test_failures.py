@@ -18,6 +18,12 @@ from gc_jupyter.protocol.failures import task_error
 ZERO = 'Traceback:\n  File "x.py", line 1, in f\n    1 / 0\nZeroDivisionError: division by zero'
 MISSING = "Traceback:\n  import numpy.linalg\nModuleNotFoundError: No module named 'numpy.linalg'"
 PICKLE = "Traceback:\n_pickle.UnpicklingError: invalid load key"
+POOL_GONE = (
+    "concurrent.futures.process.BrokenProcessPool: A child process terminated abruptly, the process"
+    " pool is not usable anymore"
+)
+#: Of release 3.0.0.
+OLD_SDK = "Traceback:\nDeserializationError: Invalid header: st\n in data payload"
 
 
 @pytest.mark.parametrize(
@@ -27,7 +33,10 @@ PICKLE = "Traceback:\n_pickle.UnpicklingError: invalid load key"
         ("", "RemoteExecutionError", TaskExecutionFailed, ""),
         ("WorkerLost: exit code 7", "RemoteExecutionError", WorkerLost, "process"),
         ("parsl…ManagerLost: node", "RemoteExecutionError", WorkerLost, "process"),
-        ("BrokenProcessPool: …", "RemoteExecutionError", WorkerLost, "process"),
+        ("BrokenProcessPool: …", "RemoteExecutionError", WorkerLost, "Restart the endpoint"),
+        (POOL_GONE, "RemoteExecutionError", WorkerLost, "This task never ran"),
+        (POOL_GONE, "RemoteExecutionError", WorkerLost, "globus-compute-endpoint restart"),
+        (OLD_SDK, "RemoteExecutionError", TaskExecutionFailed, "globus-compute-sdk 3.3.0 there"),
         ("gone", "WorkerLost", WorkerLost, "process"),
         ("NotWorkerLostAtAll", "RemoteExecutionError", TaskExecutionFailed, ""),
         ("11 MB", "MaxResultSizeExceeded", ResultTooLarge, "return its path"),
@@ -46,6 +55,16 @@ def test_kind_and_advice(
     assert error.task_details == {"os": "Linux"}
     assert (advice in error.next_step) if advice else not error.next_step
     assert text.strip() in str(error)
+
+
+def test_no_smaller_task_where_the_pool_is_gone() -> None:
+    step = task_error(POOL_GONE).next_step
+    assert "smaller" not in step
+    assert "\n" not in step
+    assert "\n" not in task_error(OLD_SDK).next_step
+    assert "(2.28.0)" in task_error(
+        OLD_SDK, details={"globus_compute_sdk_version": "2.28.0"}
+    ).next_step
 
 
 LOST = "parsl.executors.high_throughput.errors.WorkerLost: Task failure due to loss of worker 0"

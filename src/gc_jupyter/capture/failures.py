@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import linecache
+import platform
 import re
 import traceback
 import types
@@ -19,6 +21,7 @@ from gc_jupyter.remote_text import harmless, one_line
 #: Turns a file name of the notebook into what a user knows it by: "Cell In[3]".
 LabelOf = Callable[[str], str]
 _HISTORY = re.compile(r"NameError: name '(In|Out|_ih|_oh|_dh)' is not defined")
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", SyntaxError)  # Python 3.11
 _CONTEXT = 2  # lines shown before and after a frame's own
 
 
@@ -112,6 +115,8 @@ def next_step(described: Mapping[str, Any], place: Place) -> str:
             f"{place.endpoint} has no module {missing!r}. Install it in the endpoint's environment,"
             " or use an endpoint that has it."
         )
+    if older := _older_syntax(described, place):
+        return older
     if described["while"]:
         return f"This happened while {described['while']} on {place.endpoint}."
     if _HISTORY.match(described["lines"]):
@@ -119,9 +124,19 @@ def next_step(described: Mapping[str, Any], place: Place) -> str:
             "The notebook's history isn't sent as a whole: write _3 for Out[3], and _i3 for In[3],"
             " or keep the value in a variable."
         )
-    if described["type"] == "SyntaxError":
-        return f"{place.endpoint} runs Python {place.python}: its syntax may be older."
     return ""
+
+
+def _older_syntax(described: Mapping[str, Any], place: Place) -> str:
+    """What to do about text that is Python here, and isn't there; it was read here before."""
+    here = platform.python_version()
+    there, ours = (".".join(version.split(".")[:2]) for version in (place.python, here))
+    if not described.get("compiled") or there == ours:
+        return ""
+    return (
+        f"{place.endpoint} runs Python {place.python}, which lacks this syntax of Python {here}:"
+        f" write it as Python {there} has it, or use an endpoint with {ours}."
+    )
 
 
 def _chain(
@@ -141,7 +156,12 @@ def _chain(
     last = described["lines"].rstrip("\n")
     for remote, origin in origins.items():
         last = last.replace(f'"{remote}"', label_of(origin.filename))
-    return [*lines, *last.split("\n")]
+    lines += last.split("\n")
+    group = described.get("group") or ()
+    for at, inner in enumerate(group, start=1):
+        shown = [f"Sub-exception {at} of {len(group)}:", *_chain(inner, origins, label_of)]
+        lines += [f"  | {line}".rstrip() for line in shown]
+    return lines
 
 
 def _local_frames(trace: types.TracebackType | None, label_of: LabelOf) -> list[str]:
@@ -186,6 +206,11 @@ def _as_original(plain: RemoteException, original: BaseException) -> RemoteExcep
     kind = type(original)
     if not isinstance(original, Exception) or isinstance(original, BdbQuit):
         return plain  # SystemExit would end the kernel, and IPython says nothing of a BdbQuit
+    if isinstance(original, (SyntaxError, _GROUP)):
+        # IPython has its own way to show these, with all frames: they share but the name
+        named: RemoteException = type(kind.__name__, (RemoteException,), {})(plain.remote_data)
+        named.__dict__.update(vars(plain))
+        return named
 
     members = {
         "__module__": kind.__module__,

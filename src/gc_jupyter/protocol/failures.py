@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gc_jupyter.errors import ResultTooLarge, TaskExecutionFailed, TaskStopped, WorkerLost
-from gc_jupyter.remote_text import harmless
+from gc_jupyter.remote_text import harmless, one_line
 
 #: Characters of a traceback that are kept.
 _LONGEST = 1_000_000
@@ -24,6 +24,26 @@ _SERDE = re.compile(
     r'^(?:[ \t]{0,80}File "[^"\n]{0,500}(?:dill|pickle|serializ)'
     r"|\S{0,200}(?:dill|pickl|serializ|serde)\S{0,200}:)",
     re.IGNORECASE | re.MULTILINE,
+)
+
+#: The oldest release that knows the identifiers of source, `st` and `sd`.
+OLDEST_SDK = "globus-compute-sdk 3.3.0"
+_UNKNOWN_IDENTIFIER = re.compile(r"Invalid header: \W{0,3}(st|sd)\b")
+_POOL_GONE = re.compile(r"BrokenProcessPool: [^\n]{0,200}not usable anymore")
+_RESTART = (
+    "Restart the endpoint (globus-compute-endpoint restart NAME, on its machine), or ask its owner."
+)
+_LOST = (
+    "The process that ran the task died: out of memory, or a crash in native code. Try a smaller"
+    " task, or fewer at a time."
+)
+_POOL_BREAKS = (
+    "A process of the endpoint's pool died, of this task or of one beside it: out of memory, or a"
+    f" crash in native code. Such a pool (ProcessPoolEngine) takes no tasks after that. {_RESTART}"
+)
+_POOL_IS_GONE = (
+    "This task never ran: a process of the endpoint's pool died during an earlier one, and such a"
+    f" pool (ProcessPoolEngine) takes no tasks after that. {_RESTART}"
 )
 
 
@@ -65,11 +85,11 @@ def task_error(
     elif code == "WorkerLost" or _WORKER_LOST.search(end):
         kind = WorkerLost
         text = _first_what(text)
-        step = (
-            "The process that ran the task died: out of memory, a crash in native code, or code"
-            " made by another Python version. Try a smaller task, or a source strategy:"
-            " Executor(serializer=ComputeSerializer(strategy_code=AllCodeStrategies()))."
-        )
+        step = _LOST
+        if _POOL_GONE.search(end):
+            step = _POOL_IS_GONE
+        elif "BrokenProcessPool" in end:
+            step = _POOL_BREAKS
     elif code == "MaxResultSizeExceeded":
         kind = ResultTooLarge
         step = "Write the result to a file on the endpoint and return its path, or return less."
@@ -77,6 +97,13 @@ def task_error(
         step = (
             f"Install {missing[1].split('.')[0]!r} where the endpoint's workers run, or choose an"
             " endpoint that has it."
+        )
+    elif header := _UNKNOWN_IDENTIFIER.search(end):
+        sdk = one_line(str((details or {}).get("globus_compute_sdk_version") or ""))
+        step = (
+            f"The endpoint's globus-compute-sdk{f' ({sdk})' if sdk else ''} doesn't know source"
+            f" (identifier {header[1]}). Cells and source take {OLDEST_SDK} there, or newer: ask"
+            " the endpoint's owner to update it."
         )
     elif _SERDE.search(end):
         step = _mismatch(str((details or {}).get("python_version") or ""), python_version)

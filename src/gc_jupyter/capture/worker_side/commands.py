@@ -110,7 +110,7 @@ class Shell:
 
     def time_code(self, code: str) -> Any:
         remember_lines(TIMED, code)
-        tree = ast.parse(code, TIMED)
+        tree: Any = compile(code, TIMED, "exec", ast.PyCF_ONLY_AST, True)
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             last = ast.Expression(tree.body[-1].value)

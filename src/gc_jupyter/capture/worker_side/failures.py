@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import linecache
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 FRAME_LIMIT = 60
+GROUP_LIMIT = 10  # exceptions of a group
+GROUPS: Any = getattr(builtins, "BaseExceptionGroup", ())  # Python 3.11
 ERROR_LIMIT = 20000  # characters of an exception's text
 LINE_LIMIT = 500
 
@@ -40,6 +43,8 @@ def describe(
         "parts": None,
         "cause": None,
         "context": None,
+        "compiled": isinstance(error, SyntaxError) and not is_from_notebook(error, files),
+        "group": None,
         "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
     }
     if pack is not None:
@@ -50,12 +55,30 @@ def describe(
             args = tuple(arg if pack(arg)["pickle"] else repr(arg) for arg in error.args)
             members = {name: arg for name, arg in vars(error).items() if pack(arg)["pickle"]}
             described["parts"] = pack((type(error), args, members))["pickle"]
+    if described["compiled"]:
+        described["frames"] = []
     if depth < 10:
+        if isinstance(error, GROUPS):
+            inner = error.exceptions[:GROUP_LIMIT]
+            described["group"] = [describe(one, files, None, depth + 1) for one in inner]
         if error.__cause__ is not None:
             described["cause"] = describe(error.__cause__, files, None, depth + 1)
         elif error.__context__ is not None and not error.__suppress_context__:
             described["context"] = describe(error.__context__, files, None, depth + 1)
     return described
+
+
+def is_from_notebook(error: BaseException, files: list[str]) -> bool:
+    """Whether code of the notebook ran when this was raised: else its text couldn't be read."""
+    filename = getattr(error, "filename", None)
+    if is_notebook_text(str(filename), files):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(is_notebook_text(frame.f_code.co_filename, files) for frame in frames)
+
+
+def is_notebook_text(filename: str, files: list[str]) -> bool:
+    return filename in files or filename.startswith("<module ")
 
 
 def safe_str(error: BaseException) -> str:
@@ -85,7 +108,7 @@ def find_frames(trace: Any, files: list[str]) -> list[Any]:
         line = linecache.getline(code.co_filename, number, frame.f_globals).strip()[:LINE_LIMIT]
         found.append((code.co_filename, number, code.co_name, line))
     for index, entry in enumerate(found):
-        if entry[0] in files or entry[0].startswith("<module "):
+        if is_notebook_text(entry[0], files):
             found = found[index:]
             break
     if len(found) > FRAME_LIMIT:
