@@ -212,3 +212,26 @@ def test_attributes_of_a_stand_in() -> None:
             getattr(value, name)
     with pytest.raises(pickle.PicklingError):
         pickle.dumps(value)
+
+
+OLDER = [one for one in others() if one in ("3.9", "3.10")]
+
+
+@pytest.mark.skipif(not OLDER or sys.version_info < (3, 11), reason="takes an older Python")
+@pytest.mark.parametrize("where", ["the cell", "a function"])
+def test_syntax_that_is_newer_than_the_worker(endpoint_python: str, where: str) -> None:
+    python = others()[OLDER[0]]
+    elsewhere = Notebook(lambda *sent: run_captured(python, endpoint_python, *sent))
+    newer = "try: pass\nexcept* ValueError: pass"
+    if where == "a function":
+        elsewhere.local("def f():\n    " + newer.replace("\n", "\n    "))
+        newer = "f()"
+    with pytest.raises(RemoteException) as caught:
+        elsewhere.remote(newer)
+    lines = caught.value._render_traceback_()
+    assert re.fullmatch(
+        rf"there runs Python {re.escape(OLDER[0])}\.\d+, which lacks this syntax of Python"
+        rf" {re.escape(HERE)}\.\d+: write it as Python .* has it, or use an endpoint with .*\.",
+        lines[-1],
+    )
+    assert not [line for line in lines if line.startswith("File ") or "gc_jupyter" in line]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,32 @@ def test_a_tables_traceback_is_the_remote_one(kernel: Kernel, make: str, parts: 
     text = kernel.ok("print(whole_text(lost))").stream("stdout")
     for part in parts:
         assert part in text, text
+
+
+GROUP = "def f(): 1 / 0\ntry: f()\nexcept Exception as e: raise ExceptionGroup('g', [e])"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="ExceptionGroup is of Python 3.11")
+@pytest.mark.parametrize(
+    ("cell", "name", "shown"),
+    [
+        ("exec('a b')", "SyntaxError", "SyntaxError: invalid syntax"),
+        ("raise ExceptionGroup('g', [KeyError('k')])", "ExceptionGroup", "  | KeyError: 'k'"),
+        (GROUP, "ExceptionGroup", "  | ----> 2 def f(): 1 / 0"),
+    ],
+)
+def test_errors_that_ipython_shows_in_its_own_way(
+    kernel: Kernel, cell: str, name: str, shown: str
+) -> None:
+    for code in (
+        f"%%gcrun local\n{cell}",
+        f"%%gcrun local -q -a --future kept\n{cell}\n\n#",
+    ):
+        error = kernel.run(code)
+        if "-a" in code:
+            error = kernel.run("kept.result()")
+        assert error.error["ename"] == name
+        assert shown in error.traceback.splitlines()
+        everything = error.traceback + error.stream("stderr")
+        assert "gc_jupyter" not in everything
+        assert "concurrent" not in everything

@@ -62,9 +62,10 @@ def test_no_smaller_task_where_the_pool_is_gone() -> None:
     assert "smaller" not in step
     assert "\n" not in step
     assert "\n" not in task_error(OLD_SDK).next_step
-    assert "(2.28.0)" in task_error(
-        OLD_SDK, details={"globus_compute_sdk_version": "2.28.0"}
-    ).next_step
+    assert (
+        "(2.28.0)"
+        in task_error(OLD_SDK, details={"globus_compute_sdk_version": "2.28.0"}).next_step
+    )
 
 
 LOST = "parsl.executors.high_throughput.errors.WorkerLost: Task failure due to loss of worker 0"
