@@ -21,6 +21,7 @@ from gc_jupyter.errors import (
     ServiceUnreachable,
     SubmitUncertain,
 )
+from gc_jupyter.runtime import recovery
 from tests.conftest import connect
 from tests.service.handle import Loopback
 
@@ -103,22 +104,100 @@ def test_a_server_error_leaves_it_open_whether_it_was_accepted(
 
 @pytest.mark.parametrize("when", ["before", "after", "midway"])
 def test_a_reply_that_never_comes(executor: Executor, loopback: Loopback, when: str) -> None:
-    """Nobody can tell the two apart from here: the tasks may run, so they aren't sent again."""
+    """Nobody can tell the two apart from here, so they aren't sent again: the group is asked. One
+    task can be nothing else; of three plain ones nobody says which is which."""
     check_usable(executor)
-    loopback.clear()
-    loopback.fault(path=SUBMIT, drop=when)
-    futures = [executor.submit(double, n) for n in range(3)]
-    errors = [future.exception(TIMEOUT) for future in futures]
-    assert isinstance(errors[0], SubmitUncertain)
-    assert "reload_tasks" in errors[0].next_step
-    assert str(executor.task_group_id) in errors[0].next_step
-    sent = [tasks for one in submits(loopback) for tasks in one["body"]["tasks"].values()]
-    payloads = [payload for tasks in sent for payload in tasks]
-    assert len(payloads) == len(set(payloads)) == 3
+    for count in (1, 3):
+        loopback.clear()
+        loopback.fault(path=SUBMIT, drop=when)
+        futures = together(executor, count)
+        errors = [future.exception(TIMEOUT) for future in futures]
+        sent = [tasks for one in submits(loopback) for tasks in one["body"]["tasks"].values()]
+        assert len({payload for tasks in sent for payload in tasks}) == count
+        assert len([payload for tasks in sent for payload in tasks]) == count
+        if count == 1 and when != "before":
+            assert futures[0].result() == 0
+            assert futures[0].task_id
+            assert futures[0].info.task_group_id == str(executor.task_group_id)
+            continue
+        (error,) = set(errors)
+        assert isinstance(error, SubmitUncertain)
+        assert "not sent again" in error.next_step
+        assert error.task_group_id == str(executor.task_group_id)
+        if when == "before":
+            assert "the group had none of them" in error.reason
+            assert error.task_ids == ()
+        else:
+            assert "of which it can't be told whose they are" in error.reason
+            assert len(error.task_ids) == count
+            known = executor.client.get_batch_result(list(error.task_ids))
+            assert {one["result"] for one in known.values()} == {0, 2, 4}
     check_usable(executor)
-    found = {future.result(TIMEOUT) for future in executor.reload_tasks()}
-    accepted = {2 * n for n, error in enumerate(errors) if error is None or when != "before"}
-    assert found == accepted | {42}
+
+
+def test_the_first_reply_never_comes(executor: Executor, loopback: Loopback) -> None:
+    """Only the reply would have named the group."""
+    loopback.fault(path=SUBMIT, drop="after")
+    error = failure(executor.submit(double, 1), SubmitUncertain)
+    assert "Only the reply would have named their task group" in error.reason
+    assert (error.task_group_id, error.task_ids) == (None, ())
+    check_usable(executor)
+
+
+def test_a_task_that_runs_on_is_waited_for(
+    executor: Executor, client: Client, loopback: Loopback
+) -> None:
+    """Its result says whose it is; meanwhile other tasks come and go in the group."""
+    check_usable(executor)
+    offline = loopback.new_endpoint("offline")
+    other = Executor(offline, client=client)
+    loopback.fault(path=f"/v3/endpoints/{offline}/submit", drop="after")
+    lost = other.submit(double, 4)
+    for _ in range(3):
+        check_usable(executor)
+    assert not lost.done()
+    assert lost in client.dispatcher("").open_futures(other._origin)
+    loopback.bring_online(offline)
+    assert lost.result(TIMEOUT) == 8
+
+
+def test_a_request_that_is_accepted_late(
+    to_loopback: Loopback, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a gateway that gave up before the service did."""
+    executor = Executor(loopback.endpoint("inline"), client=connect(to_loopback))
+    executor.register_function(double)
+    check_usable(executor)
+    monkeypatch.setattr(recovery, "LATE_S", 3.0)
+    loopback.fault(path=SUBMIT, late_s=1.0)
+    assert executor.submit(double, 1).result(TIMEOUT) == 2
+    executor.client.close()
+
+
+def test_the_group_cant_be_asked_either(executor: Executor, loopback: Loopback) -> None:
+    check_usable(executor)
+    loopback.fault(path=SUBMIT, drop="after")
+    loopback.fault(path="/v2/taskgroup/.*", status=403, times=None)
+    error = failure(executor.submit(double, 1), SubmitUncertain)
+    assert "could not be asked" in error.reason
+    assert f"%gc attach {executor.task_group_id}" in error.next_step
+    loopback.reset()
+    check_usable(executor)
+
+
+def together(executor: Executor, count: int) -> list[TaskFuture]:
+    """So many tasks in one request: nothing leaves before the loop's next turn."""
+    futures: list[TaskFuture] = []
+    executor.client.dispatcher("").loop.ask(
+        lambda: futures.extend(executor.submit(double, n) for n in range(count))
+    )
+    return futures
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that isn't there at once never will be."""
+    monkeypatch.setattr(recovery, "LATE_S", 0.1)
 
 
 def test_no_answer_at_all(
@@ -141,7 +220,7 @@ def test_no_answer_at_all(
 )
 def test_a_reply_of_something_else(executor: Executor, loopback: Loopback, body: str) -> None:
     loopback.fault(path=SUBMIT, body=body)
-    failure(executor.submit(double, 1), BadReply)
+    assert isinstance(failure(executor.submit(double, 1), SubmitUncertain).__cause__, BadReply)
     assert len(submits(loopback)) == 1
     check_usable(executor)
 
@@ -161,8 +240,9 @@ def test_a_reply_with_other_ids_than_tasks(
         lambda: futures.extend(executor.submit(halve, n) for n in range(2))
     )
     for future in futures:
-        error = failure(future, BadReply)
+        error = failure(future, SubmitUncertain)
         assert "each of the 2 tasks" in error.reason
+        assert error.task_group_id == group
     assert len(submits(loopback)) == 1
 
 

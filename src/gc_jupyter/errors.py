@@ -23,6 +23,7 @@
     ├── TaskPending                 no result yet
     └── TaskExecutionFailed         the task ran and failed; `.remote_data` is its traceback
         ├── RemoteException         its own code raised; also of the type that was raised there
+        ├── TaskAbandoned           or not: the service has no result of it
         ├── WorkerLost              its process died
         ├── ResultTooLarge
         └── TaskStopped             stopped here, on request (also a CancelledError)
@@ -36,6 +37,7 @@ from __future__ import annotations
 import concurrent.futures
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 #: The official SDK has its errors under this path too.
@@ -175,10 +177,16 @@ class BadReply(ServiceError):
 
 
 class SubmitUncertain(ServiceError):
-    """The connection failed after the request had left: its tasks may or may not run.
+    """A submission got no reply, or one that can't be read: its tasks may or may not run.
 
-    Protocol: there is no idempotency key, so sending again could run them twice.
+    Protocol: there is no idempotency key, so sending again could run them twice. The runtime asks
+    the task group first, and recognises what runs by its results; a future fails with this only
+    where that doesn't tell. `task_group_id` is where they would be, None where nobody knows;
+    `task_ids` are those that may be theirs.
     """
+
+    task_group_id: str | None = None
+    task_ids: Sequence[str] = ()
 
 
 class StreamError(ComputeError):
@@ -278,6 +286,13 @@ class RemoteException(TaskExecutionFailed):
 
     Where the exception can be decoded here, what is raised also derives from its type, so that
     ``except ValueError`` works, and has it as `__cause__`.
+    """
+
+
+class TaskAbandoned(TaskExecutionFailed):
+    """The service has no result any more, and doesn't say whether the task ran.
+
+    It may have run to its end: who runs it again may run it twice.
     """
 
 

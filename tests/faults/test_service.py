@@ -8,7 +8,7 @@ import pytest
 
 from gc_jupyter import Executor
 from gc_jupyter.errors import RateLimited, SubmitUncertain
-from gc_jupyter.runtime import requests
+from gc_jupyter.runtime import recovery, requests
 from tests.faults.storm import double
 from tests.service.handle import Loopback
 
@@ -46,8 +46,11 @@ def test_a_long_pause_is_said_once(
     assert said == ["The service asks for a pause: the next request leaves in 1 s."]
 
 
-def test_a_storm_of_refusals_and_cut_replies(executor: Executor, loopback: Loopback) -> None:
+def test_a_storm_of_refusals_and_cut_replies(
+    executor: Executor, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each future has its result or an error; each task was sent once; the group knows the rest."""
+    monkeypatch.setattr(recovery, "LATE_S", 0.1)
     faults = [
         {"status": 429, "headers": {"Retry-After": "0.2"}},
         {"status": 500},

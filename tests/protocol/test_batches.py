@@ -126,7 +126,7 @@ def test_match_reply_with_wrong_ids(ids: Any) -> None:
     matched, unmatched = match_reply({"f": ["f0", "f1"], "g": ["g0"]}, {"f": ids, "g": ["9"]})
     assert matched == [("g", "9", "g0")]
     assert [task for task, _ in unmatched] == ["f0", "f1"]
-    assert "reload_tasks" in unmatched[0][1].next_step
+    assert "Look at their task group" in unmatched[0][1].next_step
 
 
 def test_match_reply_without_a_function() -> None:

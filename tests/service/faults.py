@@ -24,7 +24,7 @@ class RequestFault:
     `times` counts down (None: until reset). One of: `status` (an error instead of an answer, with
     `headers` and the fields of `error` in its body), `body` (a 200 that isn't JSON), `drop`
     ("before" or "after" the request was carried out, or "midway" in the answer), `hang` (no answer
-    until reset).
+    until reset). `late_s`: a 504 at once, and the request is carried out so much later.
     `delay_s` holds the answer back, alone or before any of them.
     """
 
@@ -38,6 +38,7 @@ class RequestFault:
     body: str | None = None
     drop: str = ""
     hang: bool = False
+    late_s: float = 0.0
 
     def takes(self, request: web.Request) -> bool:
         """Whether this request is one of those meant; counts it if so."""
@@ -58,6 +59,10 @@ class RequestFault:
         if self.hang:
             await released.wait()
             return _cut(request)
+        if self.late_s:
+            await request.read()
+            asyncio.get_running_loop().call_later(self.late_s, _carry_out, handler)
+            return web.Response(status=504, text="the gateway gave up")
         if self.drop == "before":
             return _cut(request)
         if self.drop == "after":
@@ -72,6 +77,15 @@ class RequestFault:
             body = Refusal(self.status, code, f"Told to answer {self.status}").body() | self.error
             return web.json_response(body, status=self.status, headers=self.headers)
         return await handler()
+
+
+def _carry_out(handler: Handler) -> None:
+    task = asyncio.ensure_future(handler())
+    _LATE.add(task)
+    task.add_done_callback(_LATE.discard)
+
+
+_LATE: set[asyncio.Future[Any]] = set()
 
 
 def _cut(request: web.Request) -> web.Response:

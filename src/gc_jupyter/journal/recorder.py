@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -23,7 +24,6 @@ from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
 from gc_jupyter.own_files import NotOwn
 from gc_jupyter.runtime.ending import time_left
-from gc_jupyter.serialize.limits import both, results_limit
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
 
 if TYPE_CHECKING:
@@ -100,14 +100,16 @@ class Journal:
         if future.note is None:
             future._describe(Note())
         future.note.place = self.place()
+        self._has_thread()  # now: Python 3.12 starts none once the interpreter ends
 
     async def sending(
         self, route: Route, task_group_id: str | None, tasks: Mapping[str, Sequence[QueuedTask]]
     ) -> None:
         """See Recorder: a kernel that is killed from here on leaves a trace of these tasks."""
         now = time.time()
+        where = task_group_id or "", route.endpoint_id
         entries = [
-            self._entry(task.future, route, task_group_id or "", function_id, now)
+            self._entry(task.future, *where, function_id, now)
             for function_id, some in tasks.items()
             for task in some
         ]
@@ -122,6 +124,18 @@ class Journal:
         self.post(lambda db: db.add_tasks(entries), done if wait else None, rows=len(entries))
         if wait and not (await asyncio.wait({written}, timeout=PATIENCE_S))[0]:
             self._trusted = False
+
+    def started(self, futures: Iterable[TaskFuture]) -> None:
+        """See Recorder."""
+        entries = []
+        for future in futures:
+            info = future.info
+            known = info.task_group_id or "", info.endpoint_id or "", info.function_id or ""
+            made = self._entry(future, *known, info.submitted_at or time.time())
+            state = TaskState.WAITING_ENDPOINT if info.task_id else TaskState.UNSENT
+            entries.append(replace(made, task_id=info.task_id or "", state=state.value))
+        if entries:
+            self.post(lambda db: db.add_tasks(entries), rows=len(entries))
 
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """See Recorder."""
@@ -147,27 +161,21 @@ class Journal:
         self._write(lambda db: db.results.take_group(task_group_id, self.session.session))
         return outcomes(self.ask(lambda db: db.results.get(task_ids), {}))
 
-    def limits(self, task_ids: Sequence[str]) -> Mapping[str, str]:
-        """See Recorder."""
-        nothing: list[tuple[str, str, str]] = []
-        known = self.ask(lambda db: db.limits(task_ids), nothing)
-        return {task_id: both(limit, results_limit(where)) for task_id, limit, where in known}
-
     def release(self, task_group_id: str) -> None:
         """See Recorder."""
         self.post(lambda db: db.results.release_group(task_group_id, self.session.session))
 
     def _entry(
-        self, future: TaskFuture, route: Route, group: str, function_id: str, now: float
+        self, future: TaskFuture, group: str, endpoint_id: str, function_id: str, now: float
     ) -> Entry:
-        note: Note = future.note
+        note: Note = future.note or Note()
         self._open[future.serial] = future
         return Entry(
             session=self.session.session,
             serial=future.serial,
             task_id="",
             group_id=group,
-            endpoint_id=route.endpoint_id,
+            endpoint_id=endpoint_id,
             endpoint=note.endpoint,
             function_id=function_id,
             label=future.label,
@@ -180,7 +188,6 @@ class Journal:
             state=TaskState.UNSENT.value,
             submitted_at=now,
             nonce=future.nonce,
-            decodes=future.limit,
         )
 
     def _change(self, event: TaskEvent) -> tuple[object, ...]:
@@ -222,15 +229,10 @@ class Journal:
     ) -> None:
         """Have something of so many rows written soon; any thread. `done` is called when it was
         tried."""
-        if self._closed or self.session.pid != os.getpid():  # a forked child has no thread
-            if done is not None:
-                done()
-            return
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    self._start()
-        self._inbox.put(_Posted(write, rows, done))
+        if self._has_thread():
+            self._inbox.put(_Posted(write, rows, done))
+        elif done is not None:
+            done()
 
     def check(self) -> None:
         """Try to write; `problem` then says what is wrong, if anything is."""
@@ -272,10 +274,19 @@ class Journal:
 
     # --- gc-journal ------------------------------------------------------------------------
 
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="gc-journal", daemon=True)
-        thread.start()
-        self._thread = thread
+    def _has_thread(self) -> bool:
+        """Whether there is somebody to write; started at first use."""
+        if self._closed or self.session.pid != os.getpid():  # a forked child has no thread
+            return False
+        if self._thread is None or not self._thread.is_alive():
+            with self._starting, contextlib.suppress(RuntimeError):
+                if self._thread is None or not self._thread.is_alive():
+                    # in this order: an interrupt in between must not make two that write
+                    self._thread = threading.Thread(
+                        target=self._run, name="gc-journal", daemon=True
+                    )
+                    self._thread.start()
+        return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
         database: Database | None = None

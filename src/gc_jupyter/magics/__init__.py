@@ -29,6 +29,6 @@ def load(shell: Any) -> None:
         return complete(magics, context)
 
     shell.Completer.custom_matchers.append(matcher)
-    recording.make = lambda: magics.journal
+    recording.start(lambda: magics.journal)
     if "jupyter_core.paths" in sys.modules:  # a kernel has it; a terminal hears of it later
         magics.announce()

@@ -55,10 +55,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     "endpoints": (endpoints.list_endpoints, []),
     "use": (
         endpoints.use,
-        [
-            _ENDPOINT,
-            *(("--alias", {}), ("--forget", {}), ("--default", _FLAG), ("--results", {})),
-        ],
+        [_ENDPOINT, ("--alias", {}), ("--forget", {}), ("--default", _FLAG)],
     ),
     "status": (endpoints.status, [_ENDPOINT]),
     "tasks": (tasks.list_tasks, [("--all", _FLAG), ("--failed", _FLAG)]),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeGuard, TypeVar
 
-from gc_jupyter.errors import BadReply, PayloadTooLarge
+from gc_jupyter.errors import PayloadTooLarge, SubmitUncertain
 
 #: The service's limit for one request, counted on the encoded text (docs/protocol.md, "Routes").
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
@@ -115,7 +115,7 @@ class StatusChunks:
 
 def match_reply(
     sent: Mapping[str, Sequence[Task]], received: Mapping[str, Sequence[str]]
-) -> tuple[list[tuple[str, str, Task]], list[tuple[Task, BadReply]]]:
+) -> tuple[list[tuple[str, str, Task]], list[tuple[Task, SubmitUncertain]]]:
     """Pair the tasks of a request with the ids of its reply; order is kept per function.
 
     Parameters
@@ -130,7 +130,7 @@ def match_reply(
         told.
     """
     matched: list[tuple[str, str, Task]] = []
-    unmatched: list[tuple[Task, BadReply]] = []
+    unmatched: list[tuple[Task, SubmitUncertain]] = []
     given: set[str] = set()
     for function_id, tasks in sent.items():
         ids = received.get(function_id)
@@ -140,11 +140,10 @@ def match_reply(
                 (function_id, task_id, task) for task_id, task in zip(ids, tasks, strict=True)
             )
             continue
-        error = BadReply(
+        error = SubmitUncertain(
             f"The service did not give one task id for each of the {len(tasks)} tasks of function"
             f" {function_id}, so it can't be told which is which.",
-            next_step="Look at the task group with reload_tasks() before you submit them again:"
-            " some may be running.",
+            next_step="Look at their task group before you submit them again: some may be running.",
         )
         unmatched.extend((task, error) for task in tasks)
     return matched, unmatched

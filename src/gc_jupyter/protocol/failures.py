@@ -6,7 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gc_jupyter.errors import ResultTooLarge, TaskExecutionFailed, TaskStopped, WorkerLost
+from gc_jupyter.errors import (
+    ResultTooLarge,
+    TaskAbandoned,
+    TaskExecutionFailed,
+    TaskStopped,
+    WorkerLost,
+)
 from gc_jupyter.remote_text import harmless, one_line
 
 #: Characters of a traceback that are kept.
@@ -63,7 +69,8 @@ def task_error(
         The remote traceback; its terminal codes are dropped, colours excepted, and of one with
         more than a million characters the middle.
     code:
-        The endpoint's error code (docs/protocol.md, "Messages").
+        The endpoint's error code (docs/protocol.md, "Messages"), or one of this package's:
+        ``TaskStopped``, ``TaskAbandoned``.
     completion_t:
         When it ended, seconds since 1970 as text.
     details:
@@ -82,6 +89,13 @@ def task_error(
     missing = _MISSING_MODULE.search(end)
     if code == "TaskStopped":
         kind = TaskStopped
+    elif code == "TaskAbandoned":
+        kind = TaskAbandoned
+        step = (
+            "It may have run to its end: look at what it should have written before you run it"
+            " again. The service keeps a result for half an hour; docs/collecting.md says how to"
+            " keep it longer."
+        )
     elif code == "WorkerLost" or _WORKER_LOST.search(end):
         kind = WorkerLost
         text = _first_what(text)

@@ -3,12 +3,14 @@
 A result can overtake the reply that announces its task id. While a submission is under way,
 results of unknown tasks are therefore kept; once every submission that was under way at their
 arrival has ended, what is still unknown belongs to nobody here (a duplicate, or another
-consumer's) and is dropped. So nothing grows, and no list of finished tasks is needed.
+consumer's) and is dropped. So nothing grows but eight bytes for each task that was ever open: they
+tell which of a group's tasks nobody here has (`unknown`).
 """
 
 from __future__ import annotations
 
 import enum
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -40,6 +42,7 @@ class TaskBook(Generic[Owner, Result]):
         self._early: dict[str, tuple[Result, set[int]]] = {}
         self._submissions: set[int] = set()
         self._next = 0
+        self._known = array("q")  # hashes of all ids that were ever told
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -67,14 +70,8 @@ class TaskBook(Generic[Owner, Result]):
         self, submission: int, tasks: Iterable[tuple[str, Owner]] = ()
     ) -> Settled[Owner, Result]:
         """A submission ended with these tasks; with none, it failed."""
+        matched = self.expect(tasks)
         self._submissions.discard(submission)
-        matched: list[tuple[Owner, Result]] = []
-        for task_id, owner in tasks:
-            early = self._early.pop(task_id, None)
-            if early is None:
-                self._open[task_id] = owner
-            else:
-                matched.append((owner, early[0]))
         dropped = []
         for task_id, (result, waits_for) in list(self._early.items()):
             waits_for.discard(submission)
@@ -83,6 +80,23 @@ class TaskBook(Generic[Owner, Result]):
                 del self._early[task_id]
         self.dropped += len(dropped)
         return Settled(matched, dropped)
+
+    def expect(self, tasks: Iterable[tuple[str, Owner]]) -> list[tuple[Owner, Result]]:
+        """These tasks are open from now on; returns those whose results were here already."""
+        matched: list[tuple[Owner, Result]] = []
+        for task_id, owner in tasks:
+            self._known.append(hash(task_id))
+            early = self._early.pop(task_id, None)
+            if early is None:
+                self._open[task_id] = owner
+            else:
+                matched.append((owner, early[0]))
+        return matched
+
+    def unknown(self, task_ids: Iterable[str]) -> list[str]:
+        """Those of these tasks that were never open here."""
+        known = set(self._known)
+        return [task_id for task_id in dict.fromkeys(task_ids) if hash(task_id) not in known]
 
     def deliver(self, task_id: str, result: Result) -> Owner | Unclaimed:
         """The task that waits for this result, now closed, or what became of the result."""

@@ -23,7 +23,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.completer import Finished, Outcome, resolve_all
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.requests import Requests
-from gc_jupyter.runtime.tasks import Origin
+from gc_jupyter.runtime.tasks import Origin, Stray
 from gc_jupyter.service.base import Service, Stream, TaskStatus
 from gc_jupyter.types import TaskEvent, TaskState
 
@@ -93,25 +93,37 @@ class Collector:
         tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]],
     ) -> None:
         """A submission was accepted with these task ids: wait for their results."""
+        self.expect_more(task_group_id, tasks)
+        self._end(submission)
+
+    def expect_more(
+        self, task_group_id: str, tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]]
+    ) -> None:
+        """As `expect`, while the submission goes on: results of other tasks are kept."""
         self.prepare()
         assert self._stream is not None
-        self._stream.subscribe(task_group_id)
-        self._end(submission, tasks)
+        if task_group_id:
+            self._stream.subscribe(task_group_id)
+        for (future, origin), (message, tag) in self.book.expect(tasks):
+            self._complete(Finished(future, message, origin, tag))
         self._arm()
 
     def give_up(self, submission: int) -> None:
         """A submission failed: no ids will come of it."""
-        self._end(submission, ())
+        self._end(submission)
 
-    def finish(self, future: TaskFuture, origin: Origin, outcome: Outcome) -> None:
-        """This task ended without a message: resolve it."""
-        self._complete(Finished(future, outcome, origin))
+    def finish(
+        self, future: TaskFuture, origin: Origin, outcome: Outcome, tag: object = None
+    ) -> None:
+        """This task ended, perhaps without a message to acknowledge: resolve it."""
+        self._complete(Finished(future, outcome, origin, tag))
 
-    def _end(self, submission: int, tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]]) -> None:
-        settled = self.book.end(submission, tasks)
-        for (future, origin), (message, tag) in settled.matched:
-            self._complete(Finished(future, message, origin, tag))
-        self._ack([tag for _, tag in settled.dropped])
+    def dismiss(self, tag: object) -> None:
+        """Nobody here wants this message."""
+        self._ack([tag])
+
+    def _end(self, submission: int) -> None:
+        self._ack([tag for _, tag in self.book.end(submission).dropped])
 
     # --- the stream's sink -----------------------------------------------------------------
 
@@ -169,6 +181,11 @@ class Collector:
 
     def _complete(self, finished: Finished) -> None:
         """Hand over to `gc-results`, everything of one turn of the loop at once."""
+        if isinstance(finished.future, Stray):
+            finished.future.arrived(finished)
+            for future, origin in finished.future.also:
+                self._complete(Finished(future, finished.outcome, origin))
+            return
         if not self._ready:
             self._loop.aio.call_soon(self._flush)
         self._ready.append(finished)
@@ -324,7 +341,11 @@ class Collector:
                 tag = self._referenced.pop(status.task_id, None)
                 if owner is not None or tag is not None:
                     self._deliver(status.task_id, status, tag)
-            elif owner is not None and (state := self._state(owner[0], status.status)):
+            elif (
+                owner is not None
+                and not isinstance(owner[0], Stray)
+                and (state := self._state(owner[0], status.status))
+            ):
                 changes.append((owner[0], state, None))
         self.announce(changes)
 

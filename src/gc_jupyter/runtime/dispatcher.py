@@ -29,10 +29,11 @@ from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
 from gc_jupyter.runtime.ending import time_left
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
+from gc_jupyter.runtime.recording import Recorder
+from gc_jupyter.runtime.recovery import Found, Recovery
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
-from gc_jupyter.runtime.tasks import Origin, QueuedTask, serials
-from gc_jupyter.serialize.limits import both
+from gc_jupyter.runtime.tasks import Origin, QueuedTask, Stray, serials
 from gc_jupyter.service.base import (
     FunctionRegistration,
     Service,
@@ -69,12 +70,13 @@ class Dispatcher:
         budget = self.loop.budget(service.address) if limited else None
         self._requests = Requests(self.loop, budget, service)
         self._collector = Collector(self.loop, service, self._requests, port)
-        self._recorder = recording.make() if recording.make is not None else None
+        self._recorder: Recorder | None = None
+        self._recovery = Recovery(self.loop, service, self._requests, self._collector)
         self._submitter = Submitter(
-            self.loop, service, self._requests, self._collector, self._recorder
+            self.loop, service, self._requests, self._collector, self._recovery
         )
-        if self._recorder is not None:
-            self.listen(self._recorder.on_events)
+        self.record()
+        recording.dispatchers.add(self)
         atexit.register(_say_farewell, weakref.ref(self))
 
     @property
@@ -105,6 +107,22 @@ class Dispatcher:
     def keep_task_group(self, task_group_id: str) -> None:
         """Put later tasks without a group of their own into this one, unless there is one."""
         self.loop.ask(self._submitter.keep_task_group, task_group_id)
+
+    def record(self) -> None:
+        """Have a recorder hear of the tasks, also of those that are open, where there is one."""
+        recorder = recording.make() if recording.make is not None and self.usable else None
+        if recorder is None or self._recorder is not None:
+            return
+        self._recorder = recorder
+        self.loop.ask(self._record, recorder)
+
+    def _record(self, recorder: Recorder) -> None:
+        self._submitter.recorder = recorder
+        self._collector.listeners.append(recorder.on_events)
+        under_way = [task.future for task in self._submitter.under_way]
+        others = [*self._recovery.unconfirmed(), *self._collector.unresolved()]
+        futures = [*under_way, *(future for future, _ in others)]
+        recorder.started([one for one in futures if not isinstance(one, Stray)])
 
     def submit(self, task: QueuedTask, label: str = "") -> None:
         """Queue a task, which is called `label` unless it has a name; any thread."""
@@ -154,12 +172,27 @@ class Dispatcher:
         submission = self.loop.ask(self._collector.book.begin)
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
-            limits = {} if self._recorder is None else self._recorder.limits(task_ids)
-            made = {
-                task_id: self._adopted(make(task_id), task_group_id, limits.get(task_id, ""))
-                for task_id in task_ids
-            }
+            made = {task_id: self._adopted(make(task_id), task_group_id) for task_id in task_ids}
             return self.loop.ask(self._adopt, submission, task_group_id, made, outcomes, origin)
+        finally:
+            self.loop.ask(self._collector.give_up, submission)
+
+    def find(
+        self,
+        task_group_id: str,
+        task_ids: Sequence[str],
+        requests: Sequence[Sequence[TaskFuture]],
+        origin: Origin,
+    ) -> Found:
+        """Recognise tasks whose ids no reply has told among these, which nobody has; blocks on
+        requests. `requests` are their futures, those of one request together."""
+        submission = self.loop.ask(self._collector.book.begin)
+        try:
+            outcomes = self._outcomes(task_group_id, task_ids)
+            sought = [
+                [(self._adopted(one, task_group_id), origin) for one in some] for some in requests
+            ]
+            return self.loop.ask(self._recovery.find, task_group_id, task_ids, outcomes, sought)
         finally:
             self.loop.ask(self._collector.give_up, submission)
 
@@ -194,20 +227,23 @@ class Dispatcher:
         futures, pending = [], []
         for task_id, new in made.items():
             known = collector.book.owner(task_id)
+            waits = known
+            if known is not None and isinstance(known[0], Stray):
+                known[0].also.append((new, origin))
+                known = (new, origin)
             future, by = known or (new, origin)
             futures.append(future)
             outcome = outcomes.get(task_id)
             if outcome is not None:
                 collector.book.close(task_id)
-                collector.finish(future, by, outcome)
+                collector.finish(*(waits or (future, by)), outcome)
             elif known is None:
                 pending.append((task_id, (future, by)))
         if pending:
             collector.expect(submission, task_group_id, pending)
         return futures
 
-    def _adopted(self, future: TaskFuture, task_group_id: str, limit: str) -> TaskFuture:
-        future._describe(limit=both(future.limit, limit))
+    def _adopted(self, future: TaskFuture, task_group_id: str) -> TaskFuture:
         future._learn(replace(future.info, task_group_id=task_group_id))
         future._enter(next(serials), self, stop=partial(self._stop, future))
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here
@@ -220,7 +256,8 @@ class Dispatcher:
     def _open_futures(self, origin: Origin) -> list[TaskFuture]:
         tasks = [*self._submitter.unsent(), *self._submitter.under_way]
         queued = [task.future for task in tasks if task.origin is origin]
-        return queued + [future for future, by in self._collector.unresolved() if by is origin]
+        others = [*self._recovery.unconfirmed(), *self._collector.unresolved()]
+        return queued + [future for future, by in others if by is origin]
 
     def cancel_unsent(self, origin: Origin) -> int:
         """Cancel this origin's tasks that no request carries yet; how many they were."""
@@ -260,16 +297,20 @@ class Dispatcher:
         lines = []
         if unsent := len(self._submitter.unsent()):
             lines.append(f"not sent: {_tasks(unsent)}.")
-        if unanswered := len(self._submitter.under_way):
+        if unanswered := len(self._submitter.under_way) + len(self._recovery.unconfirmed()):
             lines.append(f"sent, but not yet confirmed by the service: {_tasks(unanswered)}.")
         if self.service.rate_limited:  # this machine's own workers end with the interpreter
             owners = self._collector.book.owners()
-            groups = Counter(future.info.task_group_id for future, _ in owners)
-            lines += [
-                f"still at the endpoint: {_tasks(count)}. To pick up the results:"
-                f" Executor(endpoint_id, task_group_id={group!r}).reload_tasks()"
-                for group, count in groups.items()
-            ]
+            futures = [future for future, _ in owners if not isinstance(future, Stray)]
+            groups = Counter(future.info.task_group_id for future in futures)
+            cells = {future.info.task_group_id for future in futures if future.nonce}
+            for group, count in groups.items():
+                how = f"Executor(endpoint_id, task_group_id={group!r}).reload_tasks()"
+                if group in cells:
+                    how = f"%gc attach {group} in a notebook"
+                lines.append(
+                    f"still at the endpoint: {_tasks(count)}. To pick up the results: {how}"
+                )
         return lines
 
 

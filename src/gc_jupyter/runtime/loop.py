@@ -37,9 +37,19 @@ class DaemonPool(concurrent.futures.Executor):
     def post(self, call: Callable[[], None]) -> None:
         """Run `call`, which handles its own errors. One thread (the loop's) calls this."""
         if not self._idle.acquire(blocking=False) and self._threads < self._size:
-            self._threads += 1
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            # Python 3.12 starts no thread once the interpreter ends: those that are there do all
+            with contextlib.suppress(RuntimeError):
+                self._start()
         self._calls.put(call)
+
+    def ready(self) -> None:
+        """Have a thread from now on, before the interpreter may end; before the first `post`."""
+        self._start()
+        self._idle.release()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        self._threads += 1
 
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -97,6 +107,8 @@ class KernelLoop:
         self.aio: asyncio.AbstractEventLoop = _Loop(self.http)
         self.results = DaemonPool("gc-results", 1)
         self._thread = threading.Thread(target=self._run, name="gc-loop", daemon=True)
+        self.http.ready()
+        self.results.ready()
         self._thread.start()
 
     @property

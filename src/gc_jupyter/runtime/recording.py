@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from gc_jupyter.future import TaskFuture
@@ -25,6 +26,9 @@ class Recorder(Protocol):
         """A request with these tasks, by function id, leaves as soon as this returns (loop's
         thread); told once more where only the reply has named the group. Raises nothing."""
 
+    def started(self, futures: Iterable[TaskFuture]) -> None:
+        """These tasks were submitted before there was a recorder (loop's thread)."""
+
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """Tasks changed their states (loop's thread)."""
 
@@ -32,19 +36,26 @@ class Recorder(Protocol):
         """This process waits for a group's results from now on, and nobody collects them for it
         any more. Returns what was collected of these tasks. Blocks; not on the loop."""
 
-    def limits(self, task_ids: Sequence[str]) -> Mapping[str, str]:
-        """By what the results of those of these tasks that are known may be read
-        (`serialize.limits`). Blocks; not on the loop."""
-
     def release(self, task_group_id: str) -> None:
         """It doesn't, after all."""
 
 
+class Recorded(Protocol):
+    """Has tasks that can be recorded: a dispatcher."""
+
+    def record(self) -> None:
+        """There is a recorder now."""
+
+
 #: Gives the recorder for each dispatcher that is made from now on; None where nobody keeps one.
 make: Callable[[], Recorder | None] | None = None
+#: Those that were made.
+dispatchers: WeakSet[Recorded] = WeakSet()
 
 
-def limits(task_ids: Sequence[str]) -> Mapping[str, str]:
-    """See `Recorder.limits`; nothing where no record is kept."""
-    recorder = make() if make is not None else None
-    return {} if recorder is None else recorder.limits(task_ids)
+def start(maker: Callable[[], Recorder | None]) -> None:
+    """Record the tasks of every dispatcher from now on, of those that exist already, too."""
+    global make
+    make = maker
+    for one in list(dispatchers):
+        one.record()

@@ -7,28 +7,33 @@ next one. A failed batch fails its own futures, and the next one leaves as if no
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import hashlib
 import json
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gc_jupyter.errors import ComputeError, NotFound, ServiceError
+from gc_jupyter.errors import ComputeError, NotFound, ServiceError, SubmitUncertain
 from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
 from gc_jupyter.runtime.collector import Collector
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.recording import Recorder
+from gc_jupyter.runtime.recovery import Recovery
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import QueuedTask
 from gc_jupyter.service.base import FunctionRegistration, Service, SubmitReply, SubmitRequest
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo, TaskState
 
 log = logging.getLogger(__name__)
+
+#: Seconds after which a gathering that puts no more tasks has ended.
+GATHERING_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -50,16 +55,19 @@ class Submitter:
         service: Service,
         requests: Requests,
         collector: Collector,
-        recorder: Recorder | None = None,
+        recovery: Recovery,
     ) -> None:
         self._loop = loop
-        self._recorder = recorder
+        self.recorder: Recorder | None = None
         self._service = service
         self._requests = requests
         self._collector = collector
+        self._recovery = recovery
         self._inbox: deque[QueuedTask] = deque()
-        self._woken = False
-        self._gathering = 0
+        self._called = 0  # the last wake-up that was asked for, and the last that came
+        self._taken = 0
+        self._gathering: set[object] = set()
+        self._held: asyncio.TimerHandle | None = None  # while somebody gathers
         self._senders: dict[Route, _Sender] = {}
         self._functions: dict[bytes, asyncio.Task[str]] = {}
         self._first_group = asyncio.Lock()  # two first batches would make two groups
@@ -67,24 +75,51 @@ class Submitter:
 
     def put(self, task: QueuedTask) -> None:
         """Queue a task; from any thread, and cheap: one wake-up serves a burst of calls."""
-        self._inbox.append(task)
-        if not self._woken and not self._gathering:
-            self._wake()
+        try:
+            self._inbox.append(task)
+            if self._held is None:
+                self._wake()
+        except BaseException:  # an interrupt: nobody gets this future
+            concurrent.futures.Future.cancel(task.future)
+            raise
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """What is put meanwhile is taken in at the end, together; from any thread."""
-        self._gathering += 1
+        """What is put meanwhile is taken in at the end, together; from any thread. One that puts
+        nothing for a second has ended: an interrupt may have kept it from saying so."""
+        token = object()
         try:
+            self._gathering.add(token)
             yield
         finally:
-            self._gathering -= 1
-            if not self._woken:
-                self._wake()
+            self._gathering.discard(token)
+            self._loop.call(self._look)
 
     def _wake(self) -> None:
-        self._woken = True
-        self._loop.call(self._take_in)
+        # An interrupt may come between any two lines. So what is noted is which call was made,
+        # after it was made: one that went unnoted costs another, and none is waited for in vain.
+        if self._called <= self._taken:
+            number = self._taken + 1
+            self._loop.call(self._woken, number)
+            self._called = number
+
+    def _woken(self, number: int) -> None:
+        self._taken = number  # first: a task that is put from here on wakes the loop again
+        if self._held is None:
+            self._look()
+
+    def _look(self, before: int = -1) -> None:
+        """Take in what was put, unless somebody gathers and there is more than there was."""
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        if not self._gathering:
+            self._take_in()
+        elif (now := len(self._inbox)) > before:
+            self._held = self._loop.aio.call_later(GATHERING_S, self._look, now)
+        else:
+            self._gathering.clear()
+            self._take_in()
 
     def keep_task_group(self, task_group_id: str) -> None:
         """The group for tasks without one of their own, from the first submission on."""
@@ -107,7 +142,6 @@ class Submitter:
             await asyncio.wait([one.work for one in self._senders.values() if one.work])
 
     def _take_in(self) -> None:
-        self._woken = False  # first: a task that is put from here on wakes the loop again
         route, queue = None, None
         while self._inbox:
             task = self._inbox.popleft()
@@ -198,51 +232,78 @@ class Submitter:
             user_endpoint_config=_from_json(route.user_endpoint_config),
             result_serializers=route.result_serializers,
         )
-        if self._recorder is not None:
-            await self._recorder.sending(route, group, sent)
+        if self.recorder is not None:
+            await self.recorder.sending(route, group, sent)
+        now = time.time()
         submission = self._collector.book.begin()
         try:
             reply = await self._requests.send(
                 partial(self._service.submit, request), submission=True
             )
+        except SubmitUncertain as error:
+            for function_id, tasks in sent.items():
+                for task in tasks:
+                    task.future._learn(
+                        TaskInfo(None, group, route.endpoint_id, function_id, submitted_at=now)
+                    )
+            self._recover(submission, group or error.task_group_id, sent.values(), error)
         except ComputeError as error:
+            self._collector.give_up(submission)
             if isinstance(error, NotFound):  # perhaps a function was deleted: register it anew
                 self._forget(sent)
             for tasks in sent.values():
                 self._fail(tasks, error)
+        except Exception as error:  # whatever this is, the request may have left
+            log.exception("submitting a batch failed")
+            what = f"{type(error).__name__}: {error}"
+            uncertain = SubmitUncertain(f"Submitting failed, perhaps after it was sent ({what}).")
+            uncertain.__cause__ = error
+            self._recover(submission, group, sent.values(), uncertain)
         else:
-            if group is None and self._recorder is not None:
+            if group is None and self.recorder is not None:
                 # nobody sees an id before the group is written down: it finds all of them again
-                await self._recorder.sending(route, reply.task_group_id, sent)
-            self._accept(route, submission, reply, sent)
-        finally:
-            self._collector.give_up(submission)  # where it hasn't ended by `expect`
+                await self.recorder.sending(route, reply.task_group_id, sent)
+            self._accept(route, submission, reply, sent, now)
+
+    def _recover(
+        self,
+        submission: int,
+        group: str | None,
+        lost: Iterable[Sequence[QueuedTask]],
+        error: SubmitUncertain,
+    ) -> None:
+        tasks = [(task.future, task.origin) for some in lost for task in some]
+        self._recovery.recover(submission, group, tasks, error)
 
     def _accept(
-        self, route: Route, submission: int, reply: SubmitReply, sent: dict[str, list[QueuedTask]]
+        self,
+        route: Route,
+        submission: int,
+        reply: SubmitReply,
+        sent: dict[str, list[QueuedTask]],
+        now: float,
     ) -> None:
-        if route.task_group_id is None:
-            self.keep_task_group(reply.task_group_id)
+        group = reply.task_group_id
         if reply.ha_warning:
             log.warning("%s", reply.ha_warning)
         matched, unmatched = match_reply(sent, reply.tasks)
-        now = time.time()
         for function_id, task_id, task in matched:
-            task.future._learn(
-                TaskInfo(task_id, reply.task_group_id, reply.endpoint_id, function_id, now)
-            )
+            task.future._learn(TaskInfo(task_id, group, reply.endpoint_id, function_id, now))
             task.origin.submitted += 1
-        self._collector.expect(
-            submission,
-            reply.task_group_id,
-            ((task_id, (task.future, task.origin)) for _, task_id, task in matched),
-        )
+        if matched:
+            self._collector.expect_more(
+                group, ((task_id, (task.future, task.origin)) for _, task_id, task in matched)
+            )
         waits = TaskState.WAITING_ENDPOINT
         if reply.endpoint_id == LOCAL_ENDPOINT_ID:
             waits = TaskState.WAITING_WORKER
         self._collector.announce((task.future, waits, None) for _, _, task in matched)
-        for task, error in unmatched:
-            self._fail([task], error)
+        if unmatched:
+            self._recover(submission, group, [[task for task, _ in unmatched]], unmatched[0][1])
+        else:
+            self._collector.give_up(submission)
+        if route.task_group_id is None and matched:
+            self.keep_task_group(group)
 
     def _fail(self, tasks: list[QueuedTask], error: ComputeError) -> None:
         for task in tasks:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import Route
 from gc_jupyter.service.base import FunctionRegistration
+
+if TYPE_CHECKING:
+    from gc_jupyter.runtime.completer import Finished
 
 #: Numbers the tasks of this process; `next` on it is atomic, so any thread may.
 serials = itertools.count(1)
@@ -37,3 +40,21 @@ class QueuedTask:
     function: FunctionRegistration | str
     payload: str
     size: int = field(default=0)
+
+
+class Stray(TaskFuture):
+    """Stands for a task of a group of which nobody knows yet whose it is.
+
+    Parameters
+    ----------
+    task_id:
+        The task.
+    arrived:
+        Called on the loop with its outcome, in place of a result.
+    """
+
+    def __init__(self, task_id: str, arrived: Callable[[Finished], None]) -> None:
+        super().__init__(task_id)
+        self.arrived = arrived
+        #: Futures that were asked for by its id meanwhile.
+        self.also: list[tuple[TaskFuture, Origin]] = []

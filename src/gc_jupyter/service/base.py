@@ -74,6 +74,11 @@ class TaskStatus:
         return self.result is not None or self.exception is not None
 
     @property
+    def code(self) -> str:
+        """The kind of its failure, as `protocol.failures.task_error` takes it."""
+        return "TaskAbandoned" if self.status == "abandoned" else "RemoteExecutionError"
+
+    @property
     def size(self) -> int:
         """Of its result, in characters."""
         return len(self.result or "")

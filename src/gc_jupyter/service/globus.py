@@ -11,6 +11,7 @@ import asyncio
 import functools
 import platform
 import sys
+import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -112,10 +113,14 @@ class GlobusService:
 
     def submit(self, request: SubmitRequest) -> SubmitReply:
         """See Service; POST /v3/endpoints/{id}/submit."""
+        reply: Any = None
         try:
             reply = self.call(self.v3.submit, request.endpoint_id, submit_body(request))
+            group = _part(reply, "task_group_id", str)
+            if request.task_group_id not in (None, group):
+                raise errors.BadReply(f"The reply is of another task group, {one_line(group)}.")
             return SubmitReply(
-                task_group_id=_part(reply, "task_group_id", str),
+                task_group_id=group,
                 endpoint_id=str(reply.get("endpoint_id") or request.endpoint_id),
                 request_id=str(reply.get("request_id") or ""),
                 tasks=_part(reply, "tasks", dict),
@@ -129,9 +134,10 @@ class GlobusService:
             if error.sent:
                 raise _uncertain(request, error.reason) from error
             raise
-        except errors.BadReply as error:  # who sent it, and what became of the tasks?
-            error.next_step += f" {_not_sent_again(request)}"
-            raise
+        except errors.BadReply as error:
+            uncertain = _uncertain(request, error.reason)
+            uncertain.task_group_id = request.task_group_id or _group_in(reply)
+            raise uncertain from error
 
     def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
         """See Service; POST /v2/batch_status."""
@@ -310,19 +316,20 @@ def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:
     count = sum(len(tasks) for tasks in request.tasks.values())
     group = request.task_group_id
     where = f"task group {group}" if group else "a new task group"
-    return errors.SubmitUncertain(
+    error = errors.SubmitUncertain(
         f"It is not known whether the service accepted {count} task{'s'[: count != 1]}"
         f" for {where}: {why.rstrip('.')}.",
-        next_step=_not_sent_again(request),
+        next_step="The tasks were not sent again, for they could run twice. Submit them again if"
+        " that does no harm.",
     )
+    error.task_group_id = group
+    return error
 
 
-def _not_sent_again(request: SubmitRequest) -> str:
-    known = "The tasks were not sent again, for they could run twice."
-    if request.task_group_id is None:
-        return f"{known} Submit them again if that does no harm."
-    return (
-        f"{known} See what the group has:"
-        f" Executor(task_group_id={request.task_group_id!r}).reload_tasks(); submit again what is"
-        " missing."
-    )
+def _group_in(reply: object) -> str | None:
+    """The task group that a reply names which can't be read otherwise."""
+    named = reply.get("task_group_id") if isinstance(reply, dict) else None
+    try:
+        return str(uuid.UUID(named)) if isinstance(named, str) else None
+    except ValueError:
+        return None

@@ -1,1 +1,0 @@
-"""What travels, looked at from outside: invented notebooks, other Pythons, hostile files."""
