@@ -316,6 +316,10 @@ class Executor(Registrations):
         while wait and (pending := dispatcher.open_futures(self._origin)):
             concurrent.futures.wait(pending)
 
+    def _get_result_watcher(self) -> concurrent.futures.Executor:
+        """What Parsl's GlobusComputeExecutor shuts down at its end, after the executor."""
+        return self
+
     def __repr__(self) -> str:
         label = f"{self.label}; " if self.label else ""
         ids = f"ep_id:{self._endpoint_id}; tg_id:{self._task_group_id}"
