@@ -15,7 +15,8 @@ import pytest
 
 import gc_jupyter
 from gc_jupyter import Client, Executor, TaskFuture
-from gc_jupyter.errors import ComputeError, TaskExecutionFailed
+from gc_jupyter.errors import ComputeError, TaskExecutionFailed, TaskStopped
+from gc_jupyter.future import dropped
 from gc_jupyter.types import TaskInfo
 from tests.executors import executor
 from tests.service.handle import Loopback
@@ -319,3 +320,14 @@ def test_a_result_that_cant_be_decoded_here(
     assert cause in error.reason
     assert "plain values" in error.next_step
     assert executor.submit(double, 1).result(TIMEOUT) == 2
+
+
+def test_a_stopped_task_is_cancelled() -> None:
+    """`cancel` returned True, so the future says that it is cancelled, as any future does."""
+    future = TaskFuture()
+    future.set_exception(TaskStopped("The task was stopped on request."))
+    assert future.cancelled()
+    assert not dropped(future)
+    failed = TaskFuture()
+    failed.set_exception(ValueError())
+    assert not failed.cancelled()

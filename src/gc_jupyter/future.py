@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from gc_jupyter.errors import TaskStopped
 from gc_jupyter.types import EventSource, TaskInfo
 
 _UNKNOWN = TaskInfo()
@@ -181,6 +182,10 @@ class TaskFuture(concurrent.futures.Future[Any]):
             return True
         return not self.done() and self._stop is not None and self._stop()
 
+    def cancelled(self) -> bool:
+        """Whether `cancel` had its way: the task was dropped before it was sent, or stopped."""
+        return dropped(self) or (self.done() and isinstance(self.exception(), TaskStopped))
+
     def decode(self, value: Any) -> Any:
         """The future's result, from what the task returned: the value itself.
 
@@ -226,3 +231,14 @@ def _results(futures: list[TaskFuture], deadline: float | None) -> Iterator[Any]
     finally:
         for future in futures:
             future.cancel()
+
+
+def dropped(future: concurrent.futures.Future[Any]) -> bool:
+    """Whether a task was cancelled before it was sent: it has no outcome.
+
+    Parameters
+    ----------
+    future:
+        A TaskFuture, or any other future.
+    """
+    return concurrent.futures.Future.cancelled(future)

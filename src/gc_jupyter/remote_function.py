@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.capture.definitions import Definition
 from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError
+from gc_jupyter.future import dropped
 from gc_jupyter.session import Interrupted, Session, Target, show_output, wait
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class RemoteFunction:
         try:
             wait(futures, self.target.name)
         except Interrupted:
-            self._session.keep([one for one in futures if not one.cancelled()])
+            self._session.keep([one for one in futures if not dropped(one)])
             raise
 
     def _finish(self, future: CellFuture) -> Any:

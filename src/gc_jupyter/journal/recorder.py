@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gc_jupyter.errors import SubmitUncertain
-from gc_jupyter.future import TaskFuture
+from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
 from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
@@ -384,6 +384,6 @@ def _settle(written: asyncio.Future[None]) -> None:
 
 
 def _uncertain(future: TaskFuture | None) -> bool:
-    if future is None or not future.done() or future.cancelled():
+    if future is None or not future.done() or dropped(future):
         return False
     return isinstance(future.exception(), SubmitUncertain)

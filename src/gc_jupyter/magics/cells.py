@@ -13,6 +13,7 @@ from IPython.display import display
 
 from gc_jupyter.capture import Captured, CellFuture, capture_cell
 from gc_jupyter.errors import ComputeError
+from gc_jupyter.future import dropped
 from gc_jupyter.journal import Note
 from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.definitions import define, is_definitions
@@ -178,7 +179,7 @@ class _Run:
                 quiet=options.quiet,
             )
         except Interrupted:
-            self._session.keep([one for one in futures if not one.cancelled()])
+            self._session.keep([one for one in futures if not dropped(one)])
             raise
         finally:
             if shown == [False]:  # nobody watches: one table, as it is in the end
@@ -206,7 +207,7 @@ def bind_when_done(future: CellFuture, names: Sequence[str], namespace: dict[str
     before = {name: namespace.get(name, _UNSET) for name in names}
 
     def bind(_future: object) -> None:
-        if future.cancelled():
+        if dropped(future):
             return
         for name, old in before.items():
             if name in future.out and namespace.get(name, _UNSET) is old:

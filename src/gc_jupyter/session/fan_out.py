@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 from gc_jupyter.errors import RemoteException, gist
-from gc_jupyter.future import TaskFuture
+from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.remote_text import one_line
 
 #: How many failures are shown.
@@ -184,7 +184,7 @@ class Tasks(Sequence[TaskFuture]):
 
 
 def _succeeded(future: TaskFuture) -> bool:
-    return not future.cancelled() and future.exception() is None
+    return not dropped(future) and future.exception() is None
 
 
 def _over(future: TaskFuture) -> bool:
@@ -192,7 +192,7 @@ def _over(future: TaskFuture) -> bool:
 
 
 def _error(future: TaskFuture) -> BaseException | None:
-    return None if future.cancelled() else future.exception()
+    return None if dropped(future) else future.exception()
 
 
 def _text(future: TaskFuture) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed, gist
 from gc_jupyter.functions.shell import ShellResult
+from gc_jupyter.future import dropped
 from gc_jupyter.remote_text import harmless, one_line
 from gc_jupyter.types import TaskState
 
@@ -28,7 +29,7 @@ _short.maxlevel = 2
 
 def outcome(future: concurrent.futures.Future[Any]) -> tuple[TaskState, str]:
     """How a finished future ended, and its result or error in one line."""
-    if future.cancelled():
+    if dropped(future):
         return TaskState.CANCELLED, ""
     error = future.exception()
     if error is None:
@@ -72,7 +73,7 @@ def _qualified(kind: type) -> str:
 
 def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -> str:
     """The remote traceback of a failed task, its end first of all; empty for any other."""
-    error = None if future.cancelled() or not future.done() else future.exception()
+    error = None if dropped(future) or not future.done() else future.exception()
     if not isinstance(error, ComputeError):
         return ""
     text = str(error)
@@ -86,7 +87,7 @@ def whole_text(future: concurrent.futures.Future[Any]) -> str:
     """The result as its `repr`, or what is known of the failure. Runs the user's code."""
     if not future.done():
         return "The task has no result yet."
-    if future.cancelled():
+    if dropped(future):
         return "The task was cancelled before it was sent."
     error = future.exception()
     if isinstance(error, ComputeError):
