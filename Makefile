@@ -4,6 +4,8 @@
 # make fuzz   odd bytes for everything that reads a remote machine's
 # make bench  floor, official SDK and this package on the same work
 # make soak   many faults and a day of use, for half an hour
+# make histories  thousands of invented notebooks, here and on a worker
+# make matrix-workers  environments of this machine's other Pythons, for tests/travel
 # make images the pictures in docs/images, from the tests' browser
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --
 	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
 PIP_INSTALL = -m pip install -q --disable-pip-version-check
 
-.PHONY: help run lab test lint types frontend pytest bench fuzz soak images clean
+.PHONY: help run lab test lint types frontend pytest bench fuzz soak histories matrix-workers images clean
 help:
 	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
@@ -98,6 +100,14 @@ soak: $(TEST_SETUP)
 	GC_JUPYTER_SOAK=1 $(BIN)/python -m pytest tests/faults
 	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 	GC_JUPYTER_EMPTY_IMAGE=1 $(BIN)/python -m pytest tests/binder
+
+# HISTORIES=20000 runs more of them.
+histories: $(TEST_SETUP)
+	GC_JUPYTER_HISTORIES=$(or $(HISTORIES),5000) $(BIN)/python -m pytest tests/travel/test_histories.py $(PYTEST_ARGS)
+
+# Tests use those that are there: CONTRIBUTING.md.
+matrix-workers: .venv/.test-installed
+	$(BIN)/python -m tests.travel.environments
 
 # Look at each before it is committed.
 images: $(TEST_SETUP)

@@ -66,7 +66,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
     ===========  ====================  =====================================================
     method       fields                who, and when
     ===========  ====================  =====================================================
-    `_describe`  `note`, `nonce`       who makes the future, before it is submitted
+    `_describe`  `note`, `nonce`,      who makes the future, before it is submitted
+                 `limit`
     `_enter`     `serial`, `label`,    whoever submits or adopts the task: once, on that thread,
                  `source`              before anybody else has the future
     `_learn`     `info`                `gc-loop`, with the ids: a task's id never changes;
@@ -79,6 +80,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
     note: Any = None
     #: What the task's own reply carries (`protocol.nonces`); empty for a plain function's.
     nonce: str = ""
+    #: By what its result may be read (`serialize.limits`).
+    limit: str = ""
 
     def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
         super().__init__()
@@ -101,7 +104,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         `task_statuses` of a result)."""
         return self._info
 
-    def _describe(self, note: Any = None, nonce: str = "") -> None:
+    def _describe(self, note: Any = None, nonce: str = "", limit: str = "") -> None:
         """Say what this task is, before it is submitted.
 
         Parameters
@@ -110,6 +113,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
             For the recorder of tasks.
         nonce:
             Among the task's arguments, for its reply to carry.
+        limit:
+            By what its result may be read (`serialize.limits`).
         """
         if self.source is not None:
             raise concurrent.futures.InvalidStateError("The task was submitted already.")
@@ -117,6 +122,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
             self.note = note
         if nonce:
             self.nonce = nonce
+        if limit:
+            self.limit = limit
 
     def _enter(
         self,

@@ -97,6 +97,7 @@ class Connection:
         self._service: GlobusService | None = None
         self._dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
         self._caches: tuple[str, Caches] = ("", Caches())
+        self._limited: dict[str, str] = {}  # tasks whose results may not be read by everything
         self.fx_serializer = serializer or ComputeSerializer(
             strategy_code=code_serialization_strategy, strategy_data=data_serialization_strategy
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,8 +15,10 @@ from gc_jupyter.errors import ServiceError, SubmitUncertain, TaskPending
 from gc_jupyter.functions.versions import differs, warn_of_registered
 from gc_jupyter.protocol.batches import match_reply
 from gc_jupyter.protocol.failures import task_error
-from gc_jupyter.serialize import Strategylike
+from gc_jupyter.runtime import recording
+from gc_jupyter.serialize import JSONData, Strategylike, remote_path
 from gc_jupyter.serialize.foreign import written_by
+from gc_jupyter.serialize.limits import both, check_result, limit_of, results_limit
 from gc_jupyter.service.base import SubmitReply, TaskStatus, statuses_of
 from gc_jupyter.types import UUIDLike
 from gc_jupyter.uuids import as_uuid_text
@@ -120,7 +123,9 @@ class TaskCalls(FunctionCalls):
         summary: dict[str, Any] = {}
         ids: dict[int, str] = {}
         for where, calls in parts:
-            request = batch.request(where, calls, group)
+            request, of_endpoint = batch.request(where, calls, group), results_limit(where)
+            if of_endpoint and not request.result_serializers:
+                request = replace(request, result_serializers=[remote_path(JSONData)])
             try:
                 reply = self.with_login(partial(dispatcher.submit_now, request))
                 matched = _matched(calls, reply)
@@ -132,6 +137,8 @@ class TaskCalls(FunctionCalls):
                 dispatcher.keep_task_group(group)
             if reply.ha_warning:
                 warnings.warn(reply.ha_warning, stacklevel=3)
+            limit = both(of_endpoint, limit_of((), batch.result_serializers))
+            self._limited |= {task_id: limit for _, task_id, _ in matched if limit}
             for function_id, task_id, call in matched:
                 tasks.setdefault(function_id, []).append(task_id)
                 ids[id(call)] = task_id
@@ -179,7 +186,10 @@ class TaskCalls(FunctionCalls):
         """
         key = as_uuid_text(task_id, "task_id")
         known = self.cache().tasks.get(key)
-        return dict(known or self._note(self.request(partial(self.globus_service().task, key))))
+        if known is None:
+            status = self.request(partial(self.globus_service().task, key))
+            known = self._note(status, self._limits([key]).get(key, ""))
+        return dict(known)
 
     def get_result(self, task_id: UUIDLike) -> Any:
         """The task's result (Client user guide, "Retrieving Results").
@@ -231,15 +241,23 @@ class TaskCalls(FunctionCalls):
         wanted = [as_uuid_text(one, "task_id") for one in _ids(task_id_list)]
         missing = [key for key in dict.fromkeys(wanted) if key not in done]
         found = {key: done[key] for key in wanted if key in done}
-        service = self.globus_service()
+        service, limits = self.globus_service(), self._limits(missing)
         for statuses in statuses_of(
             missing, lambda some: self.request(partial(service.task_statuses, some))
         ):
             for key, status in statuses.items():
-                found[key] = self._note(status)
+                found[key] = self._note(status, limits.get(key, ""))
         return {key: dict(found[key]) for key in wanted if key in found}
 
-    def _note(self, status: TaskStatus) -> dict[str, Any]:
+    def _limits(self, task_ids: Sequence[str]) -> dict[str, str]:
+        """By what these tasks' results may be read, as the journal and the endpoints have it."""
+        sent = self._limited
+        found = dict(recording.limits(task_ids)) if task_ids else {}
+        for task_id in sent.keys() & set(task_ids):
+            found[task_id] = both(found.get(task_id, ""), sent[task_id])
+        return found
+
+    def _note(self, status: TaskStatus, limit: str) -> dict[str, Any]:
         """A task as users see it; a finished one is kept."""
         # a task that the service gave up has neither result nor exception
         over = status.done or status.status in ("success", "failed", "abandoned")
@@ -263,7 +281,8 @@ class TaskCalls(FunctionCalls):
         else:
             try:
                 with written_by((status.details or {}).get("python_version")):
-                    task["result"] = self.fx_serializer.deserialize_result(status.result)
+                    check_result(status.result, limit)
+                task["result"] = self.fx_serializer.deserialize_result(status.result)
             except Exception as error:
                 task["exception"] = error
         self.cache().tasks[status.task_id] = task

@@ -18,7 +18,8 @@ from gc_jupyter.functions.python import Submittable, registration
 from gc_jupyter.future import TaskFuture, results_in_order
 from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask
-from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.serialize import ComputeSerializer, JSONData, remote_path
+from gc_jupyter.serialize.limits import both, check_result, limit_of, results_limit
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.travel.sending import going_to
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
@@ -55,7 +56,8 @@ class Executor(Registrations):
     serializer:
         Used in place of the client's.
     result_serializers:
-        Strategies that the endpoint tries in order for the results.
+        Strategies that the endpoint tries in order for the results. Where none of them runs code,
+        no other result is read.
 
     Notes
     -----
@@ -339,11 +341,22 @@ class Executor(Registrations):
             )
         name = function if isinstance(function, str) else function.name
         size = check_payload_size(payload, name)
-        task = QueuedTask(future, self._origin, self._route, function, payload, size)
+        own, of_endpoint = self._limit(), results_limit(self._route.endpoint_id)
+        if limit := both(own, of_endpoint):
+            future._describe(limit=limit)
+        route = self._route
+        if of_endpoint and not route.result_serializers:
+            route = replace(route, result_serializers=(remote_path(JSONData),))
+        task = QueuedTask(future, self._origin, route, function, payload, size)
         self._dispatcher().submit(task, self.label or name)
         return future
 
+    def _limit(self) -> str:
+        """By what its tasks' results may be read."""
+        return limit_of(self.serializer.allowed_deserializer_types, self._result_serializers)
+
     def _deserialize(self, text: str) -> Any:
+        check_result(text, both(self._limit(), results_limit(self._route.endpoint_id)))
         return self.serializer.deserialize_result(text)
 
     def _check_ready(self) -> None:

@@ -24,7 +24,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
 R = TypeVar("R", "Entry", "KnownEndpoint")
 
-VERSION = 3
+VERSION = 4
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
 #: The newest tasks of a session that stay once they have ended. Older ones are found by their
@@ -33,7 +33,7 @@ KEPT_TASKS = 50_000
 #: The service keeps an idle task for two weeks (docs/protocol.md, "Limits").
 REACHABLE_S = 14 * 86400.0
 
-#: What a file lacks is made: version 1 had neither results nor claims, version 2 not `_ADDED`.
+#: What a file lacks is made: version 1 had neither results nor claims, later ones lack columns.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sessions (
     kernel TEXT, notebook TEXT, host TEXT, pid INTEGER, started TEXT, session TEXT PRIMARY KEY
@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
     bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
     seen INTEGER DEFAULT 0, nonce TEXT DEFAULT '', looked_at REAL, looked_as TEXT DEFAULT '',
+    decodes TEXT DEFAULT '',
     PRIMARY KEY (session, serial)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
@@ -57,6 +58,7 @@ _ADDED = {
     "nonce": "TEXT DEFAULT ''",
     "looked_at": "REAL",
     "looked_as": "TEXT DEFAULT ''",
+    "decodes": "TEXT DEFAULT ''",
 }
 
 
@@ -65,7 +67,8 @@ class Entry:
     """A task as the journal knows it. `task_id` is empty until the service's reply was read;
     times are unix seconds; `seen` says that its result was shown. `nonce` is what its own reply
     carries (`protocol.nonces`); empty for a plain function's. `looked_at` is when the service was
-    last asked for it in vain, `looked_as` the identity that asked."""
+    last asked for it in vain, `looked_as` the identity that asked. `decodes` is by what its result
+    may be read (`serialize.limits`)."""
 
     session: str
     serial: int
@@ -90,6 +93,7 @@ class Entry:
     nonce: str = ""
     looked_at: float | None = None
     looked_as: str = ""
+    decodes: str = ""
 
     @property
     def done(self) -> bool:
@@ -281,6 +285,14 @@ class Database:
     def sessions(self, where: str = "1") -> list[KernelSession]:
         """Who has written."""
         return [KernelSession(*row) for row in self.select(f"SELECT * FROM sessions WHERE {where}")]
+
+    def limits(self, task_ids: Iterable[str]) -> list[tuple[Any, ...]]:
+        """Of those of these tasks that are known: task id, `Entry.decodes` and endpoint id."""
+        return self.select(
+            "SELECT task_id, decodes, endpoint_id FROM tasks"
+            " WHERE task_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(task_ids)),),
+        )
 
     def task_ids(self, group_id: str) -> set[str]:
         """The known task ids of a group, of all sessions."""

@@ -24,6 +24,7 @@ from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
 from gc_jupyter.own_files import NotOwn
 from gc_jupyter.runtime.ending import time_left
+from gc_jupyter.serialize.limits import both, results_limit
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
 
 if TYPE_CHECKING:
@@ -161,6 +162,12 @@ class Journal:
         self._write(lambda db: db.results.take_group(task_group_id, self.session.session))
         return outcomes(self.ask(lambda db: db.results.get(task_ids), {}))
 
+    def limits(self, task_ids: Sequence[str]) -> Mapping[str, str]:
+        """See Recorder."""
+        nothing: list[tuple[str, str, str]] = []
+        known = self.ask(lambda db: db.limits(task_ids), nothing)
+        return {task_id: both(limit, results_limit(where)) for task_id, limit, where in known}
+
     def release(self, task_group_id: str) -> None:
         """See Recorder."""
         self.post(lambda db: db.results.release_group(task_group_id, self.session.session))
@@ -188,6 +195,7 @@ class Journal:
             state=TaskState.UNSENT.value,
             submitted_at=now,
             nonce=future.nonce,
+            decodes=future.limit,
         )
 
     def _change(self, event: TaskEvent) -> tuple[object, ...]:

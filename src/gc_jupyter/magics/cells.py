@@ -24,6 +24,7 @@ from gc_jupyter.magics.source import CellSource, read_cell
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, wait, without_markup
 from gc_jupyter.session.shell import capture_script
+from gc_jupyter.session.target import check_readable
 from gc_jupyter.widgets.front_end import has_front_end
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     """%%gcrun."""
     session, shell = magics.session, magics.shell
     target = magics.target(options)
+    check_readable(target)
     source = read_cell(shell, cell)
     if options.map is None and is_definitions(source.tree):
         if options.dry_run:
@@ -74,6 +76,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
 def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
     """%%gcshell."""
     session, target = magics.session, magics.target(options)
+    check_readable(target)
     if options.dry_run:
         captured = capture_script(cell, options.walltime)
         print(report(session, target, captured, cell, None))

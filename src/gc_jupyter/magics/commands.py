@@ -55,7 +55,10 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     "endpoints": (endpoints.list_endpoints, []),
     "use": (
         endpoints.use,
-        [_ENDPOINT, ("--alias", {}), ("--forget", {}), ("--default", _FLAG)],
+        [
+            _ENDPOINT,
+            *(("--alias", {}), ("--forget", {}), ("--default", _FLAG), ("--results", {})),
+        ],
     ),
     "status": (endpoints.status, [_ENDPOINT]),
     "tasks": (tasks.list_tasks, [("--all", _FLAG), ("--failed", _FLAG)]),

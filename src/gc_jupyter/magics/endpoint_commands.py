@@ -14,6 +14,7 @@ from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.magics.tables import text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.directory import STATES_AT_ONCE
+from gc_jupyter.settings import RESULTS, Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
 
 
@@ -55,7 +56,11 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
         if _default(magics)[0] == line.forget:
             print("%%gcrun still looks for it where none is named; %gc use NAME sets another.")
         return
+    if line.results not in (None, "any", *RESULTS):
+        raise UsageError(f"--results {line.results}: write --results json, or --results any.")
     if line.endpoint is None:
+        if line.results:
+            raise UsageError("Whose results? Write %gc use NAME --results json")
         if line.alias:
             raise UsageError(
                 f"Which endpoint is {line.alias!r} to be? Write %gc use UUID --alias {line.alias}"
@@ -67,6 +72,8 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
     named = magics.expand(line.endpoint)
     endpoint = magics.session.resolve(named)
     name = line.alias or named
+    if line.results:
+        _limit_results(settings, endpoint, line.results)
     if line.alias:
         settings.set_alias(line.alias, _id(endpoint))
     magics.session.default_endpoint = name
@@ -85,6 +92,17 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
         print(f"But %config GCMagics.endpoint says {magics.endpoint!r}, and wins in this kernel.")
 
 
+def _limit_results(settings: Settings, endpoint: Endpoint, to: str) -> None:
+    if endpoint.endpoint_id == LOCAL_ENDPOINT_ID:
+        raise UsageError("local runs as you, on this machine: there is nothing to limit.")
+    settings.known.limit_results(endpoint.endpoint_id, None if to == "any" else to)
+    where = one_line(endpoint.name or endpoint.endpoint_id, 200)
+    if to == "any":
+        print(f"Results of {where} may be anything, pickles too: its owner can run code here.")
+    else:
+        print(f"Results of {where} are read as JSON alone, in this kernel and in later ones.")
+
+
 def _say_default(magics: NotebookMagics) -> None:
     value, where = _default(magics)
     if value is None:
@@ -93,6 +111,8 @@ def _say_default(magics: NotebookMagics) -> None:
         print(f"{one_line(str(value), 500)} is used where none is named, by {where}.")
     for name, endpoint in magics.session.settings.aliases().items():
         print(f"{name} is {endpoint}.")
+    for endpoint in magics.session.settings.known.results():
+        print(f"Results of {endpoint} are read as JSON alone.")
 
 
 def _default(magics: NotebookMagics) -> tuple[Any, str]:

@@ -59,9 +59,10 @@ class GCMagics(NotebookMagics):
         %gc logout                     sign out
         %gc whoami                     who is signed in, and where that comes from
         %gc endpoints                  the endpoints that you may use, and their states
-        %gc use [ENDPOINT] [--alias NAME] [--forget NAME] [--default]
+        %gc use [ENDPOINT] [--alias NAME] [--forget NAME] [--default] [--results json|any]
                                        this kernel's default endpoint (--default: every
-                                       kernel's), and names for endpoints
+                                       kernel's), names for endpoints, and what of an
+                                       endpoint's results may be read
         %gc status [ENDPOINT]          an endpoint's state, workers and queue
         %gc tasks [--all] [--failed]   a live table of open tasks, a list of the others
         %gc attach [ID…] [--all]       pick up tasks: of earlier kernels, or interrupted ones

@@ -15,6 +15,7 @@ from gc_jupyter.protocol.messages import ResultMessage, ran, worker_info
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.serialize.foreign import written_by
+from gc_jupyter.serialize.limits import check_result, results_limit
 from gc_jupyter.service.base import TaskStatus
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ def resolve(one: Finished) -> None:
     value = None
     with written_by((outcome.details or {}).get("python_version")):
         try:
+            check_result(text, future.limit)
+            check_result(text, results_limit(future.info.endpoint_id))
             value = one.origin.deserialize(text)
         except BaseException as error:  # a pickle runs code; what it raises is this task's error
             one.error = _undecodable(error, future.task_id)

@@ -34,6 +34,7 @@ from gc_jupyter.runtime.recovery import Found, Recovery
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, Stray, serials
+from gc_jupyter.serialize.limits import both
 from gc_jupyter.service.base import (
     FunctionRegistration,
     Service,
@@ -172,7 +173,11 @@ class Dispatcher:
         submission = self.loop.ask(self._collector.book.begin)
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
-            made = {task_id: self._adopted(make(task_id), task_group_id) for task_id in task_ids}
+            limits = {} if self._recorder is None else self._recorder.limits(task_ids)
+            made = {
+                task_id: self._adopted(make(task_id), task_group_id, limits.get(task_id, ""))
+                for task_id in task_ids
+            }
             return self.loop.ask(self._adopt, submission, task_group_id, made, outcomes, origin)
         finally:
             self.loop.ask(self._collector.give_up, submission)
@@ -190,7 +195,8 @@ class Dispatcher:
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
             sought = [
-                [(self._adopted(one, task_group_id), origin) for one in some] for some in requests
+                [(self._adopted(one, task_group_id, ""), origin) for one in some]
+                for some in requests
             ]
             return self.loop.ask(self._recovery.find, task_group_id, task_ids, outcomes, sought)
         finally:
@@ -243,7 +249,8 @@ class Dispatcher:
             collector.expect(submission, task_group_id, pending)
         return futures
 
-    def _adopted(self, future: TaskFuture, task_group_id: str) -> TaskFuture:
+    def _adopted(self, future: TaskFuture, task_group_id: str, limit: str) -> TaskFuture:
+        future._describe(limit=both(future.limit, limit))
         future._learn(replace(future.info, task_group_id=task_group_id))
         future._enter(next(serials), self, stop=partial(self._stop, future))
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here

@@ -36,6 +36,10 @@ class Recorder(Protocol):
         """This process waits for a group's results from now on, and nobody collects them for it
         any more. Returns what was collected of these tasks. Blocks; not on the loop."""
 
+    def limits(self, task_ids: Sequence[str]) -> Mapping[str, str]:
+        """By what the results of those of these tasks that are known may be read
+        (`serialize.limits`). Blocks; not on the loop."""
+
     def release(self, task_group_id: str) -> None:
         """It doesn't, after all."""
 
@@ -59,3 +63,9 @@ def start(maker: Callable[[], Recorder | None]) -> None:
     make = maker
     for one in list(dispatchers):
         one.record()
+
+
+def limits(task_ids: Sequence[str]) -> Mapping[str, str]:
+    """See `Recorder.limits`; nothing where no record is kept."""
+    recorder = make() if make is not None else None
+    return {} if recorder is None else recorder.limits(task_ids)

@@ -186,5 +186,7 @@ def _future(
     future._learn(TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at))
     place = Place(entry.notebook, entry.cell_id, entry.execution_count)
     out = tuple(entry.out.split(",")) if entry.out else ()
-    future._describe(Note(entry.kind, entry.endpoint, entry.bind, out, place), entry.nonce)
+    future._describe(
+        Note(entry.kind, entry.endpoint, entry.bind, out, place), entry.nonce, entry.decodes
+    )
     return future

@@ -13,7 +13,7 @@ from gc_jupyter.errors import UnknownEndpoint
 from gc_jupyter.journal.sessions import Note
 from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.session.directory import Directory
-from gc_jupyter.session.target import Target
+from gc_jupyter.session.target import Target, check_readable
 from gc_jupyter.session.waiting import interrupted
 from gc_jupyter.settings import Settings
 from gc_jupyter.types import Endpoint, UUIDLike
@@ -298,6 +298,7 @@ class Session:
         note: Note,
         run: str = "",
     ) -> None:
+        check_readable(target)
         future.on_taken = self.seen
         note.endpoint = target.name
         future._describe(note, nonce_of(run or new_run(), call or 0))

@@ -6,7 +6,32 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from gc_jupyter.errors import ComputeError
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
+
+
+def check_readable(target: Target) -> None:
+    """Refuse what couldn't be read when it comes back, before it is sent.
+
+    Parameters
+    ----------
+    target:
+        Where a cell, a script or a notebook function goes.
+
+    Raises
+    ------
+    ComputeError
+        The endpoint's results may be JSON alone, and their replies hold pickles.
+    """
+    from gc_jupyter.serialize.limits import results_limit
+
+    if limit := results_limit(target.endpoint.endpoint_id):
+        raise ComputeError(
+            f"Results of {target.name} may be {limit} alone, and the reply to a cell, a script or a"
+            " notebook function holds pickles. Nothing was sent.",
+            next_step="Use gc_jupyter.Executor for this endpoint: its results come as JSON then."
+            f" Where you trust the endpoint, %gc use {target.name} --results any lifts this.",
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings.files import TomlFile, to_toml
 from gc_jupyter.settings.keys import KEYS, OF_PROJECTS, SettingsError, checked, shown
+from gc_jupyter.settings.known import NAME as KNOWN
 from gc_jupyter.settings.known import RESULTS, Known, Pinned
 from gc_jupyter.settings.project import Project, find_project
 from gc_jupyter.types import LOCAL_NAME
@@ -62,7 +63,7 @@ class Settings:
         #: The user's own file; it may not exist.
         self.user_file = user_file
         #: What the user has agreed to.
-        self.known = Known(user_file.with_name("gc_jupyter_known.toml"))
+        self.known = Known(user_file.with_name(KNOWN))
         self._directory = directory
         self._projects = projects
         self._file = TomlFile(user_file)

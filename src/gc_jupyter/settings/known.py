@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from gc_jupyter.uuids import is_uuid_like
 _HEADER = "# Written by %gc trust and %gc use: what you have agreed to. Yours alone to change.\n"
 #: What an endpoint's results may be limited to.
 RESULTS = ("json",)
+NAME = "gc_jupyter_known.toml"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Known:
 
     def __init__(self, path: Path) -> None:
         self._file = TomlFile(path)
+        self._results: tuple[object, dict[str, str]] = (None, {})
 
     def projects(self) -> dict[str, str]:
         """Project files that may be used -> the digest of their content."""
@@ -58,8 +62,19 @@ class Known:
         return {name: Pinned(one["endpoint"], one["owner"]) for name, one in found.items()}
 
     def results(self) -> dict[str, str]:
-        """Endpoints' UUIDs -> what their results may be, one of `RESULTS`."""
-        return self._part("results", lambda value: value in RESULTS)
+        """Endpoints' UUIDs -> what their results may be, one of `RESULTS`.
+
+        Asked for with each result, so the file is read again only where it is another one.
+        """
+        try:
+            found = os.stat(self._file.path)
+        except OSError:
+            found = None
+        seen = found and (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+        if self._results[0] != seen or seen is None:
+            results = {} if seen is None else self._part("results", _is_limit)
+            self._results = seen, {key.lower(): value for key, value in results.items()}
+        return self._results[1]
 
     def trust(self, project: Path, digest: str | None) -> None:
         """A project's file may be used with this content; None: not any more."""
@@ -99,6 +114,22 @@ class Known:
         if value is not None:
             table[part][key] = value
         self._file.write(table, _HEADER)
+
+
+@functools.cache
+def _known_in(directory: str) -> Known:
+    return Known(Path(directory) / NAME)
+
+
+def known() -> Known:
+    """What the user of this process has agreed to."""
+    from jupyter_core.paths import jupyter_config_dir
+
+    return _known_in(jupyter_config_dir())
+
+
+def _is_limit(value: Any) -> bool:
+    return value in RESULTS
 
 
 def _is_pinned(value: Any) -> bool:

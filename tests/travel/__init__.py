@@ -1,0 +1,1 @@
+"""What travels, looked at from outside: invented notebooks, other Pythons, hostile files."""
