@@ -6,8 +6,9 @@ import contextlib
 import functools
 import inspect
 import pickle
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture.definitions import Definition
@@ -33,6 +34,37 @@ def running_here() -> Iterator[None]:
         _here.reset(token)
 
 
+@dataclass(frozen=True)
+class CallOptions:
+    """How calls of a remote function are made.
+
+    Parameters
+    ----------
+    html:
+        Show HTML and SVG that calls display.
+    label:
+        What tasks are called, before the function's name.
+    tb_limit:
+        The most frames that a remote traceback shows; None for all.
+    also:
+        Names to send beside those that the function is seen to use.
+    capture:
+        Whether what it uses of the notebook is sent; else only itself and `also`.
+    wait:
+        Waits for a call's tasks; by default as long as it takes.
+    ended:
+        Called with each task that has ended and was waited for.
+    """
+
+    html: bool = False
+    label: str = ""
+    tb_limit: int | None = None
+    also: tuple[str, ...] = ()
+    capture: bool = True
+    wait: Callable[[Sequence[CellFuture]], object] | None = None
+    ended: Callable[[CellFuture], object] | None = None
+
+
 class RemoteFunction:
     """Calls run on an endpoint: ``f(…)`` waits, `f.submit` returns a future, `f.map` sends many.
 
@@ -49,8 +81,8 @@ class RemoteFunction:
         The function as it was defined here; None where that wasn't possible.
     why_not:
         Why it could not be defined here.
-    html:
-        Show HTML and SVG that calls display.
+    calls:
+        How calls are made.
     """
 
     def __init__(
@@ -61,15 +93,14 @@ class RemoteFunction:
         target: Target,
         original: Callable[..., Any] | None,
         why_not: str = "",
-        *,
-        html: bool = False,
+        calls: CallOptions | None = None,
     ) -> None:
         self._definition = definition
         self._namespace = namespace
         self._session = session
         self._original = original
         self._why_not = why_not
-        self._html = html
+        self._calls = calls or CallOptions()
         self.target = target
         if original is not None:
             functools.update_wrapper(self, original, updated=())
@@ -129,15 +160,31 @@ class RemoteFunction:
 
     def _submit(self, calls: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> list[CellFuture]:
         name = self.__name__
+        options = self._calls
+        namespace: Mapping[str, Any] = self._namespace
+        if not options.capture:
+            namespace = {one: namespace[one] for one in options.also if one in namespace}
         # The notebook may have rebound the name since; this object is what was called.
-        namespace = {**self._namespace, name: self}
+        namespace = {**namespace, name: self}
         try:
-            return self._session.submit_calls(name, calls, namespace, self.target, html=self._html)
+            return self._session.submit_calls(
+                name,
+                calls,
+                namespace,
+                self.target,
+                html=options.html,
+                also=options.also,
+                label=f"{options.label} {name}".lstrip(),
+                tb_limit=options.tb_limit,
+            )
         except ComputeError as error:
             show_at_caller(error, self._session.label_of)
             raise
 
     def _wait(self, futures: list[CellFuture]) -> None:
+        if self._calls.wait is not None:
+            self._calls.wait(futures)
+            return
         try:
             wait(futures, self.target.name)
         except Interrupted:
@@ -148,6 +195,8 @@ class RemoteFunction:
         self._wait([future])
         show_output(future)
         self._session.seen([future])
+        if self._calls.ended is not None:
+            self._calls.ended(future)
         return future.result()
 
     def __reduce__(self) -> Any:

@@ -186,3 +186,58 @@ def test_html_of_a_remote_function(kernel: Kernel) -> None:
     kernel.ok(f"%%gcrun local --html\n{define}")
     (shown,) = kernel.ok("shows()").outputs
     assert shown["data"]["text/html"] == "<b>"
+
+
+def test_options_of_the_cell_are_those_of_the_calls(kernel: Kernel) -> None:
+    kernel.ok("import os, tempfile; gate = os.path.join(tempfile.mkdtemp(), 'gate')")
+    kernel.ok(
+        "%%gcrun local -b -v --timeout 0.3 --label mine --tb-limit 1 --in hidden_one\n"
+        "import os, time\n"
+        "def waits():\n    while not os.path.exists(gate): time.sleep(0.01)\n"
+        "def first(): second()\ndef second(): 1 / 0\n"
+        "def looks(): return globals()['hidden_one']"
+    )
+    kernel.ok("hidden_one = 5")
+    shown = kernel.ok("looks()")
+    assert shown.text == "5"
+    assert "Task " in shown.stream("stdout")  # -v
+    shown = kernel.run("waits()")
+    assert "Stopped waiting after 0.3 s" in shown.traceback
+    assert kernel.ok("open(gate, 'w').close(); waits.submit().label").text == "'mine waits'"
+    shown = kernel.run("first()").traceback
+    assert "in second" in shown
+    assert "in first" not in shown
+
+
+def test_no_capture_of_the_cell_is_that_of_the_calls(kernel: Kernel) -> None:
+    kernel.ok("seen, more = 1, 2")
+    kernel.ok("%%gcrun local --no-capture --in more\ndef f(): return more\ndef g(): return seen")
+    assert kernel.ok("f()").text == "2"
+    assert kernel.run("g()").error["ename"] == "NameError"
+
+
+def test_a_table_of_calls_that_was_asked_for(kernel: Kernel) -> None:
+    slow = "def slow():\n    import time; time.sleep(0.4)"
+    kernel.ok(f"%%gcrun local --progress-after 0.1\n{slow}")
+    assert "display_data" in kernel.ok("slow()").order
+    kernel.ok(f"%%gcrun local\n{slow}")
+    assert kernel.ok("slow()").outputs == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("def f(): return 1\nclass C: pass\nx = f()", "Not kept here: f, C."),
+        ("import os\nN = 3\ndef f(): return 1\nf()", "--out f brings back"),
+        ("def f(): return 1\nx = f()\nx + 1", ""),
+        ("x = 1", ""),
+    ],
+)
+def test_definitions_that_are_not_kept(kernel: Kernel, cell: str, said: str) -> None:
+    shown = kernel.ok(f"%%gcrun local\n{cell}").stream("stderr")
+    assert (said in shown) if said else shown == ""
+    assert kernel.ok(f"%%gcrun local -q\n{cell}").stream("stderr") == ""
+    if said:
+        assert "Not kept here: f" not in kernel.ok(f"%%gcrun local --out f\n{cell}").stream(
+            "stderr"
+        )

@@ -76,13 +76,14 @@ def test_a_value_is_no_markup_either(kernel: Kernel) -> None:
 @pytest.mark.parametrize(
     ("cell", "hidden"),
     [
-        ("import pandas as pd\ndisplay(pd.DataFrame({'a': [1]}))", False),
+        ("import pandas as pd\ndisplay(pd.DataFrame({'a': [1]}))", True),
+        ("import pandas as pd\ndisplay(pd.Series([1]))", False),
         ("display({'text/html': '<b>'}, raw=True)", True),
         ("display({'text/html': '<b>', 'text/plain': 'b'}, raw=True)", False),
         ("display(object())", False),
     ],
 )
-def test_only_what_cannot_be_read_as_text_is_said_to_be_hidden(
+def test_tables_and_what_has_no_text_are_said_to_be_hidden(
     kernel: Kernel, cell: str, hidden: bool
 ) -> None:
     assert ("--html" in kernel.ok(f"%%gcrun local\n{cell}").stream("stderr")) == hidden
@@ -164,6 +165,9 @@ def test_a_worker_that_dies(kernel: Kernel) -> None:
         ("%%gcrun local --timeout soon\n1", "soon is no number of seconds; write 60"),
         ("%%gcrun local --timeout -1\n1", "-1 is no number of seconds; write 60"),
         ("%%gcrun local --future f\ndef g(): pass", "f.submit(…) of a function f"),
+        ("%%gcrun local -a\ndef g(): pass", "-a: this cell only defines"),
+        ("%%gcrun local --out a\ndef g(): pass", "a function's value is what f(…) returns"),
+        ("%%gcrun local -a --out a --label x\ndef g(): pass", "-a, --out: this cell only"),
         ("%%gcrun local --resources {1}\n1", 'write {"name": value}'),
         ("%%gcrun local --config '[1]'\n1", 'write {"name": value}'),
         ("%%gcrun local --on-interrupt never\n1", "(choose from"),

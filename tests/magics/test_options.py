@@ -324,3 +324,32 @@ def test_dry_run(kernel: Kernel) -> None:
     assert kernel.run("total").error["ename"] == "NameError"
     many = kernel.ok("%%gcrun local --dry-run --map x=range(7)\nx").stream("stdout")
     assert re.search(r"^Tasks +7, in one batch$", many, re.M)
+
+
+def test_a_name_that_the_cell_was_not_seen_to_use(kernel: Kernel) -> None:
+    kernel.ok("hidden, name = 1, 'hidden'")
+    hint = "--in hidden sends it along."
+    for cell in ("eval(name)", "globals()[name]", "vars()[name]", "exec('y = ' + name)"):
+        assert kernel.run(f"%%gcrun local\n{cell}").traceback.splitlines()[-1].endswith(hint)
+        kernel.ok(f"%%gcrun local --in hidden\n{cell};")
+    for cell in ("eval('nowhere')", "{}[name]", "globals()['nowhere']"):
+        assert "--in" not in kernel.run(f"%%gcrun local\n{cell}").traceback
+
+
+@pytest.mark.parametrize(
+    ("made", "warned"),
+    [
+        ("import random; rng = random.Random(1)", True),
+        ("import numpy; rng = numpy.random.default_rng(1)", True),
+        ("import numpy; rng = [{'a': numpy.random.RandomState(1)}]", True),
+        ("class Model: pass\nrng = Model(); import random; rng.r = random.Random(1)", True),
+        ("import random; rng = random.SystemRandom", False),
+        ("rng = [1, {'a': 2}]", False),
+    ],
+)
+def test_a_captured_random_generator(kernel: Kernel, made: str, warned: bool) -> None:
+    kernel.ok(made)
+    shown = kernel.ok("%%gcrun local --map i=range(2)\nrng; i").stream("stderr")
+    assert shown.startswith("Each task draws the same random numbers") == warned
+    assert ("default_rng([seed, i])" in shown) == warned
+    assert "same random numbers" not in kernel.ok("%%gcrun local\nrng; 1").stream("stderr")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,8 @@ class Captured:
         What the source does there; `contents` tells it name by name.
     packages:
         What the endpoint must have installed.
+    unsent:
+        The notebook's variables that the cell is not seen to use.
     """
 
     function: SourceFunction
@@ -56,6 +58,7 @@ class Captured:
     options: Mapping[str, Any] = field(default_factory=dict)
     task: Task = field(default_factory=Task)
     packages: Sequence[str] = ()
+    unsent: Collection[str] = frozenset()
 
     def arguments(
         self, call: int | None = None, tag: Mapping[str, Any] | None = None
@@ -145,6 +148,7 @@ def capture_calls(
     namespace: Mapping[str, Any],
     *,
     html: bool = False,
+    also: Sequence[str] = (),
 ) -> Captured:
     """Make a notebook function self-contained, with the arguments of one or more calls.
 
@@ -154,7 +158,7 @@ def capture_calls(
         The function, as `namespace` knows it.
     calls:
         `(args, kwargs)` of each call.
-    namespace, html:
+    namespace, html, also:
         As for `capture_cell`.
 
     Raises
@@ -163,7 +167,7 @@ def capture_calls(
         As `capture_cell`.
     """
     collector = Collector(namespace)
-    collector.add(Names(now={name: 0}))
+    collector.add(Names(now=dict.fromkeys((name, *also), 0)))
     packed = collector.pickle(*calls)
     task = Task(steps=collector.steps(), modules=collector.module_sources(), call=name)
     return _captured(name, task, collector, value=True, html=html, calls=packed)
@@ -206,6 +210,7 @@ def _captured(
         },
         task=task,
         packages=packages(collector.modules, [name for name, _ in task.modules]),
+        unsent=frozenset(collector.namespace.keys() - {step[1] for step in task.steps}),
     )
 
 

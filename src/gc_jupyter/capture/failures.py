@@ -10,7 +10,7 @@ import re
 import traceback
 import types
 from bdb import BdbQuit
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ from gc_jupyter.remote_text import harmless, one_line
 LabelOf = Callable[[str], str]
 _HISTORY = re.compile(r"NameError: name '(In|Out|_ih|_oh|_dh)' is not defined")
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", SyntaxError)  # Python 3.11
+_NO_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
+_NO_KEY = re.compile(r"KeyError: '(\w+)'")
+_NAMESPACE = re.compile(r"\b(?:globals|locals|vars)\(\)")
 _CONTEXT = 2  # lines shown before and after a frame's own
 
 
@@ -50,6 +53,7 @@ def make_exception(
     place: Place,
     origins: Mapping[str, Origin],
     label_of: LabelOf,
+    unsent: Collection[str] = (),
 ) -> RemoteException:
     """The exception to raise for what a worker described.
 
@@ -65,11 +69,13 @@ def make_exception(
         How frames name a text -> where it stands in the notebook.
     label_of:
         Names the notebook's files.
+    unsent:
+        The notebook's variables that were not sent.
     """
     header = f"{one_line(described['type'])} {place}"
     lines = [harmless(line) for line in _chain(described, origins, label_of)]
     text = "\n".join([header, *lines])
-    hint = one_line(next_step(described, place), 500)
+    hint = one_line(next_step(described, place, unsent), 500)
     error = RemoteException(text, code="RemoteExecutionError", next_step=hint)
     if original is not None:
         error = _as_original(error, original)
@@ -95,8 +101,8 @@ def show_at_caller(error: ComputeError, label_of: LabelOf) -> None:
     error._render_traceback_ = render  # type: ignore[attr-defined]
 
 
-def next_step(described: Mapping[str, Any], place: Place) -> str:
-    """What to do about a failure whose cause is known."""
+def next_step(described: Mapping[str, Any], place: Place, unsent: Collection[str] = ()) -> str:
+    """What to do about a failure whose cause is known; `unsent` are the notebook's other names."""
     missing = described["missing"]
     if described["type"] == "SystemExit":
         return (
@@ -124,7 +130,20 @@ def next_step(described: Mapping[str, Any], place: Place) -> str:
             "The notebook's history isn't sent as a whole: write _3 for Out[3], and _i3 for In[3],"
             " or keep the value in a variable."
         )
+    if (name := _looked_up(described)) in unsent:
+        return (
+            f"The notebook has {name!r}, and the cell was not seen to use it: --in {name} sends it"
+            " along."
+        )
     return ""
+
+
+def _looked_up(described: Mapping[str, Any]) -> str:
+    """The name that was looked for in the cell's variables, and not found; or empty text."""
+    found = _NO_NAME.match(described["lines"])
+    if found is None and described["frames"] and _NAMESPACE.search(described["frames"][-1][3]):
+        found = _NO_KEY.match(described["lines"])
+    return found[1] if found else ""
 
 
 def _older_syntax(described: Mapping[str, Any], place: Place) -> str:

@@ -138,6 +138,7 @@ class CellFuture(TaskFuture):
         self._origins = captured.origins
         self._objects = captured.objects
         self._label_of = label_of
+        self._unsent = captured.unsent
 
     @property
     def stdout(self) -> str:
@@ -210,7 +211,8 @@ class CellFuture(TaskFuture):
         original = self._original(described)
         if self.tb_limit is not None:
             described = _shortened(described, self.tb_limit)
-        return make_exception(described, original, self.place, self._origins, self._label_of)
+        known = (self.place, self._origins, self._label_of, self._unsent)
+        return make_exception(described, original, *known)
 
     def _original(self, described: dict[str, Any]) -> BaseException | None:
         """The exception itself; its text and its traceback are there all the same."""

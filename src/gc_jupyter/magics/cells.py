@@ -15,17 +15,19 @@ from gc_jupyter.capture import Captured, CellFuture, capture_cell
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import dropped
 from gc_jupyter.journal import Note
+from gc_jupyter.magics.calls import account, calls_of
 from gc_jupyter.magics.decided import Options
-from gc_jupyter.magics.definitions import define, is_definitions
+from gc_jupyter.magics.definitions import define, definitions_beside_one, is_definitions
 from gc_jupyter.magics.dry_run import report, sizes
+from gc_jupyter.magics.generators import has_generator
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.source import CellSource, read_cell
+from gc_jupyter.magics.waited import follow, wait_for
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.session import Interrupted, Tasks, show_output, wait, without_markup
+from gc_jupyter.session import Tasks, show_output, without_markup
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.session.target import check_readable
-from gc_jupyter.widgets.front_end import has_front_end
 
 if TYPE_CHECKING:
     from gc_jupyter.session import Session, Target
@@ -45,12 +47,8 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         if options.dry_run:
             print("This cell only defines: nothing is sent before a function is called.")
             return None
-        if options.future:
-            raise UsageError(
-                f"--future {options.future}: this cell only defines, and has no task. Leave it out;"
-                " f.submit(…) of a function f gives a future."
-            )
-        define(shell, source, session, target, html=options.html)
+        calls = calls_of(session, options, target)
+        define(shell, source, session, target, calls)
         _say_what_leaves(options, target)
         return None
     variable, values = _values(options, shell.user_ns)
@@ -61,6 +59,10 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     require_login(session, target)
     _warn_of_running(session)
     _say_what_leaves(options, target, captured)
+    if not options.quiet:
+        _say_what_stays(source, options, target)
+    if variable and not options.quiet:
+        _warn_of_generators(captured, shell.user_ns)
     note = partial(Note, "cell", target.name, options.future, options.out)
     if variable:
         labels = [_label(options, f"{variable}={_brief(value)}") for value in values]
@@ -113,11 +115,11 @@ class _Run:
             self._follow([future])
             self._bind_later(future)
             return future
-        self._wait([future])
+        wait_for(self._session, options, self._target, [future])
         show_output(future)
         self._session.seen([future])
         if options.verbose:
-            print(_account(future))
+            print(account(future))
         failed = future.exception() is not None
         set_here = [name for name in options.out if name in future.out]
         self._namespace.update((name, future.out[name]) for name in set_here)
@@ -140,13 +142,13 @@ class _Run:
         if not options.block:
             self._follow(futures)
             return tasks
-        self._wait(futures)
+        wait_for(self._session, options, self._target, futures)
         show_output(*futures)
         failed = tasks.failed
         self._session.seen([one for one in futures if one not in set(failed)])
         self._namespace.update((name, tasks.out(name)) for name in options.out)
         if options.verbose:
-            print("\n".join(map(_account, futures)))
+            print("\n".join(map(account, futures)))
         if failed:
             self._session.keep(failed)
             see = f"{options.future}.failed lists them" if options.future else "%gc tasks --failed"
@@ -160,43 +162,10 @@ class _Run:
         empty = values and all(value is None for value in values)
         return values if wanted and not empty else None
 
-    def _wait(self, futures: Sequence[CellFuture]) -> None:
-        options, others = self._options, None
-        if options.on_interrupt == "cancel-unsent":
-            others = partial(self._session.drop_unsent, self._target)
-        shown: list[bool] = []
-
-        def late() -> None:
-            shown.append(has_front_end())
-            if shown[0]:
-                self._show_table(futures)
-
-        try:
-            wait(
-                futures,
-                self._target.name,
-                timeout=options.timeout,
-                when_late=None if options.quiet or options.progress_after < 0 else late,
-                late_s=options.progress_after,
-                others=others,
-                quiet=options.quiet,
-            )
-        except Interrupted:
-            self._session.keep([one for one in futures if not dropped(one)])
-            raise
-        finally:
-            if shown == [False]:  # nobody watches: one table, as it is in the end
-                self._show_table(futures)
-
     def _follow(self, futures: Sequence[CellFuture]) -> None:
         self._session.keep(futures)
         if not self._options.quiet:
-            self._show_table(futures)
-
-    def _show_table(self, futures: Sequence[CellFuture]) -> None:
-        from gc_jupyter.magics.tables import show_table
-
-        show_table(futures, self._options.label or "Tasks")
+            follow(self._options, futures)
 
     def _bind_later(self, future: CellFuture) -> None:
         """Bind --out when the task is done, unless the names have got new values by then."""
@@ -272,6 +241,29 @@ def _where_good(options: Options, good: int) -> str:
     )
 
 
+def _say_what_stays(source: CellSource, options: Options, target: Target) -> None:
+    """Of a cell of definitions and one other statement: its definitions aren't the notebook's."""
+    names = [name for name in definitions_beside_one(source.tree) if name not in options.out]
+    if names:
+        listed = ", ".join(names)
+        _say(
+            f"Not kept here: {listed}. This cell is a task, since it does more than define; --out"
+            f" {','.join(names)} brings back what it defines, and in a cell of definitions only,"
+            f" each function becomes one that runs on {target.name}."
+        )
+
+
+def _warn_of_generators(captured: Captured, namespace: Mapping[str, Any]) -> None:
+    """Each task of a fan-out gets a copy of what the cell uses: random numbers, too."""
+    names = [name for name in captured.sizes if has_generator(namespace.get(name))]
+    if names:
+        _say(
+            f"Each task draws the same random numbers from its copy of {', '.join(names)}. Make a"
+            " generator in the cell, with a seed of the task's own: numpy.random.default_rng([seed,"
+            f" {captured.task.variable}])."
+        )
+
+
 def _say_unset(names: Sequence[str]) -> None:
     for name in names:
         _say(f"--out {name}: the cell has not set this variable.")
@@ -301,18 +293,6 @@ def _say_what_leaves(options: Options, target: Target, captured: Captured | None
         parts.append(f"Sent: {listed}.")
     if parts:
         display({"text/plain": one_line(" ".join(parts), 2000)}, raw=True)
-
-
-def _account(future: CellFuture) -> str:
-    """Where a task ran and how long it took."""
-    info = future.info
-    queued, running = info.queued_s, info.running_s
-    parts = [f"Task {future.task_id} on {future.place.endpoint}"]
-    parts += [f"host {future.place.host}"] if future.place.host else []
-    parts += [f"Python {future.place.python}"] if future.place.python else []
-    parts += [f"queued {queued:.2f} s"] if queued is not None else []
-    parts += [f"ran {running:.2f} s"] if running is not None else []
-    return ", ".join(parts) + "."
 
 
 def _warn_of_running(session: Session) -> None:

@@ -47,6 +47,7 @@ class Options:
     verbose: bool = False
     dry_run: bool = False
     walltime: float | None = None
+    given: frozenset[str] = frozenset()  # the names of those that the line says itself
 
     @classmethod
     def decide(
@@ -68,6 +69,7 @@ class Options:
             The files.
         """
         said = {name: value for name, value in vars(line).items() if value is not None}
+        said["given"] = frozenset(said)
         files = settings.all()
         for name in CONFIGURABLE:
             if name not in said:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gc_jupyter.capture import Definition, annotations_flag
 from gc_jupyter.magics.source import CellSource
-from gc_jupyter.remote_function import RemoteFunction, running_here
+from gc_jupyter.remote_function import CallOptions, RemoteFunction, running_here
 from gc_jupyter.session import Session, Target
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -56,14 +56,24 @@ def is_definitions(tree: ast.Module) -> bool:
 
     A class stays the notebook's own; what would run of it on the endpoint would be lost there.
     """
-    return any(isinstance(node, _DEFINITIONS) for node in tree.body) and all(
-        isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)) or _is_constant(node)
-        for node in tree.body
-    )
+    return any(isinstance(node, _DEFINITIONS) for node in tree.body) and not _others(tree)
+
+
+def definitions_beside_one(tree: ast.Module) -> list[str]:
+    """The functions and classes of a cell that would define only, but for one statement."""
+    if len(_others(tree)) != 1:
+        return []
+    return [node.name for node in tree.body if isinstance(node, _DEFINITIONS)]
+
+
+def _others(tree: ast.Module) -> list[ast.stmt]:
+    """The statements that are no definition, import or constant."""
+    defining = (*_DEFINITIONS, ast.Import, ast.ImportFrom)
+    return [node for node in tree.body if not isinstance(node, defining) and not _is_constant(node)]
 
 
 def define(
-    shell: Any, source: CellSource, session: Session, target: Target, *, html: bool = False
+    shell: Any, source: CellSource, session: Session, target: Target, calls: CallOptions
 ) -> None:
     """Execute the definitions here, and bind each function's name to a remote function.
 
@@ -78,7 +88,7 @@ def define(
             definition = _definition(node, lines, source.filename)
             original = None if why_not else namespace[node.name]
             namespace[node.name] = RemoteFunction(
-                definition, namespace, session, target, original, why_not, html=html
+                definition, namespace, session, target, original, why_not, calls
             )
         elif why_not and isinstance(node, (ast.Import, ast.ImportFrom)):
             name = node.names[0].asname or node.names[0].name.partition(".")[0]

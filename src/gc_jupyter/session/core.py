@@ -196,13 +196,28 @@ class Session:
         endpoint: Where = None,
         *,
         html: bool = False,
+        also: Sequence[str] = (),
+        label: str = "",
+        tb_limit: int | None = None,
     ) -> list[CellFuture]:
-        """Call a namespace's function on an endpoint, once per `(args, kwargs)`; one batch."""
+        """Call a namespace's function on an endpoint, once per `(args, kwargs)`; one batch.
+
+        Parameters
+        ----------
+        name, calls, namespace, html, also:
+            As for `gc_jupyter.capture.capture_calls`.
+        endpoint:
+            As for `submit_cell`.
+        label:
+            What the tasks are called; by default as the function.
+        tb_limit:
+            The most frames that a remote traceback shows; None for all.
+        """
         from gc_jupyter.capture import capture_calls
 
         target = self.target(endpoint)
-        captured = capture_calls(name, calls, namespace, html=html)
-        return self.submit_all(captured, target, [name] * len(calls))
+        captured = capture_calls(name, calls, namespace, html=html, also=also)
+        return self.submit_all(captured, target, [label or name] * len(calls), tb_limit=tb_limit)
 
     def submit_script(
         self,

@@ -107,15 +107,17 @@ class DisplayHandle:
 
 
 def is_markup_only(value: Any, bundle: dict[str, Any]) -> bool:
-    """Whether there is more to see of a value than a bundle without markup has of it: its text is
-    a mere `<... object ...>`."""
+    """Whether there is more to see of a value than a bundle without markup has of it: a table, or
+    its text is a mere `<... object ...>`."""
     text = bundle["text/plain"]
-    return (
-        len(bundle) == 1
-        and text[:1] + text[-1:] == "<>"
-        and " object" in text
-        and any(hasattr(value, method) for _, method in METHODS)
-    )
+    if len(bundle) != 1 or not any(hasattr(value, method) for _, method in METHODS):
+        return False
+    if text[:1] + text[-1:] == "<>" and " object" in text:
+        return True
+    try:
+        return "<table" in str(value._repr_html_())
+    except Exception:  # it has none, or a broken one
+        return False
 
 
 def clear_output(*args: Any, **options: Any) -> None:

@@ -1,0 +1,71 @@
+"""What the line of a cell of definitions says of its functions' calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+
+from gc_jupyter.magics.decided import Options
+from gc_jupyter.magics.waited import wait_for
+from gc_jupyter.remote_function import CallOptions
+
+if TYPE_CHECKING:
+    from gc_jupyter.capture import CellFuture
+    from gc_jupyter.session import Session, Target
+
+#: Options that mean nothing without a task: the name on the line, and what to do instead.
+_OF_TASKS = {
+    "future": ("--future", "f.submit(…) of a function f gives a future"),
+    "block": ("-a", "f.submit(…) of a function f gives a future and doesn't wait"),
+    "out": ("--out", "a function's value is what f(…) returns"),
+}
+
+
+def calls_of(session: Session, options: Options, target: Target) -> CallOptions:
+    """What a cell of definitions says of its functions' calls.
+
+    Raises
+    ------
+    UsageError
+        Its line has an option that means something for a task only.
+    """
+    refused = [name for name in _OF_TASKS if name in options.given]
+    if options.block:
+        refused = [name for name in refused if name != "block"]  # --block is what calls do
+    if refused:
+        names = ", ".join(_OF_TASKS[name][0] for name in refused)
+        raise UsageError(
+            f"{names}: this cell only defines, and has no task. Leave it out;"
+            f" {'; '.join(_OF_TASKS[name][1] for name in refused)}."
+        )
+    # a table for each call that takes its time is what nobody wants who hasn't asked
+    asked = "progress_after" in options.given
+    waiting = options if asked else replace(options, progress_after=-1.0)
+    return CallOptions(
+        html=options.html,
+        label=options.label,
+        tb_limit=options.tb_limit,
+        also=options.also,
+        capture=options.capture,
+        wait=partial(wait_for, session, waiting, target),
+        ended=_tell if options.verbose else None,
+    )
+
+
+def _tell(future: CellFuture) -> None:
+    print(account(future))
+
+
+def account(future: CellFuture) -> str:
+    """Where a task ran and how long it took."""
+    info = future.info
+    queued, running = info.queued_s, info.running_s
+    parts = [f"Task {future.task_id} on {future.place.endpoint}"]
+    parts += [f"host {future.place.host}"] if future.place.host else []
+    parts += [f"Python {future.place.python}"] if future.place.python else []
+    parts += [f"queued {queued:.2f} s"] if queued is not None else []
+    parts += [f"ran {running:.2f} s"] if running is not None else []
+    return ", ".join(parts) + "."

@@ -1,0 +1,58 @@
+"""Waiting for tasks as a magic's options say: the time-out, the table, what an interrupt does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.future import dropped
+from gc_jupyter.magics.decided import Options
+from gc_jupyter.session import Interrupted, wait
+from gc_jupyter.widgets.front_end import has_front_end
+
+if TYPE_CHECKING:
+    from gc_jupyter.session import Session, Target
+
+
+def wait_for(session: Session, options: Options, target: Target, futures: Sequence[Any]) -> None:
+    """Wait until all tasks are done.
+
+    Raises
+    ------
+    Interrupted
+        See `gc_jupyter.session.wait`. The tasks that run on are kept for `%gc attach`.
+    """
+    others = None
+    if options.on_interrupt == "cancel-unsent":
+        others = partial(session.drop_unsent, target)
+    shown: list[bool] = []
+
+    def late() -> None:
+        shown.append(has_front_end())
+        if shown[0]:
+            follow(options, futures)
+
+    try:
+        wait(
+            futures,
+            target.name,
+            timeout=options.timeout,
+            when_late=None if options.quiet or options.progress_after < 0 else late,
+            late_s=options.progress_after,
+            others=others,
+            quiet=options.quiet,
+        )
+    except Interrupted:
+        session.keep([one for one in futures if not dropped(one)])
+        raise
+    finally:
+        if shown == [False]:  # nobody watches: one table, as it is in the end
+            follow(options, futures)
+
+
+def follow(options: Options, futures: Sequence[Any]) -> None:
+    """A table of these tasks."""
+    from gc_jupyter.magics.tables import show_table
+
+    show_table(futures, options.label or "Tasks")
