@@ -21,7 +21,7 @@ from gc_jupyter.runtime.budget import Budget
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_HTTP_THREADS = 4
+_HTTP_THREADS = 16  # each is made when so many requests are under way
 
 
 class DaemonPool(concurrent.futures.Executor):

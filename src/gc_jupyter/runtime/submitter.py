@@ -196,17 +196,21 @@ class Submitter:
         for task in batch:
             by_function.setdefault(id(task.function), []).append(task)
         sent: dict[str, list[QueuedTask]] = {}
-        for tasks in by_function.values():
-            function = tasks[0].function
-            try:
-                function_id = (
-                    function if isinstance(function, str) else await self.register(function)
-                )
-            except ComputeError as error:
-                self._fail(tasks, error)
-            else:
+        ids = await asyncio.gather(  # together: each takes a round trip
+            *(self._id_of(tasks[0].function) for tasks in by_function.values()),
+            return_exceptions=True,
+        )
+        for function_id, tasks in zip(ids, by_function.values(), strict=True):
+            if isinstance(function_id, str):
                 sent.setdefault(function_id, []).extend(tasks)
+            elif isinstance(function_id, ComputeError):
+                self._fail(tasks, function_id)
+            else:
+                raise function_id
         return sent
+
+    async def _id_of(self, function: FunctionRegistration | str) -> str:
+        return function if isinstance(function, str) else await self.register(function)
 
     async def register(self, function: FunctionRegistration) -> str:
         """The function's id; the same text is registered once."""
