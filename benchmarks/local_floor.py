@@ -43,6 +43,12 @@ class _Counter:
     def on_stream_up(self) -> None:
         pass
 
+    def on_group_up(self, task_group_id: str) -> None:
+        """Not needed."""
+
+    def on_group_down(self, task_group_id: str, error: Exception) -> None:
+        """Not needed."""
+
     def on_stream_down(self, error: Exception) -> None:
         raise error
 

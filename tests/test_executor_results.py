@@ -12,7 +12,7 @@ import pytest
 from gc_jupyter import Client, Executor
 from gc_jupyter.errors import ComputeError, WorkerLost
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
-from gc_jupyter.runtime import collector
+from gc_jupyter.runtime import feed
 from gc_jupyter.service.base import TaskStatus
 from tests.executors import double, sent
 from tests.service.handle import Loopback
@@ -62,14 +62,13 @@ def test_foreign_and_unreadable_messages_are_dropped(
     loopback.publish(group, foreign, {"high_assurance": True})
     check_usable(executor)
     runtime = executor.client.dispatcher("")
-    unread = runtime.loop.ask(lambda: runtime._collector.unreadable)
+    unread = runtime.loop.ask(lambda: runtime._collector.feed.unreadable)
     assert unread == 5
     assert caplog.text.count("can't be read") == 5
     # acknowledged: nothing would come again on a new connection
     runtime.loop.ask(runtime.loop.results.submit, int).result(TIMEOUT)  # the last one, too
-    assert (
-        runtime.loop.ask(lambda: list(runtime._collector._stream._consumers[group].unacked)) == []
-    )
+    feed: Any = runtime._collector.feed
+    assert runtime.loop.ask(lambda: list(feed._stream._consumers[group].unacked)) == []
     loopback.cut_streams()
     check_usable(executor)
 
@@ -92,8 +91,8 @@ def test_a_broker_that_refuses_the_password(executor: Executor, loopback: Loopba
     assert executor.submit(double, 1).result(TIMEOUT) == 2
     up = threading.Event()
     runtime = executor.client.dispatcher("")
-    if runtime.loop.ask(lambda: runtime._collector.stream_error):
-        runtime.loop.ask(_on_up, runtime._collector, up)
+    if runtime.loop.ask(lambda: runtime._collector.feed.error):
+        runtime.loop.ask(_on_up, runtime._collector.feed, up)
         assert up.wait(TIMEOUT)
     assert len(loopback.requests("GET", "/v2/get_amqp_result_connection_url")) >= 3
     check_usable(executor)
@@ -114,7 +113,7 @@ def test_results_that_are_lost_on_the_way(
     executor: Executor, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another consumer of the queue took them: they are asked for now and then."""
-    monkeypatch.setattr(collector, "SWEEP_UP_S", 0.3)
+    monkeypatch.setattr(feed, "ASK_UP_S", 0.3)
     check_usable(executor)
     loopback.result_fault(lose=3)
     futures = [executor.submit(double, n) for n in range(6)]
@@ -124,7 +123,7 @@ def test_results_that_are_lost_on_the_way(
 def test_a_task_that_the_service_gives_up(
     client: Client, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collector, "SWEEP_UP_S", 0.3)
+    monkeypatch.setattr(feed, "ASK_UP_S", 0.3)
     executor = Executor(loopback.new_endpoint("offline"), client=client)
     future = executor.submit(double, 1)
     sent(client, [future])
@@ -180,5 +179,5 @@ def _on_up(owner: Any, up: threading.Event) -> None:
         up.set()
 
     owner.on_stream_up = on_stream_up
-    if owner.stream_error is None:
+    if owner.error is None:
         up.set()

@@ -52,6 +52,12 @@ class Consumer:
     def on_stream_up(self) -> None:
         self.up.set()
 
+    def on_group_up(self, task_group_id: str) -> None:
+        """Not needed."""
+
+    def on_group_down(self, task_group_id: str, error: Exception) -> None:
+        """Not needed."""
+
     def on_stream_down(self, error: Exception) -> None:
         raise AssertionError(error)
 

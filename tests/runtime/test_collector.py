@@ -14,6 +14,7 @@ from gc_jupyter.errors import ServiceRefused, StreamError, TaskExecutionFailed
 from gc_jupyter.protocol import batches
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.runtime import collector as collectors
+from gc_jupyter.runtime import feed as feeds
 from gc_jupyter.runtime.budget import Budget
 from gc_jupyter.runtime.collector import Collector
 from gc_jupyter.runtime.loop import KernelLoop
@@ -32,9 +33,21 @@ class Stream:
         self.groups: list[str] = []
         self.acked: list[object] = []
         self.changed = threading.Condition()
+        self.sink: Any = None
+        self.heard = True  # whether a group's queue is, as soon as it is subscribed
+        self.reconnects: list[Exception] = []
+        self.opened = 0
 
     def subscribe(self, task_group_id: str) -> None:
         self.groups.append(task_group_id)
+        if self.heard:
+            self.sink.on_group_up(task_group_id)
+
+    def unsubscribe(self, task_group_id: str) -> None:
+        self.groups.remove(task_group_id)
+
+    def reconnect(self, error: Exception) -> None:
+        self.reconnects.append(error)
 
     def ack(self, tags: Sequence[object]) -> None:
         with self.changed:
@@ -67,7 +80,9 @@ class Service:
             raise self.online
         return self.online
 
-    def open_stream(self, *_args: object, **_kwargs: object) -> Stream:
+    def open_stream(self, _loop: object, _ask: object, sink: Any, **_kwargs: object) -> Stream:
+        self.stream.sink = sink
+        self.stream.opened += 1
         return self.stream
 
     def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
@@ -84,7 +99,7 @@ class Setup:
         requests = Requests(self.loop, Budget(""))
         self.collector: Collector = Collector(self.loop, self.service, requests, None)  # type: ignore[arg-type]
         self.origin = Origin(lambda text: f"decoded {text}")
-        self.loop.ask(self.collector.prepare)
+        self.loop.ask(self.collector.feed.open)
 
     def begin(self) -> int:
         return self.loop.ask(self.collector.book.begin)
@@ -93,13 +108,14 @@ class Setup:
         futures = [TaskFuture(one) for one in task_ids]
         for future in futures:
             future.set_running_or_notify_cancel()
+            future._info = TaskInfo(future.task_id, "group")
         tasks = [(one.task_id or "", (one, self.origin)) for one in futures]
         self.loop.ask(self.collector.expect, submission, "group", tasks)
         return futures
 
     def message(self, task_id: str, tag: object, *, by_reference: bool = False) -> None:
         body = pack_result(ResultMessage(task_id, task_id))
-        self.loop.ask(lambda: self.collector.on_message(body, tag, by_reference=by_reference))
+        self.loop.ask(lambda: self.collector.feed.on_message(body, tag, by_reference=by_reference))
 
     def open(self) -> list[TaskFuture]:
         return self.loop.ask(lambda: [future for future, _ in self.collector.unresolved()])
@@ -205,11 +221,11 @@ def test_references_that_lead_nowhere_are_dropped(setup: Setup) -> None:
     setup.message("a", 2, by_reference=True)
     future.result(TIMEOUT)
     setup.service.stream.wait_for(2)
-    assert setup.loop.ask(lambda: dict(setup.collector._referenced)) == {}
+    assert setup.loop.ask(lambda: dict(setup.collector.feed._referenced)) == {}
 
 
 def test_sweeps_ask_for_every_open_task(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collectors, "SWEEP_UP_S", 0.01)
+    monkeypatch.setattr(feeds, "ASK_UP_S", 0.01)
     monkeypatch.setattr(batches, "STATUS_CHUNK", 2)
     ids = ["a", "b", "c", "d", "e"]
     setup.service.known = {one: TaskStatus(one, "success", result=one) for one in ids}
@@ -223,7 +239,7 @@ def test_sweeps_fetch_no_more_than_is_taken_in(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where AMQP is blocked, results wait at the service, not here."""
-    monkeypatch.setattr(collectors, "SWEEP_DOWN_S", 0.01)
+    monkeypatch.setattr(feeds, "ASK_DOWN_S", 0.01)
     monkeypatch.setattr(batches, "STATUS_CHUNK", 1)
     ids = ["a", "b", "c", "d", "e"]
     setup.service.known = {one: TaskStatus(one, "success", result=one) for one in ids}
@@ -242,7 +258,7 @@ def test_sweeps_fetch_no_more_than_is_taken_in(
 
     monkeypatch.setattr(setup.service, "task_statuses", task_statuses)
     setup.origin.deserialize = decode
-    setup.loop.ask(setup.collector.on_stream_down, StreamError("blocked"))
+    setup.loop.ask(setup.collector.feed.on_stream_down, StreamError("blocked"))
     for future in setup.expect(setup.begin(), *ids):
         future.result(TIMEOUT)
     assert taken_when_asked == [0, 1, 2, 3, 4]
@@ -264,7 +280,7 @@ def test_listeners_hear_of_every_task(setup: Setup, caplog: pytest.LogCaptureFix
     setup.expect(setup.begin(), "a", "b")
     setup.message("a", 1)
     body = pack_result(ResultMessage("b", "Traceback\nValueError: [red]no[/]", error_code="X"))
-    setup.loop.ask(setup.collector.on_message, body, 2)
+    setup.loop.ask(setup.collector.feed.on_message, body, 2)
     assert seen.wait(TIMEOUT)
     by_id: dict[Any, TaskEvent] = {event.info.task_id: event for event in heard}
     assert by_id["a"].state is TaskState.SUCCESS
@@ -275,7 +291,7 @@ def test_listeners_hear_of_every_task(setup: Setup, caplog: pytest.LogCaptureFix
 def test_the_word_for_an_endpoint_that_is_not_there(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collectors, "SWEEP_UNLIMITED_S", 0.01)
+    monkeypatch.setattr(feeds, "ASK_UNLIMITED_S", 0.01)
     monkeypatch.setattr(collectors, "ENDPOINTS_S", 0.01)
     setup.service.known["a"] = TaskStatus("a", "waiting-for-ep")
     setup.service.online = False
@@ -305,6 +321,108 @@ def test_the_word_for_an_endpoint_that_is_not_there(
 )
 def test_odd_messages_resolve_too(setup: Setup, message: ResultMessage) -> None:
     (future,) = setup.expect(setup.begin(), "a")
-    setup.loop.ask(setup.collector.on_message, pack_result(message), 1)
+    setup.loop.ask(setup.collector.feed.on_message, pack_result(message), 1)
     assert future.exception(TIMEOUT) is None or "no text" in str(future.exception())
     setup.service.stream.wait_for(1)
+
+
+# --- the feed ------------------------------------------------------------------------------
+
+
+def test_results_before_the_queue_is_heard(setup: Setup) -> None:
+    """The first results of a kernel don't wait for the broker."""
+    setup.service.stream.heard = False
+    setup.service.known["a"] = TaskStatus("a", "success", result="early")
+    (future,) = setup.expect(setup.begin(), "a")
+    assert future.result(TIMEOUT) == "decoded early"
+    setup.message("a", 1)  # the broker has it too
+    setup.service.stream.wait_for(1)
+
+
+def test_questions_for_a_group_without_a_queue_become_rare(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no other group is asked for: the stream isn't down."""
+    monkeypatch.setattr(feeds, "EARLY_S", 0.001)
+    setup.service.stream.heard = False
+    setup.expect(setup.begin(), "a")
+    feed = setup.collector.feed
+    pauses: queue.SimpleQueue[float] = queue.SimpleQueue()
+    real = feed._pause
+    monkeypatch.setattr(feed, "_pause", lambda: (pauses.put(real()), real())[1])
+    seen = [pauses.get(timeout=TIMEOUT) for _ in range(6)]
+    assert seen == sorted(seen)
+    assert seen[-1] >= 16 * seen[0]
+    assert feed.error is None
+    setup.loop.ask(feed.on_group_up, "group")
+    assert setup.loop.ask(real) == feeds.ASK_UP_S
+
+
+def test_a_lost_queue_concerns_its_group_alone(setup: Setup) -> None:
+    feed = setup.collector.feed
+    (here,) = setup.expect(setup.begin(), "a")
+    setup.service.known["a"] = TaskStatus("a", "success", result="asked")
+    setup.loop.ask(feed.follow, "other")
+    setup.loop.ask(feed.on_group_down, "other", StreamError("no queue"))
+    assert feed.error is None
+    setup.loop.ask(lambda: None)
+    assert setup.service.asked == []
+    setup.loop.ask(feed.on_group_down, "group", StreamError("no queue"))
+    assert here.result(TIMEOUT) == "decoded asked"
+
+
+def test_a_message_that_never_comes_shows_a_dead_connection(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "ASK_UP_S", 0.01)
+    monkeypatch.setattr(feeds, "LATE_S", 0.05)
+    setup.service.known["a"] = TaskStatus("a", "success", result="r")
+    setup.loop.ask(setup.collector.feed.on_stream_up)
+    reconnected = threading.Event()
+    monkeypatch.setattr(
+        setup.service.stream, "reconnect", lambda _error: reconnected.set(), raising=False
+    )
+    (future,) = setup.expect(setup.begin(), "a")
+    assert future.result(TIMEOUT) == "decoded r"
+    assert reconnected.wait(TIMEOUT)
+
+
+def test_a_message_that_comes_late_is_no_sign(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "ASK_UP_S", 0.01)
+    setup.service.known["a"] = TaskStatus("a", "success", result="r")
+    setup.loop.ask(setup.collector.feed.on_stream_up)
+    (future,) = setup.expect(setup.begin(), "a")
+    assert future.result(TIMEOUT) == "decoded r"
+    assert setup.collector.feed._late is not None
+    setup.message("a", 1)
+    assert setup.collector.feed._late is None
+
+
+def test_a_group_with_nothing_open_is_dropped(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one closes the stream; a later task opens it again."""
+    monkeypatch.setattr(feeds, "LINGER_S", 0.05)
+    closed = threading.Event()
+    monkeypatch.setattr(setup.service.stream, "close", closed.set)
+    for number in (1, 2):
+        (future,) = setup.expect(setup.begin(), f"task {number}")
+        setup.message(f"task {number}", number)
+        assert future.result(TIMEOUT)
+        assert closed.wait(TIMEOUT)
+        closed.clear()
+        assert setup.loop.ask(lambda: setup.collector.feed._stream) is None
+        assert setup.service.stream.opened == number
+
+
+def test_a_group_with_open_tasks_stays(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "LINGER_S", 0.02)
+    dropped: queue.SimpleQueue[str] = queue.SimpleQueue()
+    monkeypatch.setattr(setup.service.stream, "unsubscribe", dropped.put)
+    setup.expect(setup.begin(), "waits")
+    setup.loop.ask(setup.collector.feed.follow, "other")
+    setup.loop.ask(setup.collector.feed.settled)
+    assert dropped.get(timeout=TIMEOUT) == "other"
+    assert list(setup.collector.feed._groups) == ["group"]

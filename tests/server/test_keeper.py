@@ -60,7 +60,6 @@ def collected(database: Database, monkeypatch: pytest.MonkeyPatch) -> Collected:
 def start(client: Client, path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts keepers, which try again soon."""
     monkeypatch.setattr(keeper_module, "RETRY_S", 0.2)
-    monkeypatch.setattr(keeper_module, "ASK_DOWN_S", 1.0)
     running: list[Keeper] = []
 
     def make() -> Keeper:

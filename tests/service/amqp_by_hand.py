@@ -105,6 +105,12 @@ class Sink:
     def on_stream_down(self, error: Exception) -> None:
         self.states.append(str(error))
 
+    def on_group_up(self, task_group_id: str) -> None:
+        self.states.append(f"{task_group_id}: up")
+
+    def on_group_down(self, task_group_id: str, error: Exception) -> None:
+        self.states.append(f"{task_group_id}: {error}")
+
 
 class Setup:
     """A stream whose addresses come from `fetch`."""

@@ -9,6 +9,7 @@ import pika
 import pika.exceptions
 import pytest
 
+from gc_jupyter.errors import StreamError
 from gc_jupyter.service import amqp
 from gc_jupyter.service.amqp_address import AmqpAddress
 from tests.service.amqp_by_hand import Setup, connections, until
@@ -111,6 +112,30 @@ def test_unsubscribing_while_the_channel_opens() -> None:
     asyncio.run(test())
 
 
+def test_a_connection_that_is_dead_without_a_word() -> None:
+    """Another is made; what the old one says later counts for nothing."""
+
+    async def test() -> None:
+        setup = Setup()
+        setup.stream.subscribe("g")
+        dead = await setup.connection()
+        dead.open()
+        channel = dead.open_channel()
+        setup.stream.reconnect(StreamError("nothing comes"))
+        setup.stream.reconnect(StreamError("nothing comes"))  # it is being done
+        assert setup.sink.states == ["up", "nothing comes"]
+        alive = await setup.connection(2)
+        dead.lose(pika.exceptions.AMQPHeartbeatTimeout("at last"))
+        channel.deliver(1, b"late")
+        alive.open()
+        alive.open_channel().deliver(1, b"again")
+        assert [body for body, _, _ in setup.sink.messages] == [b"again"]
+        assert setup.sink.states == ["up", "nothing comes", "up"]
+        setup.stream.close()
+
+    asyncio.run(test())
+
+
 def test_a_queue_that_goes_away() -> None:
     async def test() -> None:
         setup = Setup()
@@ -119,11 +144,11 @@ def test_a_queue_that_goes_away() -> None:
         connection.open()
         channel = connection.open_channel()
         channel.on_close(channel, pika.exceptions.ChannelClosedByBroker(404, "no queue"))
-        assert setup.sink.states[-1] == "The result queue is not there."
+        assert setup.sink.states[-1] == "g: The queue is not there."
         await until(lambda: bool(connection.opening))
         again = connection.open_channel()
         again.on_consuming(None)
-        assert setup.sink.states[-1] == "up"
+        assert setup.sink.states[-1] == "g: up"
         setup.stream.close()
 
     asyncio.run(test())

@@ -1,8 +1,6 @@
-"""Result messages -> the task book -> the completer; sweeps `batch_status` for what is missing.
+"""Results -> the task book -> the completer: what becomes of the tasks of one service.
 
-Lives on the loop. A message is acknowledged only after its future is resolved. While the stream is
-down, and now and then while it is up, the service is asked for the open tasks: results arrive even
-where AMQP is blocked altogether, or another consumer took them.
+Lives on the loop. A message is acknowledged only after its future is resolved.
 """
 
 from __future__ import annotations
@@ -11,20 +9,20 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from gc_jupyter.errors import ComputeError, DeserializationError
+from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.batches import StatusChunks
-from gc_jupyter.protocol.messages import ResultMessage, unpack_result
+from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.completer import Finished, Outcome, resolve_all
+from gc_jupyter.runtime.feed import Feed
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import Origin, Stray
-from gc_jupyter.service.base import Service, Stream, TaskStatus
+from gc_jupyter.service.base import Service, TaskStatus
 from gc_jupyter.types import TaskEvent, TaskState
 
 log = logging.getLogger(__name__)
@@ -32,11 +30,7 @@ log = logging.getLogger(__name__)
 Listener = Callable[[Sequence[TaskEvent]], None]
 _Result = ResultMessage | TaskStatus
 
-SWEEP_DOWN_S = 2.0  # between sweeps while the stream is down
-SWEEP_UP_S = 20.0  # while it is up: only what another consumer took, or a broker lost
-SWEEP_WATCHED_S = 2.0  # while states are shown
 ENDPOINTS_S = 15.0  # between questions whether an endpoint that shown tasks wait for is there
-SWEEP_UNLIMITED_S = 0.5  # the same, for a service without a limit
 
 _FOR_ENDPOINT = "waiting-for-ep"
 _SERVICE_STATES = {
@@ -50,7 +44,7 @@ _SERVICE_STATES = {
 
 
 class Collector:
-    """The sink of one stream and the owner of its task book (the loop's thread alone)."""
+    """The taker of one feed and the owner of its task book (the loop's thread alone)."""
 
     def __init__(
         self, loop: KernelLoop, service: Service, requests: Requests, port: int | None
@@ -58,33 +52,14 @@ class Collector:
         self._loop = loop
         self._service = service
         self._requests = requests
-        self._port = port
-        self._stream: Stream | None = None
-        self.stream_error: Exception | None = None
-        self.unreadable = 0
+        self.feed = Feed(loop, lambda: service, requests, self, port=port)
         self.book: TaskBook[tuple[TaskFuture, Origin], tuple[_Result, object]] = TaskBook()
         self._ready: list[Finished] = []
         self._resolving: deque[list[Finished]] = deque()  # at `gc-results`, in order
-        self._referenced: dict[str, object] = {}  # task id -> tag; the data is at the service
-        self._timer: asyncio.TimerHandle | None = None
-        self._sweep: asyncio.Task[None] | None = None
-        self._again = False  # something to ask for came while a sweep was under way
-        self._outages = 0
-        self._swept = 0  # so many outages had ended before all open tasks were asked for
         self.listeners: list[Listener] = []
-        self._watchers = 0
-        self._chunks = StatusChunks()
-        self._asked = 0  # open tasks asked for in turn while nothing is missing
         self._endpoints: dict[str, tuple[bool, float]] = {}  # online, and when that is old
 
     # --- submissions -----------------------------------------------------------------------
-
-    def prepare(self) -> None:
-        """Open the stream while the first submission is still on its way."""
-        if self._stream is None:
-            self._stream = self._service.open_stream(
-                self._loop.aio, self._requests.send, self, port=self._port
-            )
 
     def expect(
         self,
@@ -100,13 +75,9 @@ class Collector:
         self, task_group_id: str, tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]]
     ) -> None:
         """As `expect`, while the submission goes on: results of other tasks are kept."""
-        self.prepare()
-        assert self._stream is not None
-        if task_group_id:
-            self._stream.subscribe(task_group_id)
         for (future, origin), (message, tag) in self.book.expect(tasks):
             self._complete(Finished(future, message, origin, tag))
-        self._arm()
+        self.feed.follow(task_group_id)
 
     def give_up(self, submission: int) -> None:
         """A submission failed: no ids will come of it."""
@@ -120,56 +91,76 @@ class Collector:
 
     def dismiss(self, tag: object) -> None:
         """Nobody here wants this message."""
-        self._ack([tag])
+        self.feed.ack([tag])
 
     def _end(self, submission: int) -> None:
-        self._ack([tag for _, tag in self.book.end(submission).dropped])
+        self.feed.ack([tag for _, tag in self.book.end(submission).dropped])
 
-    # --- the stream's sink -----------------------------------------------------------------
+    # --- the feed's taker ------------------------------------------------------------------
 
-    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
-        """See StreamSink."""
-        try:
-            message = unpack_result(body)
-        except DeserializationError as error:
-            # requeued, it would come back for ever
-            self.unreadable += 1
-            log.warning("dropped a message that can't be read: %s", error.reason)
-            self._ack([tag])
-            return
-        if by_reference:
-            self._ack([self._referenced.get(message.task_id)])  # a duplicate
-            self._referenced[message.task_id] = tag
-            self._arm(now=True)
-            return
-        self._chunks.saw(len(body))
+    def take(self, message: ResultMessage, body: bytes, tag: object) -> None:  # noqa: ARG002
+        """See Taker."""
         self._deliver(message.task_id, message, tag)
 
-    def on_stream_up(self) -> None:
-        """See StreamSink."""
-        recovered = self.stream_error is not None
-        self.stream_error = None
-        if recovered:  # what came meanwhile may have gone elsewhere
-            self._arm(now=True)
+    async def take_statuses(
+        self,
+        asked: Sequence[str],  # noqa: ARG002
+        found: Mapping[str, TaskStatus],
+        tags: Mapping[str, object],
+    ) -> None:
+        """See Taker."""
+        await self._look_at_endpoints(found.values())
+        changes: list[tuple[TaskFuture, TaskState, BaseException | None]] = []
+        for task_id, status in found.items():
+            owner = self.book.owner(task_id)
+            if status.done:
+                tag = tags.get(task_id)
+                if owner is not None or tag is not None:
+                    self._deliver(task_id, status, tag)
+            elif (
+                owner is not None
+                and not isinstance(owner[0], Stray)
+                and (state := self._state(owner[0], status.status))
+            ):
+                changes.append((owner[0], state, None))
+        self.announce(changes)
+        # no more is fetched than `gc-results` can take in
+        await asyncio.sleep(0)  # `_flush` comes first
+        await self._loop.aio.run_in_executor(self._loop.results, _nothing)
 
-    def on_stream_down(self, error: Exception) -> None:
-        """See StreamSink."""
-        log.info("result stream is down: %s", type(error).__name__)
-        self.stream_error = error
-        self._outages += 1
-        self._arm(restart=True)
+    def asked(self, error: ComputeError | None) -> None:
+        """See Taker."""
+
+    def open_tasks(self, groups: Collection[str] | None) -> list[str]:
+        """See Taker."""
+        if groups is None:
+            return list(self.book)
+        # one whose group isn't known may be of any
+        return [one for one in self.book if (its := self._group_of(one)) in groups or not its]
+
+    def open_groups(self) -> Collection[str]:
+        """See Taker."""
+        return {self._group_of(one) for one in self.book}
+
+    def _group_of(self, task_id: str) -> str:
+        owner = self.book.owner(task_id)
+        return "" if owner is None else owner[0].info.task_group_id or ""
+
+    def is_open(self, task_id: str) -> bool:
+        """See Taker."""
+        return self.book.owner(task_id) is not None
+
+    @property
+    def busy(self) -> bool:
+        """See Taker."""
+        return len(self.book) > 0
 
     def _deliver(self, task_id: str, result: _Result, tag: object) -> None:
         owner = self.book.deliver(task_id, (result, tag))
         if owner is Unclaimed.DROPPED:
-            self._ack([tag])
+            self.feed.ack([tag])
         elif not isinstance(owner, Unclaimed):
             self._complete(Finished(owner[0], result, owner[1], tag))
-
-    def _ack(self, tags: Sequence[object]) -> None:
-        tags = [tag for tag in tags if tag is not None]
-        if tags and self._stream is not None:
-            self._stream.ack(tags)
 
     # --- completion ------------------------------------------------------------------------
 
@@ -198,7 +189,8 @@ class Collector:
 
     def _resolved(self, finished: list[Finished]) -> None:
         self._resolving.popleft()
-        self._ack([one.tag for one in finished])
+        self.feed.settled()
+        self.feed.ack([one.tag for one in finished])
         if self.listeners:
             self.announce(
                 (one.future, TaskState.FAILED if one.error else TaskState.SUCCESS, one.error)
@@ -226,90 +218,16 @@ class Collector:
         """Tell this listener of tasks' states, and ask the service for them so often that the
         words shown are true: waiting for the endpoint, for nodes, or running."""
         self.listeners.append(listener)
-        self._watchers += 1
-        self._arm(now=True)
+        self.feed.watch(1)
 
     def unwatch(self, listener: Listener) -> None:
         """End of `watch`."""
         self.listeners.remove(listener)
-        self._watchers -= 1
-
-    # --- sweeps ----------------------------------------------------------------------------
-
-    def _arm(self, *, now: bool = False, restart: bool = False) -> None:
-        """Have a sweep start in time, if one isn't due or running."""
-        if self._timer is not None and (now or restart):
-            self._timer.cancel()
-            self._timer = None
-        if now and self._sweep is not None:
-            self._again = True
-        if self._timer is not None or self._sweep is not None:
-            return
-        delay = 0.0 if now else self._pause()
-        self._timer = self._loop.aio.call_later(delay, self._start_sweep)
-
-    def _pause(self) -> float:
-        if self.stream_error is not None or self._referenced:
-            return SWEEP_DOWN_S
-        if not self._watchers:
-            return SWEEP_UP_S
-        return SWEEP_WATCHED_S if self._service.rate_limited else SWEEP_UNLIMITED_S
-
-    def _start_sweep(self) -> None:
-        self._timer = None
-        if self._referenced or len(self.book):
-            self._sweep = self._loop.aio.create_task(self._ask_for_open_tasks())
-            self._sweep.add_done_callback(self._end_sweep)
-
-    def _end_sweep(self, sweep: asyncio.Task[None]) -> None:
-        self._sweep = None
-        if not sweep.cancelled() and (error := sweep.exception()) is not None:
-            log.warning("asking for open tasks failed: %s", error)
-        again, self._again = self._again, False
-        if self._referenced or len(self.book):
-            self._arm(now=again)
-
-    async def _ask_for_open_tasks(self) -> None:
-        ids = list({**self._referenced, **dict.fromkeys(self.book)})
-        up, outages = self.stream_error is None, self._outages
-        if up and not self._referenced and self._swept == outages:
-            first = self._asked % len(ids)  # nothing is missing: a part is enough, each in turn
-            after = first + self._chunks.most
-            self._asked = after if after < len(ids) else 0
-            ids = ids[first:after]
-        for part in self._chunks.of(ids):
-            chunk = [
-                task_id
-                for task_id in part
-                if task_id in self._referenced or self.book.owner(task_id) is not None
-            ]
-            if not chunk:
-                continue
-            try:
-                found = await self._requests.send(
-                    partial(self._service.task_statuses, chunk),
-                    spare=self.stream_error is None and not self._referenced,
-                )
-            except ComputeError as error:
-                log.info("batch_status failed: %s", error.reason)
-                return
-            await self._look_at_endpoints(found.values())
-            self._use(found.values())
-            for task_id in chunk:  # what nobody knows would be asked for for ever
-                if task_id not in found and self.book.owner(task_id) is None:
-                    self._ack([self._referenced.pop(task_id, None)])
-            await self._all_resolved()
-        if up:  # what the broker had lost has been asked for
-            self._swept = outages
-
-    async def _all_resolved(self) -> None:
-        """Wait for `gc-results`: no more is fetched than it can take in."""
-        await asyncio.sleep(0)  # `_flush` comes first
-        await self._loop.aio.run_in_executor(self._loop.results, _nothing)
+        self.feed.watch(-1)
 
     async def _look_at_endpoints(self, statuses: Iterable[TaskStatus]) -> None:
         """Ask whether the endpoints are there that shown tasks wait for."""
-        if not self._watchers:
+        if not self.feed.watchers:
             return
         owners = [self.book.owner(one.task_id) for one in statuses if one.status == _FOR_ENDPOINT]
         for endpoint in {owner[0].info.endpoint_id for owner in owners if owner is not None}:
@@ -326,37 +244,15 @@ class Collector:
 
     def _state(self, future: TaskFuture, status: str) -> TaskState | None:
         """The word for what the service says of a task that isn't over."""
-        if status == _FOR_ENDPOINT and self._watchers:
+        if status == _FOR_ENDPOINT and self.feed.watchers:
             online, _ = self._endpoints.get(future.info.endpoint_id or "", (True, 0.0))
             if not online:
                 return TaskState.ENDPOINT_OFFLINE
         return _SERVICE_STATES.get(status)
 
-    def _use(self, statuses: Iterable[TaskStatus]) -> None:
-        changes: list[tuple[TaskFuture, TaskState, BaseException | None]] = []
-        for status in statuses:
-            owner = self.book.owner(status.task_id)
-            if status.done:
-                self._chunks.saw(status.size)
-                tag = self._referenced.pop(status.task_id, None)
-                if owner is not None or tag is not None:
-                    self._deliver(status.task_id, status, tag)
-            elif (
-                owner is not None
-                and not isinstance(owner[0], Stray)
-                and (state := self._state(owner[0], status.status))
-            ):
-                changes.append((owner[0], state, None))
-        self.announce(changes)
-
     def close(self) -> None:
         """Stop receiving; open futures stay pending."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._sweep is not None:
-            self._sweep.cancel()
-        if self._stream is not None:
-            self._stream.close()
+        self.feed.close()
 
 
 def _last_line(error: BaseException | None) -> str:

@@ -88,12 +88,12 @@ class Dispatcher:
     @property
     def unreadable(self) -> int:
         """How many messages could not be read, and were dropped."""
-        return self._collector.unreadable
+        return self._collector.feed.unreadable
 
     @property
     def stream_error(self) -> Exception | None:
         """Why the result stream is down; None while it is up, or was never needed."""
-        return self._collector.stream_error
+        return self._collector.feed.error
 
     @property
     def hold(self) -> Hold | None:

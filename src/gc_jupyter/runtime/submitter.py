@@ -153,7 +153,7 @@ class Submitter:
         sender = self._senders.get(route)
         if sender is None:  # nothing of this route is on its way
             sender = self._senders[route] = _Sender()
-            self._collector.prepare()
+            self._collector.feed.open()
             sender.work = self._loop.aio.create_task(self._send(route, sender))
         return sender.queue
 

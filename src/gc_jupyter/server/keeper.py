@@ -14,31 +14,30 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from gc_jupyter.client import Client
-from gc_jupyter.errors import ComputeError, DeserializationError, LoginRequired, NotFound
+from gc_jupyter.errors import ComputeError, LoginRequired, NotFound
 from gc_jupyter.journal.database import REACHABLE_S, Database
 from gc_jupyter.journal.recorder import explain
 from gc_jupyter.journal.results import Collected
 from gc_jupyter.journal.sessions import KernelSession, surely_ended
-from gc_jupyter.protocol.batches import StatusChunks
-from gc_jupyter.protocol.messages import unpack_result
+from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.runtime.budget import Budget
+from gc_jupyter.runtime.feed import Feed
 from gc_jupyter.runtime.loop import DaemonPool, kernel_loop
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.server.collected import of_message, of_status
-from gc_jupyter.service.base import Stream, TaskStatus
+from gc_jupyter.service.base import TaskStatus
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 ASK_UP_S = 120.0  # between questions while the stream is up: what another consumer took
-ASK_DOWN_S = 20.0  # while it is down
 RETRY_S = 30.0  # after the journal or the service has failed
 #: Bytes in one transaction: a kernel waits for it.
 STORED_AT_ONCE = 8 * 1024 * 1024
@@ -70,19 +69,16 @@ class Keeper:
         self._disk = DaemonPool("gc-keeper", 1)  # owns these two
         self._database: Database | None = None
         self._claimed = False  # whether there may be claims to release
-        self._stream: Stream | None = None
-        self._stream_error: Exception | None = None
+        self._feed = Feed(
+            self._loop, client.globus_service, self._requests, self, port=port, up_s=ASK_UP_S
+        )
         self._groups: set[str] = set()  # claimed
         self._listening: set[str] = set()
         self._pending: dict[str, str] = {}  # task -> its group
-        self._asked: set[str] = set()  # those of them whose state was asked for
         self._without: set[str] = set()  # tasks of which the service has nothing
         self._named: set[str] = set()  # groups whose tasks' ids were asked for
-        self._referenced: dict[str, object] = {}  # task -> tag; the data is at the service
-        self._chunks = StatusChunks()
         self._ready: dict[str, tuple[Collected, object]] = {}  # to be stored, with its tag
         self._storing: asyncio.Task[None] | None = None
-        self._due = 0.0
         self._wake = asyncio.Event()
         self._task = asyncio.run_coroutine_threadsafe(self._run(), self._loop.aio)
 
@@ -107,9 +103,7 @@ class Keeper:
     def _let_go(self) -> concurrent.futures.Future[None]:
         if self._storing is not None:
             self._storing.cancel()
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        self._feed.close()
         released = self._disk.submit(self._release)
         self._disk.shutdown()
         return released
@@ -130,7 +124,7 @@ class Keeper:
                 self._trouble = ("Nobody is signed in.", "%gc login in a notebook signs in.")
                 return RETRY_S if self._groups else None
             self._hold(await self._on_disk(self._claim))
-            await self._ask()
+            await self._name_tasks()
             self._listen()
         except (sqlite3.Error, OSError) as error:
             self._trouble = self._explain(error)
@@ -143,7 +137,7 @@ class Keeper:
             self._trouble = (f"Collecting results failed ({type(error).__name__}).", "")
         else:
             self._trouble = ("", "")
-            return max(0.0, self._due - time.monotonic()) if self._pending else None
+            return ASK_UP_S if self._pending else None
         return RETRY_S
 
     def _signed_out(self) -> bool:
@@ -154,121 +148,96 @@ class Keeper:
         for group in self._groups - claims.keys():
             self._leave(group)
         self._groups |= claims.keys()
+        new = []
         for group, task_ids in claims.items():
             for task_id in task_ids:
                 if task_id and task_id not in self._without and task_id not in self._ready:
+                    if task_id not in self._pending:
+                        new.append(task_id)
                     self._pending[task_id] = group
             if "" not in task_ids:
                 self._named.add(group)
+        if new:
+            self._feed.ask_for(new)
 
     def _leave(self, group: str) -> None:
         """The group is a kernel's again, or done with."""
         self._groups.discard(group)
         self._named.discard(group)
-        self._pause(group)
-        self._drop([task_id for task_id, its in self._pending.items() if its == group])
-
-    def _pause(self, group: str) -> None:
-        if group in self._listening and self._stream is not None:
-            self._stream.unsubscribe(group)
+        self._feed.drop(group)
         self._listening.discard(group)
-        if not self._listening and self._stream is not None:
-            self._stream.close()
-            self._stream, self._stream_error = None, None
+        self._drop([task_id for task_id, its in self._pending.items() if its == group])
 
     def _drop(self, task_ids: Iterable[str]) -> None:
         for task_id in task_ids:
             self._pending.pop(task_id, None)
-            self._asked.discard(task_id)
-            self._referenced.pop(task_id, None)
 
-    # --- asking ----------------------------------------------------------------------------
-
-    async def _ask(self) -> None:
-        """Ask the service for what is new, or for everything where that is due."""
+    async def _name_tasks(self) -> None:
+        """Ask for the ids of tasks whose replies were lost."""
         service = self._client.globus_service()
         for group in self._groups - self._named:
             try:
-                task_ids = await self._send(partial(service.task_group, group))
+                task_ids = await self._requests.send(
+                    partial(service.task_group, group),
+                    spare=True,  # kernels' requests go first
+                )
             except NotFound:
                 task_ids = []
             self._named.add(group)
             await self._on_disk(partial(_name, group, task_ids))
             self._wake.set()  # the names are claimed with the next round
-        due = time.monotonic() >= self._due
-        asked = [one for one in self._pending if due or one not in self._asked]
-        if due:
-            self._due = time.monotonic() + (ASK_DOWN_S if self._stream_error else ASK_UP_S)
-        for chunk in self._chunks.of(asked):
-            statuses = await self._send(partial(service.task_statuses, chunk))
-            self._chunks.saw(*(one.size for one in statuses.values() if one.done))
-            self._use(chunk, statuses)
-
-    def _use(self, asked: Sequence[str], statuses: Mapping[str, TaskStatus]) -> None:
-        for task_id in asked:
-            group, status = self._pending.get(task_id), statuses.get(task_id)
-            if group is None:
-                continue  # it came meanwhile
-            self._asked.add(task_id)
-            if status is None or status.status == "abandoned":
-                self._without.add(task_id)
-                self._drop([task_id])
-            elif status.done:
-                self._keep(of_status(status, group), self._referenced.get(task_id))
-
-    async def _send(self, call: Callable[[], T]) -> T:
-        return await self._requests.send(call, spare=True)  # kernels' requests go first
-
-    # --- the stream's sink -----------------------------------------------------------------
 
     def _listen(self) -> None:
-        """Listen for the groups of tasks that still run, and for no others."""
-        wanted = set(self._pending.values())
+        """Follow the groups of tasks that still run, and no others."""
+        wanted = self.open_groups()
         for group in self._listening - wanted:
-            self._pause(group)
-        if wanted and self._stream is None:
-            self._stream = self._client.globus_service().open_stream(
-                self._loop.aio, self._requests.send, self, port=self._port
-            )
+            self._feed.drop(group)
         for group in wanted - self._listening:
-            assert self._stream is not None
-            self._stream.subscribe(group)
-            self._listening.add(group)
+            self._feed.follow(group)
+        self._listening = wanted
 
-    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
-        """See StreamSink."""
-        try:
-            message = unpack_result(body)
-        except DeserializationError as error:
-            log.warning("dropped a message that can't be read: %s", error.reason)
-            self._ack([tag])  # requeued, it would come back for ever
-            return
-        if by_reference:
-            self._referenced[message.task_id] = tag
-            self._asked.discard(message.task_id)
-            self._wake.set()
-            return
+    # --- the feed's taker ------------------------------------------------------------------
+
+    def take(self, message: ResultMessage, body: bytes, tag: object) -> None:
+        """See Taker."""
         # an unknown task's group is not known either: nobody who reads the journal waits for it
         group = self._pending.get(message.task_id, "")
         self._keep(of_message(body, message, group), tag)
 
-    def on_stream_up(self) -> None:
-        """See StreamSink."""
-        if self._stream_error is not None:
-            self._due = 0.0
-            self._wake.set()
-        self._stream_error = None
+    async def take_statuses(
+        self, asked: Sequence[str], found: Mapping[str, TaskStatus], tags: Mapping[str, object]
+    ) -> None:
+        """See Taker."""
+        for task_id in asked:
+            group, status = self._pending.get(task_id), found.get(task_id)
+            if group is None:
+                continue  # it came meanwhile
+            if status is None or status.status == "abandoned":
+                self._without.add(task_id)
+                self._drop([task_id])
+            elif status.done:
+                self._keep(of_status(status, group), tags.get(task_id))
 
-    def on_stream_down(self, error: Exception) -> None:
-        """See StreamSink."""
-        log.info("result stream is down: %s", type(error).__name__)
-        self._stream_error = error
-        self._due = min(self._due, time.monotonic() + ASK_DOWN_S)
-        self._wake.set()
+    def asked(self, error: ComputeError | None) -> None:
+        """See Taker."""
+        self._trouble = ("", "") if error is None else (error.reason, error.next_step)
 
-    def _ack(self, tags: Iterable[object]) -> None:
-        if self._stream is not None:
-            self._stream.ack([tag for tag in tags if tag is not None])
+    def open_tasks(self, groups: Collection[str] | None) -> list[str]:
+        """See Taker."""
+        return [one for one, its in self._pending.items() if groups is None or its in groups]
+
+    def open_groups(self) -> set[str]:
+        """See Taker."""
+        return set(self._pending.values())
+
+    def is_open(self, task_id: str) -> bool:
+        """See Taker."""
+        return task_id in self._pending
+
+    @property
+    def busy(self) -> bool:
+        """See Taker."""
+        return bool(self._pending)
 
     # --- storing ---------------------------------------------------------------------------
 
@@ -290,7 +259,7 @@ class Keeper:
                     size += len(one.body)
                 lost = await self._on_disk(partial(_store, self.session, batch))
                 settled = [self._ready.pop(one.task_id) for one in batch]
-                self._ack(tag for one, tag in settled if one.group_id not in lost)
+                self._feed.ack(tag for one, tag in settled if one.group_id not in lost)
                 for group in lost:
                     self._leave(group)
         except (sqlite3.Error, OSError) as error:

@@ -156,6 +156,17 @@ class AmqpStream:
         for consumer in touched:
             consumer.flush()
 
+    def reconnect(self, error: Exception) -> None:
+        """See Stream."""
+        connection = self._connection
+        if connection is None or not connection.is_open:
+            return
+        self._connection = None
+        for consumer in self._consumers.values():
+            consumer.channel = None
+        connection.close()  # its last word may take minutes, and counts for nothing
+        self._down(error)
+
     def close(self) -> None:
         """See Stream."""
         self._closed = True
@@ -221,7 +232,7 @@ class AmqpStream:
             self._down(trial.error)
 
     def _on_lost(self, connection: DeliveryConnection, reason: object) -> None:
-        if self._connection is not connection and self._connection is not None:
+        if self._connection is not connection:
             return  # an older connection's last word
         self._connection = None
         for consumer in self._consumers.values():
@@ -268,9 +279,8 @@ class AmqpStream:
         connection.channel(on_open_callback=opened)
 
     def _on_consuming(self, consumer: _Consumer) -> None:
-        if consumer.failures:
-            consumer.failures = 0
-            self._sink.on_stream_up()
+        consumer.failures = 0
+        self._sink.on_group_up(consumer.group)
 
     def _on_channel_lost(self, consumer: _Consumer, channel: Any) -> None:
         """The broker closed this group's channel: its queue is missing, or was deleted."""
@@ -283,7 +293,7 @@ class AmqpStream:
         consumer.failures += 1
         self._loop.call_later(delay, self._consume, consumer)
         if consumer.group in self._consumers:
-            self._sink.on_stream_down(StreamError("The result queue is not there."))
+            self._sink.on_group_down(consumer.group, StreamError("The queue is not there."))
 
     def _on_message(
         self,

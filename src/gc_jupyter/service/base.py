@@ -103,6 +103,12 @@ class StreamSink(Protocol):
     def on_stream_down(self, error: Exception) -> None:
         """No messages for now; the stream reconnects by itself while it has subscriptions."""
 
+    def on_group_up(self, task_group_id: str) -> None:
+        """This group's queue is heard (again)."""
+
+    def on_group_down(self, task_group_id: str, error: Exception) -> None:
+        """It isn't for now: there is no such queue, or not any more. Others aren't concerned."""
+
 
 class Stream(Protocol):
     """A stream of result messages. Every method is called on the loop's thread, and returns at
@@ -116,6 +122,9 @@ class Stream(Protocol):
 
     def ack(self, tags: Sequence[object]) -> None:
         """These messages are dealt with: their futures are resolved, or their bytes stored."""
+
+    def reconnect(self, error: Exception) -> None:
+        """The connection is dead, though nothing has said so."""
 
     def close(self) -> None:
         """End the stream; idempotent."""

@@ -246,6 +246,7 @@ class LocalStream:
     def subscribe(self, task_group_id: str) -> None:
         """Receive this group's results from now on, and those that wait."""
         self._post(self._service._subscribe, self, task_group_id)
+        self._loop.call_soon(self._sink.on_group_up, task_group_id)
 
     def unsubscribe(self, task_group_id: str) -> None:
         """Stop receiving this group's results; they wait for the next subscription."""
@@ -254,6 +255,9 @@ class LocalStream:
     def ack(self, tags: Sequence[object]) -> None:
         """Free these results' bytes."""
         self._post(self._service._table.acknowledge, cast("list[str]", list(tags)))
+
+    def reconnect(self, error: Exception) -> None:
+        """See Stream: nothing is between."""
 
     def close(self) -> None:
         """End the stream; what wasn't acknowledged waits for another."""

@@ -1,0 +1,371 @@
+"""One feed of results: a stream, and questions for what it doesn't bring. Lives on the loop.
+
+State is kept for each task group. Until its queue is heard, and whenever it isn't, the service is
+asked for the group's open tasks: so the first results of a kernel don't wait for the broker, and
+results arrive even where AMQP is blocked, or another consumer took them. A group with nothing open
+is dropped after a while, and the stream with the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from gc_jupyter.errors import ComputeError, DeserializationError, StreamError
+from gc_jupyter.protocol.batches import StatusChunks
+from gc_jupyter.protocol.messages import ResultMessage, unpack_result
+from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.runtime.requests import Requests
+from gc_jupyter.service.base import Service, Stream, TaskStatus
+
+log = logging.getLogger(__name__)
+
+EARLY_S = 0.02  # from a group's new tasks to the first question, while it isn't heard; then double
+ASK_DOWN_S = 2.0  # between questions while the stream is down
+ASK_UP_S = 20.0  # while it is up: only what another consumer took, or a broker lost
+ASK_WATCHED_S = 2.0  # while states are shown
+ASK_UNLIMITED_S = 0.5  # the same, for a service without a limit
+LINGER_S = 120.0  # a group with nothing open is heard for so long
+LATE_S = 3.0  # a message that is later than its result, by so much, never comes
+
+
+class Taker(Protocol):
+    """Whose tasks they are. Every method is called on the loop's thread."""
+
+    def take(self, message: ResultMessage, body: bytes, tag: object) -> None:
+        """A result came; `tag` is for `Feed.ack`."""
+
+    async def take_statuses(
+        self, asked: Sequence[str], found: Mapping[str, TaskStatus], tags: Mapping[str, object]
+    ) -> None:
+        """What the service says of these tasks; returns when that is taken in. `tags` are those of
+        messages that came without their data."""
+
+    def asked(self, error: ComputeError | None) -> None:
+        """The service answered a question for tasks, or why it didn't."""
+
+    def open_tasks(self, groups: Collection[str] | None) -> list[str]:
+        """The open tasks of these groups; None: of all."""
+
+    def open_groups(self) -> Collection[str]:
+        """The groups with open tasks; empty text for a task whose group isn't known."""
+
+    def is_open(self, task_id: str) -> bool:
+        """Whether somebody waits for this task."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether any task is open."""
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """A group that is followed."""
+
+    used_at: float
+    heard: bool = False  # whether its queue is
+    patience: int = 0  # questions since new tasks came, or the queue was lost
+
+
+class Feed:
+    """See the module.
+
+    Parameters
+    ----------
+    loop, service, requests:
+        Whose results.
+    taker:
+        Gets them.
+    port:
+        AMQP port to use instead of the one that the service names.
+    up_s:
+        Seconds between questions while all is well.
+    """
+
+    def __init__(
+        self,
+        loop: KernelLoop,
+        service: Callable[[], Service],
+        requests: Requests,
+        taker: Taker,
+        *,
+        port: int | None = None,
+        up_s: float | None = None,
+    ) -> None:
+        self._loop = loop
+        self._service = service
+        self._requests = requests
+        self._taker = taker
+        self._port = port
+        self._up_s = up_s
+        self._stream: Stream | None = None
+        self._up = False
+        self.error: Exception | None = None  # why the stream is down
+        self.unreadable = 0
+        self._groups: dict[str, _Group] = {}
+        self._referenced: dict[str, object] = {}  # task id -> tag; the data is at the service
+        self._wanted: dict[str, None] = {}  # tasks to ask for next, whatever the stream does
+        self._late: asyncio.TimerHandle | None = None  # a message should have come by then
+        self._late_task = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._tidying: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._again = False  # something to ask for came while a question was under way
+        self._outages = 0
+        self._swept = 0  # so many outages had ended before all open tasks were asked for
+        self._turn = 0  # open tasks are asked for in turn while nothing is missing
+        self._chunks = StatusChunks()
+        self.watchers = 0  # who show states
+
+    # --- what is followed ------------------------------------------------------------------
+
+    def open(self) -> Stream:
+        """Open the stream, while the first submission is still on its way."""
+        if self._stream is None:
+            self._stream = self._service().open_stream(
+                self._loop.aio, self._requests.send, self, port=self._port
+            )
+        return self._stream
+
+    def follow(self, group_id: str) -> None:
+        """More tasks of a group are open; without a group, of one that isn't known yet."""
+        stream, now = self.open(), self._loop.aio.time()
+        if not group_id:
+            self._arm()
+            return
+        group = self._groups.get(group_id)
+        if group is None:
+            group = self._groups[group_id] = _Group(now)
+            stream.subscribe(group_id)
+        group.used_at, group.patience = now, 0
+        self._arm(restart=not group.heard)
+
+    def settled(self) -> None:
+        """Tasks are over: perhaps the last of their group."""
+        if self._tidying is None:
+            self._tidying = self._loop.aio.call_later(LINGER_S, self._tidy)
+
+    def _tidy(self) -> None:
+        """Drop the groups with nothing open."""
+        self._tidying = None
+        now, open_ones = self._loop.aio.time(), self._taker.open_groups()
+        for group_id, group in list(self._groups.items()):
+            if group_id in open_ones or "" in open_ones:
+                continue  # `settled` comes again
+            if now - group.used_at >= LINGER_S:
+                self.drop(group_id)
+            else:
+                self.settled()
+
+    def drop(self, group_id: str) -> None:
+        """Follow a group no more."""
+        if self._groups.pop(group_id, None) is None or self._stream is None:
+            return
+        if self._groups:
+            self._stream.unsubscribe(group_id)
+        else:
+            self._close_stream()
+
+    def ack(self, tags: Iterable[object]) -> None:
+        """These messages are dealt with."""
+        tags = [tag for tag in tags if tag is not None]
+        if tags and self._stream is not None:
+            self._stream.ack(tags)
+
+    def ask_for(self, task_ids: Iterable[str]) -> None:
+        """Ask for these tasks now, whether their groups are heard or not."""
+        self._wanted.update(dict.fromkeys(task_ids))
+        self._arm(now=True)
+
+    def watch(self, more: int) -> None:
+        """So many more (or, negative, fewer) show states: ask often for them."""
+        self.watchers += more
+        if more > 0:
+            self._arm(now=True)
+
+    def close(self) -> None:
+        """Stop receiving."""
+        for timer in (self._timer, self._tidying, self._late):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._tidying = self._late = None
+        if self._asking is not None:
+            self._asking.cancel()
+        self._groups.clear()
+        self._close_stream()
+
+    def _close_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self._stream, self._up, self.error = None, False, None
+        self._referenced.clear()
+
+    # --- the stream's sink -----------------------------------------------------------------
+
+    def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
+        """See StreamSink."""
+        try:
+            message = unpack_result(body)
+        except DeserializationError as error:
+            # requeued, it would come back for ever
+            self.unreadable += 1
+            log.warning("dropped a message that can't be read: %s", error.reason)
+            self.ack([tag])
+            return
+        if self._late is not None and message.task_id == self._late_task:
+            self._late.cancel()
+            self._late = None
+        if by_reference:
+            self.ack([self._referenced.get(message.task_id)])  # a duplicate
+            self._referenced[message.task_id] = tag
+            self._arm(now=True)
+            return
+        self._chunks.saw(len(body))
+        self._taker.take(message, body, tag)
+
+    def on_stream_up(self) -> None:
+        """See StreamSink."""
+        self._up = True
+        recovered, self.error = self.error is not None, None
+        if recovered:  # what came meanwhile may have gone elsewhere
+            self._arm(now=True)
+
+    def on_stream_down(self, error: Exception) -> None:
+        """See StreamSink."""
+        log.info("result stream is down: %s", type(error).__name__)
+        self._up, self.error = False, error
+        self._outages += 1
+        for group in self._groups.values():
+            group.heard = False
+        self._arm(restart=True)
+
+    def on_group_up(self, task_group_id: str) -> None:
+        """See StreamSink."""
+        if (group := self._groups.get(task_group_id)) is not None:
+            group.heard = True
+            if self._timer is not None:  # it is less urgent now
+                self._arm(restart=True)
+
+    def on_group_down(self, task_group_id: str, error: Exception) -> None:
+        """See StreamSink."""
+        log.info("a task group's queue is lost: %s", type(error).__name__)
+        if (group := self._groups.get(task_group_id)) is not None and group.heard:
+            group.heard, group.patience = False, 0
+            self._arm(restart=True)
+
+    # --- questions -------------------------------------------------------------------------
+
+    def _arm(self, *, now: bool = False, restart: bool = False) -> None:
+        """Have a question asked in time, if one isn't due or under way."""
+        if self._timer is not None and (now or restart):
+            self._timer.cancel()
+            self._timer = None
+        if self._asking is not None:
+            self._again = self._again or now
+            return
+        if self._timer is None:
+            pause = 0.0 if now else self._pause()
+            self._timer = self._loop.aio.call_later(pause, self._start)
+
+    def _pause(self) -> float:
+        """Seconds to the next question."""
+        pauses = [ASK_UP_S if self._up_s is None else self._up_s]
+        if self.watchers:
+            pauses.append(ASK_WATCHED_S if self._service().rate_limited else ASK_UNLIMITED_S)
+        if self._referenced or self.error is not None:
+            pauses.append(ASK_DOWN_S)
+        unheard = self._unheard()
+        tasks = self._taker.open_tasks(unheard) if unheard else []
+        if tasks:
+            patience = min(group.patience for group in unheard.values())
+            if len(tasks) > self._chunks.most:  # each question is many requests
+                patience = max(patience, 7)
+            pauses.append(EARLY_S * 2.0 ** min(patience, 12))
+        return min(pauses)
+
+    def _unheard(self) -> dict[str, _Group]:
+        return {name: group for name, group in self._groups.items() if not group.heard}
+
+    @property
+    def _needed(self) -> bool:
+        return bool(self._referenced or self._wanted or self._taker.busy)
+
+    def _start(self) -> None:
+        self._timer = None
+        if self._needed:
+            self._asking = self._loop.aio.create_task(self._ask())
+            self._asking.add_done_callback(self._end)
+
+    def _end(self, asking: asyncio.Task[None]) -> None:
+        self._asking = None
+        if not asking.cancelled() and (error := asking.exception()) is not None:
+            log.warning("asking for open tasks failed: %s", error)
+        again, self._again = self._again, False
+        if self._needed and not asking.cancelled():
+            self._arm(now=again)
+
+    async def _ask(self) -> None:
+        outages, missing = self._outages, True
+        unheard = self._unheard()
+        for group in unheard.values():
+            group.patience += 1
+        ids = list(self._wanted)
+        self._wanted.clear()
+        everything = self._up and self._swept != outages  # the broker may have lost messages
+        if everything:
+            ids = self._taker.open_tasks(None)
+        elif unheard:
+            ids += self._taker.open_tasks(unheard)
+        if not ids and not self._referenced:  # a part is enough, each in turn
+            missing, every = False, self._taker.open_tasks(None)
+            first = self._turn % max(1, len(every))
+            after = first + self._chunks.most
+            self._turn = after if after < len(every) else 0
+            ids = every[first:after]
+        for part in self._chunks.of(list({**self._referenced, **dict.fromkeys(ids)})):
+            asked = [one for one in part if one in self._referenced or self._taker.is_open(one)]
+            if not asked:
+                continue
+            try:
+                ask = partial(self._service().task_statuses, asked)
+                found = await self._requests.send(ask, spare=not missing)
+            except ComputeError as error:
+                log.info("batch_status failed: %s", error.reason)
+                self._taker.asked(error)
+                return
+            self._taker.asked(None)
+            self._chunks.saw(*(one.size for one in found.values() if one.done))
+            await self._taker.take_statuses(asked, found, self._tags(asked, found, missing))
+        if everything:
+            self._swept = outages
+
+    def _tags(
+        self, asked: Sequence[str], found: Mapping[str, TaskStatus], missing: bool
+    ) -> dict[str, object]:
+        """The messages whose data came now."""
+        tags = {}
+        for task_id in asked:
+            status = found.get(task_id)
+            if status is not None and status.done:
+                tags[task_id] = self._referenced.pop(task_id, None)
+                if not missing:
+                    self._expect_message(task_id)
+            elif status is None and not self._taker.is_open(task_id):
+                self.ack([self._referenced.pop(task_id, None)])  # or it would be asked for for ever
+        return tags
+
+    def _expect_message(self, task_id: str) -> None:
+        """A result is there, of a group that is heard: its message comes soon."""
+        if self._late is None and self._taker.is_open(task_id):
+            self._late_task = task_id
+            self._late = self._loop.aio.call_later(LATE_S, self._never_came, self._stream)
+
+    def _never_came(self, stream: Stream | None) -> None:
+        """The connection is dead, and nobody has said so: packets vanish."""
+        self._late = None
+        if stream is not None and stream is self._stream and self._up:
+            stream.reconnect(StreamError("The connection to the broker brings nothing any more."))
