@@ -71,8 +71,11 @@ def settle(
         assert "POST /v3/functions" in ours
         assert (asked["query"], asked["body"]) == ({}, None)
     # Asked while the broker isn't connected yet, so that a first result doesn't wait for it.
-    for one in ours.pop("POST /v2/batch_status", []):
+    states = "POST /v2/batch_status"
+    early = len(ours.get(states, ())) - len(official.get(states, ()))
+    for one in ours.get(states, ())[:early]:
         assert one["body"].keys() == {"task_ids"}
+    ours[states] = ours.get(states, [])[early:]
     for one, other in zip(
         [one for calls in official.values() for one in calls],
         [one for calls in ours.values() for one in calls],
