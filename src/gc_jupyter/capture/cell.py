@@ -101,7 +101,8 @@ def capture_cell(
     filename, first_line:
         Where the cell stands here, for tracebacks.
     also:
-        Names to send beside those that the cell is seen to use.
+        Names to send beside those that the cell is seen to use, and even where they hold what looks
+        like a credential.
     variable, values:
         For one task per value: the name that each task finds its own value under.
 
@@ -123,7 +124,9 @@ def capture_cell(
         ) from None
     if variable:
         namespace = {name: value for name, value in namespace.items() if name != variable}
-    collector = Collector(namespace)
+    collector = Collector(namespace, also)
+    if variable not in also:
+        collector.guard.values({f"{variable}[{at}]": one for at, one in enumerate(values)})
     collector.add(names)
     collector.add(Names(now=dict.fromkeys(also, 0)))
     packed = collector.pickle(*values)
@@ -166,8 +169,9 @@ def capture_calls(
     CaptureError, PayloadTooLarge
         As `capture_cell`.
     """
-    collector = Collector(namespace)
+    collector = Collector(namespace, also)
     collector.add(Names(now=dict.fromkeys((name, *also), 0)))
+    collector.guard.arguments(calls, collector.items[name].source)
     packed = collector.pickle(*calls)
     task = Task(steps=collector.steps(), modules=collector.module_sources(), call=name)
     return _captured(name, task, collector, value=True, html=html, calls=packed)

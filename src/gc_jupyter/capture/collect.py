@@ -7,12 +7,13 @@ import builtins
 import functools
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
 from gc_jupyter.capture.compose import remote_filename
+from gc_jupyter.capture.credentials import Guard
 from gc_jupyter.capture.definitions import (
     Definition,
     annotations_flag,
@@ -72,10 +73,13 @@ class Collector:
     ----------
     namespace:
         The notebook's variables.
+    named:
+        Those that are sent whatever they hold.
     """
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
+    def __init__(self, namespace: Mapping[str, Any], named: Collection[str] = ()) -> None:
         self.namespace = namespace
+        self.guard = Guard(named)
         self.deferred = bool(annotations_flag(namespace))
         self.items: dict[str, Item] = {}
         self.origins: dict[str, Origin] = {}
@@ -206,6 +210,8 @@ class Collector:
             known = (len(self.items), self._edges())
             data = [name for name in self.order() if not self.items[name].source]
             self.values = {name: self._value(name) for name in data}
+            self.guard.values(self.values)  # before a pickler runs what they bring
+            self.guard.texts({name: one.source for name, one in self.items.items() if one.source})
             self.pieces = self._dump(data)
             packed = [self._dump_call(call) for call in calls]
             if (len(self.items), self._edges()) == known:
@@ -304,7 +310,9 @@ class Collector:
 
     def module_sources(self, own: Iterable[str] = ()) -> tuple[tuple[str, tuple[str, bool]], ...]:
         """The modules that aren't installed, as source; see `compose.Task`."""
-        return tuple(sorted(local_modules({*self.modules, *own}).items()))
+        found = sorted(local_modules({*self.modules, *own}).items())
+        self.guard.texts({name: text for name, (text, _) in found})
+        return tuple(found)
 
     def sent_objects(self) -> dict[str, Any]:
         """What travelled under its own name: a result may refer to it."""

@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from IPython.display import display
 
 from gc_jupyter.capture import Captured, CellFuture, capture_cell
+from gc_jupyter.credentials import masked
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import dropped
 from gc_jupyter.journal import Note
@@ -65,7 +66,10 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         _warn_of_generators(captured, shell.user_ns)
     note = partial(Note, "cell", target.name, options.future, options.out)
     if variable:
-        labels = [_label(options, f"{variable}={_brief(value)}") for value in values]
+        hidden = variable in options.also  # it may hold what looks like a credential
+        labels = [
+            _label(options, f"{variable}={'…' if hidden else _brief(value)}") for value in values
+        ]
         futures = session.submit_all(captured, target, labels, note=note, tb_limit=options.tb_limit)
         tasks = Tasks(futures, labels)
         return _Run(magics, options, target).many(tasks, wanted=not source.silent)
@@ -210,10 +214,10 @@ def _capture(
     values: Sequence[Any],
 ) -> Captured:
     for name in options.also:
-        if name not in namespace:
+        if name not in namespace and name != variable:
             raise UsageError(f"--in {name}: the notebook has no such variable. Set it first.")
     if not options.capture:
-        namespace = {name: namespace[name] for name in options.also}
+        namespace = {name: namespace[name] for name in options.also if name in namespace}
     return capture_cell(
         source.text,
         namespace,
@@ -278,7 +282,7 @@ def _label(options: Options, text: str) -> str:
 
 
 def _brief(value: Any) -> str:
-    return one_line(value if isinstance(value, str) else reprlib.repr(value), 40)
+    return one_line(masked(value if isinstance(value, str) else reprlib.repr(value)), 40)
 
 
 def _say_what_leaves(options: Options, target: Target, captured: Captured | None = None) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gc_jupyter.credentials import masked
+
 if TYPE_CHECKING:
     from gc_jupyter.settings import Settings
 
@@ -79,4 +81,6 @@ class Options:
                     said[name] = value
                     if name == "endpoint":
                         said["endpoint_from"] = where
+        if "label" in said:  # it is shown and written down
+            said["label"] = masked(said["label"])
         return cls(**said)

@@ -45,7 +45,8 @@ _CELL = (
         dest="also",
         type=names,
         metavar="A,B",
-        help="Send these variables too, which the cell is not seen to use.",
+        help="Send these variables too, which the cell is not seen to use; and send them even"
+        " where they hold what looks like a credential.",
     ),
     argument(
         "--no-capture",

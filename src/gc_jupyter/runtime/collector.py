@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from gc_jupyter.credentials import masked
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.messages import ResultMessage
@@ -257,7 +258,7 @@ class Collector:
 
 def _last_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines() if error is not None else []
-    return one_line(lines[-1], 500) if lines else ""
+    return one_line(masked(lines[-1]), 500) if lines else ""
 
 
 def _nothing() -> None:

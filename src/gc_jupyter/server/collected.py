@@ -6,6 +6,7 @@ import contextlib
 import math
 from datetime import datetime
 
+from gc_jupyter.credentials import masked
 from gc_jupyter.journal.results import Collected, message_form, status_form
 from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.remote_text import one_line
@@ -52,4 +53,4 @@ def _state(failed: bool) -> str:
 
 def _last_line(traceback: str) -> str:
     lines = traceback.strip().splitlines()
-    return one_line(lines[-1], _ERROR_LENGTH) if lines else ""
+    return one_line(masked(lines[-1]), _ERROR_LENGTH) if lines else ""

@@ -10,6 +10,7 @@ import concurrent.futures
 import reprlib
 from typing import Any
 
+from gc_jupyter.credentials import masked
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed, gist
 from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.future import dropped
@@ -33,15 +34,15 @@ def outcome(future: concurrent.futures.Future[Any]) -> tuple[TaskState, str]:
         return TaskState.CANCELLED, ""
     error = future.exception()
     if error is None:
-        return TaskState.SUCCESS, one_line(preview(future.result()))
+        return TaskState.SUCCESS, one_line(masked(preview(future.result())))
     stopped = isinstance(error, concurrent.futures.CancelledError)
-    return TaskState.CANCELLED if stopped else TaskState.FAILED, one_line(gist(error))
+    return TaskState.CANCELLED if stopped else TaskState.FAILED, one_line(masked(gist(error)))
 
 
 def preview(value: Any) -> str:
     """A value in a few words."""
     if type(value) in _PLAIN or (type(value) in _CONTAINERS and _is_plain(value)):
-        return _short.repr(value)
+        return _short.repr(masked(value) if type(value) is str else value)
     if isinstance(value, ShellResult):
         # what a script says last is most often what it came to
         last = value.stdout.rstrip().rpartition("\n")[2]
@@ -79,7 +80,7 @@ def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -
     text = str(error)
     if isinstance(error, TaskExecutionFailed):  # whose `str` may be that of the type raised there
         text = "\n\n".join(part for part in (error.remote_data.rstrip(), error.next_step) if part)
-    text = harmless(text).strip()
+    text = masked(harmless(text).strip())
     return text if len(text) <= limit else "…\n" + text[-limit:]
 
 
@@ -96,5 +97,5 @@ def whole_text(future: concurrent.futures.Future[Any]) -> str:
         text = f"{type(error).__name__}: {error}" if error is not None else repr(future.result())
     except Exception as problem:  # the user's own __repr__
         text = f"The result has no text: its repr raised {type(problem).__name__}."
-    text = harmless(text)
+    text = masked(harmless(text))
     return text if len(text) <= WHOLE else text[:WHOLE] + f"\n… {len(text) - WHOLE:,} more"
