@@ -15,14 +15,17 @@ from gc_jupyter.server import messages as lab
 from gc_jupyter.widgets import messages as widgets
 
 HERE = Path(__file__).parent
-_NAMES = {str: "string", int: "number", float: "number", bool: "boolean", NoneType: "null"}
+_NAMES = {
+    **{str: "string", int: "number", float: "number", bool: "boolean"},
+    **{NoneType: "null", Any: "unknown"},
+}
 
 
 def widgets_typescript() -> str:
     """The text of widgets/src/messages.ts."""
     interfaces = (
         *(widgets.TaskTableState, widgets.LoginState, widgets.Need, widgets.View, widgets.Show),
-        *(widgets.Shown, widgets.Rerun, widgets.Code),
+        *(widgets.Shown, widgets.Rerun, widgets.Code, widgets.OutputMark, widgets.OutputNow),
     )
     union = " | ".join(kind.__name__ for kind in typing.get_args(widgets.FromFrontEnd))
     return _file(
@@ -32,6 +35,8 @@ def widgets_typescript() -> str:
         f"export const STATES = {_words(widgets.STATES)} as const;",
         f"export const ROW = {_words(widgets.ROW)} as const;",
         f"export const PAGE_ROWS = {widgets.PAGE_ROWS};",
+        f"export const OUTPUTS_TARGET = {json.dumps(widgets.OUTPUTS_TARGET)};",
+        f"export const SAVED = {json.dumps(widgets.SAVED)};",
         *map(_interface, interfaces),
         "",
         f"export type FromFrontEnd = {union};",
@@ -70,7 +75,8 @@ def _file(*parts: str) -> str:
 def _interface(interface: type) -> str:
     summary = (interface.__doc__ or "").strip().replace("\n    ", "\n// ")
     fields = typing.get_type_hints(interface).items()
-    lines = [f"  {name}: {_type(hint)};" for name, hint in fields]
+    optional = interface.__optional_keys__  # type: ignore[attr-defined]
+    lines = [f"  {name}{'?' * (name in optional)}: {_type(hint)};" for name, hint in fields]
     return "\n".join(
         ["", f"// {summary}", f"export interface {interface.__name__} {{", *lines, "}"]
     )
@@ -82,6 +88,8 @@ def _type(hint: Any) -> str:
         return " | ".join(f'"{word}"' for word in args)
     if origin in (Union, UnionType):
         return " | ".join(map(_type, args))
+    if origin is dict:
+        return f"Record<{', '.join(map(_type, args))}>"
     if origin is list:
         inner = _type(args[0])
         return f"({inner})[]" if "|" in inner else f"{inner}[]"

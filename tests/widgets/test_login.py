@@ -114,7 +114,7 @@ def test_the_kernel_is_not_blocked(login: Login, globus_auth: GlobusAuth) -> Non
 
 def test_an_unfinished_login_leaves_no_link_behind(login: Login) -> None:
     widget = LoginWidget(login)
-    bundle = widget.static_bundle()
+    bundle = widget.static_bundle(0.0)
     assert "http" not in bundle["text/html"] + bundle["text/plain"]
 
 

@@ -53,7 +53,7 @@ def test_a_page_made_of_a_notebook_saved_while_its_table_lived(
     output = nbformat.v4.new_output("display_data", data=dict(sorted(bundle.items())))
     saved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])])
     page, _ = nbconvert.HTMLExporter(template_name=template).from_notebook_node(saved)
-    assert re.search(r"<caption[^>]*>Squares: 1 unsent</caption>", page)
+    assert re.search(r"<caption[^>]*>Squares: 1 unsent, as of [^<]* UTC</caption>", page)
     assert VIEW not in page
 
 

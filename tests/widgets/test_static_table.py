@@ -53,7 +53,7 @@ def table_of(count: int, failing: tuple[int, ...] = ()) -> dict[str, str]:
         state, text = outcome(future)
         rows.update(number, state, TaskInfo(HOSTILE, None, HOSTILE, None, 1.0, 2.0, 3.5), text)
         futures.append(future)
-    return static_table(rows, futures, f"Title {HOSTILE}")
+    return static_table(rows, futures, f"Title {HOSTILE}", 0.0)
 
 
 def test_remote_text_is_never_markup() -> None:
@@ -85,7 +85,7 @@ def test_headers_have_their_scope() -> None:
 
 
 def test_no_tasks() -> None:
-    assert static_table(TaskRows(0.0), [], "Tasks")["text/plain"] == "Tasks: no tasks"
+    assert static_table(TaskRows(0.0), [], "Tasks", 0.0)["text/plain"] == "Tasks: no tasks"
 
 
 def test_times_are_the_workers() -> None:
@@ -118,5 +118,5 @@ def test_every_state_has_a_word_and_an_icon() -> None:
         rows = TaskRows(0.0)
         rows.add("one")
         rows.update(0, state, TaskInfo())
-        line = static_table(rows, [Future()], "T")["text/plain"].splitlines()[2]
+        line = static_table(rows, [Future()], "T", 0.0)["text/plain"].splitlines()[2]
         assert line.split(maxsplit=2)[2] == state.value

@@ -23,6 +23,8 @@ export const ROW = [
   "text",
 ] as const;
 export const PAGE_ROWS = 100;
+export const OUTPUTS_TARGET = "gc_jupyter.outputs";
+export const SAVED = "-saved";
 
 // `origin` is unix seconds; `counts` goes with STATES; `seq` counts the updates sent.
 export interface TaskTableState {
@@ -82,6 +84,21 @@ export interface Rerun {
 export interface Code {
   type: "code";
   code: string;
+}
+
+// An output's own metadata, `gc_jupyter`. `live` says that it may change; `as_of` is the text
+// in it that tells its time; `ended` is to be added when the kernel has ended meanwhile.
+export interface OutputMark {
+  output?: string;
+  live?: boolean;
+  as_of?: string;
+  ended?: string;
+}
+
+// What an output shows: MIME types and texts, and its metadata.
+export interface OutputNow {
+  data: Record<string, string>;
+  metadata: Record<string, unknown>;
 }
 
 export type FromFrontEnd = Need | View | Show | Rerun | Code;

@@ -1,4 +1,4 @@
-"""One dirty map and one timer for everything that widgets show: at most four messages a second.
+"""A dirty map and a timer for everything that widgets show: at most four messages a second.
 
 Lives on the kernel's loop. Nothing runs while nothing changes.
 """
@@ -30,10 +30,22 @@ class Clock(Protocol):
 
 
 class Flusher:
-    """Sends what is dirty, one message of one widget each `INTERVAL_S`, in turn."""
+    """Sends what is dirty, one message of one widget each `interval`, in turn.
 
-    def __init__(self, clock: Clock) -> None:
+    Parameters
+    ----------
+    clock:
+        The loop.
+    interval:
+        Seconds between two messages, at the least.
+    delay:
+        Seconds from the first news until the first message.
+    """
+
+    def __init__(self, clock: Clock, interval: float = INTERVAL_S, delay: float = 0.0) -> None:
         self._clock = clock
+        self._interval = interval
+        self._delay = delay
         self._dirty: dict[Source, None] = {}
         self._armed = False
         self._next = 0.0
@@ -41,16 +53,16 @@ class Flusher:
     def mark(self, source: Source) -> None:
         """This source has news."""
         self._dirty.setdefault(source)
-        self._arm()
+        self._arm(self._clock.time() + self._delay)
 
     def forget(self, source: Source) -> None:
         """This source has ended."""
         self._dirty.pop(source, None)
 
-    def _arm(self) -> None:
+    def _arm(self, at: float) -> None:
         if not self._armed:
             self._armed = True
-            self._clock.call_at(max(self._next, self._clock.time()), self._tick)
+            self._clock.call_at(max(self._next, at), self._tick)
 
     def _tick(self) -> None:
         self._armed = False
@@ -58,14 +70,14 @@ class Flusher:
             return
         source = next(iter(self._dirty))
         del self._dirty[source]
-        self._next = self._clock.time() + INTERVAL_S
+        self._next = self._clock.time() + self._interval
         try:
             if source.flush():
                 self._dirty[source] = None
         except Exception:  # one broken widget must not stop the others
             log.exception("a widget can't send its state")
         if self._dirty:
-            self._arm()
+            self._arm(self._next)
 
 
 _current: tuple[KernelLoop, Flusher] | None = None

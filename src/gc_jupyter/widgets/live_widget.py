@@ -3,6 +3,7 @@
 ::
 
     display ─► widget view + static HTML + text        while it lives
+    changed ─► the same anew, for the notebook's file   seconds later (outputs.py)
     settle  ─► static HTML + text, in the same output   once it has ended
 
 A reopened notebook has no kernel, and a widget view without one reads "model not found" whatever
@@ -11,6 +12,7 @@ else the output holds: hence the replacement.
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -20,6 +22,8 @@ import traitlets
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.widgets.bundle import module_text
 from gc_jupyter.widgets.front_end import has_front_end, shell, under_voila
+from gc_jupyter.widgets.messages import SAVED, OutputMark
+from gc_jupyter.widgets.outputs import mark_of, outputs
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -36,6 +40,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def __init__(self, kind: str) -> None:
         self._outputs: list[str] = []  # display ids
+        self._saved = _Saved(self)
         self._publisher: Any = None
         self.settled = False
         super().__init__(kind=kind)
@@ -51,9 +56,19 @@ class LiveWidget(anywidget.AnyWidget):
         """The whole state for a front end that has nothing yet (loop's thread)."""
         raise NotImplementedError
 
-    def static_bundle(self) -> dict[str, str]:
-        """`text/html` and `text/plain` of what there is to see now (loop's thread)."""
+    def static_bundle(self, at: float) -> dict[str, str]:
+        """`text/html` and `text/plain` of what there is to see now (loop's thread).
+
+        Parameters
+        ----------
+        at:
+            Unix seconds: now. What may change still says of when it is.
+        """
         raise NotImplementedError
+
+    def mark(self, _at: float) -> OutputMark:
+        """What the notebook keeps beside the output, as of a time (loop's thread)."""
+        return OutputMark(live=not self.settled)
 
     def on_front_end_message(self, content: dict[str, Any]) -> None:
         """A user did something; on the thread that the kernel handles messages on.
@@ -76,21 +91,41 @@ class LiveWidget(anywidget.AnyWidget):
         if self.comm is not None:
             self.comm.send({"method": "update", "state": state, "buffer_paths": []})
 
+    def changed(self) -> None:
+        """What is shown has changed: the notebook's file is to have it (loop's thread)."""
+        if self._outputs and not self.settled and self.comm is not None and not under_voila():
+            outputs().saver.mark(self._saved)
+
     def settle(self) -> None:
-        """Make every output of this widget static, and end it (loop's thread). Idempotent."""
-        if self.settled or under_voila():
+        """Make every output of this widget static, and end it (loop's thread). Again, it shows what
+        has changed since."""
+        if under_voila():
             return
-        self.settled = True
-        bundle = self.static_bundle()
+        first, self.settled = not self.settled, True
+        outputs().saver.forget(self._saved)
         for display_id in self._outputs:
-            self._publish(bundle, display_id, update=True)
-        if self._outputs:  # one that is part of another widget lives on
+            self._publish_end(display_id)
+        if first and self._outputs:  # one that is part of another widget lives on
             self.close()
+
+    def _publish_end(self, display_id: str) -> None:
+        at = time.time()
+        bundle, metadata = self.static_bundle(at), mark_of(display_id, self.mark(at))
+        outputs().end(display_id, bundle, metadata)
+        self._publish(bundle, metadata, display_id, update=True)
+
+    def save(self) -> None:
+        """Tell the notebook's file what there is to see now (loop's thread)."""
+        at = time.time()
+        bundle, mark = self.static_bundle(at), self.mark(at)
+        for display_id in self._outputs:
+            self._publish(bundle, mark_of(display_id, mark), display_id + SAVED, update=True)
 
     # --- display ---------------------------------------------------------------------------
 
     def _ipython_display_(self, **_: Any) -> None:
-        bundle: dict[str, Any] = kernel_loop().ask(self.static_bundle)
+        at = time.time()
+        bundle: dict[str, Any] = kernel_loop().ask(self.static_bundle, at)
         running = shell()
         if running is None:
             print(bundle["text/plain"])
@@ -100,17 +135,26 @@ class LiveWidget(anywidget.AnyWidget):
         display_id = uuid.uuid4().hex
         if not self.settled and self.comm is not None:
             bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        self._publish(bundle, display_id)
+        self._publish(bundle, mark_of(display_id, kernel_loop().ask(self.mark, at)), display_id)
         kernel_loop().ask(self._displayed, display_id)
 
     def _displayed(self, display_id: str) -> None:
         self._outputs.append(display_id)
         if self.settled:  # perhaps it ended while it was being displayed
-            self._publish(self.static_bundle(), display_id, update=True)
+            self._publish_end(display_id)
+        else:
+            outputs().show(display_id, self)
 
-    def _publish(self, bundle: dict[str, Any], display_id: str, *, update: bool = False) -> None:
+    def _publish(
+        self,
+        bundle: dict[str, Any],
+        metadata: dict[str, Any],
+        display_id: str,
+        *,
+        update: bool = False,
+    ) -> None:
         self._publisher.publish(
-            data=bundle, metadata={}, transient={"display_id": display_id}, update=update
+            data=bundle, metadata=metadata, transient={"display_id": display_id}, update=update
         )
 
     # --- ipywidgets ------------------------------------------------------------------------
@@ -139,3 +183,15 @@ class LiveWidget(anywidget.AnyWidget):
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if isinstance(content, dict):
             self.on_front_end_message(content)
+
+
+class _Saved:
+    """A widget as the saver sees it: beside its live updates, which go their own way."""
+
+    def __init__(self, widget: LiveWidget) -> None:
+        self._widget = widget
+
+    def flush(self) -> bool:
+        """See flusher.Source."""
+        self._widget.save()
+        return False

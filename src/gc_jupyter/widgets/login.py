@@ -117,6 +117,7 @@ class LoginWidget(LiveWidget):
     def flush(self) -> bool:
         """See flusher.Source."""
         self.push(dict(self._state))
+        self.changed()
         if self._state["status"] == "signed in":
             self.settle()
         return False
@@ -125,7 +126,7 @@ class LoginWidget(LiveWidget):
         """See LiveWidget."""
         return dict(self._state)
 
-    def static_bundle(self) -> dict[str, str]:
+    def static_bundle(self, _at: float) -> dict[str, str]:
         """See LiveWidget."""
         if self._state["status"] == "signed in":
             text = self._state["message"]

@@ -9,7 +9,7 @@ message. Rows travel in pages: the state has the keys `page_0`, `page_1`, ... be
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict, Union
+from typing import Any, Literal, TypedDict, Union
 
 from gc_jupyter.types import TaskState
 
@@ -35,6 +35,29 @@ class TaskTableState(TypedDict):
     counts: list[int]
     seq: int
     can_rerun: bool
+
+
+#: The comm that a page opens to ask for its outputs.
+OUTPUTS_TARGET = "gc_jupyter.outputs"
+#: Ends the display id of messages that are for the notebook's file only.
+SAVED = "-saved"
+
+
+class OutputMark(TypedDict, total=False):
+    """An output's own metadata, `gc_jupyter`. `live` says that it may change; `as_of` is the text
+    in it that tells its time; `ended` is to be added when the kernel has ended meanwhile."""
+
+    output: str
+    live: bool
+    as_of: str
+    ended: str
+
+
+class OutputNow(TypedDict):
+    """What an output shows: MIME types and texts, and its metadata."""
+
+    data: dict[str, str]
+    metadata: dict[str, Any]
 
 
 class LoginState(TypedDict):

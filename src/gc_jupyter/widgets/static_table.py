@@ -6,6 +6,8 @@ text is escaped, and bounded: a fan-out of 10,000 leaves a small output.
 
 from __future__ import annotations
 
+import heapq
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from html import escape
@@ -48,14 +50,18 @@ _LEFT = ' style="text-align:left"'
 _ONE_LINE = ' style="text-align:left;white-space:nowrap"'
 
 
-def static_table(rows: TaskRows, futures: Sequence[Future[Any]], title: str) -> dict[str, str]:
+def static_table(
+    rows: TaskRows, futures: Sequence[Future[Any]], title: str, at: float
+) -> dict[str, str]:
     """`text/html` and `text/plain` of the rows as they are now: up to `SHOWN` of them, failures
-    first when there are more."""
+    first when there are more. While tasks are open, it says of when it is."""
     caption = f"{title}: {summary(rows)}"
-    numbers = list(range(len(rows)))
-    if len(rows) > SHOWN:
-        numbers.sort(key=lambda row: URGENCY.index(rows.state(row)))
-    shown, rest = numbers[:SHOWN], len(rows) - SHOWN
+    if len(rows) and not rows.done:
+        caption += f", {as_of(at)}"
+    shown, rest = list(range(min(SHOWN, len(rows)))), len(rows) - SHOWN
+    if rest > 0:
+        urgency = {state: place for place, state in enumerate(URGENCY)}
+        shown = heapq.nsmallest(SHOWN, range(len(rows)), key=lambda row: urgency[rows.state(row)])
     more = f"{rest:,} more" if rest > 0 else ""
     cells = [_cells(rows, row) for row in shown]
     failed = [row for row in shown if rows.state(row) is TaskState.FAILED][:_TRACEBACKS]
@@ -66,6 +72,11 @@ def static_table(rows: TaskRows, futures: Sequence[Future[Any]], title: str) -> 
         "text/html": _html(caption, shown, cells, tracebacks, more),
         "text/plain": _plain(caption, cells, more),
     }
+
+
+def as_of(at: float) -> str:
+    """A moment, for whoever reads a notebook anywhere: in UTC."""
+    return time.strftime("as of %Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
 
 
 def summary(rows: TaskRows) -> str:

@@ -18,12 +18,12 @@ from typing import Any, cast
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.loop import kernel_loop
-from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskInfo, TaskState
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskEvent, TaskInfo, TaskState
 from gc_jupyter.widgets.flusher import flusher
 from gc_jupyter.widgets.live_widget import LiveWidget
-from gc_jupyter.widgets.messages import Shown
+from gc_jupyter.widgets.messages import OutputMark, Shown
 from gc_jupyter.widgets.outcomes import outcome, whole_text
-from gc_jupyter.widgets.static_table import static_table
+from gc_jupyter.widgets.static_table import as_of, static_table
 from gc_jupyter.widgets.task_rows import TaskRows
 
 
@@ -97,7 +97,7 @@ class TaskTable(LiveWidget):
         kernel_loop().ask(self._take_in)
 
     def __repr__(self) -> str:
-        plain: str = kernel_loop().ask(self.static_bundle)["text/plain"]
+        plain: str = kernel_loop().ask(self.static_bundle, time.time())["text/plain"]
         return plain
 
     # --- the loop's thread -----------------------------------------------------------------
@@ -136,6 +136,7 @@ class TaskTable(LiveWidget):
     def _changed(self) -> None:
         if self._rows.dirty and not self.settled:
             flusher().mark(self)
+            self.changed()
 
     def flush(self) -> bool:
         """See flusher.Source."""
@@ -162,9 +163,17 @@ class TaskTable(LiveWidget):
             **self._rows.first(),
         }
 
-    def static_bundle(self) -> dict[str, str]:
+    def static_bundle(self, at: float) -> dict[str, str]:
         """See LiveWidget."""
-        return static_table(self._rows, self._futures, self.title)
+        return static_table(self._rows, self._futures, self.title, at)
+
+    def mark(self, at: float) -> OutputMark:
+        """See LiveWidget."""
+        mark = super().mark(at)
+        if not self._rows.done:
+            mark["as_of"] = as_of(at)
+            mark["ended"] = _when_ended(self._rows.endpoints)
+        return mark
 
     # --- other threads ---------------------------------------------------------------------
 
@@ -212,6 +221,16 @@ def _again(future: Any) -> TaskFuture:
     """A cell's task, once more."""
     again: TaskFuture = future.again()
     return again
+
+
+def _when_ended(endpoints: Sequence[str]) -> str:
+    """What a notebook adds when its kernel has ended before these endpoints' tasks."""
+    said = "The kernel has ended since."
+    if LOCAL_NAME in endpoints:
+        said += " Tasks of local have ended with it."
+    if set(endpoints) - {LOCAL_NAME}:
+        said += " %gc attach in the next one picks up what was sent to an endpoint."
+    return said
 
 
 def _waiting(info: TaskInfo) -> TaskState:

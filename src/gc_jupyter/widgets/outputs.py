@@ -1,0 +1,95 @@
+"""What this kernel's outputs show now, for notebooks that would keep what was first shown.
+
+::
+
+    changed ─► saver ─► update_display_data, id `…-saved` ─► lab extension ─► the notebook's output
+    page opened ─► comm `gc_jupyter.outputs`: these ids, please ─► what each shows, or has come to
+
+Only the lab extension knows these ids: other front ends let the messages pass. (The output's own id
+would draw the widget anew each time.) All of it is owned by `gc-loop`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import comm
+
+from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
+from gc_jupyter.widgets.flusher import Flusher
+from gc_jupyter.widgets.messages import OUTPUTS_TARGET, OutputMark, OutputNow
+
+#: Seconds from a change until a notebook has it, where no other output waits.
+SAVED_AFTER_S = 3.0
+_SAVED_APART_S = 0.5
+#: Outputs that have ended, and can still be asked for.
+_KEPT = 200
+
+
+class Shown(Protocol):
+    """Whose output it is."""
+
+    def static_bundle(self, at: float) -> dict[str, str]: ...
+    def mark(self, at: float) -> OutputMark: ...
+
+
+class Outputs:
+    """The outputs of this kernel by id: those that live, and what the others have come to."""
+
+    def __init__(self, loop: KernelLoop) -> None:
+        self._live: dict[str, Shown] = {}
+        self._ended: OrderedDict[str, OutputNow] = OrderedDict()
+        self.saver = Flusher(loop.aio, interval=_SAVED_APART_S, delay=SAVED_AFTER_S)
+
+    def show(self, output: str, widget: Shown) -> None:
+        """A widget is displayed."""
+        self._live[output] = widget
+
+    def end(self, output: str, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+        """An output will not change any more, or not by itself."""
+        self._live.pop(output, None)
+        self._ended[output] = OutputNow(data=dict(data), metadata=dict(metadata))
+        self._ended.move_to_end(output)
+        while len(self._ended) > _KEPT:
+            self._ended.popitem(last=False)
+
+    def now(self, wanted: Sequence[str]) -> dict[str, OutputNow]:
+        """What these outputs show; those that this kernel doesn't know are left out."""
+        found: dict[str, OutputNow] = {}
+        at = time.time()
+        for output in wanted:
+            if output in self._ended:
+                found[output] = self._ended[output]
+            elif (widget := self._live.get(output)) is not None:
+                metadata = mark_of(output, widget.mark(at))
+                found[output] = OutputNow(data=widget.static_bundle(at), metadata=metadata)
+        return found
+
+
+def mark_of(output: str, mark: OutputMark) -> dict[str, Any]:
+    """An output's metadata in the notebook, by which the extension finds it again."""
+    return {"gc_jupyter": {**mark, "output": output}}
+
+
+_current: tuple[KernelLoop, Outputs] | None = None
+
+
+def outputs() -> Outputs:
+    """The kernel's outputs; call it on the loop."""
+    global _current
+    loop = kernel_loop()
+    if _current is None or _current[0] is not loop:
+        _current = loop, Outputs(loop)
+        comm.get_comm_manager().register_target(OUTPUTS_TARGET, _asked)
+    return _current[1]
+
+
+def _asked(asking: Any, message: Mapping[str, Any]) -> None:
+    """A page was opened, and says which outputs it has."""
+    data = message["content"]["data"]
+    wanted = data.get("outputs") if isinstance(data, dict) else None
+    known = [one for one in wanted if isinstance(one, str)] if isinstance(wanted, list) else []
+    asking.send({"outputs": kernel_loop().ask(lambda: outputs().now(known))})
