@@ -12,6 +12,7 @@ import { Completions } from "./completions";
 import { EndpointsPanel } from "./endpoints_panel";
 import { TASKS_CHANGED } from "./messages";
 import { InNotebooks } from "./notebook_actions";
+import { NotebookOutputs } from "./notebook_outputs";
 import { Options } from "./options";
 import { showSavedWidgets } from "./saved_widgets";
 import { Server } from "./server";
@@ -49,6 +50,8 @@ function activate(
   notify(app, store, options);
   if (tracker) {
     showSavedWidgets(app, tracker);
+    tracker.forEach((panel) => new NotebookOutputs(panel));
+    tracker.widgetAdded.connect((_, panel) => void new NotebookOutputs(panel));
   }
   if (registry) {
     void options.load(registry, PLUGIN, () => followOptions(store, options, endpoints));

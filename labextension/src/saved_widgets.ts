@@ -1,12 +1,14 @@
 // Widgets of notebooks whose kernels are gone. ipywidgets then says "model not found", whatever
 // else the output holds; where it holds static HTML, as this package's do, that is shown instead.
+// And widgets that are there already: an output that changes beside its widget isn't drawn anew.
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
-import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import { IRenderMime, IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { Panel } from "@lumino/widgets";
 
-const VIEW = "application/vnd.jupyter.widget-view+json";
+import { VIEW } from "./output_texts";
+
 const HTML = "text/html";
 const NOT_FOUND = "Error displaying widget: model not found";
 
@@ -18,16 +20,33 @@ export function showSavedWidgets(app: JupyterFrontEnd, tracker: INotebookTracker
   });
 }
 
+// ipywidgets adds its factory anew for each kernel: what is added from here on is covered too.
 function addTo({ content: { rendermime } }: NotebookPanel): void {
   const widgets = rendermime.getFactory(VIEW);
   const rank = rendermime.getRank(VIEW);
-  if (widgets === undefined || rank === undefined) {
-    return; // no ipywidgets here
+  const add = rendermime.addFactory.bind(rendermime);
+  rendermime.addFactory = (factory, place) =>
+    add(factory.mimeTypes.includes(VIEW) ? covered(factory, rendermime) : factory, place);
+  if (widgets !== undefined && rank !== undefined) {
+    rendermime.removeMimeType(VIEW);
+    rendermime.addFactory(widgets, rank);
   }
+}
+
+function covered(
+  widgets: IRenderMime.IRendererFactory,
+  rendermime: IRenderMimeRegistry,
+): IRenderMime.IRendererFactory {
   const createRenderer: typeof widgets.createRenderer = (options) => {
     const renderer = widgets.createRenderer(options);
     const render = renderer.renderModel.bind(renderer);
+    let shown: unknown;
     renderer.renderModel = async (model) => {
+      const id = idOf(model.data[VIEW]);
+      if (id !== undefined && id === shown && HTML in model.data && hasView(renderer)) {
+        return;
+      }
+      shown = id;
       await render(model);
       if (HTML in model.data && renderer.node.textContent === NOT_FOUND) {
         await showStatic(renderer as unknown as Panel, model.data[HTML], rendermime);
@@ -35,8 +54,15 @@ function addTo({ content: { rendermime } }: NotebookPanel): void {
     };
     return renderer;
   };
-  rendermime.removeMimeType(VIEW);
-  rendermime.addFactory({ ...widgets, createRenderer }, rank);
+  return { ...widgets, createRenderer };
+}
+
+function idOf(view: unknown): unknown {
+  return (view as { model_id?: unknown } | undefined)?.model_id;
+}
+
+function hasView(renderer: unknown): boolean {
+  return (renderer as Panel).widgets.length > 0;
 }
 
 async function showStatic(

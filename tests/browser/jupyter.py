@@ -24,10 +24,13 @@ FLAGS = (
 )
 APPS = {"lab": "jupyterlab", "notebook": "notebook"}
 #: What the applications themselves have to say: JupyterLab when a kernel ends while its debugger
-#: looks for it, Notebook 7.6 on every page, also on an empty notebook's.
+#: looks for it, Notebook 7.6 on every page, also on an empty notebook's; ipywidgets of a widget
+#: whose kernel is gone, and when it asks a kernel for its widgets while that restarts.
 _ITS_OWN = (
     "Could not restore the debugger state",
     "Cannot read properties of undefined (reading 'schema')",
+    "Error: widget model not found",
+    "Error: Canceled future for create_subshell_request",
 )
 _QUIET = {"checkForUpdates": False, "fetchNews": "false", "doNotDisturbMode": True}
 
@@ -209,6 +212,10 @@ class NotebookPage:
             ".then(() => null)",
             [command, arguments],
         )
+
+    def leave(self) -> None:
+        """Close the notebook, and let its kernel live."""
+        self.page.goto("about:blank")
 
     def close(self) -> None:
         """Close the page and end its kernel."""

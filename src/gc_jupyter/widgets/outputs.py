@@ -23,7 +23,7 @@ from gc_jupyter.widgets.flusher import Flusher
 from gc_jupyter.widgets.messages import OUTPUTS_TARGET, OutputMark, OutputNow
 
 #: Seconds from a change until a notebook has it, where no other output waits.
-SAVED_AFTER_S = 3.0
+SAVED_AFTER_S = 1.0
 _SAVED_APART_S = 0.5
 #: Outputs that have ended, and can still be asked for.
 _KEPT = 200

@@ -1,0 +1,184 @@
+// What a notebook keeps of widgets that live in its kernel: seconds old while they live, what they
+// came to when they have ended, and a word where their kernel has ended before.
+
+import { NotebookPanel } from "@jupyterlab/notebook";
+import { Kernel, KernelMessage } from "@jupyterlab/services";
+
+import { OutputMark, OutputNow, OUTPUTS_TARGET, SAVED } from "../widgets/src/messages";
+import { asHtml, asOf, VIEW } from "./output_texts";
+
+const OVER: readonly Kernel.Status[] = ["dead", "restarting", "autorestarting", "terminating"];
+
+// An output of ours, where it stands.
+interface Place {
+  set(data: Bundle, mark: OutputMark): void;
+  data: Bundle;
+  mark: OutputMark;
+}
+type Bundle = Record<string, unknown>;
+
+// Follows one notebook for as long as it is open.
+export class NotebookOutputs {
+  // Outputs that this page has had from its kernel, and misses nothing of.
+  private readonly followed = new Set<string>();
+
+  constructor(private readonly panel: NotebookPanel) {
+    const { sessionContext, context } = panel;
+    sessionContext.iopubMessage.connect((_, message) => this.heard(message));
+    sessionContext.statusChanged.connect((_, status) => this.onStatus(status));
+    sessionContext.kernelChanged.connect((_, { oldValue, newValue }) => {
+      if (oldValue && !newValue) {
+        this.kernelEnded(); // it was shut down
+      }
+      this.ask();
+    });
+    sessionContext.connectionStatusChanged.connect((_, status) => {
+      if (status === "connected") {
+        this.followed.clear(); // what came meanwhile was missed
+        this.ask();
+      }
+    });
+    context.saveState.connect((_, state) => {
+      if (state === "started") {
+        this.date();
+      }
+    });
+    void Promise.all([context.ready, sessionContext.ready]).then(() => this.ask());
+  }
+
+  // A kernel shows something: JupyterLab itself knows an output's place until the page is reloaded.
+  private heard(message: KernelMessage.IMessage): void {
+    const update = KernelMessage.isUpdateDisplayDataMsg(message);
+    if (!update && !KernelMessage.isDisplayDataMsg(message)) {
+      return;
+    }
+    const { data, metadata, transient } = message.content;
+    const { output } = (metadata?.gc_jupyter ?? {}) as OutputMark;
+    if (!output || (transient?.display_id !== output && transient?.display_id !== output + SAVED)) {
+      return;
+    }
+    this.followed.add(output);
+    if (update) {
+      this.places((mark) => mark.output === output).forEach((place) =>
+        show(place, { data, metadata } as OutputNow),
+      );
+    }
+  }
+
+  private onStatus(status: Kernel.Status): void {
+    if (OVER.includes(status)) {
+      this.kernelEnded();
+    } else if (status === "idle") {
+      this.ask(); // a kernel that has just been started may have been busy until now
+    }
+  }
+
+  // After a reload, what the kernel has shown meanwhile. One that doesn't know an output isn't the
+  // one that has made it.
+  private ask(): void {
+    const kernel = this.panel.sessionContext.session?.kernel ?? null;
+    const places = this.live().filter((place) => !this.followed.has(place.mark.output!));
+    if (!kernel || places.length === 0 || OVER.includes(kernel.status)) {
+      return;
+    }
+    places.forEach((place) => this.followed.add(place.mark.output!));
+    let answered = false;
+    const answer = (known: Record<string, OutputNow>): void => {
+      answered = true;
+      places.forEach((place) => {
+        const now = known[place.mark.output!];
+        now ? show(place, now) : end(place);
+      });
+    };
+    const comm = kernel.createComm(OUTPUTS_TARGET);
+    comm.onMsg = ({ content }) => {
+      answer((content.data.outputs ?? {}) as unknown as Record<string, OutputNow>);
+      comm.close();
+    };
+    comm.onClose = () => {
+      if (!answered) {
+        answer({}); // it has no gc_jupyter
+      }
+    };
+    comm.open({ outputs: places.map((place) => place.mark.output!) });
+  }
+
+  private kernelEnded(): void {
+    this.followed.clear();
+    this.live().forEach(end);
+  }
+
+  // Nothing has come since, or it would be here: what is saved is as of now.
+  private date(): void {
+    if (this.panel.sessionContext.session?.kernel?.connectionStatus !== "connected") {
+      return;
+    }
+    const now = asOf(Date.now());
+    this.live().forEach((place) => {
+      const then = place.mark.as_of;
+      if (then && then !== now) {
+        const texts = Object.entries(place.data).map(([mime, text]) => [
+          mime,
+          typeof text === "string" ? text.replace(then, now) : text,
+        ]);
+        place.set(Object.fromEntries(texts), { ...place.mark, as_of: now });
+      }
+    });
+  }
+
+  private live(): Place[] {
+    return this.places((mark) => mark.live === true && mark.output !== undefined);
+  }
+
+  private places(wanted: (mark: OutputMark) => boolean): Place[] {
+    const found: Place[] = [];
+    for (const cell of this.panel.content.model?.cells ?? []) {
+      const { outputs } = cell as { outputs?: Outputs };
+      for (let index = 0; outputs && index < outputs.length; index++) {
+        const model = outputs.get(index);
+        const mark = model.metadata.gc_jupyter as OutputMark | undefined;
+        if (mark && wanted(mark)) {
+          found.push({
+            data: model.data,
+            mark,
+            set: (data, changed) => {
+              if (outputs.get(index) === model) {
+                const metadata = { ...model.metadata, gc_jupyter: changed };
+                outputs.set(index, { output_type: "display_data", data, metadata });
+              }
+            },
+          });
+        }
+      }
+    }
+    return found;
+  }
+}
+
+// Of a code cell's outputs, what is used here.
+interface Outputs {
+  length: number;
+  get(index: number): { data: Bundle; metadata: Bundle };
+  set(index: number, value: any): void;
+}
+
+// A live output keeps its widget, which draws itself.
+function show(place: Place, { data, metadata }: OutputNow): void {
+  const mark = metadata.gc_jupyter as OutputMark;
+  const view = place.data[VIEW];
+  const all = mark.live && view !== undefined ? { ...data, [VIEW]: view } : data;
+  if (JSON.stringify([all, mark]) !== JSON.stringify([place.data, place.mark])) {
+    place.set(all, mark);
+  }
+}
+
+// The kernel has ended before the output did: it stays as it was, and says so.
+function end(place: Place): void {
+  const { [VIEW]: _, ...data } = place.data;
+  const { ended, live: __, ...mark } = place.mark;
+  if (ended) {
+    data["text/html"] = `${String(data["text/html"])}${asHtml(ended)}`;
+    data["text/plain"] = `${String(data["text/plain"])}\n${ended}`;
+  }
+  place.set(data, { ...mark, live: false });
+}
