@@ -140,7 +140,7 @@ def test_the_page_is_reloaded(
 
 @pytest.mark.parametrize("stage", ["none", "half"])
 def test_it_ends_while_no_page_is_open(
-    server: JupyterServer, open_page: OpenPage, record: Record, stage: str, shot: Shot
+    server: JupyterServer, open_page: OpenPage, record: Record, stage: str
 ) -> None:
     opened, name = open_page(server), f"closed-{stage}.ipynb"
     page = start(opened, server, record, name)

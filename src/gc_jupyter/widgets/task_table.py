@@ -164,11 +164,23 @@ class TaskTable(LiveWidget):
         }
 
     def static_bundle(self, at: float) -> dict[str, str]:
-        """See LiveWidget."""
+        """See LiveWidget.
+
+        Parameters
+        ----------
+        at:
+            As there.
+        """
         return static_table(self._rows, self._futures, self.title, at)
 
     def mark(self, at: float) -> OutputMark:
-        """See LiveWidget."""
+        """See LiveWidget.
+
+        Parameters
+        ----------
+        at:
+            As there.
+        """
         mark = super().mark(at)
         if not self._rows.done:
             mark["as_of"] = as_of(at)
