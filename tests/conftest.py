@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from gc_jupyter import Client
+from gc_jupyter.client import shared
 from gc_jupyter.runtime.loop import close_kernel_loop
 from tests.plain_servers import Serve, serving
 from tests.service import handle
@@ -70,6 +71,7 @@ def loopback(loopback_session: handle.Loopback) -> Iterator[handle.Loopback]:
     """A loopback Globus Compute with no fault set and nothing recorded."""
     loopback_session.reset()
     close_kernel_loop()  # a new one: no budget spent, no stream of the test before
+    shared._own.clear()  # nothing remembered of a test with the same token
     yield loopback_session
     loopback_session.reset()
 

@@ -286,20 +286,21 @@ def test_result_address(client: Client) -> None:
 
 
 def test_session_task_group_id(client: Client, loopback: Loopback) -> None:
+    """The group of what executors submit; `run` and batches without one stay out of it."""
     assert client.session_task_group_id is None
     endpoint_id = loopback.endpoint("instant")
     function_id = client.register_function(word)
     client.run(endpoint_id=endpoint_id, function_id=function_id)
-    group = client.session_task_group_id
-    assert group is not None
+    assert client.session_task_group_id is None
+    with Executor(endpoint_id, client=client) as executor:
+        assert executor.submit(word).result(60) is None
+        group = str(executor.task_group_id)
+    assert client.session_task_group_id == group
     batch = client.create_batch()
     batch.add(function_id)
     reply = client.batch_run(endpoint_id, batch)
     assert isinstance(reply, dict)
-    assert reply["task_group_id"] == group
-    with Executor(endpoint_id, client=client) as executor:
-        assert executor.submit(word).result(60) is None
-        assert str(executor.task_group_id) == group
+    assert reply["task_group_id"] != group
     own: Any = client.create_batch(task_group_id=uuid.UUID(group))
     own.add(function_id)
     assert client.batch_run(endpoint_id, own)["task_group_id"] == group  # type: ignore[call-overload]

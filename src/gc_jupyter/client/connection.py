@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gc_jupyter.client.shared import Shared, shared
 from gc_jupyter.errors import LoginRequired, VersionMismatch
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION, version_numbers
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize import ComputeSerializer
-from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 if TYPE_CHECKING:
     import globus_sdk
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gc_jupyter.auth import Login, LoginManagerProtocol
     from gc_jupyter.runtime.dispatcher import Dispatcher
     from gc_jupyter.serialize import Strategylike
-    from gc_jupyter.service.base import FunctionRegistration, Service
+    from gc_jupyter.service.base import FunctionRegistration
     from gc_jupyter.service.globus import GlobusService
 
 T = TypeVar("T")
@@ -92,10 +92,8 @@ class Connection:
         self._environment = environment
         self._base_url = _LOCAL_SERVICES_URL if local_compute_services else None
         self._rate_limited = rate_limited
-        self._login: Login | None = None
+        self._joined: Shared | None = None
         self._auth_client: globus_sdk.AuthClient | None = None
-        self._service: GlobusService | None = None
-        self._dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
         self._caches: tuple[str, Caches] = ("", Caches())
         self._limited: dict[str, str] = {}  # tasks whose results may not be read by everything
         self.fx_serializer = serializer or ComputeSerializer(
@@ -105,7 +103,8 @@ class Connection:
             self.login().renew()
         if do_version_check:
             self.login().ensure()
-            self.version_check()
+            if not self.shared.accepted:
+                self.version_check()
 
     @classmethod
     def local(cls) -> Any:
@@ -114,19 +113,22 @@ class Connection:
 
     # --- login -----------------------------------------------------------------------------
 
+    @property
+    def shared(self) -> Shared:
+        """What this client has in common with others of its identity and service."""
+        if self._joined is None:
+            self._joined = shared(
+                (self.app, self.authorizer, self._login_manager),
+                self._environment,
+                self._base_url,
+                self._rate_limited,
+            )
+        self._joined.users.add(self)
+        return self._joined
+
     def login(self) -> Login:
         """Where this client's token comes from; asks nobody and no network by itself."""
-        from gc_jupyter import auth
-
-        if self._login is None:
-            self._login = auth.resolve(
-                self.app,
-                self.authorizer,
-                self._login_manager,
-                environment=self._environment,
-                base_url=self._base_url,
-            )
-        return self._login
+        return self.shared.login()
 
     def logout(self) -> None:
         """Revoke and forget this client's tokens, and what was cached under them."""
@@ -138,7 +140,8 @@ class Connection:
         self.login().ensure()
         key = self.login().token_key()
         if self._caches[0] != key:
-            self._caches = (key, Caches())
+            functions, pythons = self.shared.known(key)
+            self._caches = (key, Caches(functions=functions, pythons=pythons))
         return self._caches[1]
 
     @property
@@ -259,6 +262,7 @@ class Connection:
         _check("this package", COMPATIBLE_SDK_VERSION, reply.get("min_sdk_version"))
         if endpoint_version is not None:
             _check("the endpoint", endpoint_version, reply.get("min_ep_version"))
+        self.shared.accepted = True
 
     def get_result_amqp_url(self) -> dict[str, str]:
         """A fresh address of the result queues: `queue_prefix` and `connection_url`.
@@ -281,15 +285,7 @@ class Connection:
 
     def globus_service(self) -> GlobusService:
         """The web service as this client reaches it."""
-        from gc_jupyter.service.globus import GlobusService
-
-        if self._service is None:
-            self._service = GlobusService(
-                authorizer=self.login().authorizer,
-                base_url=self._base_url,
-                environment=self._environment,
-            )
-        return self._service
+        return self.shared.service()
 
     def dispatcher(self, endpoint_id: str, port: int | None = None) -> Dispatcher:
         """The runtime for tasks of this endpoint, made at first use.
@@ -301,39 +297,19 @@ class Connection:
         port:
             AMQP port of the result stream; None for the one that the service names.
         """
-        from gc_jupyter.runtime.dispatcher import Dispatcher
-
-        local = endpoint_id == LOCAL_ENDPOINT_ID
-        key = (local, None if local else port)
-        found = self._dispatchers.get(key)
-        if found is None or not found.usable:
-            service: Service
-            if local:
-                from gc_jupyter.service.local import local_service
-
-                service = local_service()
-            else:
-                service = self.globus_service()
-            made = Dispatcher(service, port=key[1], rate_limited=self._rate_limited)
-            # of two threads' first calls, one wins; an unusable one (after a fork) is replaced
-            found = made if found is not None else self._dispatchers.setdefault(key, made)
-            self._dispatchers[key] = found
-        return found
+        return self.shared.dispatcher(endpoint_id, port)
 
     def dispatchers(self) -> list[Dispatcher]:
         """The runtimes in use: of `local`, and of each port of the web service's stream."""
-        return list(self._dispatchers.values())
+        return list(self.shared.dispatchers.values())
 
     def close(self) -> None:
-        """Close connections; pending futures stay pending."""
-        for dispatcher in self._dispatchers.values():
-            dispatcher.close()
-        if self._service is not None:
-            self._service.close()
+        """Close connections that no other client uses; pending futures stay pending."""
+        if self._joined is not None:
+            self._joined.leave(self)
 
     def __repr__(self) -> str:
-        source = "not logged in yet" if self._login is None else self._login.source
-        return f"<Client: {source}>"
+        return f"<Client: {self._joined or 'not logged in yet'}>"
 
 
 def _check(what: str, version: str, minimum: object) -> None:

@@ -118,7 +118,7 @@ class TaskCalls(FunctionCalls):
         for where, calls in parts:
             self.warn_of_versions(where, {call.function_id for call in calls})
         dispatcher = self.dispatcher("")
-        group = str(batch.task_group_id) if batch.task_group_id else dispatcher.task_group_id
+        group = str(batch.task_group_id) if batch.task_group_id else None
         tasks: dict[str, list[str]] = {}
         summary: dict[str, Any] = {}
         ids: dict[int, str] = {}
@@ -133,8 +133,6 @@ class TaskCalls(FunctionCalls):
                 error.accepted = summary or None
                 raise
             group = reply.task_group_id
-            if batch.task_group_id is None:
-                dispatcher.keep_task_group(group)
             if reply.ha_warning:
                 warnings.warn(reply.ha_warning, stacklevel=3)
             limit = both(of_endpoint, limit_of((), batch.result_serializers))

@@ -79,6 +79,8 @@ class Dispatcher:
         self.record()
         recording.dispatchers.add(self)
         atexit.register(_say_farewell, weakref.ref(self))
+        # an open task's future holds this: nobody waits for anything any more
+        weakref.finalize(self, self.loop.tell, self._collector.close).atexit = False
 
     @property
     def usable(self) -> bool:
@@ -104,10 +106,6 @@ class Dispatcher:
     def task_group_id(self) -> str | None:
         """The group that tasks without one of their own belong to; None before the first."""
         return self._submitter.task_group_id
-
-    def keep_task_group(self, task_group_id: str) -> None:
-        """Put later tasks without a group of their own into this one, unless there is one."""
-        self.loop.ask(self._submitter.keep_task_group, task_group_id)
 
     def record(self) -> None:
         """Have a recorder hear of the tasks, also of those that are open, where there is one."""

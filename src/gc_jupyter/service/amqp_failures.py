@@ -11,6 +11,7 @@ import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
 
 from gc_jupyter.errors import StreamError
+from gc_jupyter.service.files import CLOSE_FILES, TOO_MANY_FILES, too_many_files
 
 POLLED = "until then results are asked for by HTTPS"
 REFUSED_CREDENTIALS = "the broker refuses the credentials"
@@ -37,6 +38,8 @@ def advice(tried: Mapping[int, str]) -> str:
         What `why` said of each port.
     """
     said = " ".join(tried.values())
+    if TOO_MANY_FILES in said:
+        return CLOSE_FILES
     if REFUSED_CREDENTIALS in said:
         return "Wait: each reconnect fetches new ones. If it stays, %gc login --force."
     if UNTRUSTED in said:
@@ -62,6 +65,8 @@ def _known(error: BaseException) -> str:
         return f"{UNTRUSTED} ({error.verify_message.rstrip('.')})"
     if isinstance(error, ssl.SSLError):
         return f"no TLS ({error.reason or type(error).__name__})"
+    if too_many_files(error):
+        return TOO_MANY_FILES
     if isinstance(error, socket.gaierror):
         return "the name isn't known"
     if isinstance(error, ConnectionRefusedError):

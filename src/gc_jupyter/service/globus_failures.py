@@ -19,6 +19,7 @@ from globus_sdk import gare
 
 from gc_jupyter import errors
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.service.files import CLOSE_FILES, TOO_MANY_FILES, too_many_files
 
 #: Nothing can have been accepted. (Another failure of TLS may come after the request had left.)
 _NOT_SENT = (
@@ -117,7 +118,9 @@ def unreachable(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
         (e for e in _causes(cause) if isinstance(e, ssl.SSLCertVerificationError)), None
     )
     step = f"Check the network and the proxy settings; {errors.SEE_DOCTOR}"
-    if untrusted is not None:
+    if any(too_many_files(one) for one in _causes(cause)):
+        reason, step = f"No connection could be opened: {TOO_MANY_FILES}.", CLOSE_FILES
+    elif untrusted is not None:
         why = getattr(untrusted, "verify_message", name)
         reason = f"The service's certificate isn't trusted ({why})."
         step = (
@@ -172,4 +175,5 @@ def _causes(error: object) -> Iterator[BaseException]:
         yield error
         reason = getattr(error, "reason", None)
         inner = error.args[0] if error.args else None
+        inner = inner if isinstance(inner, BaseException) else error.__cause__
         error = reason if isinstance(reason, BaseException) else inner

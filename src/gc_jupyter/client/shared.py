@@ -1,0 +1,165 @@
+"""What all clients of one identity and service share: login, connections, task group, version.
+
+Clients of the process's own login find the same `Shared` as long as the environment that says
+whose that is stays the same. A client with an app, an authorizer or a login manager shares with
+those that were given the same object. Connections close by themselves when nothing is open for a
+while (`runtime.feed`), and at the close of the last client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet, WeakValueDictionary
+
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
+if TYPE_CHECKING:
+    from gc_jupyter.auth import Login
+    from gc_jupyter.runtime.dispatcher import Dispatcher
+    from gc_jupyter.service.base import Service
+    from gc_jupyter.service.globus import GlobusService
+
+#: The environment variables that say who we are, and where the service is.
+_PREFIXES = ("GLOBUS_", "FUNCX_", "JUPYTERHUB_")
+
+_lock = threading.Lock()
+_own: dict[tuple[object, ...], Shared] = {}  # of the process's own login: they stay
+_given: WeakValueDictionary[tuple[object, ...], Shared] = WeakValueDictionary()
+
+
+class Shared:
+    """See the module; `shared` makes it. Any thread.
+
+    Parameters
+    ----------
+    given:
+        `app`, `authorizer` and `login_manager` of a client.
+    environment, base_url, rate_limited:
+        As the client has them.
+    """
+
+    def __init__(
+        self,
+        given: tuple[Any, Any, Any],
+        environment: str | None,
+        base_url: str | None,
+        rate_limited: bool,
+    ) -> None:
+        self._given = given
+        self._environment = environment
+        self._base_url = base_url
+        self._rate_limited = rate_limited
+        self._login: Login | None = None
+        self._service: GlobusService | None = None
+        self.dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
+        self.users: WeakSet[object] = WeakSet()
+        self.accepted = False  # whether the service has said that it takes this version
+        self._token_key = ""
+        self._functions: dict[str, dict[str, Any]] = {}
+        self._pythons: dict[str, Future[str]] = {}
+
+    def login(self) -> Login:
+        """Where the token comes from; asks nobody and no network by itself."""
+        from gc_jupyter import auth
+
+        if self._login is None:
+            self._login = auth.resolve(
+                *self._given, environment=self._environment, base_url=self._base_url
+            )
+        return self._login
+
+    def known(self, token_key: str) -> tuple[dict[str, dict[str, Any]], dict[str, Future[str]]]:
+        """What is remembered of functions, and of endpoints' Pythons, under this token."""
+        with _lock:
+            if self._token_key != token_key:
+                self._token_key, self._functions, self._pythons = token_key, {}, {}
+            return self._functions, self._pythons
+
+    def service(self) -> GlobusService:
+        """The web service."""
+        from gc_jupyter.service.globus import GlobusService
+
+        if self._service is None:
+            made = GlobusService(
+                authorizer=self.login().authorizer,
+                base_url=self._base_url,
+                environment=self._environment,
+            )
+            with _lock:  # of two threads' first calls, one wins
+                self._service = self._service or made
+        return self._service
+
+    def dispatcher(self, endpoint_id: str, port: int | None = None) -> Dispatcher:
+        """The runtime for tasks of this endpoint, made at first use.
+
+        Parameters
+        ----------
+        endpoint_id:
+            Whether it is ``local`` or not decides.
+        port:
+            AMQP port of the result stream; None for the one that the service names.
+        """
+        from gc_jupyter.runtime.dispatcher import Dispatcher
+
+        local = endpoint_id == LOCAL_ENDPOINT_ID
+        key = (local, None if local else port)
+        found = self.dispatchers.get(key)
+        if found is None or not found.usable:
+            service: Service
+            if local:
+                from gc_jupyter.service.local import local_service
+
+                service = local_service()
+            else:
+                service = self.service()
+            made = Dispatcher(service, port=key[1], rate_limited=self._rate_limited)
+            with _lock:  # an unusable one (after a fork) is replaced
+                found = self.dispatchers.get(key)
+                if found is None or not found.usable:
+                    found = self.dispatchers[key] = made
+        return found
+
+    def leave(self, user: object) -> None:
+        """A client was closed: with the last one, connections are. Pending futures stay pending."""
+        self.users.discard(user)
+        if self.users:
+            return
+        with _lock:
+            dispatchers, self.dispatchers = self.dispatchers, {}
+            service, self._service = self._service, None
+        for dispatcher in dispatchers.values():
+            dispatcher.close()
+        if service is not None:
+            service.close()
+
+    def __repr__(self) -> str:
+        return "not logged in yet" if self._login is None else self._login.source
+
+
+def shared(
+    given: tuple[Any, Any, Any],
+    environment: str | None,
+    base_url: str | None,
+    rate_limited: bool,
+) -> Shared:
+    """What these have in common; see `Shared`."""
+    options = (environment, base_url, rate_limited)
+    objects = tuple(id(one) for one in given if one is not None)
+    key = (*options, *(objects or (_who(),)))
+    table: Any = _given if objects else _own
+    with _lock:
+        found: Shared | None = table.get(key)
+        if found is None:
+            found = table[key] = Shared(given, *options)
+        return found
+
+
+def _who() -> str:
+    """The environment's part in who we are, as a digest: it holds tokens."""
+    names = sorted(name for name in os.environ if name.startswith(_PREFIXES) or name == "HOME")
+    said = "\0".join(f"{name}={os.environ[name]}" for name in names)
+    return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
