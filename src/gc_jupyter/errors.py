@@ -43,6 +43,8 @@ from typing import Any
 #: The official SDK has its errors under this path too.
 sys.modules[f"{__name__}.error_types"] = sys.modules[__name__]
 
+#: The service's code for a function that an endpoint doesn't run: it has a list of those it does.
+NOT_ON_THE_LIST = "10"
 #: Ends a next step where more can be found out.
 SEE_DOCTOR = "%gc doctor checks each step."
 #: The next step where an endpoint isn't there.

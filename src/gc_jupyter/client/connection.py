@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gc_jupyter.client.shared import Shared, shared
-from gc_jupyter.errors import LoginRequired, VersionMismatch
+from gc_jupyter.errors import ComputeError, LoginRequired, VersionMismatch
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION, version_numbers
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize import ComputeSerializer
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from gc_jupyter.service.globus import GlobusService
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+#: What is remembered of a service, and for how long.
+_MINIMUM, _VERSION_S = "min_sdk_version", 86400.0
 
 _LOCAL_SERVICES_URL = "http://localhost:5000"
 _COMPUTE_SCOPE = "https://auth.globus.org/scopes/facd7ccc-c5f4-42aa-916b-a0e270e2c2a9/all"
@@ -103,7 +109,7 @@ class Connection:
             self.login().renew()
         if do_version_check:
             self.login().ensure()
-            if not self.shared.accepted:
+            if not self._version_known():
                 self.version_check()
 
     @classmethod
@@ -259,10 +265,45 @@ class Connection:
             It asks for a newer one.
         """
         reply = self.call("get_version", "all")
-        _check("this package", COMPATIBLE_SDK_VERSION, reply.get("min_sdk_version"))
+        self._accept(reply.get("min_sdk_version"))
         if endpoint_version is not None:
             _check("the endpoint", endpoint_version, reply.get("min_ep_version"))
+
+    def check_version_beside(self) -> None:
+        """As `version_check`, once for a process and day, and beside what is submitted: a service
+        that doesn't accept this version says so in the log, and at the next call of this."""
+        if (refused := self.shared.refused) is not None:
+            raise refused
+        if self._version_known() or self.shared.asking:
+            return
+        self.shared.asking = True
+
+        def ask() -> None:
+            try:
+                service = self.globus_service()
+                reply = service.call(service.v2.get_version, "all")
+                self._accept(reply.get("min_sdk_version"))
+            except VersionMismatch as error:
+                self.shared.refused = error
+                log.warning("%s", error)
+            except ComputeError as error:  # the submission itself says what is wrong
+                log.info("the service's version isn't known: %s", error.reason)
+            finally:
+                self.shared.asking = False
+
+        self.dispatcher("").beside(ask)
+
+    def _version_known(self) -> bool:
+        """Whether the service has accepted this version, today and on this machine."""
+        if not self.shared.accepted:
+            known = self.shared.memory().get(_MINIMUM)
+            self.shared.accepted = known is not None and _suffices(COMPATIBLE_SDK_VERSION, known)
+        return self.shared.accepted
+
+    def _accept(self, minimum: object) -> None:
+        _check("this package", COMPATIBLE_SDK_VERSION, minimum)
         self.shared.accepted = True
+        self.shared.memory().put(_MINIMUM, str(minimum or "0"), _VERSION_S)
 
     def get_result_amqp_url(self) -> dict[str, str]:
         """A fresh address of the result queues: `queue_prefix` and `connection_url`.
@@ -312,8 +353,12 @@ class Connection:
         return f"<Client: {self._joined or 'not logged in yet'}>"
 
 
+def _suffices(version: str, minimum: object) -> bool:
+    return version_numbers(version) >= version_numbers(str(minimum or "0"))
+
+
 def _check(what: str, version: str, minimum: object) -> None:
-    if version_numbers(version) < version_numbers(str(minimum or "0")):
+    if not _suffices(version, minimum):
         step = (
             "Update it: pip install --upgrade gc-jupyter"
             if what == "this package"

@@ -15,10 +15,12 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
+from gc_jupyter.client.remembered import Remembered
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 if TYPE_CHECKING:
     from gc_jupyter.auth import Login
+    from gc_jupyter.errors import VersionMismatch
     from gc_jupyter.runtime.dispatcher import Dispatcher
     from gc_jupyter.service.base import Service
     from gc_jupyter.service.globus import GlobusService
@@ -58,6 +60,8 @@ class Shared:
         self.dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
         self.users: WeakSet[object] = WeakSet()
         self.accepted = False  # whether the service has said that it takes this version
+        self.refused: VersionMismatch | None = None  # or that it doesn't
+        self.asking = False
         self._token_key = ""
         self._functions: dict[str, dict[str, Any]] = {}
         self._pythons: dict[str, Future[str]] = {}
@@ -78,6 +82,10 @@ class Shared:
             if self._token_key != token_key:
                 self._token_key, self._functions, self._pythons = token_key, {}, {}
             return self._functions, self._pythons
+
+    def memory(self) -> Remembered:
+        """What earlier kernels have left."""
+        return Remembered(f"{self.service().address} {self.login().source}")
 
     def service(self) -> GlobusService:
         """The web service."""
@@ -116,7 +124,12 @@ class Shared:
                 service = local_service()
             else:
                 service = self.service()
-            made = Dispatcher(service, port=key[1], rate_limited=self._rate_limited)
+            made = Dispatcher(
+                service,
+                port=key[1],
+                rate_limited=self._rate_limited,
+                memory=None if local else self.memory(),
+            )
             with _lock:  # an unusable one (after a fork) is replaced
                 found = self.dispatchers.get(key)
                 if found is None or not found.usable:

@@ -80,6 +80,7 @@ def registration(
         group=group,
         ha_endpoint_id=ha_endpoint_id,
         metadata=metadata or function_metadata(text[:2]),
+        lasting=isinstance(function, SourceFunction) and function.lasting,
     )
 
 

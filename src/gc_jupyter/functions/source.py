@@ -19,8 +19,11 @@ class SourceFunction:
         Python source text; everything that it uses must be in it.
     description:
         Shown by the service beside the registered function.
+    lasting:
+        The same text for every user of this version: registered once, and remembered.
     """
 
     name: str
     source: str
     description: str | None = None
+    lasting: bool = False

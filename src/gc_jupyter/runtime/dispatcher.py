@@ -29,7 +29,7 @@ from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
 from gc_jupyter.runtime.ending import time_left
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
-from gc_jupyter.runtime.recording import Recorder
+from gc_jupyter.runtime.recording import Memory, Recorder
 from gc_jupyter.runtime.recovery import Found, Recovery
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
@@ -60,10 +60,17 @@ class Dispatcher:
         AMQP port to use instead of the one that the service names.
     rate_limited:
         False lifts the limit of 20 submissions in 10 s (docs/protocol.md, "Limits").
+    memory:
+        What is remembered of earlier kernels.
     """
 
     def __init__(
-        self, service: Service, *, port: int | None = None, rate_limited: bool = True
+        self,
+        service: Service,
+        *,
+        port: int | None = None,
+        rate_limited: bool = True,
+        memory: Memory | None = None,
     ) -> None:
         self.loop: KernelLoop = kernel_loop()
         self.service = service
@@ -74,7 +81,7 @@ class Dispatcher:
         self._recorder: Recorder | None = None
         self._recovery = Recovery(self.loop, service, self._requests, self._collector)
         self._submitter = Submitter(
-            self.loop, service, self._requests, self._collector, self._recovery
+            self.loop, service, self._requests, self._collector, self._recovery, memory
         )
         self.record()
         recording.dispatchers.add(self)
@@ -147,6 +154,10 @@ class Dispatcher:
     def request(self, call: Callable[[], T]) -> T:
         """Do a request that may be done twice, on the caller's thread (not the loop's)."""
         return self._requests.wait(call)
+
+    def beside(self, call: Callable[[], None]) -> None:
+        """Have `call`, which handles its own errors, run while other things are done."""
+        self.loop.call(self.loop.http.post, call)
 
     def register(self, function: FunctionRegistration) -> str:
         """Register a function and wait for its id; the same text is registered once."""

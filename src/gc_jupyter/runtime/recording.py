@@ -44,6 +44,19 @@ class Recorder(Protocol):
         """It doesn't, after all."""
 
 
+class Memory(Protocol):
+    """What outlasts a kernel; blocking."""
+
+    def get(self, name: str) -> str | None:
+        """What is remembered under a name."""
+
+    def put(self, name: str, value: str, for_s: float) -> None:
+        """Remember `value` for so many seconds."""
+
+    def forget(self, name: str) -> None:
+        """It isn't true any more."""
+
+
 class Recorded(Protocol):
     """Has tasks that can be recorded: a dispatcher."""
 

@@ -19,11 +19,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gc_jupyter.errors import ComputeError, NotFound, ServiceError, SubmitUncertain
+from gc_jupyter.errors import (
+    NOT_ON_THE_LIST,
+    ComputeError,
+    NotFound,
+    ServiceError,
+    ServiceRefused,
+    SubmitUncertain,
+)
 from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
 from gc_jupyter.runtime.collector import Collector
 from gc_jupyter.runtime.loop import KernelLoop
-from gc_jupyter.runtime.recording import Recorder
+from gc_jupyter.runtime.recording import Memory, Recorder
 from gc_jupyter.runtime.recovery import Recovery
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import QueuedTask
@@ -32,6 +39,8 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo, TaskState
 
 log = logging.getLogger(__name__)
 
+#: How long the id of a function is remembered that lasts; the service keeps it longer.
+REMEMBERED_S = 30 * 86400.0
 #: Seconds after which a gathering that puts no more tasks has ended.
 GATHERING_S = 1.0
 
@@ -56,6 +65,7 @@ class Submitter:
         requests: Requests,
         collector: Collector,
         recovery: Recovery,
+        memory: Memory | None = None,
     ) -> None:
         self._loop = loop
         self.recorder: Recorder | None = None
@@ -70,6 +80,8 @@ class Submitter:
         self._held: asyncio.TimerHandle | None = None  # while somebody gathers
         self._senders: dict[Route, _Sender] = {}
         self._functions: dict[bytes, asyncio.Task[str]] = {}
+        self._memory = memory
+        self._recalled: set[str] = set()  # ids that were remembered, and not registered here
         self._first_group = asyncio.Lock()  # two first batches would make two groups
         self.task_group_id: str | None = None
 
@@ -217,14 +229,40 @@ class Submitter:
         key = _fingerprint(function)
         registering = self._functions.get(key)
         if registering is None:
-            call = partial(self._service.register_function, function)
-            registering = self._loop.aio.create_task(self._requests.send(call))
+            registering = self._loop.aio.create_task(self._register(function, key.hex()))
             self._functions[key] = registering
         try:
             return await asyncio.shield(registering)
         except Exception:
             self._functions.pop(key, None)  # the next submission tries again
             raise
+
+    async def _register(self, function: FunctionRegistration, key: str) -> str:
+        name, memory = f"function {key}", self._memory if function.lasting else None
+        run = partial(self._loop.aio.run_in_executor, self._loop.http)
+        if memory is not None and (known := await run(memory.get, name)):
+            self._recalled.add(known)
+            return known
+        made = await self._requests.send(partial(self._service.register_function, function))
+        if memory is not None:
+            run(memory.put, name, made, REMEMBERED_S)
+        return made
+
+    async def _renew(self, sent: dict[str, list[QueuedTask]]) -> dict[str, list[QueuedTask]] | None:
+        """The same tasks, with functions registered anew whose ids were only remembered; None where
+        there are none. (The service may have forgotten them, or they are another user's.)"""
+        if self._recalled.isdisjoint(sent):
+            return None
+        run = partial(self._loop.aio.run_in_executor, self._loop.http)
+        for function_id, tasks in sent.items():
+            function = tasks[0].function
+            if function_id in self._recalled and not isinstance(function, str):
+                self._recalled.discard(function_id)
+                key = _fingerprint(function)
+                self._functions.pop(key, None)
+                if self._memory is not None:
+                    await run(self._memory.forget, f"function {key.hex()}")
+        return await self._register_functions([task for tasks in sent.values() for task in tasks])
 
     async def _submit(self, route: Route, sent: dict[str, list[QueuedTask]]) -> None:
         group = route.task_group_id or self.task_group_id
@@ -253,6 +291,16 @@ class Submitter:
             self._recover(submission, group or error.task_group_id, sent.values(), error)
         except ComputeError as error:
             self._collector.give_up(submission)
+            refused = (
+                isinstance(error, ServiceRefused)
+                and error.status in (403, 404)
+                and error.code != NOT_ON_THE_LIST
+            )
+            renewed = await self._renew(sent) if refused else None
+            if renewed is not None:
+                if renewed:
+                    await self._submit(route, renewed)
+                return
             if isinstance(error, NotFound):  # perhaps a function was deleted: register it anew
                 self._forget(sent)
             for tasks in sent.values():

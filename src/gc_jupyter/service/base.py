@@ -27,6 +27,8 @@ class FunctionRegistration:
     group: str | None = None
     ha_endpoint_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    #: The same text for everybody who has this version of the package: its id is remembered.
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

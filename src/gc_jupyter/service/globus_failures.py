@@ -63,6 +63,12 @@ def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
             else "Ask the endpoint's or function's owner for access, or log in as someone else:"
             " %gc login."
         )
+        if known["code"] == errors.NOT_ON_THE_LIST:
+            step = (
+                "This endpoint runs functions of a list only, and this one isn't on it (cells share"
+                " one function): ask the endpoint's owner to add its id, or use a function that is"
+                " on the list: submit_to_registered_function."
+            )
         login = errors.LoginRequired(reason, next_step=step, **known)
         if gare.is_gare(raw):
             login.gare = raw

@@ -66,7 +66,6 @@ class Session:
         self.unseen: dict[int, TaskFuture] = {}
         self._client = client
         self._own_client = client is None
-        self._version_checked = not self._own_client
         self._executors: dict[str, Executor] = {}
 
     def use_journal(self, journal: Journal | None) -> None:
@@ -77,7 +76,7 @@ class Session:
     def use_client(self, client: Client) -> None:
         """Submit with this client from now on; executors are made anew."""
         self.close_executors()
-        self._client, self._own_client, self._version_checked = client, False, True
+        self._client, self._own_client = client, False
 
     # --- endpoints -------------------------------------------------------------------------
 
@@ -143,9 +142,8 @@ class Session:
     def _ready_client(self) -> Client:
         client = self.client
         client.login().ensure()
-        if not self._version_checked:
-            client.version_check()
-            self._version_checked = True
+        if self._own_client:
+            client.check_version_beside()
         return client
 
     # --- cells and functions ---------------------------------------------------------------
