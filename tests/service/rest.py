@@ -251,7 +251,7 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
         "display_name": record.get("display_name") or endpoint.name,
         "multi_user": bool(record.get("multi_user")),
         "public": bool(record.get("public")),
-        "owner_id": OWNER,
+        "owner_id": record.get("owner_id") or OWNER,
         "subscription_uuid": record.get("subscription_uuid"),
         "authentication_policy": record.get("authentication_policy"),
         "allowed_functions": endpoint.allowed_functions,

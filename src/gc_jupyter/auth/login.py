@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,14 @@ from gc_jupyter.auth.flow import CodeLoginFlow, LoginFlow, login_errors
 from gc_jupyter.auth.requirements import HOW_TO_LOG_IN, parameters_of, refusals
 from gc_jupyter.auth.storage import SharedTokenStorage
 from gc_jupyter.errors import LoginRequired, ServiceError, ServiceUnreachable
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.uuids import is_uuid_like
 
 logger = logging.getLogger(__name__)
 
 # A key per process: what `token_key` returns is of no use outside it.
 _PROCESS_KEY = secrets.token_bytes(32)
+_MOST_IDENTITIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,35 @@ class Login:
             elif self._identity_authorizer is not None:
                 self._identity = self._ask_identity(self._identity_authorizer)
         return self._identity
+
+    def usernames(self, identity_ids: Collection[str]) -> dict[str, str]:
+        """Whose identities these are, as far as Globus Auth tells; any thread; never prompts.
+
+        Parameters
+        ----------
+        identity_ids:
+            UUIDs. Those that nobody tells of are left out: with a Compute token alone, all.
+        """
+        authorizer = self._identity_authorizer
+        if self.app is not None and not self.required:
+            authorizer = self.authorizer_for(AuthScopes.resource_server, AuthScopes.openid)
+        ids = [one for one in identity_ids if is_uuid_like(one)]
+        if authorizer is None or not ids:
+            return {}
+        try:
+            with (
+                refusals(lambda: self.source, self.next_step),
+                AuthClient(
+                    authorizer=authorizer, retry_config=RetryConfig(max_retries=1)
+                ) as client,
+            ):
+                found = client.get_identities(ids=ids[:_MOST_IDENTITIES])
+                return {
+                    str(one["id"]): one_line(str(one.get("username") or one["id"]), 100)
+                    for one in found
+                }
+        except ServiceError:
+            return {}
 
     @property
     def can_log_out(self) -> bool:

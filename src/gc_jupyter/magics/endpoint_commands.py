@@ -23,8 +23,9 @@ def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
     session = magics.session
     aliases = {endpoint: name for name, endpoint in session.settings.aliases().items()}
     default = _default(magics)[0]
-    rows = [[LOCAL_NAME, "online", "", "this machine"]]
+    rows = [[LOCAL_NAME, "online", "", "this machine", "you"]]
     listed = session.directory.refresh()
+    owners = session.directory.owners([one.endpoint_id for one in listed or []])
     for at, one in enumerate(listed or []):
         state = ""
         if at < STATES_AT_ONCE:
@@ -33,11 +34,12 @@ def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
                 state = found.status
             except ComputeError:
                 state = "unknown"
-        rows.append([one.name, state, aliases.get(one.endpoint_id, ""), one.endpoint_id])
+        alias, owner = aliases.get(one.endpoint_id, ""), owners[one.endpoint_id]
+        rows.append([one.name, state, alias, one.endpoint_id, owner])
     for row in rows:
         if default and default in (row[0], row[2], row[3]):
             row[0] += " *"
-    print(text_table(("Name", "State", "Alias", "UUID"), rows))
+    print(text_table(("Name", "State", "Alias", "UUID", "Owner"), rows))
     if default:
         print("* used where none is named")
     if listed is None:
@@ -48,10 +50,14 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc use."""
     settings = magics.session.settings
     if line.forget:
-        if line.forget not in settings.aliases():
-            known = ", ".join(settings.aliases()) or "none"
+        aliases, pinned = settings.aliases(), settings.known.names()
+        if line.forget in aliases:
+            settings.set_alias(line.forget, None)
+        elif line.forget in pinned:
+            settings.known.pin(line.forget, None)
+        else:
+            known = one_line(", ".join([*aliases, *pinned]), 1000) or "none"
             raise UsageError(f"There is no alias {line.forget!r}. The aliases: {known}.")
-        settings.set_alias(line.forget, None)
         print(f"{line.forget} is forgotten.")
         if _default(magics)[0] == line.forget:
             print("%%gcrun still looks for it where none is named; %gc use NAME sets another.")
@@ -111,6 +117,9 @@ def _say_default(magics: NotebookMagics) -> None:
         print(f"{one_line(str(value), 500)} is used where none is named, by {where}.")
     for name, endpoint in magics.session.settings.aliases().items():
         print(f"{name} is {endpoint}.")
+    for name, pinned in magics.session.settings.known.names().items():
+        owner = f", owned by {pinned.owner}" if pinned.owner else ""
+        print(one_line(f"{name} is {pinned.endpoint}{owner}, since its first use.", 500))
     for endpoint in magics.session.settings.known.results():
         print(f"Results of {endpoint} are read as JSON alone.")
 

@@ -106,6 +106,7 @@ class NotebookMagics(Magics):
             self.announce()
             self._session = current_session()
             self._session.label_of = self._label_of
+            self._session.say = _say
             self._session.use_journal(self.journal)
         return self._session
 
@@ -156,6 +157,12 @@ class NotebookMagics(Magics):
     def _label_of(self, filename: str) -> str:
         known = self.shell.compile.format_code_name(filename)
         return " ".join(known) if known else filename
+
+
+def _say(line: str) -> None:
+    from IPython.display import display
+
+    display({"text/plain": line}, raw=True)  # not among what a cell prints
 
 
 def short(error: ComputeError, where: str = "") -> Exception:

@@ -59,7 +59,9 @@ class Session:
         self.label_of = label_of
         self.settings = settings or Settings()
         self.journal = journal
-        self.directory = Directory(self.settings, self.signed_in, journal)
+        #: Shows the user a line that isn't a cell's output.
+        self.say: Callable[[str], object] = print
+        self.directory = Directory(self.settings, self.signed_in, journal, self._say)
         #: This kernel's tasks by serial, as long as somebody holds them or they are open.
         self.tasks: weakref.WeakValueDictionary[int, TaskFuture] = weakref.WeakValueDictionary()
         #: Those whose results nobody has seen yet: interrupted, or not waited for.
@@ -71,7 +73,10 @@ class Session:
     def use_journal(self, journal: Journal | None) -> None:
         """The journal of this kernel."""
         self.journal = journal
-        self.directory = Directory(self.settings, self.signed_in, journal)
+        self.directory = Directory(self.settings, self.signed_in, journal, self._say)
+
+    def _say(self, line: str) -> None:
+        self.say(line)
 
     def use_client(self, client: Client) -> None:
         """Submit with this client from now on; executors are made anew."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import ComputeError, UnknownEndpoint
 from gc_jupyter.journal.database import KnownEndpoint
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.session.pins import Pins, owned_by
 from gc_jupyter.settings import Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
 from gc_jupyter.uuids import is_uuid_like
@@ -40,6 +42,8 @@ class Directory:
         Gives a client of somebody who is signed in, or None.
     journal:
         Remembers names and states for later kernels.
+    say:
+        Shows the user a line.
     """
 
     def __init__(
@@ -47,8 +51,11 @@ class Directory:
         settings: Settings,
         client: Callable[[], Client | None],
         journal: Journal | None = None,
+        say: Callable[[str], object] = print,
     ) -> None:
         self.settings = settings
+        self._pins = Pins(settings.known, self.owners, say)
+        self._owner_ids: dict[str, str] = {}  # endpoint -> its owner's identity
         self._client = client
         self._journal = journal
         self._known: dict[str, KnownEndpoint] | None = None
@@ -60,7 +67,8 @@ class Directory:
         Raises
         ------
         UnknownEndpoint
-            There is none, or there are several; says which come close, and their states.
+            There is none, or there are several; says which come close, and their states. Or the
+            name was used for another one before.
         """
         text = name.strip()
         if text in (LOCAL_NAME, LOCAL_ENDPOINT_ID):
@@ -78,7 +86,16 @@ class Directory:
         old = abs(time.time() - self._listed_at) > _FRESH_S  # also after a clock was set back
         if not found and ask and old and self.refresh() is not None:
             found = self._named(text)
+        pinned = self._pins.pinned(text)
+        if pinned is not None:
+            dismissed = {pinned.endpoint, *pinned.others}
+            meant = pinned.endpoint
+            if ask and any(one.endpoint_id not in dismissed for one in found):
+                meant = self._pins.choose(text, pinned, found)
+            return Endpoint(meant, text, self.known().get(meant, KnownEndpoint(meant)).status)
         if len(found) == 1:
+            if ask:
+                self._pins.first_use(text, found[0].endpoint_id)
             return Endpoint(found[0].endpoint_id, found[0].name, found[0].status)
         raise self._ambiguous(text, found) if found else self._unknown(text, ask)
 
@@ -112,13 +129,30 @@ class Directory:
         if client is None:
             return None
         self._listed_at = now = time.time()
-        listed = [_known(one, now) for one in client.get_endpoints("any")]
+        replies = client.get_endpoints("any")
+        listed = [_known(one, now) for one in replies]
+        for known, reply in zip(listed, replies, strict=True):
+            self._owner_ids[known.endpoint_id] = _owner_id(reply)
         for one in self.known().values():  # names that the service lists no more
             if one.endpoint_id not in {new.endpoint_id for new in listed}:
                 self.known()[one.endpoint_id] = replace(one, name="")
         self._remember(listed)
         first = {*self.settings.aliases().values(), self.settings.get("endpoint")}
         return sorted(listed, key=lambda one: first.isdisjoint((one.endpoint_id, one.name)))
+
+    def owners(self, endpoint_ids: Sequence[str]) -> dict[str, str]:
+        """Whose these endpoints are: a username, or the identity's UUID where Globus Auth isn't to
+        be asked; empty where the service doesn't tell. Asks what isn't known yet."""
+        client = self._client()
+        if client is None:
+            return dict.fromkeys(endpoint_ids, "")
+        for one in endpoint_ids:
+            if not self._owner_ids.get(one):
+                with contextlib.suppress(ComputeError):
+                    self._owner_ids[one] = _owner_id(client.get_endpoint_metadata(one))
+        ids = {one: self._owner_ids.get(one, "") for one in endpoint_ids}
+        names = client.login().usernames({owner for owner in ids.values() if owner})
+        return {one: names.get(owner, owner) for one, owner in ids.items()}
 
     def status(self, endpoint: Endpoint) -> tuple[Endpoint, dict[str, Any]]:
         """The endpoint with its state now, and the details that it reports; asks the service.
@@ -161,7 +195,11 @@ class Directory:
             self._journal.post(lambda db: db.remember_endpoints(found))
 
     def _ambiguous(self, name: str, found: list[KnownEndpoint]) -> UnknownEndpoint:
-        shown = ", ".join(f"{one.endpoint_id} ({self._state(one)})" for one in found)
+        owners = self.owners([one.endpoint_id for one in found])
+        shown = ", ".join(
+            f"{one.endpoint_id}{owned_by(owners[one.endpoint_id])} ({self._state(one)})"
+            for one in found
+        )
         return UnknownEndpoint(
             f"{len(found)} endpoints are called {name!r}: {shown}.",
             next_step="Use the UUID, or give it a name of its own: %gc use UUID --alias NAME.",
@@ -193,6 +231,10 @@ class Directory:
         except ComputeError:
             return "state unknown"
         return found.status or "state unknown"
+
+
+def _owner_id(reply: Mapping[str, Any]) -> str:
+    return one_line(str(reply.get("owner_id") or reply.get("owner") or ""), 100)
 
 
 def _known(listed: dict[str, Any], now: float) -> KnownEndpoint:

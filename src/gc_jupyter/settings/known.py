@@ -30,10 +30,13 @@ class Pinned:
         Its UUID.
     owner:
         Whose it was then, in words; empty where that wasn't to be learnt.
+    others:
+        Other endpoints of this name, which the user has decided against.
     """
 
     endpoint: str
     owner: str = ""
+    others: tuple[str, ...] = ()
 
 
 class Known:
@@ -59,7 +62,10 @@ class Known:
     def names(self) -> dict[str, Pinned]:
         """Endpoints' names -> which endpoint each was used for."""
         found = self._part("names", _is_pinned)
-        return {name: Pinned(one["endpoint"], one["owner"]) for name, one in found.items()}
+        return {
+            name: Pinned(one["endpoint"], one["owner"], tuple(one.get("others", ())))
+            for name, one in found.items()
+        }
 
     def results(self) -> dict[str, str]:
         """Endpoints' UUIDs -> what their results may be, one of `RESULTS`.
@@ -82,7 +88,8 @@ class Known:
 
     def pin(self, name: str, pinned: Pinned | None) -> None:
         """A name means this endpoint from now on; None: nothing is known of it any more."""
-        self._change("names", name, pinned and asdict(pinned))
+        one = pinned and {**asdict(pinned), "others": list(pinned.others)}
+        self._change("names", name, one)
 
     def limit_results(self, endpoint_id: str, to: str | None) -> None:
         """An endpoint's results may be this from now on; None: anything."""
@@ -137,4 +144,5 @@ def _is_pinned(value: Any) -> bool:
         isinstance(value, dict)
         and is_uuid_like(value.get("endpoint"))
         and isinstance(value.get("owner"), str)
+        and isinstance(value.get("others", []), list)
     )
