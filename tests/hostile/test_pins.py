@@ -160,7 +160,7 @@ def test_owners_by_name(
         }
         mine = named(loopback, "mine", owner_id=auth.person.sub)
         other = named(loopback, "other", owner_id=EVE)
-        monkeypatch.setattr(client, "login", lambda: login)
+        monkeypatch.setattr(client.login(), "usernames", login.usernames)
         directory = Directory(Settings(tmp_path / "gc_jupyter.toml", tmp_path), lambda: client)
         assert directory.owners([mine, other]) == {
             mine: auth.person.preferred_username,
