@@ -66,8 +66,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
     ===========  ====================  =====================================================
     method       fields                who, and when
     ===========  ====================  =====================================================
-    `_describe`  `note`, `nonce`,      who makes the future, before it is submitted
-                 `limit`
+    `_describe`  `note`, `nonce`,      who makes the future, before it is submitted; its own
+                 `limit`, `label`      reply, where nobody here knew what it is
     `_enter`     `serial`, `label`,    whoever submits or adopts the task: once, on that thread,
                  `source`              before anybody else has the future
     `_learn`     `info`                `gc-loop`, with the ids: a task's id never changes;
@@ -104,8 +104,10 @@ class TaskFuture(concurrent.futures.Future[Any]):
         `task_statuses` of a result)."""
         return self._info
 
-    def _describe(self, note: Any = None, nonce: str = "", limit: str = "") -> None:
-        """Say what this task is, before it is submitted.
+    def _describe(
+        self, note: Any = None, nonce: str = "", limit: str = "", label: str = ""
+    ) -> None:
+        """Say what this task is, before it is submitted, or from its reply.
 
         Parameters
         ----------
@@ -115,8 +117,15 @@ class TaskFuture(concurrent.futures.Future[Any]):
             Among the task's arguments, for its reply to carry.
         limit:
             By what its result may be read (`serialize.limits`).
+        label:
+            Shown beside the task.
+
+        Raises
+        ------
+        concurrent.futures.InvalidStateError
+            It was submitted already, and it is known what it is.
         """
-        if self.source is not None:
+        if self.source is not None and self.note is not None:
             raise concurrent.futures.InvalidStateError("The task was submitted already.")
         if note is not None:
             self.note = note
@@ -124,6 +133,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
             self.nonce = nonce
         if limit:
             self.limit = limit
+        if label:
+            self.label = label
 
     def _enter(
         self,

@@ -87,6 +87,7 @@ class TaskEvent:
     label: str = ""
     info: TaskInfo = TaskInfo()
     error: str = ""  # the last line of the remote traceback, as plain text
+    uncertain: bool = False  # it failed here, and may be at the service all the same
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from gc_jupyter.journal.database import KEPT_S, VERSION
 from gc_jupyter.journal.recorder import PATIENCE_S
 from gc_jupyter.journal.results import Collected, message_form, read, status_form
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
+from gc_jupyter.protocol.nonces import new_run, nonce_of
+from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import TaskStatus
 from tests.journal.test_journal import HERE, entry, send
 
@@ -165,13 +167,31 @@ def test_nothing_is_written_where_nothing_changed(database: Database, path: Path
     other.close()
 
 
-def test_names_for_tasks_whose_reply_was_lost(database: Database) -> None:
-    nameless = [entry(task_id="", state="unsent", serial=n, submitted_at=n) for n in (3, 2, 1)]
+def test_tasks_whose_ids_no_reply_has_told(database: Database) -> None:
+    """Their results say whose they are, in any order; others are kept without a name."""
+    run = new_run()
+    nonces = [nonce_of(run, at) for at in range(3)]
+    nameless = [
+        entry(task_id="", state="unsent", serial=at, nonce=nonce) for at, nonce in enumerate(nonces)
+    ]
     write(database, GONE, entry(task_id="known", serial=9), *nameless)
-    with database:
-        database.results.name_tasks("g", ["known", "x", "y"])
-    found = {one.serial: one.task_id for one in database.tasks()}
-    assert found == {9: "known", 1: "x", 2: "y", 3: ""}
+    assert database.results.free(["known", "x", "y", "z"]) == ["x", "y", "z"]
+    claim(database)
+    serialize = ComputeSerializer().serialize
+    for task_id, reply in (
+        ("x", {"tag": {"nonce": nonces[2]}}),
+        ("y", {"tag": {"nonce": nonce_of(new_run())}}),
+        ("z", {"tag": {"nonce": nonces[0]}}),
+    ):
+        form = message_form(pack_result(ResultMessage(task_id, serialize(reply))))
+        with database:
+            database.results.store(SERVER, [Collected(task_id, "g", *form, "success")])
+    found = {one.serial: (one.task_id, one.state) for one in database.tasks()}
+    assert found == {
+        **{9: ("known", "running"), 0: ("z", "success"), 1: ("", "unsent"), 2: ("x", "success")}
+    }
+    assert database.results.kept(["x", "y", "z"]) == {"x", "y", "z"}
+    assert database.results.free(["x", "y", "z"]) == []
 
 
 # --- what is kept --------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_the_reply_is_lost(loopback: Loopback, start: Start) -> None:
 
 
 def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
-    """No task group is known then: it is said, and not offered again."""
+    """No task group is known then: it is said, until somebody wants to hear it no more."""
     offline = loopback.new_endpoint("offline")
     kernel = start()
     told(kernel)
@@ -108,22 +108,139 @@ def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
     assert f"they run at {offline} all the same" in said
     assert "Running the cell again runs them a second time." in said
     new.kill()
+    third = start()
+    assert told(third) == "1 earlier task: 1 not seen at the service. %gc attach"
+    assert third.ok("%gc attach").stream("stdout").startswith("1 task of cell [2]")
+    assert third.ok("%gc attach --forget").stream("stdout").startswith("1 task is forgotten.")
+    third.kill()
     assert told(start()) == ""
     loopback.bring_online(offline)  # or the service would wait for it at its end
 
 
 def test_the_connection_breaks_after_the_request(loopback: Loopback, start: Start) -> None:
+    """The cell has its result all the same: the task group is asked, and the result says whose."""
     inline = loopback.endpoint("inline")
     kernel = start()
     told(kernel)
     kernel.ok(f"%%gcrun {inline}\n1")
-    loopback.fault(path=".*/submit", drop="after")
-    shown = kernel.run(f"%%gcrun {inline} --future kept\n'accepted all the same'")
-    assert shown.error["ename"] == "SubmitUncertain"
+    for fault in ({"drop": "after"}, {"drop": "midway"}, {"status": 502, "late_s": 0.5}):
+        loopback.fault(path=".*/submit", **fault)
+        shown = kernel.ok(f"%%gcrun {inline} --future kept\n'accepted all the same'")
+        assert shown.text == "'accepted all the same'"
+    assert kernel.ok("kept.task_id is None").text == "False"
     kernel.kill()
+    assert told(start()) == ""
+
+
+def test_what_was_not_accepted_is_kept_until_it_is_forgotten(
+    loopback: Loopback, start: Start
+) -> None:
+    """One cell isn't accepted, the next one's reply is lost: each name has its own, or says so."""
+    inline = loopback.endpoint("inline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline}\n1")
+    kernel.ok("from gc_jupyter.runtime import recovery; recovery.LATE_S = 0.1")
+    loopback.fault(path=".*/submit", status=502)
+    shown = kernel.run(f"%%gcrun {inline} --future alpha --out a\na = 'alpha'")
+    assert shown.error["ename"] == "SubmitUncertain"
+    assert "the group had none of them" in shown.traceback
+    group = re.search(r"%gc attach (\S+) in a notebook looks once more", shown.traceback)
+    assert group is not None
+    loopback.result_fault(early=True)  # the reply waits for the results, which don't come
+    offline = loopback.new_endpoint("offline")
+    kernel.send(f"%%gcrun {offline} --future beta --out b\nb = 'of beta'\nb")
+    wait_for_submissions(loopback, 3, answered=False)
+    kernel.kill()
+    loopback.reset()
+    loopback.bring_online(offline)
+
     new = start()
-    assert told(new) == "1 earlier task: 1 not over. %gc attach"
-    assert new.ok("%gc attach").text == "'accepted all the same'"
+    assert told(new) == "2 earlier tasks: 2 not over. %gc attach"
+    said = new.ok("%gc attach")
+    new.ok("beta.result(60)")
+    assert new.ok("beta.result(), b").text == "('of beta', 'of beta')"
+    assert new.run("a").error["ename"] == "NameError"
+    text = said.stream("stdout")
+    if "waited for" not in text:  # beta's result was there already
+        assert re.search(r"1 task of cell \[4\] \(alpha\): not seen at the service at", text)
+        assert new.run("alpha").error["ename"] == "NameError"
+    else:
+        assert new.run("alpha.result(60)").error["ename"] == "SubmitUncertain"
+    again = new.ok(f"%gc attach {group[1]}").stream("stdout")
+    assert "(alpha): not seen at the service at" in again
+    assert "%gc attach --forget" in again
+    new.kill()
+    third = start()
+    assert told(third) == "1 earlier task: 1 not seen at the service. %gc attach"
+    assert "not seen at the service" in third.ok("%gc tasks --all").stream("stdout")
+    third.ok("%gc attach --forget")
+    third.kill()
+    assert told(start()) == ""
+
+
+def test_the_group_lists_its_tasks_in_another_order(loopback: Loopback, start: Start) -> None:
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline}\n1")
+    loopback.result_fault(early=True)
+    kernel.send(f"%%gcrun {offline} --map x=range(13) --future sweep\nx * x")
+    wait_for_submissions(loopback, 2, answered=False)
+    kernel.kill()
+    loopback.reset()
+    loopback.result_fault(listed="reversed")
+    new = start()
+    told(new)
+    new.ok("%gc attach")
+    loopback.bring_online(offline)
+    assert new.ok("sweep.result(60) == [x * x for x in range(13)]").text == "True"
+    assert new.ok("sweep.labels[12], sweep[12].result()").text == "('x=12', 144)"
+
+
+def test_a_machine_without_the_journal(loopback: Loopback, start: Start, tmp_path: Path) -> None:
+    """The service knows the group, and the replies say the rest."""
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline} -a -q --map x=range(4) --future sweep\nprint(x)\nx * x")
+    kernel.ok("sweep.result(60)")
+    kernel.ok(f"%%gcrun {inline} -a -q --future word --out a\na = 5\n'a word'")
+    kernel.ok(f"%%gcshell {inline} -a -q --future listed\necho shell; exit 3")
+    kernel.ok("word.exception(60), listed.exception(60)")
+    kernel.ok(f"%%gcrun {offline} -a -q --future later\n'later'")
+    kernel.ok("while not later.task_id: pass")
+    group = kernel.ok("print(later.info.task_group_id)").stream("stdout").strip()
+    task = kernel.ok("print(sweep[2].task_id)").stream("stdout").strip()
+    kernel.kill()
+    loopback.result_fault(listed="reversed")
+    other = Kernel(tmp_path / "another machine", loopback.environment)
+    try:
+        told(other)
+        said = other.ok(f"%gc attach {group}").stream("stdout")
+        assert "1 task is not over" in said
+        assert other.ok("sweep.result(), sweep.labels").text == (
+            "([0, 1, 4, 9], ['x=0', 'x=1', 'x=2', 'x=3'])"
+        )
+        assert other.ok("word.result(), a, sweep[3].stdout").text == "('a word', 5, '3\\n')"
+        assert other.run("listed.result()").error["ename"] == "CommandFailed"
+        assert other.run("later").error["ename"] == "NameError"
+        loopback.bring_online(offline)
+        other.ok("get_ipython().run_line_magic('gc', 'attach').exception(60)")
+        other.ok(f"%gc attach {group}")
+        assert other.ok("later.result(60)").text == "'later'"
+        third = Kernel(tmp_path / "a third machine", loopback.environment)
+        told(third)
+        shown = third.ok(f"%gc attach {task}")
+        assert (shown.text, shown.stream("stdout")) == ("4", "Bound: sweep.\n2\n")
+        unknown = "00000000-0000-4000-8000-000000000000"
+        third.close()
+        assert (
+            f"No task or task group {unknown} is known"
+            in other.run(f"%gc attach {unknown}").traceback
+        )
+    finally:
+        other.close()
 
 
 def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:

@@ -17,6 +17,7 @@ from gc_jupyter.journal import Database, KernelSession
 from gc_jupyter.journal import results as results_module
 from gc_jupyter.journal.results import Results
 from gc_jupyter.protocol.messages import ResultMessage, unpack_result
+from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.runtime.tasks import serials
 from gc_jupyter.server import keeper as keeper_module
 from gc_jupyter.server.keeper import Keeper
@@ -199,16 +200,43 @@ def test_results_by_reference(
     assert values(client, database, ids) == [0, 1]
 
 
+def reply_with(nonce: str) -> object:
+    """What a cell's task returns begins so."""
+    return {"tag": {"nonce": nonce}}
+
+
 def test_ids_that_were_never_told(
     client: Client, loopback: Loopback, database: Database, start: Start, collected: Collected
 ) -> None:
+    """A result says whose it is; one that says nothing is kept without a name."""
     offline = loopback.new_endpoint("offline")
-    ids = submit(client, offline, 3, lost=True)
+    run = new_run()
+    nonces = [nonce_of(run, at) for at in range(2)]
+    batch = client.create_batch(create_websocket_queue=True)
+    replies, plain = client.register_function(reply_with), client.register_function(abs)
+    for nonce in reversed(nonces):
+        batch.add(replies, args=(nonce,))
+    batch.add(plain, args=(-3,))
+    sent = client.batch_run(offline, batch)
+    assert isinstance(sent, dict)
+    group, (second, first), (other,) = (
+        sent["task_group_id"],
+        *(sent["tasks"][one] for one in (replies, plain)),
+    )
+    entries = [
+        entry(session="gone too", serial=at, task_id="", state="unsent", group_id=group, nonce=one)
+        for at, one in enumerate([*nonces, ""])
+    ]
+    with database:
+        database.add_session(KernelSession(session="gone too", pid=2**22 + 1))
+        database.add_tasks(entries)
     start()
     loopback.bring_online(offline)
-    collected.wait_for(ids)
+    collected.wait_for([first, second, other])
     assert [(one.task_id, one.state) for one in database.tasks()] == [
-        (task_id, "success") for task_id in ids
+        (first, "success"),
+        (second, "success"),
+        ("", "unsent"),
     ]
 
 

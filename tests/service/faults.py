@@ -136,6 +136,7 @@ class ResultFaults:
 
     `duplicates`: extra copies of each. `reorder`: this many are collected, then sent in reverse.
     `early`: before the submit reply. `by_reference`: as for high assurance, without their data.
+    `listed`: how a group lists its tasks, "reversed" or as they came.
     `lose`: so many next results are stored but never sent. `delay_s`: later.
     """
 
@@ -145,6 +146,7 @@ class ResultFaults:
     by_reference: bool = False
     lose: int = 0
     delay_s: float = 0.0
+    listed: str = ""
 
 
 @dataclass(slots=True)

@@ -157,6 +157,8 @@ class Rest:
     async def task_group(self, request: web.Request) -> web.Response:
         group = self._store.group(request.match_info["id"])
         tasks = [{"id": task_id} for task_id in group.task_ids]
+        if self._state.faults.results.listed == "reversed":
+            tasks.reverse()
         return reply({"taskgroup_id": group.group_id, "tasks": tasks})
 
     async def list_endpoints(self, request: web.Request) -> web.Response:

@@ -96,6 +96,15 @@ class Entry:
     decodes: str = ""
 
     @property
+    def unseen(self) -> str:
+        """When the service was last asked for it in vain, in words; empty where it wasn't."""
+        if self.looked_at is None:
+            return ""
+        at = time.strftime("%H:%M", time.localtime(self.looked_at))
+        who = f" as {self.looked_as}" if self.looked_as else ""
+        return f"not seen at the service at {at}{who}"
+
+    @property
     def done(self) -> bool:
         """Whether it had ended when its kernel last heard of it."""
         return TaskState(self.state).done
@@ -252,6 +261,20 @@ class Database:
             "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE task_id = ?", moves
         )
 
+    def claim_nameless(self, moves: Iterable[tuple[str, int, str, int]]) -> None:
+        """As `claim`, of tasks without ids: (session, serial, old session, old serial)."""
+        self._connection.executemany(
+            "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE session = ? AND serial = ?",
+            moves,
+        )
+
+    def look_in_vain(self, tasks: Iterable[tuple[str, int]], at: float, identity: str) -> None:
+        """The service was asked for these (session, serial), and didn't name them."""
+        self._connection.executemany(
+            "UPDATE tasks SET looked_at = ?, looked_as = ? WHERE session = ? AND serial = ?",
+            [(at, identity, session, serial) for session, serial in tasks],
+        )
+
     def remember_endpoints(self, endpoints: Iterable[KnownEndpoint]) -> None:
         """What was heard of endpoints; empty fields leave what was known."""
         self._connection.executemany(
@@ -300,6 +323,13 @@ class Database:
             "SELECT task_id FROM tasks WHERE group_id = ? AND task_id != ''", (group_id,)
         )
         return {row[0] for row in rows}
+
+    def unconfirmed(self, session: str) -> list[Entry]:
+        """This session's tasks of which it isn't known whether the service has them."""
+        return self.tasks(
+            "session = ? AND task_id = '' AND state = 'unsent' AND seen = 0 AND endpoint_id != ?",
+            (session, LOCAL_ENDPOINT_ID),
+        )
 
     def earlier(self, here: KernelSession, *, any_notebook: bool = False) -> list[Entry]:
         """Tasks of kernels that have ended, whose results were never shown, oldest first: those of

@@ -17,8 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from gc_jupyter.errors import SubmitUncertain
-from gc_jupyter.future import TaskFuture, dropped
+from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
 from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import KernelSession, Note, Place
@@ -86,7 +85,6 @@ class Journal:
         self.problem = ""
         self._warned = False
         self._trusted = True  # whether it is worth waiting for
-        self._open: dict[int, TaskFuture] = {}  # by serial, until they end (loop's thread)
         self._inbox: queue.SimpleQueue[_Posted | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()  # a task and a magic may write first at once
@@ -126,7 +124,7 @@ class Journal:
         if wait and not (await asyncio.wait({written}, timeout=PATIENCE_S))[0]:
             self._trusted = False
 
-    def started(self, futures: Iterable[TaskFuture]) -> None:
+    def started(self, futures: Iterable[TaskFuture], kind: str) -> None:
         """See Recorder."""
         entries = []
         for future in futures:
@@ -134,7 +132,8 @@ class Journal:
             known = info.task_group_id or "", info.endpoint_id or "", info.function_id or ""
             made = self._entry(future, *known, info.submitted_at or time.time())
             state = TaskState.WAITING_ENDPOINT if info.task_id else TaskState.UNSENT
-            entries.append(replace(made, task_id=info.task_id or "", state=state.value))
+            made = replace(made, task_id=info.task_id or "", state=state.value)
+            entries.append(made if future.note is not None else replace(made, kind=kind))
         if entries:
             self.post(lambda db: db.add_tasks(entries), rows=len(entries))
 
@@ -176,7 +175,6 @@ class Journal:
         self, future: TaskFuture, group: str, endpoint_id: str, function_id: str, now: float
     ) -> Entry:
         note: Note = future.note or Note()
-        self._open[future.serial] = future
         return Entry(
             session=self.session.session,
             serial=future.serial,
@@ -200,10 +198,8 @@ class Journal:
 
     def _change(self, event: TaskEvent) -> tuple[object, ...]:
         info, state = event.info, event.state
-        if state.done:
-            future = self._open.pop(event.serial, None)
-            if state is TaskState.FAILED and info.task_id is None and _uncertain(future):
-                state = TaskState.UNSENT  # it may be at the service all the same
+        if event.uncertain and info.task_id is None:
+            state = TaskState.UNSENT
         return (
             state.value,
             *(info.task_id, info.task_group_id, info.function_id, info.started_at, info.ended_at),
@@ -226,6 +222,17 @@ class Journal:
         """These tasks of earlier kernels are now this one's."""
         rows = [(self.session.session, one.serial, one.task_id or "") for one in futures]
         self.post(lambda db: db.claim(rows))
+
+    def claim_nameless(self, found: Iterable[tuple[Entry, TaskFuture]]) -> None:
+        """As `claim`, of tasks whose ids nobody knows yet."""
+        here = self.session.session
+        rows = [(here, future.serial, one.session, one.serial) for one, future in found]
+        self.post(lambda db: db.claim_nameless(rows))
+
+    def look_in_vain(self, entries: Iterable[Entry], identity: str) -> None:
+        """The service was asked for these, and didn't name them."""
+        tasks, now = [(one.session, one.serial) for one in entries], time.time()
+        self.post(lambda db: db.look_in_vain(tasks, now, identity))
 
     def give_up(self, entries: Iterable[Entry]) -> None:
         """Nothing more will be known of these."""
@@ -389,9 +396,3 @@ def _see(entry: Entry, database: Database) -> None:
 def _settle(written: asyncio.Future[None]) -> None:
     if not written.done():
         written.set_result(None)
-
-
-def _uncertain(future: TaskFuture | None) -> bool:
-    if future is None or not future.done() or dropped(future):
-        return False
-    return isinstance(future.exception(), SubmitUncertain)

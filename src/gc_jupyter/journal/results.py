@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from gc_jupyter.errors import DeserializationError
 from gc_jupyter.journal.sessions import KernelSession
+from gc_jupyter.protocol.nonces import nonce_in
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 if TYPE_CHECKING:
@@ -196,18 +197,31 @@ class Results:
         }
         return {group_id for group_id, session in rows if session in running}
 
-    def name_tasks(self, group_id: str, task_ids: Sequence[str]) -> None:
-        """Give a group's tasks whose ids were never told those ids that no other task has."""
-        self._connection.execute(
-            "WITH free (id, place) AS (SELECT value, row_number() OVER (ORDER BY key)"
-            "  FROM json_each(?) WHERE value NOT IN (SELECT task_id FROM tasks)),"
-            " nameless (row, place) AS (SELECT rowid, row_number() OVER"
-            "  (ORDER BY submitted_at, serial) FROM tasks WHERE group_id = ? AND task_id = '')"
-            " UPDATE tasks SET task_id ="
-            "  (SELECT id FROM free JOIN nameless USING (place) WHERE row = tasks.rowid)"
-            " WHERE rowid IN (SELECT row FROM free JOIN nameless USING (place))",
-            (json.dumps(list(task_ids)), group_id),
+    def free(self, task_ids: Sequence[str]) -> list[str]:
+        """Those of these tasks that no entry has, and whose results aren't kept."""
+        rows = self._connection.execute(
+            "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT task_id FROM tasks)"
+            " AND value NOT IN (SELECT task_id FROM results) ORDER BY key",
+            (json.dumps(list(task_ids)),),
         )
+        return [row[0] for row in rows]
+
+    def _name(self, found: Iterable[Collected]) -> None:
+        """Give tasks whose ids were never told those of the results that carry their nonces."""
+        unknown = {one.task_id: one for one in found if one.group_id}
+        rows = self._connection.execute(
+            "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT task_id FROM tasks)",
+            (json.dumps(list(unknown)),),
+        ).fetchall()
+        for (task_id,) in rows:
+            one = unknown[task_id]
+            nonce = nonce_in(_text(one))
+            if nonce:
+                self._connection.execute(
+                    "UPDATE tasks SET task_id = ? WHERE group_id = ? AND nonce = ?"
+                    " AND task_id = ''",
+                    (task_id, one.group_id, nonce),
+                )
 
     def store(self, here: KernelSession, found: Iterable[Collected]) -> set[str]:
         """Keep results of groups that `here` still has.
@@ -232,6 +246,7 @@ class Results:
             "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)",
             [(one.task_id, one.form, len(one.body), now, one.body) for one in kept],
         )
+        self._name(kept)
         self._connection.executemany(
             "UPDATE tasks SET state = ?, started_at = coalesce(?, started_at),"
             " ended_at = coalesce(?, ended_at), error = ? WHERE task_id = ?"
@@ -275,3 +290,16 @@ def outcomes(found: Mapping[str, tuple[str, bytes]]) -> dict[str, ResultMessage 
         except DeserializationError:
             continue
     return good
+
+
+def _text(one: Collected) -> str:
+    """A result's wire text; empty for a failure, and for what is damaged."""
+    from gc_jupyter.protocol.messages import ResultMessage
+
+    try:
+        outcome = read(one.form, one.body)
+    except DeserializationError:
+        return ""
+    if isinstance(outcome, ResultMessage):
+        return "" if outcome.error_code is not None else outcome.data
+    return outcome.result or ""

@@ -62,7 +62,10 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     ),
     "status": (endpoints.status, [_ENDPOINT]),
     "tasks": (tasks.list_tasks, [("--all", _FLAG), ("--failed", _FLAG)]),
-    "attach": (tasks.attach_tasks, [("ids", {"nargs": "*"}), ("--all", _FLAG)]),
+    "attach": (
+        tasks.attach_tasks,
+        [("ids", {"nargs": "*"}), ("--all", _FLAG), ("--forget", _FLAG)],
+    ),
     "result": (tasks.show_result, [("id", {"metavar": "ID"})]),
     "cancel": (tasks.cancel, [("ids", {"metavar": "ID", "nargs": "+"})]),
     "doctor": (_doctor, [_ENDPOINT]),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Of a task whose kernel has not heard of its end: where it is now, nobody was asked.
 _OPEN = "not over"
+#: What the service was asked for in vain.
+_UNSEEN = "not seen at the service"
 #: Entries of earlier kernels that this kernel was told of at its start.
 _told: list[Entry] = []
 
@@ -27,7 +29,10 @@ def summary(entries: Sequence[Entry]) -> str:
     """``3 earlier tasks: 1 failed, 1 success, 1 not over. %gc attach``"""
     if not entries:
         return ""
-    counts = Counter(entry.state if entry.done else _OPEN for entry in entries)
+    counts = Counter(
+        _UNSEEN if entry.looked_at is not None else entry.state if entry.done else _OPEN
+        for entry in entries
+    )
     words = sorted(counts, key=lambda word: (word == _OPEN, word))
     shown = ", ".join(f"{counts[word]:,} {word}" for word in words)
     tasks = "1 earlier task" if len(entries) == 1 else f"{len(entries):,} earlier tasks"

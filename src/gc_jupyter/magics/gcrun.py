@@ -65,7 +65,9 @@ class GCMagics(NotebookMagics):
                                        endpoint's results may be read
         %gc status [ENDPOINT]          an endpoint's state, workers and queue
         %gc tasks [--all] [--failed]   a live table of open tasks, a list of the others
-        %gc attach [ID…] [--all]       pick up tasks: of earlier kernels, or interrupted ones
+        %gc attach [ID…] [--all] [--forget]
+                                       pick up tasks: of earlier kernels, of other machines (by
+                                       id), or interrupted ones; or look for them no more
         %gc result ID                  a task's result, with its output
         %gc cancel ID…                 drop tasks that were not sent; stop local ones
         %gc doctor [ENDPOINT]          check every step of the way, and say what to do

@@ -7,22 +7,22 @@ import concurrent.futures
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import PurePath
 from typing import Any
 
 from IPython.core.error import UsageError
 
 from gc_jupyter.capture import CellFuture
-from gc_jupyter.errors import ComputeError, TaskPending
-from gc_jupyter.future import TaskFuture
+from gc_jupyter.errors import ComputeError, SubmitUncertain, TaskPending
+from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.journal import Database, Entry
 from gc_jupyter.magics import earlier
+from gc_jupyter.magics.attached import report
 from gc_jupyter.magics.cells import bind_when_done
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.tables import show_table, text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
-from gc_jupyter.session.attach import Attached, attach
+from gc_jupyter.session.attach import Attached, attach, attach_by_id, who_asks
 from gc_jupyter.widgets.front_end import has_front_end
 
 _LISTED = 50
@@ -56,7 +56,7 @@ def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
             time.strftime("%m-%d %H:%M:%S", time.localtime(one.submitted_at)),
             f"In[{one.execution_count}]" if one.execution_count else "",
             one.label,
-            one.error[:60],
+            (one.unseen or one.error)[:60],
         )
         for one in entries
     ]
@@ -79,13 +79,16 @@ def _list_own(magics: NotebookMagics, failed: bool) -> None:
 def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc attach."""
     session = magics.session
-    own, entries = _wanted(magics, line.ids, line.all)
+    own, entries, foreign = _wanted(magics, line.ids, line.all)
+    if line.forget:
+        _forget(magics, entries)
+        return None
     found = Attached()
     if entries:
         found = attach(session, entries, magics.shell.user_ns)
         earlier.attached(entries)
-    futures = [*own, *(future for _, future in found.tasks)]
-    _report(found)
+    futures = [*own, *found.futures, *_from_elsewhere(magics, foreign)]
+    report(found)
     if not futures:
         if not entries:
             print("There is nothing to attach to.")
@@ -104,9 +107,9 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
 
 def _wanted(
     magics: NotebookMagics, ids: Sequence[str], any_notebook: bool
-) -> tuple[list[TaskFuture], list[Entry]]:
-    """This kernel's futures, and earlier kernels' entries, that are meant: by task or group id, or
-    all that nobody has seen."""
+) -> tuple[list[TaskFuture], list[Entry], list[str]]:
+    """What is meant, by task or group id, or all that nobody has seen: this kernel's futures,
+    entries of the journal that nobody waits for, and ids of which nothing is known here."""
     session, journal = magics.session, magics.session.journal
     entries: list[Entry] = []
     if not ids:
@@ -114,66 +117,67 @@ def _wanted(
             entries = journal.ask(
                 lambda db: db.earlier(journal.session, any_notebook=any_notebook), entries
             )
-        return list(session.unseen.values()), entries
+        return list(session.unseen.values()), entries + session.unconfirmed(), []
     own: list[TaskFuture] = []
+    foreign: list[str] = []
     for one in ids:
-        mine = [f for f in session.tasks.values() if one in (f.task_id, f.info.task_group_id)]
-        if mine:
-            own += sorted(mine, key=lambda future: future.serial)
-            continue
-        known: list[Entry] = []
-        if journal is not None:
-            known = journal.ask(partial(_known_as, one), known)
-        if not known:
-            raise UsageError(f"No task or task group {one} is known. %gc tasks --all lists them.")
+        mine = [
+            future
+            for future in session.tasks.values()
+            if one in (future.task_id, future.info.task_group_id) and not _uncertain(future)
+        ]
+        known = [entry for entry in session.unconfirmed() if entry.group_id == one]
+        if not mine and journal is not None:
+            known = journal.ask(partial(_known_as, one), known) or known
+        own += sorted(mine, key=lambda future: future.serial)
         entries += known
-    return own, entries
+        if not mine and not known:
+            foreign.append(one)
+    return own, entries, foreign
 
 
 def _known_as(one: str, database: Database) -> list[Entry]:
     return database.tasks("task_id = ? OR group_id = ?", (one, one))
 
 
-def _report(found: Attached) -> None:
-    local = [one for one in found.lost if one.endpoint == "local"]
-    if local:
-        print(
-            f"{_tasks(len(local))} gone: those of local, and their results, end with their kernel."
-            " Run the cell again."
-        )
-    if len(found.lost) > len(local):
-        print(
-            f"{_tasks(len(found.lost) - len(local))} not at the service: never accepted, older than"
-            " two weeks, or another user's. %gc whoami says who you are."
-        )
-    if found.unknown:
-        _report_unknown(found.unknown)
+def _uncertain(future: TaskFuture) -> bool:
+    """Whether it ended without anybody knowing what became of the task."""
+    if not future.done() or dropped(future):
+        return False
+    return isinstance(future.exception(), SubmitUncertain)
 
 
-def _report_unknown(entries: Sequence[Entry]) -> None:
-    """Of tasks whose group was never told: all that is known, and what is left to do."""
-    by_cell: dict[tuple[str, str, int], list[Entry]] = {}
-    for one in entries:
-        cell = (one.endpoint or one.endpoint_id, one.session, one.execution_count)
-        by_cell.setdefault(cell, []).append(one)
-    for (endpoint, _, number), some in by_cell.items():
-        first = some[0]
-        place = f"cell [{number}]" if number else "a cell"
-        place += f" of {PurePath(first.notebook).name}" if first.notebook else ""
-        sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.submitted_at))
-        label = f", {first.label}" if len(some) == 1 and first.label else ""
-        count = "1 task" if len(some) == 1 else f"{len(some):,} tasks"
-        line = (
-            f"{count} of {place}{label}: on the way to {endpoint} when the kernel ended ({sent})."
-        )
-        print(one_line(line, 1000))  # a notebook's name is as it is on disk
-    where = one_line(" and ".join(dict.fromkeys(endpoint for endpoint, _, _ in by_cell)), 500)
-    print(
-        "Whether the service accepted them, it can't be asked: these were their kernel's first"
-        " tasks, and only the reply would have named their task group. If it did, they run at"
-        f" {where} all the same: %gc status shows what waits there, and Globus's web app or the"
-        " endpoint's administrator may know more. Running the cell again runs them a second time."
-    )
+def _from_elsewhere(magics: NotebookMagics, ids: Sequence[str]) -> list[TaskFuture]:
+    """Futures of tasks that no journal here knows."""
+    session = magics.session
+    futures: list[TaskFuture] = []
+    for one in ids:
+        found = attach_by_id(session, one, magics.shell.user_ns)
+        if not found:
+            raise UsageError(
+                f"No task or task group {one} is known here, or at the service as"
+                f" {one_line(who_asks(session), 200)}. %gc tasks --all lists those known here."
+            )
+        running = [future for future in found if not future.done()]
+        if running:
+            print(
+                f"{_tasks(len(running))} not over: what a task is called is in its reply."
+                f" %gc attach {one} then binds its names, too."
+            )
+        futures += found
+    return futures
+
+
+def _forget(magics: NotebookMagics, entries: Sequence[Entry]) -> None:
+    """Offer no more what the service was asked for in vain."""
+    journal = magics.session.journal
+    vain = [one for one in entries if one.looked_at is not None]
+    if journal is None or not vain:
+        print("There is nothing to forget: no task was looked for in vain.")
+        return
+    journal.give_up(vain)
+    earlier.attached(vain)
+    print(f"{_tasks(len(vain))} forgotten. What the service has of them, it keeps.")
 
 
 def _tasks(count: int) -> str:
@@ -216,11 +220,11 @@ def _finished(magics: NotebookMagics, future: TaskFuture) -> Any:
 
 def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc result."""
-    own, entries = _wanted(magics, [line.id], True)
+    own, entries, foreign = _wanted(magics, [line.id], True)
     if not own:
         found = attach(magics.session, entries, magics.shell.user_ns)
-        _report(found)
-        own = [future for _, future in found.tasks]
+        report(found)
+        own = [*found.futures, *_from_elsewhere(magics, foreign)]
         magics.session.keep(own)
     if not own:
         return None
@@ -235,8 +239,10 @@ def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
 
 def cancel(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc cancel."""
-    own, _ = _wanted(magics, line.ids, True)
-    if not own:
+    own, entries, foreign = _wanted(magics, line.ids, True)
+    if foreign:
+        raise UsageError(f"No task {foreign[0]} is known. %gc tasks --all lists them.")
+    if not own and entries:
         print("It is a task of an earlier kernel: the service can't stop a task, and finishes it.")
     for future in own:
         name = future.task_id or future.label

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 
 from gc_jupyter.credentials import masked
-from gc_jupyter.errors import ComputeError
+from gc_jupyter.errors import ComputeError, SubmitUncertain
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
@@ -206,7 +206,7 @@ class Collector:
             return
         now = time.time()
         events = [
-            TaskEvent(f.serial, state, now, f.label, f.info, _last_line(error))
+            TaskEvent(f.serial, state, now, f.label, f.info, _last_line(error), _uncertain(error))
             for f, state, error in changes
         ]
         for listener in self.listeners:
@@ -254,6 +254,10 @@ class Collector:
     def close(self) -> None:
         """Stop receiving; open futures stay pending."""
         self.feed.close()
+
+
+def _uncertain(error: BaseException | None) -> bool:
+    return isinstance(error, SubmitUncertain)
 
 
 def _last_line(error: BaseException | None) -> str:

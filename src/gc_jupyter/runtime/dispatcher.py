@@ -122,13 +122,22 @@ class Dispatcher:
         self._recorder = recorder
         self.loop.ask(self._record, recorder)
 
+    def written_down(self, futures: Sequence[TaskFuture], kind: str) -> None:
+        """Have these recorded, which no recorder has heard of, as being of this kind."""
+        if self._recorder is not None and futures:
+            self.loop.ask(self._recorder.started, futures, kind)
+
+    def has_ended(self, future: TaskFuture) -> bool:
+        """Whether an adopted task's outcome is known, though perhaps not decoded yet."""
+        return self.loop.ask(self._collector.book.owner, future.task_id or "") is None
+
     def _record(self, recorder: Recorder) -> None:
         self._submitter.recorder = recorder
         self._collector.listeners.append(recorder.on_events)
         under_way = [task.future for task in self._submitter.under_way]
         others = [*self._recovery.unconfirmed(), *self._collector.unresolved()]
         futures = [*under_way, *(future for future, _ in others)]
-        recorder.started([one for one in futures if not isinstance(one, Stray)])
+        recorder.started([one for one in futures if not isinstance(one, Stray)], "")
 
     def submit(self, task: QueuedTask, label: str = "") -> None:
         """Queue a task, which is called `label` unless it has a name; any thread."""
@@ -176,7 +185,8 @@ class Dispatcher:
         make: Callable[[str], TaskFuture] = TaskFuture,
     ) -> list[TaskFuture]:
         """Futures for these tasks of a group, a task that is open here keeping the one that it
-        has, others made by `make` from their ids; blocks on requests."""
+        has, others made by `make` from their ids; blocks on requests. Where the group is empty,
+        nobody knows it, and the service is asked for those that aren't over."""
         task_ids = list(dict.fromkeys(task_ids))
         # like a submission: results that come before the states are known must wait
         submission = self.loop.ask(self._collector.book.begin)
@@ -197,9 +207,25 @@ class Dispatcher:
         task_ids: Sequence[str],
         requests: Sequence[Sequence[TaskFuture]],
         origin: Origin,
+        *,
+        sure: bool,
+        entered: Callable[[], object],
     ) -> Found:
-        """Recognise tasks whose ids no reply has told among these, which nobody has; blocks on
-        requests. `requests` are their futures, those of one request together."""
+        """Recognise tasks whose ids no reply has told; blocks on requests.
+
+        Parameters
+        ----------
+        task_group_id, task_ids:
+            Where they may be: tasks that nobody has.
+        requests:
+            Their futures, those of one request together.
+        origin:
+            Decodes.
+        sure:
+            Whether nothing else can be among `task_ids`.
+        entered:
+            Called once the futures have their numbers, before anything is known of them.
+        """
         submission = self.loop.ask(self._collector.book.begin)
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
@@ -207,14 +233,17 @@ class Dispatcher:
                 [(self._adopted(one, task_group_id, ""), origin) for one in some]
                 for some in requests
             ]
-            return self.loop.ask(self._recovery.find, task_group_id, task_ids, outcomes, sought)
+            entered()
+            return self.loop.ask(
+                self._recovery.find, task_group_id, task_ids, outcomes, sought, sure
+            )
         finally:
             self.loop.ask(self._collector.give_up, submission)
 
     def _outcomes(self, task_group_id: str, task_ids: Sequence[str]) -> dict[str, Outcome]:
         """How those of these tasks that are over have ended: as it was collected, or as the
         service knows it."""
-        recorder = self._recorder if self.service.rate_limited else None
+        recorder = self._recorder if self.service.rate_limited and task_group_id else None
         outcomes: dict[str, Outcome] = {}
         if recorder is not None:
             outcomes.update(recorder.take(task_group_id, task_ids))
@@ -260,7 +289,7 @@ class Dispatcher:
 
     def _adopted(self, future: TaskFuture, task_group_id: str, limit: str) -> TaskFuture:
         future._describe(limit=both(future.limit, limit))
-        future._learn(replace(future.info, task_group_id=task_group_id))
+        future._learn(replace(future.info, task_group_id=task_group_id or None))
         future._enter(next(serials), self, stop=partial(self._stop, future))
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here
         return future

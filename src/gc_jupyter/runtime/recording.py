@@ -26,8 +26,9 @@ class Recorder(Protocol):
         """A request with these tasks, by function id, leaves as soon as this returns (loop's
         thread); told once more where only the reply has named the group. Raises nothing."""
 
-    def started(self, futures: Iterable[TaskFuture]) -> None:
-        """These tasks were submitted before there was a recorder (loop's thread)."""
+    def started(self, futures: Iterable[TaskFuture], kind: str) -> None:
+        """These tasks were submitted before there was a recorder, or elsewhere (loop's thread);
+        `kind` says how to read the results of those that have no note."""
 
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """Tasks changed their states (loop's thread)."""

@@ -53,10 +53,13 @@ class _Ended(NamedTuple):
 class _Lost:
     """Tasks of one request that may be at the service. `why` is None for an earlier kernel's."""
 
-    def __init__(self, tasks: Iterable[Owner], why: SubmitUncertain | None = None) -> None:
+    def __init__(
+        self, tasks: Iterable[Owner], why: SubmitUncertain | None = None, *, sure: bool = True
+    ) -> None:
         #: By nonce; a plain function's have none.
         self.tasks: dict[str | int, Owner] = {one[0].nonce or id(one[0]): one for one in tasks}
         self.why = why
+        self.sure = sure  # that nothing else was lost in the group
 
     @property
     def plain(self) -> bool:
@@ -149,6 +152,7 @@ class Recovery:
         task_ids: Sequence[str],
         outcomes: Mapping[str, Outcome],
         requests: Sequence[Sequence[Owner]],
+        sure: bool,
     ) -> Found:
         """Recognise tasks of earlier kernels among these, which nobody else has.
 
@@ -164,15 +168,14 @@ class Recovery:
             as that is sure.
         """
         search = self._searches.setdefault(group, _Search(group))
-        sought = [_Lost(tasks) for tasks in requests]
+        sought = [_Lost(tasks, sure=sure) for tasks in requests]
         search.lost += sought
         self._expect(search, [one for one in task_ids if self._collector.book.owner(one) is None])
         for task_id, outcome in outcomes.items():
             if task_id in search.open:
                 self._collector.book.close(task_id)
                 self._collector.finish(*search.open[task_id], outcome)
-        ended = [one.task_id for one in search.ended]
-        open_strays = list(search.open)
+        silent = {one.task_id: None for one in search.ended if one.failed}
         missing: list[TaskFuture] = []
         for lost in sought:
             if lost.tasks and search.open:
@@ -181,7 +184,9 @@ class Recovery:
             left = [future for future, _ in lost.tasks.values()]
             self._end(search, lost)
             missing += [one for one in left if one.task_id is None]
-        return Found(missing, open_strays, ended)
+            for future in left:
+                silent.pop(future.task_id or "", None)
+        return Found(missing, list(silent))
 
     async def _wait_for(self, search: _Search, lost: _Lost) -> None:
         await self._settled(search, lost, None)
@@ -212,7 +217,7 @@ class Recovery:
 
     def _expect(self, search: _Search, task_ids: Sequence[str]) -> None:
         strays: dict[str, Owner] = {
-            task_id: (Stray(task_id, partial(self._arrived, search)), _NOBODY)
+            task_id: (Stray(task_id, search.group, partial(self._arrived, search)), _NOBODY)
             for task_id in task_ids
             if task_id not in search.open
         }
@@ -266,7 +271,7 @@ class Recovery:
     def _end(self, search: _Search, lost: _Lost, problem: str = "") -> None:
         if lost not in search.lost:
             return
-        alone = not any(other.tasks for other in search.lost if other is not lost)
+        alone = lost.sure and not any(one.tasks for one in search.lost if one is not lost)
         if lost.why is not None:
             alone = alone and not self._unsettled[search.group]
         possible = [one for one in search.ended if one.failed or lost.plain]
@@ -320,12 +325,11 @@ class Recovery:
 
 
 class Found(NamedTuple):
-    """What is known at once: futures whose tasks the service hasn't, strays that run on, and those
-    that have ended and are nobody's."""
+    """What is known at once: futures whose tasks the service hasn't, and tasks that ended without
+    saying whose they are."""
 
     missing: list[TaskFuture]
-    running: list[str]
-    ended: list[str]
+    silent: list[str]
 
 
 def _nobody(_text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import Route
 from gc_jupyter.service.base import FunctionRegistration
+from gc_jupyter.types import TaskInfo
 
 if TYPE_CHECKING:
     from gc_jupyter.runtime.completer import Finished
@@ -47,14 +48,15 @@ class Stray(TaskFuture):
 
     Parameters
     ----------
-    task_id:
-        The task.
+    task_id, group:
+        The task, and its group.
     arrived:
         Called on the loop with its outcome, in place of a result.
     """
 
-    def __init__(self, task_id: str, arrived: Callable[[Finished], None]) -> None:
-        super().__init__(task_id)
+    def __init__(self, task_id: str, group: str, arrived: Callable[[Finished], None]) -> None:
+        super().__init__()
+        self._learn(TaskInfo(task_id, group))
         self.arrived = arrived
         #: Futures that were asked for by its id meanwhile.
         self.also: list[tuple[TaskFuture, Origin]] = []

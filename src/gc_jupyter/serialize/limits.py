@@ -61,6 +61,11 @@ def results_limit(endpoint_id: str | None) -> str:
     return OF_SETTING.get(known().results().get(endpoint_id, ""), "")
 
 
+def limit_of_unknown() -> str:
+    """The limit for results of an endpoint that nobody here knows: the one of the strictest."""
+    return both(*(OF_SETTING.get(one, "") for one in known().results().values()))
+
+
 def both(*limits: str) -> str:
     """The limit that holds where all of these do."""
     return ";".join(dict.fromkeys(limit for limit in limits if limit))

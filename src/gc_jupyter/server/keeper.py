@@ -184,8 +184,11 @@ class Keeper:
             except NotFound:
                 task_ids = []
             self._named.add(group)
-            await self._on_disk(partial(_name, group, task_ids))
-            self._wake.set()  # the names are claimed with the next round
+            # whose they are, their results say
+            free = await self._on_disk(partial(_free, task_ids))
+            self._pending.update(dict.fromkeys(free, group))
+            if free:
+                self._feed.ask_for(free)
 
     def _listen(self) -> None:
         """Follow the groups of tasks that still run, and no others."""
@@ -308,8 +311,8 @@ class Keeper:
             self._database.close()
 
 
-def _name(group: str, task_ids: Sequence[str], database: Database) -> None:
-    database.results.name_tasks(group, task_ids)
+def _free(task_ids: Sequence[str], database: Database) -> list[str]:
+    return database.results.free(task_ids)
 
 
 def _store(here: KernelSession, found: Sequence[Collected], database: Database) -> set[str]:

@@ -1,21 +1,24 @@
 """Tasks of earlier kernels, found again: from the journal's entries to futures.
 
-What was written down before a request left may lack the task's id, where the kernel ended before
-the reply came. The task group then knows the ids; without a group, nobody does. What Jupyter Server
-has collected meanwhile is in the journal, and nobody is asked for it.
+What was written down before a request left lacks the task's id where no reply has told it. The
+task group then knows ids, but not whose they are: that is in the results, which carry the entries'
+nonces. Without a group, nobody knows. What Jupyter Server has collected meanwhile is in the
+journal, and nobody is asked for it.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import uuid
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gc_jupyter.errors import NotFound
+from gc_jupyter.errors import NotFound, ServiceError, SubmitUncertain
 from gc_jupyter.journal.database import Entry
 from gc_jupyter.journal.sessions import Note, Place
+from gc_jupyter.protocol.nonces import place_of, run_of
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import statuses_of
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
@@ -33,17 +36,30 @@ class Attached:
 
     Attributes
     ----------
-    tasks:
-        Futures, those that had ended resolved.
-    lost:
-        The service doesn't know them: never accepted, too old, or somebody else's.
+    futures:
+        Of the tasks; those that had ended are resolved.
+    ended:
+        Those of `local`: they ended with their kernel.
+    unseen:
+        The service didn't name them: never accepted, too old, or somebody else's.
     unknown:
-        Whether the service accepted them can't be told.
+        Whether the service accepted them can't be asked: no group is known.
+    unnamed:
+        Plain functions' tasks whose ids can't be told from others'; `strays` are the ids.
+    nameless:
+        How many of the futures wait to be told by their results whose they are.
+    identity:
+        Who asked the service.
     """
 
-    tasks: list[tuple[Entry, TaskFuture]] = field(default_factory=list)
-    lost: list[Entry] = field(default_factory=list)
+    futures: list[TaskFuture] = field(default_factory=list)
+    ended: list[Entry] = field(default_factory=list)
+    unseen: list[Entry] = field(default_factory=list)
     unknown: list[Entry] = field(default_factory=list)
+    unnamed: list[Entry] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+    nameless: int = 0
+    identity: str = ""
 
 
 def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, Any]) -> Attached:
@@ -67,126 +83,295 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
     by_group: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.endpoint_id == LOCAL_ENDPOINT_ID:
-            found.lost.append(entry)  # ended with its kernel
+            found.ended.append(entry)
         elif not entry.group_id:
             found.unknown.append(entry)
         else:
             by_group.setdefault(entry.group_id, []).append(entry)
     for group, some in by_group.items():
-        _attach_group(session, group, some, namespace, found)
+        _Group(session, group, namespace, found).attach(some)
+    if found.unseen:
+        found.identity = who_asks(session)
     if session.journal is not None:
-        session.journal.give_up([*found.lost, *found.unknown])
+        session.journal.give_up(found.ended)
+        session.journal.look_in_vain(found.unseen, found.identity)
+        session.journal.look_in_vain(found.unknown, "")
     return found
 
 
-def _attach_group(
-    session: Session,
-    group: str,
-    entries: Sequence[Entry],
-    namespace: Mapping[str, Any],
-    found: Attached,
-) -> None:
-    client, journal = session.client, session.journal
-    dispatcher = client.dispatcher(entries[0].endpoint_id)
-    by_id = {entry.task_id: entry for entry in entries if entry.task_id}
-    nameless = [entry for entry in entries if not entry.task_id]
-    over: set[str] = set()
-    if journal is not None:
-        over = journal.ask(lambda db: db.results.kept(by_id), over)
-    if nameless or over < by_id.keys():
-        client.login().ensure()
-    if nameless:
-        named = _name(session, group, nameless)
-        by_id |= named
-        found.lost += nameless[len(named) :]
-    known, over = _states(session, by_id, over)
-    found.lost += [entry for task_id, entry in by_id.items() if task_id not in known]
-    asked = by_id
-    if known - over and journal is not None:
-        # this kernel listens from now on: what comes for the group's other tasks comes here, too
-        earlier: list[Entry] = []
-        earlier = journal.ask(lambda db: db.earlier(journal.session, any_notebook=True), earlier)
-        rest = {one.task_id: one for one in earlier if one.group_id == group and one.task_id}
-        if others := rest.keys() - by_id.keys():
-            by_id = rest | by_id
-            kept: Set[str] = set()
-            kept = journal.ask(lambda db: db.results.kept(others), kept)
-            also_known, also_over = _states(session, others, kept)
-            known, over = known | also_known, over | also_over
+def attach_by_id(session: Session, one: str, namespace: Mapping[str, Any]) -> list[TaskFuture]:
+    """Futures for the tasks of a group, or for one task, of which no journal here knows: the
+    service knows the ids, and the replies say the rest.
+
+    Parameters
+    ----------
+    session, namespace:
+        As for `attach`.
+    one:
+        The id of a group or of a task.
+
+    Returns
+    -------
+    list
+        In the order of their runs; empty where the service knows neither.
+    """
+    from gc_jupyter.serialize.limits import limit_of_unknown
+    from gc_jupyter.session.replied import KIND, RepliedFuture
+
+    try:
+        one = str(uuid.UUID(one))
+    except ValueError:
+        return []
+    client = session.client
+    client.login().ensure()
+    service, group = client.globus_service(), one
+    try:
+        ids = list(client.request(partial(service.task_group, one)))
+    except NotFound:
+        group = ""
+        ids = list(client.request(partial(service.task_statuses, [one])))
+    limit = limit_of_unknown()
 
     def make(task_id: str) -> TaskFuture:
-        return _future(session, by_id[task_id], task_id, namespace)
+        future = RepliedFuture(namespace, session.label_of, "the endpoint")
+        future.on_taken = session.seen
+        future._describe(limit=limit)
+        future._learn(TaskInfo(task_id))
+        return future
 
-    ordered = [task_id for task_id in by_id if task_id in known]  # as they were submitted
-    adopt = partial(dispatcher.adopt_tasks, group, ordered, _origin(session), make)
-    futures = client.with_login(adopt)
+    dispatcher = client.dispatcher("")
+    adopt = partial(dispatcher.adopt_tasks, group, ids, _origin(session), make)
+    futures = client.with_login(adopt) if ids else []
+    over = [one for one in futures if dispatcher.has_ended(one)]
+    concurrent.futures.wait(over, _DECODING_S)
+    dispatcher.written_down([one for one in futures if not one.done()], KIND)
     for future in futures:
         session.tasks[future.serial] = future
-    if journal is not None:
-        journal.claim(futures)
-    concurrent.futures.wait([one for one in futures if one.task_id in over], _DECODING_S)
-    found.tasks += [(asked[one.task_id], one) for one in futures if one.task_id in asked]
-    session.keep([one for one in futures if one.task_id not in asked])
+    runs = {run_of(one.nonce): at for at, one in reversed(list(enumerate(futures)))}
+    return sorted(futures, key=lambda one: (runs[run_of(one.nonce)], place_of(one.nonce)))
 
 
-def _states(session: Session, task_ids: Iterable[str], over: Set[str]) -> tuple[set[str], set[str]]:
-    """Those of these tasks that exist, and those that are over; `over` was known before."""
-    client = session.client
-    known, ended = set(over), set(over)
-    ids = [task_id for task_id in task_ids if task_id not in over]
-    for statuses in statuses_of(
-        ids, lambda some: client.request(partial(client.globus_service().task_statuses, some))
-    ):
-        known |= statuses.keys()
-        ended |= {task_id for task_id, status in statuses.items() if status.done}
-    return known, ended
-
-
-def _name(session: Session, group: str, nameless: Sequence[Entry]) -> dict[str, Entry]:
-    """The ids of tasks whose reply was lost: those of their group that nobody else has."""
-    client, journal = session.client, session.journal
+def who_asks(session: Session) -> str:
+    """Who is signed in, in a few words; for what the service didn't name."""
+    login = session.client.login()
     try:
-        ids = client.request(partial(client.globus_service().task_group, group))
-    except NotFound:
-        return {}
-    taken: set[str] = set()
-    if journal is not None:
-        taken = journal.ask(lambda db: db.task_ids(group), taken)
-    free = [task_id for task_id in ids if task_id not in taken]
-    named = dict(zip(free, nameless, strict=False))
-    if journal is not None:
-        journal.name(named)
-    return named
+        identity = login.identity()
+    except ServiceError:
+        identity = None
+    return (identity.username or identity.identity_id) if identity is not None else login.source
+
+
+class _Group:
+    """The entries of one task group."""
+
+    def __init__(
+        self, session: Session, group: str, namespace: Mapping[str, Any], found: Attached
+    ) -> None:
+        self._session = session
+        self._client, self._journal = session.client, session.journal
+        self._group = group
+        self._namespace = namespace
+        self._found = found
+
+    def attach(self, entries: Sequence[Entry]) -> None:
+        """Add to what was found."""
+        asked = {(one.session, one.serial) for one in entries}
+        by_id = {entry.task_id: entry for entry in entries if entry.task_id}
+        over: set[str] = set()
+        if self._journal is not None:
+            over = self._journal.ask(lambda db: db.results.kept(by_id), over)
+        nameless = [entry for entry in entries if not entry.task_id]
+        made: dict[tuple[str, int], TaskFuture] = {}
+        if nameless or over < by_id.keys():
+            self._client.login().ensure()
+        if nameless:
+            rest = [one for one in self._rest() if not one.task_id]
+            nameless += [one for one in rest if (one.session, one.serial) not in asked]
+            named, made = self._name(nameless)
+            by_id |= named
+        known, over = self._states(by_id, over)
+        self._found.unseen += [one for task_id, one in by_id.items() if task_id not in known]
+        if known - over:
+            # this kernel listens from now on: what comes for the group's other tasks comes here
+            rest = [one for one in self._rest() if one.task_id and one.task_id not in by_id]
+            others = {one.task_id: one for one in rest}
+            by_id = others | by_id
+            if others and self._journal is not None:
+                kept: Set[str] = set()
+                kept = self._journal.ask(lambda db: db.results.kept(others), kept)
+                also_known, also_over = self._states(others, kept)
+                known, over = known | also_known, over | also_over
+        for future, entry in self._adopt(by_id, known, over):
+            made[entry.session, entry.serial] = future
+        for future in made.values():
+            self._session.tasks[future.serial] = future
+        self._found.futures += [made[key] for key in _keys(entries) if key in made]
+        self._session.keep([future for key, future in made.items() if key not in asked])
+
+    def _rest(self) -> list[Entry]:
+        """What else of the group is nobody's."""
+        journal = self._journal
+        entries: list[Entry] = []
+        if journal is not None:
+            entries = journal.ask(
+                lambda db: db.earlier(journal.session, any_notebook=True), entries
+            )
+            entries += self._session.unconfirmed()
+        return [one for one in entries if one.group_id == self._group]
+
+    def _adopt(
+        self, by_id: Mapping[str, Entry], known: Set[str], over: Set[str]
+    ) -> Iterable[tuple[TaskFuture, Entry]]:
+        ordered = [task_id for task_id in by_id if task_id in known]  # as they were submitted
+        if not ordered:
+            return []
+
+        def make(task_id: str) -> TaskFuture:
+            return self._future(by_id[task_id], task_id)
+
+        dispatcher = self._client.dispatcher("")
+        futures = self._client.with_login(
+            partial(dispatcher.adopt_tasks, self._group, ordered, _origin(self._session), make)
+        )
+        if self._journal is not None:
+            self._journal.claim(futures)
+        concurrent.futures.wait([one for one in futures if one.task_id in over], _DECODING_S)
+        return list(zip(futures, (by_id[task_id] for task_id in ordered), strict=True))
+
+    def _states(self, task_ids: Iterable[str], over: Set[str]) -> tuple[set[str], set[str]]:
+        """Those of these tasks that exist, and those that are over; `over` was known before."""
+        client = self._client
+        known, ended = set(over), set(over)
+        ids = [task_id for task_id in task_ids if task_id not in over]
+        for statuses in statuses_of(
+            ids, lambda some: client.request(partial(client.globus_service().task_statuses, some))
+        ):
+            known |= statuses.keys()
+            ended |= {task_id for task_id, status in statuses.items() if status.done}
+        return known, ended
+
+    # --- tasks whose ids no reply has told --------------------------------------------------
+
+    def _name(
+        self, nameless: Sequence[Entry]
+    ) -> tuple[dict[str, Entry], dict[tuple[str, int], TaskFuture]]:
+        """Whose the tasks of the group are that nobody has: by id where that is sure, and futures
+        of which the results decide."""
+        client, journal = self._client, self._journal
+        try:
+            ids = client.request(partial(client.globus_service().task_group, self._group))
+        except NotFound:
+            ids = []
+        taken: set[str] = set()
+        if journal is not None:
+            taken = journal.ask(lambda db: db.task_ids(self._group), taken)
+        free = [task_id for task_id in ids if task_id not in taken]
+        tagged = [one for one in nameless if one.nonce]
+        plain = [one for one in nameless if not one.nonce]
+        if not free:
+            self._found.unseen += nameless
+            return {}, {}
+        if not tagged and len(plain) == len(free) and _alike(plain):
+            named = dict(zip(free, plain, strict=True))
+            if journal is not None:
+                journal.name(named)
+            return named, {}
+        made = self._recognise(tagged, free, sure=not plain) if tagged else {}
+        if plain:
+            known = {future.task_id for future in made.values()}
+            self._found.unnamed += plain
+            self._found.strays += [task_id for task_id in free if task_id not in known]
+        return {}, made
+
+    def _recognise(
+        self, entries: Sequence[Entry], free: Sequence[str], *, sure: bool
+    ) -> dict[tuple[str, int], TaskFuture]:
+        """Futures of entries, which the results of these tasks will be assigned to."""
+        session, journal = self._session, self._journal
+        futures = [self._future(entry, None) for entry in entries]
+        requests: dict[tuple[str, float], list[TaskFuture]] = {}
+        for entry, future in zip(entries, futures, strict=True):
+            requests.setdefault((entry.session, entry.submitted_at), []).append(future)
+
+        def entered() -> None:
+            if journal is not None:
+                journal.claim_nameless(zip(entries, futures, strict=True))
+
+        there = session.client.dispatcher("").find(
+            self._group,
+            free,
+            list(requests.values()),
+            _origin(session),
+            sure=sure,
+            entered=entered,
+        )
+        told = [one for one in futures if one.task_id is not None or one in there.missing]
+        concurrent.futures.wait(told, _DECODING_S)
+        made: dict[tuple[str, int], TaskFuture] = {}
+        for entry, future in zip(entries, futures, strict=True):
+            if future in there.missing:
+                here = journal.session.session if journal is not None else entry.session
+                self._found.unseen.append(replace(entry, session=here, serial=future.serial))
+                continue
+            made[entry.session, entry.serial] = future
+            if future.task_id is None:
+                self._found.nameless += 1
+                future.add_done_callback(partial(_look_in_vain, session, entry))
+        self._found.strays += there.silent
+        return made
+
+    def _future(self, entry: Entry, task_id: str | None) -> TaskFuture:
+        """A future that reads this kind of result."""
+        from gc_jupyter.capture import Captured
+        from gc_jupyter.functions.source import SourceFunction
+        from gc_jupyter.future import TaskFuture
+        from gc_jupyter.session.futures import NotebookFuture
+        from gc_jupyter.session.replied import KIND, RepliedFuture
+        from gc_jupyter.session.shell import ShellFuture
+
+        session, where = self._session, entry.endpoint or entry.endpoint_id or "the endpoint"
+        future: TaskFuture
+        if entry.kind == KIND:
+            future = RepliedFuture(self._namespace, session.label_of, where)
+        elif entry.kind in ("cell", "shell"):
+            kind = NotebookFuture if entry.kind == "cell" else ShellFuture
+            sent = Captured(SourceFunction(entry.label, ""), b"", {}, {}, self._namespace)
+            future = kind(sent, where, session.label_of, label=entry.label)
+        else:
+            future = TaskFuture(label=entry.label)
+        if isinstance(future, NotebookFuture):
+            future.on_taken = session.seen
+        future._learn(
+            TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at)
+        )
+        if entry.kind == KIND:
+            future._describe(limit=entry.decodes)
+            return future
+        place = Place(entry.notebook, entry.cell_id, entry.execution_count)
+        out = tuple(entry.out.split(",")) if entry.out else ()
+        future._describe(
+            Note(entry.kind, entry.endpoint, entry.bind, out, place), entry.nonce, entry.decodes
+        )
+        return future
+
+
+def _alike(entries: Sequence[Entry]) -> bool:
+    """Whether these are of one request, and go by one name: then their order tells no lie."""
+    return len({(one.session, one.submitted_at, one.label) for one in entries}) == 1
+
+
+def _keys(entries: Iterable[Entry]) -> list[tuple[str, int]]:
+    return [(one.session, one.serial) for one in entries]
 
 
 def _origin(session: Session) -> Origin:
     return Origin(session.client.fx_serializer.deserialize_result)
 
 
-def _future(
-    session: Session, entry: Entry, task_id: str, namespace: Mapping[str, Any]
-) -> TaskFuture:
-    """A future that reads this kind of result."""
-    from gc_jupyter.capture import Captured
-    from gc_jupyter.functions.source import SourceFunction
-    from gc_jupyter.future import TaskFuture
-    from gc_jupyter.session.futures import NotebookFuture
-    from gc_jupyter.session.shell import ShellFuture
-
-    future: TaskFuture
-    if entry.kind in ("cell", "shell"):
-        kind = NotebookFuture if entry.kind == "cell" else ShellFuture
-        sent = Captured(SourceFunction(entry.label, ""), b"", {}, {}, namespace)
-        where = entry.endpoint or entry.endpoint_id
-        future = kind(sent, where, session.label_of, label=entry.label)
-    else:
-        future = TaskFuture(label=entry.label)
-    if isinstance(future, NotebookFuture):
-        future.on_taken = session.seen
-    future._learn(TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at))
-    place = Place(entry.notebook, entry.cell_id, entry.execution_count)
-    out = tuple(entry.out.split(",")) if entry.out else ()
-    future._describe(
-        Note(entry.kind, entry.endpoint, entry.bind, out, place), entry.nonce, entry.decodes
-    )
-    return future
+def _look_in_vain(session: Session, entry: Entry, future: TaskFuture) -> None:
+    """A task that was waited for was not among its group's."""
+    journal = session.journal
+    if journal is None or not isinstance(future.exception(), SubmitUncertain):
+        return
+    mine = replace(entry, session=journal.session.session, serial=future.serial)
+    journal.look_in_vain([mine], session.client.login().source)

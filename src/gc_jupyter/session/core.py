@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gc_jupyter.client import Client
     from gc_jupyter.executor import Executor
     from gc_jupyter.future import TaskFuture
-    from gc_jupyter.journal import Journal
+    from gc_jupyter.journal import Entry, Journal
     from gc_jupyter.session.futures import NotebookFuture
     from gc_jupyter.session.shell import ShellFuture
 
@@ -337,6 +337,16 @@ class Session:
             self.unseen.pop(future.serial, None)
         if self.journal is not None:
             self.journal.seen([one for one in futures if one.task_id])
+
+    def unconfirmed(self) -> list[Entry]:
+        """This kernel's tasks of which it isn't known whether the service has them, and which
+        nobody waits for any more."""
+        journal = self.journal
+        entries: list[Entry] = []
+        if journal is not None:
+            entries = journal.ask(lambda db: db.unconfirmed(journal.session.session), entries)
+        waited_for = {serial for serial, future in self.tasks.items() if not future.done()}
+        return [one for one in entries if one.serial not in waited_for]
 
     def open_tasks(self) -> list[TaskFuture]:
         """This kernel's tasks that have not ended, oldest first."""
