@@ -64,6 +64,7 @@ die()
 ATTACH = """\
 cell("found = get_ipython().run_line_magic('gc', 'attach')")
 print(json.dumps(shell.user_ns["found"].result()))
+cell("%gc attach --forget")
 cell("print(get_ipython().run_line_magic('gc', 'attach'))")
 """
 #: Name of a step -> where the kernel dies, and whether the service has the tasks by then.
@@ -122,4 +123,7 @@ def test_each_task_is_found_once(
     said = re.findall(r"(\d+) tasks of [^:]*: on the way to (\S+) when", out)
     assert set(said) == {(str(TASKS), names[1])}
     assert "Whether the service accepted them, it can't be asked" in out
+    unseen = re.findall(r"(\d+) tasks of [^:]*: not seen at the service at", out)
+    assert unseen
+    assert set(unseen) == {str(TASKS)}
     assert out.endswith("There is nothing to attach to.\nNone\n")
