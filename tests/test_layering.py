@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 #: in one direction.
 LAYERS = (
     {"__init__"},  # the public names, imported lazily
-    {"compat", "magics", "widgets", "server", "remote_function", "sdk", "doctor"},
+    {"compat", "parallel", "magics", "widgets", "server", "remote_function", "sdk", "doctor"},
     {"session"},
     {"client", "executor", "capture", "journal"},
     {"runtime"},

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gc_jupyter.functions.mpi import MPIFunction
     from gc_jupyter.functions.shell import ShellFunction, ShellResult
     from gc_jupyter.future import TaskFuture
+    from gc_jupyter.parallel import joblib_backend
     from gc_jupyter.widgets.task_table import TaskTable
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "ShellResult",
     "TaskFuture",
     "TaskTable",
+    "joblib_backend",
     "load_ipython_extension",
 ]
 
@@ -42,6 +44,7 @@ _HOMES = {
     "ShellResult": "gc_jupyter.functions.shell",
     "TaskFuture": "gc_jupyter.future",
     "TaskTable": "gc_jupyter.widgets.task_table",
+    "joblib_backend": "gc_jupyter.parallel",
 }
 
 

@@ -75,6 +75,7 @@ SHOWN = {
         "(124, 'started')",
         "rank of 1",
     ],
+    "libraries": ["0.976 with ", "[(62, 0.7", "(1257, 0.99", "[image/png]"],
     "long_jobs": ["done already? False", "step 2 is done", "['slept 1 s', 'slept 2 s']"],
     "jupyterhub_and_binder": ["not on a JupyterHub", "'a Linux machine runs this'"],
 }
