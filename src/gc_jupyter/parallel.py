@@ -24,6 +24,8 @@ SHARED_FROM = 1_000
 #: Tasks at once where the endpoint doesn't say how many workers it has.
 DEFAULT_JOBS = 8
 
+_KERNEL = {"IPython", "ipykernel", "traitlets", "jupyter_client", "jupyter_core", "gc_jupyter"}
+
 _SOURCE = """
 import base64, io, pickle
 
@@ -149,6 +151,7 @@ class EndpointBackend(ParallelBackendBase):  # type: ignore[misc]
         callback:
             Called with the future when it is done.
         """
+        _leave_out_kernel_warnings(func)
         if self._function is None:
             self._share(func)
             values = [value for _, value in self._shared.values()]
@@ -207,6 +210,17 @@ class _SharingPickler(SendingPickler):
     def persistent_id(self, obj: Any) -> int | None:
         entry = self._shared.get(id(obj))
         return None if entry is None else entry[0]
+
+
+def _leave_out_kernel_warnings(batch: Any) -> None:
+    """Drop filters for warnings of IPython: scikit-learn sends this process's, and an endpoint has
+    no IPython."""
+    for function, _, _ in batch.items:
+        filters = getattr(function, "warning_filters", None)
+        if filters:
+            function.warning_filters = [
+                entry for entry in filters if entry[2].__module__.partition(".")[0] not in _KERNEL
+            ]
 
 
 def _size(value: Any) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import warnings
 from typing import Any
 
 import joblib
@@ -84,6 +86,15 @@ def test_the_data_are_sent_once(client: Client, loopback: Loopback) -> None:
     assert max(tasks) < X.nbytes / 6  # its own rows' numbers, twice encoded
 
 
+def test_warnings_of_the_kernel_stay_here(where: dict[str, Any]) -> None:
+    """scikit-learn sends the process's warning filters; an endpoint has no IPython."""
+    category = type("OfTheKernel", (UserWarning,), {"__module__": "IPython.core.nowhere"})
+    X, y = digits()
+    with warnings.catch_warnings(), gc_jupyter.joblib_backend(**where, jobs=2):
+        warnings.simplefilter("ignore", category)
+        GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, n_jobs=-1).fit(X, y)
+
+
 def double(x: int) -> int:
     return 2 * x
 
@@ -128,7 +139,5 @@ def test_jobs_of_an_endpoint(client: Client, loopback: Loopback) -> None:
 
 def test_joblib_is_loaded_at_first_use() -> None:
     code = "import sys, gc_jupyter; print('joblib' in sys.modules)"
-    import subprocess
-
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
