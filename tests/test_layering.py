@@ -24,7 +24,7 @@ LAYERS = (
     {"future", "service", "protocol", "serialize", "functions"},
     {"travel"},
     {"auth"},
-    {"types", "errors", "uuids", "settings", "remote_text", "own_files", "credentials"},
+    {"types", "errors", "uuids", "settings", "remote_text", "own_files", "credentials", "secret"},
 )
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 

@@ -26,6 +26,7 @@ from globus_sdk.transport import RequestsTransport, RetryConfig
 
 from gc_jupyter.auth.requirements import HOW_TO_LOG_IN, refusals
 from gc_jupyter.errors import LoginRequired, ServiceUnreachable
+from gc_jupyter.secret import Secret
 
 
 class AppAuthorizer(GlobusAuthorizer):
@@ -72,7 +73,8 @@ class AppAuthorizer(GlobusAuthorizer):
             Globus Auth can't be reached for a refresh.
         """
         with refusals(self._source, self._next_step):
-            return self._current().get_authorization_header()
+            header = self._current().get_authorization_header()
+            return None if header is None else Secret(header)
 
     def handle_missing_authorization(self) -> bool:
         """After a 401: drop the access token, so that the next request refreshes it."""
@@ -93,7 +95,7 @@ class AppAuthorizer(GlobusAuthorizer):
 
 class _HubToken(StaticGlobusAuthorizer):
     def __init__(self, token: str) -> None:
-        self.header_val = f"token {token}"
+        self.header_val = Secret(f"token {token}")
 
 
 class HubAuthorizer(GlobusAuthorizer):
@@ -148,7 +150,7 @@ class HubAuthorizer(GlobusAuthorizer):
                 "JupyterHub gives this server no Globus Compute token.",
                 next_step=self._next_step,
             )
-        return f"Bearer {token}"
+        return Secret(f"Bearer {token}")
 
     def handle_missing_authorization(self) -> bool:
         """After a 401: forget the token, so that the hub is asked again."""
@@ -177,4 +179,4 @@ def access_token_in(state: Any, resource_server: str) -> str | None:
     """The access token in an authenticator's state, ``tokens{resource_server{access_token}}``."""
     for key in ("tokens", resource_server, "access_token"):
         state = state.get(key) if isinstance(state, dict) else None
-    return state if isinstance(state, str) and state else None
+    return Secret(state) if isinstance(state, str) and state else None

@@ -25,6 +25,7 @@ from globus_sdk.scopes import ScopeParser
 
 from gc_jupyter.auth.requirements import HOW_TO_LOG_IN, parameters_of, refusals
 from gc_jupyter.errors import LoginRequired
+from gc_jupyter.secret import Secret
 
 _TRUE = {"1", "true", "yes", "on"}
 
@@ -58,7 +59,7 @@ class CodeLoginFlow(CommandLineLoginFlowManager):
 
     def hand_in(self, code: str) -> None:
         """The code for the next `run_login_flow`."""
-        self._code = code
+        self._code = Secret(code)
 
     def run_login_flow(self, auth_parameters: GlobusAuthorizationParameters) -> OAuthTokenResponse:
         """Exchange the code for tokens. Called by the app, which stores them."""
@@ -71,7 +72,7 @@ class CodeLoginFlow(CommandLineLoginFlowManager):
     def prompt_for_code(self) -> str:
         """Ask at the keyboard. `LoginRequired` where there is none after all."""
         try:
-            code = input("Paste the code that the page shows: ").strip()
+            code = Secret(input("Paste the code that the page shows: ").strip())
         except (EOFError, OSError, NotImplementedError):  # the last is a front end without stdin
             raise LoginRequired(
                 "Nobody can be asked for a code here.", next_step=HOW_TO_LOG_IN
@@ -124,7 +125,8 @@ class LoginFlow:
         ServiceUnreachable
             Globus Auth doesn't answer. `finish` may be called again.
         """
-        self._manager.hand_in(checked_code(code))
+        code = checked_code(code)
+        self._manager.hand_in(code)
         with login_errors():
             self._app.login(force=True)
 
@@ -139,7 +141,7 @@ def login_errors() -> contextlib.AbstractContextManager[None]:
 
 def checked_code(code: str) -> str:
     """The code as pasted, without spaces around it; `LoginRequired` when nothing is left."""
-    if not (code := code.strip()):
+    if not (code := Secret(code.strip())):
         raise LoginRequired(
             "No code was given.",
             next_step="Open the link, log in, and paste the code that the page shows.",

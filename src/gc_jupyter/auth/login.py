@@ -22,6 +22,7 @@ from gc_jupyter.auth.requirements import HOW_TO_LOG_IN, parameters_of, refusals
 from gc_jupyter.auth.storage import SharedTokenStorage
 from gc_jupyter.errors import LoginRequired, ServiceError, ServiceUnreachable
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.secret import Secret
 from gc_jupyter.uuids import is_uuid_like
 
 logger = logging.getLogger(__name__)
@@ -281,7 +282,7 @@ class Login:
 
         User guide, "Client": caches are based on user authentication tokens.
         """
-        header = self.authorizer.get_authorization_header() or ""
+        header = Secret(self.authorizer.get_authorization_header() or "")
         return hmac.new(_PROCESS_KEY, header.encode(), hashlib.sha256).hexdigest()
 
     def close(self) -> None:

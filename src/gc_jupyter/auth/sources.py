@@ -38,6 +38,7 @@ from gc_jupyter.auth.storage import (
     storage_path,
 )
 from gc_jupyter.errors import LoginMisconfigured, ServiceError
+from gc_jupyter.secret import Environment
 
 #: The official SDK's public native client. Refresh tokens are bound to their client, so sharing
 #: its login means being this client (protocol, "Credentials").
@@ -86,7 +87,7 @@ def resolve(
         A client id without its secret, or the other way round; a GLOBUS_DATA that isn't plain
         data.
     """
-    environ = os.environ if environ is None else environ
+    environ = Environment(os.environ if environ is None else environ)
     if app is not None and authorizer is not None:
         raise ValueError("'app' and 'authorizer' are mutually exclusive.")
     if login_manager is not None and (app is not None or authorizer is not None):
@@ -140,7 +141,7 @@ def user_login(
     notes:
         Become `Login.notes`.
     """
-    environ = os.environ if environ is None else environ
+    environ = Environment(os.environ if environ is None else environ)
     environment = environment or environ.get("GLOBUS_SDK_ENVIRONMENT") or "production"
     path, kept = storage_path(environ), may_be_kept(environ)
     storage = SharedTokenStorage(path, namespace(environment), kept=kept)

@@ -311,7 +311,7 @@ class Connection:
         The URL holds a password; every call makes a new one (protocol, "Routes").
         """
         address = self.request(self.globus_service().amqp_address)
-        return {"queue_prefix": address.queue_prefix, "connection_url": address.url}
+        return {"queue_prefix": address.queue_prefix, "connection_url": str(address.url)}
 
     # --- what executors share --------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from globus_sdk.transport.default_retry_checks import check_expired_authorizatio
 from gc_jupyter import __version__, errors
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.secret import Secret, without_frames
 from gc_jupyter.service.amqp import AmqpStream
 from gc_jupyter.service.amqp_address import AmqpAddress
 from gc_jupyter.service.base import (
@@ -191,6 +192,8 @@ class GlobusService:
     def amqp_address(self) -> AmqpAddress:
         """A fresh address of the result queues; every call makes a new password."""
         reply = self.call(self.v2.get_result_amqp_url)
+        if isinstance(reply, dict) and isinstance(url := reply.get("connection_url"), str):
+            reply["connection_url"] = url = Secret(url)  # it holds a password
         return AmqpAddress(_part(reply, "queue_prefix", str), _part(reply, "connection_url", str))
 
     def call(self, method: Callable[..., globus_sdk.GlobusHTTPResponse], *args: Any) -> Any:
@@ -207,7 +210,7 @@ class GlobusService:
             # not `from error`: globus-sdk notes the reply's whole body on it
             raise refused(error) from None
         except globus_sdk.NetworkError as error:
-            raise unreachable(error) from error
+            raise unreachable(error) from without_frames(error)
         except RecursionError:  # JSON of absurd depth
             data = None
         if data is None:

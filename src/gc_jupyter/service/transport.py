@@ -19,6 +19,7 @@ import requests
 import urllib3
 from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 
+from gc_jupyter.secret import Secret
 from gc_jupyter.service.trust import ca_file
 
 _CONNECTIONS = 16  # that are kept: the gc-http threads', and those of callers who wait
@@ -116,7 +117,9 @@ class DirectTransport(RequestsTransport):
         caller_info: RequestCallerInfo,
     ) -> requests.Response:
         authorizer = caller_info.authorizer
-        authorization = None if authorizer is None else authorizer.get_authorization_header()
+        authorization = Secret(
+            (None if authorizer is None else authorizer.get_authorization_header()) or ""
+        )
         if authorization:
             headers["Authorization"] = authorization
         try:
