@@ -18,12 +18,17 @@ class Forwarder:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._known: set[socket.socket] = set()
+        self._swallowed: set[socket.socket] = set()
         self.resets = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def forget(self) -> None:
         """What comes on the connections that are open now is answered by a reset."""
         self._known.clear()
+
+    def swallow(self) -> None:
+        """What comes on the connections that are open now goes nowhere, without a word."""
+        self._swallowed |= self._known
 
     def close(self) -> None:
         """Accept nothing more."""
@@ -41,6 +46,8 @@ class Forwarder:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if source in self._swallowed or target in self._swallowed:
+                    continue
                 if source not in self._known and target not in self._known:
                     self.resets += 1
                     near = source  # only clients send on idle connections

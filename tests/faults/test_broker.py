@@ -5,10 +5,15 @@ The long form, 50 faults during 10,000 tasks, is a part of `make soak`.
 
 from __future__ import annotations
 
+import queue
+from typing import Any
+
 import pytest
 
 from gc_jupyter import Client, Executor
+from gc_jupyter.runtime import feed
 from tests.conftest import connect
+from tests.faults.forwarder import Forwarder
 from tests.faults.storm import double, storm
 from tests.service.handle import Loopback
 
@@ -30,6 +35,45 @@ def test_every_result_comes_once(
     while client.dispatcher("").stream_error is not None:  # results came by HTTPS meanwhile
         pass
     client.close()
+
+
+def test_a_connection_that_swallows_everything(
+    to_loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half open: packets are dropped, and no reset comes. A question finds the result whose message
+    never came; then another connection is made."""
+    monkeypatch.setattr(feed, "ASK_UP_S", 0.5)
+    monkeypatch.setattr(feed, "LATE_S", 0.5)
+    monkeypatch.setattr(feed, "ASK_DOWN_S", 0.5)
+    forwarder = Forwarder(to_loopback.broker_port())
+    url = "amqp://{user}:{password}@127.0.0.1:" + f"{forwarder.port}/%2F"
+    to_loopback.broker_fault(url=url)
+    client = connect(to_loopback, rate_limited=False)
+    executor = Executor(to_loopback.endpoint("inline"), client=client)
+    runtime = client.dispatcher("")
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+    runtime.loop.ask(_tell_groups, runtime._collector.feed, heard)
+    assert executor.submit(double, 1).result(60) == 2
+    group = heard.get(timeout=60)
+    forwarder.swallow()
+    assert executor.submit(double, 2).result(60) == 4
+    assert heard.get(timeout=60) == group  # on the new connection
+    # the broker still sends every second message to the old one: these are asked for
+    assert [executor.submit(double, n).result(60) for n in (3, 4, 5)] == [6, 8, 10]
+    assert to_loopback.broker_logins() == 2
+    client.close()
+    forwarder.close()
+
+
+def _tell_groups(owner: Any, heard: queue.SimpleQueue[str]) -> None:
+    """Say which queues are heard, from now on (on the loop's thread)."""
+    real = owner.on_group_up
+
+    def on_group_up(task_group_id: str) -> None:
+        real(task_group_id)
+        heard.put(task_group_id)
+
+    owner.on_group_up = on_group_up
 
 
 def test_what_a_dead_broker_took_with_it(client: Client, loopback: Loopback) -> None:

@@ -30,6 +30,7 @@ ASK_UP_S = 20.0  # while it is up: only what another consumer took, or a broker 
 ASK_WATCHED_S = 2.0  # while states are shown
 ASK_UNLIMITED_S = 0.5  # the same, for a service without a limit
 LINGER_S = 120.0  # a group with nothing open is heard for so long
+DOUBT_S = 180.0  # after a dead connection: so long may the broker send messages to it
 LATE_S = 3.0  # a message that is later than its result, by so much, never comes
 
 
@@ -111,6 +112,7 @@ class Feed:
         self._wanted: dict[str, None] = {}  # tasks to ask for next, whatever the stream does
         self._late: asyncio.TimerHandle | None = None  # a message should have come by then
         self._late_task = ""
+        self._doubt_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._tidying: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -276,7 +278,8 @@ class Feed:
         pauses = [ASK_UP_S if self._up_s is None else self._up_s]
         if self.watchers:
             pauses.append(ASK_WATCHED_S if self._service().rate_limited else ASK_UNLIMITED_S)
-        if self._referenced or self.error is not None:
+        doubt = self._loop.aio.time() < self._doubt_until
+        if self._referenced or self.error is not None or doubt:
             pauses.append(ASK_DOWN_S)
         unheard = self._unheard()
         tasks = self._taker.open_tasks(unheard) if unheard else []
@@ -367,5 +370,7 @@ class Feed:
     def _never_came(self, stream: Stream | None) -> None:
         """The connection is dead, and nobody has said so: packets vanish."""
         self._late = None
-        if stream is not None and stream is self._stream and self._up:
+        now = self._loop.aio.time()
+        if stream is not None and stream is self._stream and self._up and now > self._doubt_until:
+            self._doubt_until = now + DOUBT_S
             stream.reconnect(StreamError("The connection to the broker brings nothing any more."))
