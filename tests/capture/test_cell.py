@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import pickle
 import sys
 import threading
 import types
@@ -148,14 +149,29 @@ def test_nothing_else_is_sent(used: Notebook) -> None:
     captured = capture_cell("by_n(n)", used.namespace)
     assert set(captured.sizes) == {"n"}
     assert set(captured.objects) == {"by_n", "double", "math"}
-    assert "Point" not in captured.function.source.partition("_TASK")[2]
+    assert "Point" not in str(captured.task)
 
 
-def test_new_data_reuses_the_function() -> None:
+def test_every_single_cell_runs_the_same_function() -> None:
+    """Its text is an argument, of a few hundred bytes."""
     first = capture_cell("n + 1", {"n": 1})
-    again = capture_cell("n + 1", {"n": [2, 3]})
+    other = capture_cell("print(m)", {"m": 2})
+    assert first.function is other.function
+    assert first.function.lasting
+    assert "n + 1" not in first.function.source
+    assert first.arguments()[1]["task"]["cell"] == "n + 1"
+    assert len(pickle.dumps(first.arguments())) < 700
+
+
+def test_a_fan_out_has_a_function_of_its_own() -> None:
+    """Its tasks carry their values, and no text."""
+    first, again = (
+        capture_cell("x + n", {"n": n}, variable="x", values=[1, 2]) for n in (1, [2, 3])
+    )
     assert first.function is again.function
+    assert not first.function.lasting
     assert first.inputs != again.inputs
+    assert "task" not in first.arguments(0)[1]
 
 
 @pytest.mark.parametrize("name", ["by_n", "fib", "square", "add_five", "decorated"])

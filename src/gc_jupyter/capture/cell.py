@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gc_jupyter.capture.collect import Collector, Origin
-from gc_jupyter.capture.compose import Task, compose, remote_filename
+from gc_jupyter.capture.compose import Task, compose, remote_filename, runner
 from gc_jupyter.capture.imports import packages
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
@@ -28,7 +28,7 @@ class Captured:
     Parameters
     ----------
     function:
-        The self-contained source. Running a cell again with other data gives the same one.
+        The self-contained source: the same one for all cells, or that of a fan-out.
     inputs:
         The data that it is called with, pickled.
     sizes:
@@ -66,6 +66,8 @@ class Captured:
         """What to submit `function` with; `call` is the index of a function's call, or of a
         variable's value, `tag` what the reply begins with."""
         options = {**self.options, "tag": tag}
+        if self.function is runner():
+            options["task"] = self.task.plain()
         if call is not None:
             options["arguments"] = self.calls[call]
         return self.inputs, options
@@ -201,7 +203,7 @@ def _captured(
     if total > SIZE_LIMIT:
         raise PayloadTooLarge(_size_report(sizes, total), next_step=_SMALLER)
     return Captured(
-        function=compose(name, task),
+        function=compose(name, task) if len(calls) > 1 else runner(),
         inputs=b"".join(collector.pieces),
         sizes=sizes,
         origins=collector.origins,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gc_jupyter.capture.worker_side import worker_text
@@ -22,8 +22,10 @@ def {name}(inputs, options):
         worker.__file__ = "<gc_jupyter>"
         exec(compile(_WORKER, worker.__file__, "exec"), worker.__dict__)
         worker = sys.modules.setdefault({module!r}, worker)
-    return worker.run(_TASK, inputs, options)
+    return worker.run(options.get("task") or _TASK, inputs, options)
 """
+#: What runs a single cell or call is called at the service.
+_RUNNER = "cell"
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,39 @@ class Task:
     out: tuple[str, ...] = ()
     variable: str = ""
 
+    def plain(self) -> dict[str, Any]:
+        """As the worker takes it."""
+        return {
+            "steps": list(self.steps),
+            "modules": dict(self.modules),
+            "cell": self.cell,
+            "filename": self.filename,
+            "line": self.line,
+            "deferred": self.deferred,
+            "call": self.call,
+            "out": list(self.out),
+            "variable": self.variable,
+        }
+
+
+@functools.cache
+def runner() -> SourceFunction:
+    """The function that every single cell and call runs: its task is an argument. The same text for
+    everybody who has this version, so it is registered once, and a worker keeps what it compiled."""
+    return replace(
+        _text(_RUNNER, None), description="Runs cells of Jupyter notebooks", lasting=True
+    )
+
 
 @functools.lru_cache(maxsize=256)
 def compose(name: str, task: Task) -> SourceFunction:
-    """One self-contained source text, the same one for an equal task."""
-    plain = {
-        "steps": list(task.steps),
-        "modules": dict(task.modules),
-        "cell": task.cell,
-        "filename": task.filename,
-        "line": task.line,
-        "deferred": task.deferred,
-        "call": task.call,
-        "out": list(task.out),
-        "variable": task.variable,
-    }
+    """A function of its own for the many tasks of a fan-out, which carry no text then; the same one
+    for an equal task."""
+    return _text(name, task.plain())
+
+
+def _text(name: str, plain: dict[str, Any] | None) -> SourceFunction:
+    """One self-contained source text."""
     entry = _ENTRY.format(name=name, module=_worker_module())
     return SourceFunction(name, f"_WORKER = r'''{worker_text()}'''\n_TASK = {plain!r}\n{entry}")
 
