@@ -78,11 +78,13 @@ class Task:
 
 @functools.cache
 def runner() -> SourceFunction:
-    """The function that every single cell and call runs: its task is an argument. The same text for
-    everybody who has this version, so it is registered once, and a worker keeps what it compiled."""
-    return replace(
-        _text(_RUNNER, None), description="Runs cells of Jupyter notebooks", lasting=True
-    )
+    """The function that every single cell and call runs: its task is an argument.
+
+    It is the same text for everybody who has this version: registered once, and compiled once in
+    each worker.
+    """
+    made = _text(_RUNNER, None)
+    return replace(made, description="Runs cells of Jupyter notebooks", lasting=True)
 
 
 @functools.lru_cache(maxsize=256)
