@@ -118,6 +118,7 @@ def test_what_was_refused_runs_in_no_later_kernel(
     later.run("%gc attach")
     later.run(f"%gc attach {group}")
     loopback.publish(group, pack_result(ResultMessage(third, payload)))
+    loopback.change_task(third, status="success", result=payload)  # as the service knows it then
     later.ok("from gc_jupyter import Executor, Client")
     adopted = f"Executor({endpoint!r}).reload_tasks({group!r})"
     found = later.ok(f"[type(f.exception(60)).__name__ for f in {adopted}]").text
@@ -223,6 +224,7 @@ def test_the_setting_in_a_kernel(loopback: Loopback, start: Start) -> None:
         assert "may be JSONData alone" in kernel.run(cell).traceback
     assert "may be JSONData alone" in kernel.run("%%gcrun far\ndef f(): return 1").traceback
     assert loopback.requests("POST", "/submit") == []
+    assert "results are read as JSONData alone" in kernel.ok("%gc doctor far").stream("stdout")
     kernel.close()
     later = start()
     later.ok("%load_ext gc_jupyter")

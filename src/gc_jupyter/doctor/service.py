@@ -20,6 +20,7 @@ from gc_jupyter.errors import (
     ServiceUnreachable,
 )
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.serialize.limits import results_limit
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
 
 if TYPE_CHECKING:
@@ -159,7 +160,9 @@ def endpoint(session: Session, target: Endpoint) -> Iterator[Finding]:
     workers, waiting = details.get("total_workers"), details.get("pending_tasks", 0)
     busy = f"; {_count(workers, 'worker')}, {_count(waiting, 'task')} waiting" if workers else ""
     if found.status == "online":
-        yield Finding(True, "Endpoint", f"{name} is online{busy}")
+        limit = results_limit(target.endpoint_id)
+        read = f"; its results are read as {limit} alone" if limit else ""
+        yield Finding(True, "Endpoint", f"{name} is online{busy}{read}")
     else:
         state = found.status or "of unknown state"
         yield Finding(False, "Endpoint", f"{name} is {state}", WHEN_OFFLINE)
