@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gc_jupyter.capture.definitions import Definition
 from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import dropped
 from gc_jupyter.session import Interrupted, Session, Target, show_output, wait
+from gc_jupyter.travel import rebuild
+from gc_jupyter.travel.sending import Statement, names_of
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
+    from gc_jupyter.travel.pickler import Pickler
 
 _here: ContextVar[bool] = ContextVar("gc_jupyter_here", default=False)
 
@@ -87,7 +88,7 @@ class RemoteFunction:
 
     def __init__(
         self,
-        definition: Definition,
+        definition: Statement,
         namespace: MutableMapping[str, Any],
         session: Session,
         target: Target,
@@ -148,9 +149,16 @@ class RemoteFunction:
 
         return local
 
-    def gc_definition(self) -> Definition:
-        """What travels in this object's place when another cell uses it."""
-        return self._definition
+    def gc_travels(self, pickler: Pickler) -> Any:
+        """What is pickled in this object's place: the function itself, where it is here."""
+        if self._original is None:
+            return self._definition.written_by(pickler, self)
+        pickler.stands_for[id(self._original)] = self
+        return rebuild.same, (self._original,)
+
+    def gc_uses(self) -> tuple[str, ...]:
+        """The names that go along."""
+        return names_of(self._definition.source)
 
     def __getattr__(self, name: str) -> Any:
         """What a decorator has given the original, such as `register` or `cache_info`."""
@@ -198,11 +206,6 @@ class RemoteFunction:
         if self._calls.ended is not None:
             self._calls.ended(future)
         return future.result()
-
-    def __reduce__(self) -> Any:
-        raise pickle.PicklingError(
-            f"{self.__name__} is a remote function: it is sent as source, under its own name"
-        )
 
     def __repr__(self) -> str:
         signature = "(…)" if self._original is None else str(inspect.signature(self._original))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ class Notebook:
 
     def future(self, text: str, **options: Any) -> CellFuture:
         """A cell that was run by a worker, its reply not looked at yet."""
+        options.setdefault("python", platform.python_version())
         captured = capture_cell(text, self.namespace, **options)
         future = CellFuture(captured, "there")
         future.reply = self.run(captured, None)
@@ -62,7 +64,8 @@ class Notebook:
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """A function's value, through a worker."""
-        captured = capture_calls(name, [(args, kwargs)], self.namespace)
+        here = platform.python_version()
+        captured = capture_calls(name, [(args, kwargs)], self.namespace, python=here)
         return CellFuture(captured, "there").decode(self.run(captured, 0))
 
 

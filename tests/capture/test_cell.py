@@ -15,7 +15,6 @@ from IPython.core.interactiveshell import _modified_open
 from IPython.display import display
 
 from gc_jupyter.capture import capture_calls, capture_cell
-from gc_jupyter.capture.definitions import find_definition
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from tests.capture.conftest import Notebook, run_here
 
@@ -147,8 +146,9 @@ def test_same_value_as_here(used: Notebook, cell: str) -> None:
 
 def test_nothing_else_is_sent(used: Notebook) -> None:
     captured = capture_cell("by_n(n)", used.namespace)
-    assert set(captured.sizes) == {"n"}
-    assert set(captured.objects) == {"by_n", "double", "math"}
+    assert set(captured.sizes) == {"n", "by_n", "double"}
+    assert list(captured.objects.values()) == [used["double"], used["by_n"]]
+    assert b"Point" not in captured.inputs
     assert "Point" not in str(captured.task)
 
 
@@ -318,6 +318,7 @@ def test_what_ipython_injects_stays(notebook: Notebook) -> None:
     captured = capture_cell("exit; open; display", notebook.namespace)
     assert captured.sizes == {}
     assert captured.objects == {}
+    assert captured.task.steps == ()
 
 
 def test_the_history_is_not_sent_as_a_whole(notebook: Notebook) -> None:
@@ -365,9 +366,8 @@ def test_a_cell_that_is_run_again(text: str, notebook: Notebook) -> None:
         filename = f"<again {cell}>"
         linecache.cache[filename] = (1, None, cell.splitlines(keepends=True), filename)
         exec(compile(cell, filename, "exec"), notebook.namespace)
-    definition = find_definition(notebook["A"])
-    assert definition is not None
-    assert definition.filename == f"<again {text.format(1)}>"
+    shown = "[getattr(A, 'x', 0), [*getattr(A, '__dataclass_fields__', ())], A.__doc__]"
+    assert repr(notebook.remote(shown)) == repr(eval(shown, notebook.namespace))
 
 
 def test_a_definition_whose_text_cannot_run_again(notebook: Notebook) -> None:

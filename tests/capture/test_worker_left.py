@@ -177,11 +177,17 @@ def probe():
 @pytest.mark.parametrize("imported_before", [True, False])
 @pytest.mark.usefixtures("beside")
 def test_an_installed_module_is_not_hidden(
-    worker: Callable[..., list[Any]], tmp_path: Path, imported_before: bool
+    worker: Callable[..., list[Any]],
+    beside: Path,
+    tmp_path: Path,
+    imported_before: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there/helpers.py").write_text("WHO = 'installed there'\n")
-    plain = capture_cell("import helpers\nhelpers.WHO", {})  # of a notebook that has none
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "path", [one for one in sys.path if one != str(beside)])
+        plain = capture_cell("import helpers\nhelpers.WHO", {})  # of a notebook that has none
     mine = captured("helpers.f(), __import__('sys').modules['helpers'].WHO")
     begin = INSTALLED if imported_before else "def probe(): pass"
     given = (begin, mine, INSTALLED, plain, mine, INSTALLED)

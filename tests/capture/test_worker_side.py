@@ -12,6 +12,8 @@ import pytest
 from gc_jupyter.capture import Captured, capture_cell
 from gc_jupyter.capture.worker_side import PARTS, worker_text
 from gc_jupyter.errors import RemoteException
+from gc_jupyter.travel import rebuild
+from gc_jupyter.travel.texts import reading_text, writing_name, writing_text
 from tests.capture.conftest import Notebook, run_here
 from tests.pythons import run_captured
 
@@ -42,7 +44,7 @@ def test_every_part_travels() -> None:
     tops = {node.name for node in ast.parse(worker_text()).body if hasattr(node, "name")}
     assert {
         "run",
-        "dump",
+        "Loader",
         "Router",
         "display",
         "describe",
@@ -59,7 +61,19 @@ def test_imports_are_of_the_standard_library() -> None:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add((node.module or "").partition(".")[0])
-    assert names - sys.stdlib_module_names == {"dill"}
+    assert names - sys.stdlib_module_names == {rebuild.NAME, writing_name()}
+    for node in ast.walk(ast.parse(reading_text() + writing_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            top = getattr(node, "module", None) or node.names[0].name
+            assert top.partition(".")[0] in sys.stdlib_module_names
+
+
+def test_a_name_stands_once_in_each_text() -> None:
+    for text in (worker_text(), reading_text(), writing_text()):
+        ast.parse(text, feature_version=(3, 8))
+        assert "'''" not in text
+        names = [node.name for node in ast.parse(text).body if hasattr(node, "name")]
+        assert len(names) == len(set(names))
 
 
 @pytest.fixture(scope="module")

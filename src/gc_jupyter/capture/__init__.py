@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from gc_jupyter.capture.cell import Captured, capture_calls, capture_cell, parse
+from gc_jupyter.capture.cell import (
+    Captured,
+    annotations_flag,
+    capture_calls,
+    capture_cell,
+    parse,
+)
 from gc_jupyter.capture.commands import check_magics, keep_time
 from gc_jupyter.capture.contents import Part, contents
-from gc_jupyter.capture.definitions import Definition, annotations_flag
 from gc_jupyter.capture.reply import CellFuture, Undecoded
 
 __all__ = [
     "Captured",
     "CellFuture",
-    "Definition",
     "Part",
     "Undecoded",
     "annotations_flag",

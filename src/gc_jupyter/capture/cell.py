@@ -1,8 +1,10 @@
 """A cell, or a call of a notebook function -> what an executor submits."""
 
 from __future__ import annotations
+import __future__
 
 import ast
+import platform
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +38,8 @@ class Captured:
     origins:
         How frames on the worker name a text -> where it stands here.
     objects:
-        Classes and functions that travelled under their own names; a result may refer to them.
+        Classes and functions that travelled, by the token that a reply names them by; or a
+        notebook's variables.
     calls:
         Pickled arguments of each call, or values of the variable.
     options:
@@ -47,18 +50,21 @@ class Captured:
         What the endpoint must have installed.
     unsent:
         The notebook's variables that the cell is not seen to use.
+    sources:
+        Of the inputs that are functions and classes, the text.
     """
 
     function: SourceFunction
     inputs: bytes
     sizes: Mapping[str, int]
     origins: Mapping[str, Origin]
-    objects: Mapping[str, Any]
+    objects: Mapping[Any, Any]
     calls: Sequence[bytes] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     task: Task = field(default_factory=Task)
     packages: Sequence[str] = ()
     unsent: Collection[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def arguments(
         self, call: int | None = None, tag: Mapping[str, Any] | None = None
@@ -85,6 +91,7 @@ def capture_cell(
     also: Sequence[str] = (),
     variable: str = "",
     values: Sequence[Any] = (),
+    python: str = "",
 ) -> Captured:
     """Make a cell self-contained.
 
@@ -107,6 +114,8 @@ def capture_cell(
         like a credential.
     variable, values:
         For one task per value: the name that each task finds its own value under.
+    python:
+        The endpoint's Python version; empty where it isn't known.
 
     Raises
     ------
@@ -126,7 +135,7 @@ def capture_cell(
         ) from None
     if variable:
         namespace = {name: value for name, value in namespace.items() if name != variable}
-    collector = Collector(namespace, also)
+    collector = Collector(namespace, also, python)
     if variable not in also:
         collector.guard.values({f"{variable}[{at}]": one for at, one in enumerate(values)})
     collector.add(names)
@@ -136,11 +145,11 @@ def capture_cell(
     collector.origins[remote] = Origin(filename, first_line, text)
     task = Task(
         steps=collector.steps(),
-        modules=collector.module_sources(names.modules),
+        modules=collector.module_sources(),
         cell=text,
         filename=remote,
         line=first_line,
-        deferred=collector.deferred,
+        deferred=bool(annotations_flag(namespace)),
         out=tuple(out),
         variable=variable,
     )
@@ -154,6 +163,7 @@ def capture_calls(
     *,
     html: bool = False,
     also: Sequence[str] = (),
+    python: str = "",
 ) -> Captured:
     """Make a notebook function self-contained, with the arguments of one or more calls.
 
@@ -163,7 +173,7 @@ def capture_calls(
         The function, as `namespace` knows it.
     calls:
         `(args, kwargs)` of each call.
-    namespace, html, also:
+    namespace, html, also, python:
         As for `capture_cell`.
 
     Raises
@@ -171,9 +181,9 @@ def capture_calls(
     CaptureError, PayloadTooLarge
         As `capture_cell`.
     """
-    collector = Collector(namespace, also)
+    collector = Collector(namespace, also, python)
     collector.add(Names(now=dict.fromkeys((name, *also), 0)))
-    collector.guard.arguments(calls, collector.items[name].source)
+    collector.guard.arguments(calls, collector.sources().get(name, ""))
     packed = collector.pickle(*calls)
     task = Task(steps=collector.steps(), modules=collector.module_sources(), call=name)
     return _captured(name, task, collector, value=True, html=html, calls=packed)
@@ -187,6 +197,12 @@ def parse(text: str, filename: str = "", first_line: int = 1) -> ast.Module:
     return ast.parse(padded, filename or "<cell>")
 
 
+def annotations_flag(namespace: Mapping[str, Any]) -> int:
+    """For `compile`: IPython keeps a ``from __future__ import annotations`` for all later cells."""
+    on = namespace.get("annotations") is __future__.annotations
+    return __future__.annotations.compiler_flag * on
+
+
 def _captured(
     name: str,
     task: Task,
@@ -196,23 +212,24 @@ def _captured(
     html: bool,
     calls: Sequence[bytes] = (),
 ) -> Captured:
-    sizes = {
-        name: len(piece) for name, piece in zip(collector.values, collector.pieces, strict=True)
-    }
+    sizes = {name: len(piece) for name, piece in collector.pieces.items()}
     total = sum(sizes.values()) + max(map(len, calls), default=0)
     if total > SIZE_LIMIT:
         raise PayloadTooLarge(_size_report(sizes, total), next_step=_SMALLER)
     return Captured(
         function=compose(name, task) if len(calls) > 1 else runner(),
-        inputs=b"".join(collector.pieces),
+        inputs=b"".join(collector.pieces.values()),
         sizes=sizes,
         origins=collector.origins,
-        objects=collector.sent_objects(),
+        objects=dict(enumerate(collector.sent)),
+        sources=collector.sources(),
         calls=calls,
         options={
             "mimes": list(ALL_MIMES if html else SAFE_MIMES),
             "value": value,
             "limit": SIZE_LIMIT,
+            "files": [*collector.origins],
+            "python": ".".join(platform.python_version_tuple()[:2]),
         },
         task=task,
         packages=packages(collector.modules, [name for name, _ in task.modules]),

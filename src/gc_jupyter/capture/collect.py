@@ -1,36 +1,28 @@
-"""The names that a text needs -> what to send for each, in an order that works on the worker."""
+"""The names that a text needs -> what to send for each: an import, or a piece of one pickle."""
 
 from __future__ import annotations
 
-import ast
 import builtins
-import functools
-import inspect
-import sys
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from types import FunctionType, ModuleType
+import io
+import types
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from gc_jupyter.capture.compose import remote_filename
 from gc_jupyter.capture.credentials import Guard
-from gc_jupyter.capture.definitions import (
-    Definition,
-    annotations_flag,
-    find_definition,
-    global_names,
-)
 from gc_jupyter.capture.imports import (
-    NOTEBOOK_ONLY,
     import_module,
     import_object,
     is_local,
     local_modules,
 )
-from gc_jupyter.capture.state import class_state, function_state
-from gc_jupyter.capture.worker_side.values import dump, find_named, is_of_notebook
 from gc_jupyter.errors import CaptureError
-from gc_jupyter.travel.names import Names, find_names
+from gc_jupyter.travel import code
+from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
+from gc_jupyter.travel.names import Names
+from gc_jupyter.travel.pickler import NOTEBOOK
+from gc_jupyter.travel.refused import CannotTravel
+from gc_jupyter.travel.sending import SendingPickler, minor, names_of
 
 #: What a notebook's namespace has as a module.
 MODULE_NAMES = {
@@ -41,20 +33,6 @@ MODULE_NAMES = {
 SHELL_NAMES = {"exit", "quit", "get_ipython", "display", "open", "input"}
 #: The notebook's history as a whole, and what IPython keeps it under: it isn't sent.
 HISTORY = {"In": "_ih", "Out": "_oh", "_ih": "_ih", "_oh": "_oh", "_dh": "_dh"}
-
-
-@dataclass
-class Item:
-    """What travels for one name. `now` must be there before it, `later` before it is used."""
-
-    name: str
-    source: str = ""  # empty: data
-    defined: str = ""
-    filename: str = ""
-    deferred: bool = False  # annotations, as by the __future__ import
-    now: list[str] = field(default_factory=list)
-    later: list[str] = field(default_factory=list)
-    state: dict[str, Any] = field(default_factory=dict)  # attributes that the source lacks
 
 
 @dataclass(frozen=True)
@@ -75,252 +53,215 @@ class Collector:
         The notebook's variables.
     named:
         Those that are sent whatever they hold.
+    python:
+        The endpoint's Python version; empty where it isn't known.
     """
 
-    def __init__(self, namespace: Mapping[str, Any], named: Collection[str] = ()) -> None:
+    def __init__(
+        self, namespace: Mapping[str, Any], named: Collection[str] = (), python: str = ""
+    ) -> None:
         self.namespace = namespace
         self.guard = Guard(named)
-        self.deferred = bool(annotations_flag(namespace))
-        self.items: dict[str, Item] = {}
+        self.python = minor(python)
+        self.imports: dict[str, str] = {}  # name -> statement
+        self.values: dict[str, Any] = {}  # in the order of the pieces
+        self.pieces: dict[str, bytes] = {}
         self.origins: dict[str, Origin] = {}
         self.modules: set[str] = set()  # to be sent as source, where they aren't installed
-        self.attributes: dict[str, Any] = {}  # "class.attribute" -> value
-        self.values: dict[str, Any] = {}  # data, in the order of the pieces
-        self.pieces: list[bytes] = []
-        self._current: Item | None = None  # the data item being pickled
-
-    # --- names -> items --------------------------------------------------------------------
+        self.sent: list[Any] = []  # a reply may refer to them, by their place here
 
     def add(self, names: Names) -> None:
         """Everything that a text needs and that this namespace has."""
         self.modules |= names.modules
-        todo = [*names.needed]
-        chains = {*names.chains}
+        for name in names.needed:
+            self._place(name, names.chains)
+
+    def _place(self, name: str, chains: set[str]) -> None:
+        """Has a name be there, after what its value uses in turn."""
+        todo = [(name, False)]
         while todo:
-            name = todo.pop()
-            if name in self.items or not self._sendable(name):
+            name, ready = todo.pop()
+            if name in self.imports or name in self.values or not self._sendable(name):
                 continue
-            item, inner = self._make(name, self.namespace[name], chains)
-            self.items[name] = item
-            self._add_state(item)
-            if inner is not None:
-                self.modules |= inner.modules
-                chains |= inner.chains
-                todo += inner.needed
+            value = self.namespace[name]
+            statement = self._import(name, value, chains)
+            if statement is not None:
+                self.imports[name] = statement
+                self.modules |= {line.split()[1] for line in statement.splitlines()}
+            elif ready:
+                self.values[name] = value
+            else:
+                used = [one for one in _uses(value) if one != name]
+                todo.append((name, True))
+                todo += [(one, False) for one in reversed(used) if not self._waits(one, todo)]
+
+    def _waits(self, name: str, todo: list[tuple[str, bool]]) -> bool:
+        return (name, True) in todo
 
     def _sendable(self, name: str) -> bool:
-        if name not in self.namespace:
-            return False
-        value = self.namespace[name]
+        return name in self.namespace and self._wanted(name, self.namespace[name])
+
+    def _wanted(self, name: str, value: Any) -> bool:
         if name in HISTORY and value is self.namespace.get(HISTORY[name]):
             return False  # whoever needs it is told so: failures.next_step
         if name in MODULE_NAMES or (name in SHELL_NAMES and _is_of_shell(value)):
             return False
         return value is not getattr(builtins, name, self)
 
-    def _make(self, name: str, value: Any, chains: set[str]) -> tuple[Item, Names | None]:
+    def _import(self, name: str, value: Any, chains: set[str]) -> str | None:
+        """The statement that binds a name there; None for what is pickled."""
         refusal = getattr(type(value), "gc_refusal", None)
         if refusal is not None:
             reason, next_step = refusal(value)
             raise CaptureError(f"The cell uses {name!r}: {reason}.", next_step=next_step)
-        if isinstance(value, ModuleType):
+        if isinstance(value, types.ModuleType):
             self._refuse_notebook_only(name, value.__name__)
-            self.modules.add(value.__name__)
-            statement = import_module(name, value, chains)
-            self.modules |= {line.split()[1] for line in statement.splitlines()}
-            return self._source(name, name, statement), None
+            there = worker_has(value) or is_local(value.__name__)
+            return import_module(name, value, chains) if there else None
         home = getattr(value, "__module__", None)
-        if isinstance(home, str):
-            self._refuse_notebook_only(name, home, allow=hasattr(type(value), "gc_definition"))
-            imported = import_object(name, value)
-            if imported is not None:
-                self.modules.add(imported.split()[1])
-                return self._source(name, name, imported), None
-        if callable(value):
-            known_as = getattr(value, "__name__", name)
-            if known_as != name and self.namespace.get(known_as) is value:  # another name for it
-                return self._defined(name, Definition(name, f"{name} = {known_as}\n"))
-            definition = find_definition(value)
-            if definition is not None:
-                item, inner = self._defined(name, definition, value)
-                if hasattr(type(value), "gc_definition") or self._can_run_again(item, inner):
-                    return item, inner
-        return Item(name), None
+        if not isinstance(home, str) or hasattr(type(value), "gc_travels"):
+            return None
+        self._refuse_notebook_only(name, home)
+        statement = import_object(name, value)
+        if statement is not None and (worker_has(home) or is_local(home)):
+            return statement
+        return None
 
-    def _defined(self, name: str, definition: Definition, value: Any = None) -> tuple[Item, Names]:
-        source, defined = definition.source, definition.name
-        if not defined.isidentifier():  # a lambda
-            source, defined = f"{name} = {source}\n", name
-        shown = source
-        state: dict[str, Any] = {}
-        if isinstance(inspect.unwrap(value), FunctionType):
-            source, state = function_state(value, source, self.namespace)
-        elif isinstance(value, type):
-            state = class_state(value, source)
-        item = self._source(name, defined, source)
-        item.state = state
-        item.deferred = self.deferred if definition.deferred is None else definition.deferred
-        self.origins[item.filename] = Origin(definition.filename, definition.first_line, shown)
-        inner = _names_of(source)
-        item.now = [other for other in inner.now if other != name]
-        item.later = [other for other in inner.later if other != name]
-        return item, inner
-
-    def _can_run_again(self, item: Item, inner: Names) -> bool:
-        """Whether a text finds what it found: not an earlier object of its own name, as in
-        ``class A(A)``, and no name that the notebook has dropped since."""
-        if item.deferred:
-            return True
-        known = {*dir(builtins), *MODULE_NAMES, *SHELL_NAMES, *self.namespace} - {item.defined}
-        return known.issuperset(inner.now)
-
-    def _add_state(self, item: Item) -> None:
-        """Attributes are data items of their own, under a dotted name."""
-        for attribute, value in item.state.items():
-            name = f"{item.name}.{attribute}"
-            self.items[name] = Item(name, now=[item.name])
-            self.attributes[name] = value
-            item.later.append(name)
-
-    def _value(self, name: str) -> Any:
-        return self.attributes[name] if name in self.attributes else self.namespace[name]
-
-    def _source(self, name: str, defined: str, source: str) -> Item:
-        return Item(name, source, defined, remote_filename(f"def {name}", source))
-
-    def _refuse_notebook_only(self, name: str, module: str, *, allow: bool = False) -> None:
+    def _refuse_notebook_only(self, name: str, module: str) -> None:
         root = module.partition(".")[0]
-        if root in NOTEBOOK_ONLY and not allow:
+        if root in NOTEBOOK_ONLY:
             raise CaptureError(
                 f"The cell uses {name!r}, which belongs to {root}: it works in the notebook only,"
                 " and an endpoint doesn't have it.",
                 next_step=f"Leave {name!r} out of this cell, or run the cell here.",
             )
 
-    # --- data -> pieces --------------------------------------------------------------------
+    # --- values -> pieces ------------------------------------------------------------------
 
     def pickle(self, *calls: Any) -> list[bytes]:
-        """Fill `pieces` with the data items, and return each of `calls` (arguments) pickled.
+        """Fill `pieces`, and return each of `calls` (arguments, or a variable's value) pickled.
 
-        A value may hold objects whose class is a notebook's own. The class then travels by source,
-        ahead of the value, and what it needs in turn may be data: so this repeats until nothing
-        new is met.
+        One pickle for all names, piece by piece: what they share is still shared there. Each call
+        is a pickle of its own.
         """
-        while True:
-            known = (len(self.items), self._edges())
-            data = [name for name in self.order() if not self.items[name].source]
-            self.values = {name: self._value(name) for name in data}
-            self.guard.values(self.values)  # before a pickler runs what they bring
-            self.guard.texts({name: one.source for name, one in self.items.items() if one.source})
-            self.pieces = self._dump(data)
-            packed = [self._dump_call(call) for call in calls]
-            if (len(self.items), self._edges()) == known:
-                return packed
+        stream = io.BytesIO()
+        pickler = self._pickler(stream)
+        written = pickler.written.setdefault(NOTEBOOK, set(self.imports))
+        for name, value in self.values.items():
+            try:
+                pickler.dump(value)
+            except Exception as error:
+                raise _cannot_send(name, error) from error
+            written.add(name)
+            self.pieces[name] = _taken(stream)
+        packed = [self._call(call, written) for call in calls]
+        for filename in pickler.files:
+            text = code.text_of(filename)
+            self.origins[filename] = Origin(filename, 1, text)
+        return packed
 
-    def _edges(self) -> int:
-        return sum(len(item.now) for item in self.items.values())
-
-    def _dump(self, names: list[str]) -> list[bytes]:
-        def starting(index: int) -> None:
-            self._current = self.items[names[index]]
-
-        # One pickler for all: what two variables share is still shared on the worker.
+    def _call(self, call: Any, written: set[str]) -> bytes:
+        stream = io.BytesIO()
+        known = {id(one): token for token, one in enumerate(self.sent)}
+        pickler = self._pickler(stream, known=known)
+        pickler.written[NOTEBOOK] = set(written)
         try:
-            return dump([self._value(name) for name in names], self._name_of, starting, shared=True)
-        except Exception as error:
-            assert self._current is not None
-            raise _cannot_send(self._current.name, error) from error
-
-    def _dump_call(self, call: Any) -> bytes:
-        self._current = None
-        try:
-            return dump([call], self._name_of, shared=True)[0]
+            pickler.dump(call)
         except Exception as error:
             raise CaptureError(
-                f"An argument can't be sent: {type(error).__name__}: {error}",
-                next_step="Pass plain values, or build the object where it is used.",
+                f"An argument can't be sent: {_text(error)}",
+                next_step=getattr(error, "next_step", "")
+                or "Pass plain values, or build the object where it is used.",
             ) from error
+        return stream.getvalue()
 
-    def _name_of(self, obj: Any) -> str | None:
-        """The name of a notebook's class or function that can travel by source."""
-        home = getattr(obj, "__module__", None)
-        if home != "__main__" and not hasattr(type(obj), "gc_definition"):
-            if isinstance(home, str) and home not in self.modules:
-                module = sys.modules.get(home)
-                if module is not None and is_local(module):
-                    self.modules.add(home)
-            return None
-        for attribute in ("__name__", "__qualname__"):  # the latter for a class inside a class
-            path = str(getattr(obj, attribute, ""))
-            name = path.partition(".")[0]
-            if find_named(path, self.namespace) is obj and self._goes_by_name(name):
-                if self._current is not None and name not in self._current.now:
-                    self._current.now.append(name)
-                return path
-        self._by_value(obj)
-        return None
-
-    def _goes_by_name(self, name: str) -> bool:
-        """Whether a class or function of the notebook is, or can be, an item of its own."""
-        value = self.namespace[name]
-        is_class = isinstance(value, type)  # one without a text is still the same for all values
-        if name not in self.items and (is_class or find_definition(value) is not None):
-            self.add(Names(now={name: 0}))
-        item = self.items.get(name)
-        return item is not None and (bool(item.source) or (is_class and self._current is not item))
-
-    def _by_value(self, obj: Any) -> None:
-        """A function without a text of its own: the variables that it reads must be there."""
-        if is_of_notebook(obj):
-            needed = dict.fromkeys(global_names(obj.__code__), 0)
-            self.add(Names(later=needed))
-            if self._current is not None:
-                self._current.later += [name for name in needed if name in self.items]
-
-    # --- order -----------------------------------------------------------------------------
-
-    def order(self) -> list[str]:
-        """All items, each after what it needs to be executed; attributes last."""
-        ordered: dict[str, None] = {}
-        started: set[str] = set()
-
-        def place(name: str, usable: bool) -> None:
-            if name in self.items and name not in started:
-                started.add(name)
-                for other in self.items[name].now:
-                    place(other, True)
-                ordered[name] = None
-            if usable and name in self.items:
-                for other in self.items[name].later:
-                    if other not in started and other not in self.attributes:
-                        place(other, True)
-
-        for name in sorted(self.items, key=lambda name: (name in self.attributes, name)):
-            place(name, False)
-        return [*ordered]
-
-    def steps(self) -> tuple[tuple[Any, ...], ...]:
-        """What the worker does before the cell; see `compose.Task`."""
-        return tuple(
-            ("define", item.name, item.defined, item.source, item.filename, item.deferred)
-            if item.source
-            else ("load", item.name)
-            for item in (self.items[name] for name in self.order())
+    def _pickler(self, stream: io.BytesIO, **options: Any) -> SendingPickler:
+        return SendingPickler(
+            stream,
+            self._has,
+            python=self.python,
+            notebook=self.namespace,
+            wanted=self._wanted,
+            sent=self.sent,
+            **options,
         )
 
-    def module_sources(self, own: Iterable[str] = ()) -> tuple[tuple[str, tuple[str, bool]], ...]:
-        """The modules that aren't installed, as source; see `compose.Task`."""
-        found = sorted(local_modules({*self.modules, *own}).items())
-        self.guard.texts({name: text for name, (text, _) in found})
-        return tuple(found)
+    def _has(self, module: str) -> bool:
+        there = worker_has(module) or is_local(module)
+        if there:
+            self.modules.add(module)
+        return there
 
-    def sent_objects(self) -> dict[str, Any]:
-        """What travelled under its own name: a result may refer to it."""
-        return {
-            name: self.namespace[name]
-            for name, item in self.items.items()
-            if item.source or isinstance(self._value(name), type)
-        }
+    # --- what the worker is told -----------------------------------------------------------
+
+    def steps(self) -> tuple[tuple[str, ...], ...]:
+        """What the worker does before the cell; see `compose.Task`."""
+        imported = [("import", name, text) for name, text in sorted(self.imports.items())]
+        return (*imported, *(("load", name) for name in self.values))
+
+    def module_sources(self) -> tuple[tuple[str, tuple[str, bool]], ...]:
+        """The modules that workers don't have, as source; see `compose.Task`."""
+        return tuple(sorted(local_modules(self.modules).items()))
+
+    def sources(self) -> dict[str, str]:
+        """Of the values that are functions and classes, the text where there is one."""
+        found = {}
+        for name, value in self.values.items():
+            function = getattr(value, "__wrapped__", value)
+            if isinstance(function, types.FunctionType):
+                try:
+                    found[name] = str(code.recipe(function.__code__, _file(function))[2])
+                except code.NoSource:
+                    found[name] = ""
+            elif isinstance(value, type) or hasattr(type(value), "gc_travels"):
+                found[name] = ""
+        return found
+
+
+def _file(function: types.FunctionType) -> str:
+    return function.__code__.co_filename
+
+
+def _taken(stream: io.BytesIO) -> bytes:
+    piece = stream.getvalue()
+    stream.seek(0)
+    stream.truncate()
+    return piece
+
+
+def _uses(value: Any) -> Iterable[str]:
+    """The names that a value's own functions use; others are found when it is pickled."""
+    found: dict[str, None] = {}
+    todo: list[Any] = [value]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, types.FunctionType):
+            if one.__globals__.get("__name__") == "__main__":
+                found.update(dict.fromkeys(names_of(one.__code__)))
+            for cell in one.__closure__ or ():
+                try:
+                    todo.append(cell.cell_contents)
+                except ValueError:  # not bound yet
+                    continue
+        elif isinstance(one, type):
+            if one.__module__ == "__main__":
+                members: Sequence[Any] = [*vars(one).values()]
+                todo += [*members, *one.__bases__]
+        elif isinstance(one, types.MethodType | staticmethod | classmethod):
+            todo.append(one.__func__)
+        elif isinstance(one, property):
+            todo += [one.fget, one.fset, one.fdel]
+        elif hasattr(type(one), "gc_travels"):
+            found.update(dict.fromkeys(one.gc_uses()))
+        elif type(one).__module__ == "__main__":
+            todo.append(type(one))
+        elif callable(one) and hasattr(one, "__wrapped__"):
+            todo.append(one.__wrapped__)
+    return found
 
 
 def _is_of_shell(value: Any) -> bool:
@@ -329,14 +270,15 @@ def _is_of_shell(value: Any) -> bool:
     return str(home).startswith("IPython.") or getattr(value, "__wrapped__", None) is open
 
 
-@functools.lru_cache(maxsize=512)
-def _names_of(source: str) -> Names:
-    return find_names(ast.parse(source))
+def _text(error: Exception) -> str:
+    """What went wrong: our own words as they are, others' with their type."""
+    return str(error) if isinstance(error, CannotTravel) else f"{type(error).__name__}: {error}"
 
 
 def _cannot_send(name: str, error: Exception) -> CaptureError:
     return CaptureError(
-        f"The cell uses {name!r}, which can't be sent: {type(error).__name__}: {error}",
-        next_step=f"Make {name!r} inside the cell, or send plain data (numbers, text, lists,"
-        " arrays) in its place.",
+        f"The cell uses {name!r}, which can't be sent: {_text(error)}",
+        next_step=getattr(error, "next_step", "")
+        or f"Make {name!r} inside the cell, or send plain data (numbers, text, lists, arrays) in"
+        " its place.",
     )

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gc_jupyter.capture.worker_side import worker_text
 from gc_jupyter.functions.source import SourceFunction
+from gc_jupyter.travel import rebuild
+from gc_jupyter.travel.texts import WRITING, digest, reading_text, writing_name, writing_text
 
 #: Names the module that worker_side.py becomes on a worker; its text's digest is added.
 WORKER_MODULE = "_gc_jupyter_worker"
 
 _ENTRY = """
 def {name}(inputs, options):
-    import sys, types
-    worker = sys.modules.get({module!r})
-    if worker is None:
-        worker = types.ModuleType({module!r})
-        worker.__file__ = "<gc_jupyter>"
-        exec(compile(_WORKER, worker.__file__, "exec"), worker.__dict__)
-        worker = sys.modules.setdefault({module!r}, worker)
-    return worker.run(options.get("task") or _TASK, inputs, options)
+    import sys, types, zlib
+    def module(name, text, same=(), **given):
+        found = sys.modules.get(name)
+        if found is None:
+            found = types.ModuleType(name)
+            found.__file__ = "<gc_jupyter>"
+            found.__dict__.update(given)
+            found.__dict__.update(dict.fromkeys(same, found))
+            exec(compile(text, found.__file__, "exec"), found.__dict__)
+            found = sys.modules.setdefault(name, found)
+        return found
+    packed = zlib.compress(_READING.encode(), 9)
+    reading = module({reading!r}, _READING, NAME={reading!r}, PACKED=packed)
+    module({writing!r}, _WRITING, {parts!r}, rebuild=reading, rebuild_classes=reading)
+    return module({module!r}, _WORKER).run(options.get("task") or _TASK, inputs, options)
 """
 #: What runs a single cell or call is called at the service.
 _RUNNER = "cell"
+
+
+@functools.cache
+def _constant() -> str:
+    """The part of a task's text that is the same for all cells."""
+    worker = worker_text()  # names the others
+    pairs = (("READING", reading_text()), ("WRITING", writing_text()), ("WORKER", worker))
+    return "".join(f"_{name} = r'''{text}'''\n" for name, text in pairs)
 
 
 @dataclass(frozen=True)
@@ -35,8 +51,7 @@ class Task:
     Parameters
     ----------
     steps:
-        ``("load", name)``, the next input (an attribute, where the name has a dot), or ``("define",
-        name, name in the source, source, filename, deferred)``.
+        ``("import", name, statement)``, or ``("load", name)``: the next piece of the inputs.
     modules:
         Pairs of module name and (source, is a package): importable by the steps and the cell.
     cell, filename, line:
@@ -96,19 +111,17 @@ def compose(name: str, task: Task) -> SourceFunction:
 
 def _text(name: str, plain: dict[str, Any] | None) -> SourceFunction:
     """One self-contained source text."""
-    entry = _ENTRY.format(name=name, module=_worker_module())
-    return SourceFunction(name, f"_WORKER = r'''{worker_text()}'''\n_TASK = {plain!r}\n{entry}")
+    constant = _constant()
+    entry = _ENTRY.format(
+        name=name,
+        module=f"{WORKER_MODULE}_{digest(worker_text())}",
+        reading=rebuild.NAME,
+        writing=writing_name(),
+        parts=WRITING,
+    )
+    return SourceFunction(name, f"{constant}_TASK = {plain!r}\n{entry}")
 
 
 def remote_filename(kind: str, text: str) -> str:
     """How frames on the worker name a text: unique by content, and the same on each run."""
-    return f"<{kind} {_digest(text)}>"
-
-
-@functools.cache
-def _worker_module() -> str:
-    return f"{WORKER_MODULE}_{_digest(worker_text())}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+    return f"<{kind} {digest(text)}>"

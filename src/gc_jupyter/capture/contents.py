@@ -17,15 +17,14 @@ class Part:
     Parameters
     ----------
     name:
-        The notebook's name for it. ``Class.attribute`` is an attribute that the class got after
-        its text ran.
+        The notebook's name for it.
     kind:
-        ``"import"``: the endpoint imports it. ``"source"``: a function or class, as its text.
+        ``"import"``: the endpoint imports it. ``"source"``: a function or class, its code as text.
         ``"data"``: pickled. ``"module"``: a module that isn't installed, as its text.
     size:
         Bytes that are sent for it.
     text:
-        The import statement or the source; empty for data.
+        The import statement or the source; empty for data and classes.
     """
 
     name: str
@@ -38,12 +37,12 @@ def contents(captured: Captured) -> tuple[Part, ...]:
     """Everything that travels with a cell, in the order of its use there."""
     parts = []
     for step in captured.task.steps:
-        if step[0] == "load":
-            parts.append(Part(step[1], "data", captured.sizes[step[1]]))
+        name = step[1]
+        if step[0] == "import":
+            parts.append(Part(name, "import", len(step[2].encode()), step[2]))
         else:
-            text = step[3].strip()
-            kind: Kind = "import" if text.startswith(("import ", "from ")) else "source"
-            parts.append(Part(step[1], kind, len(text.encode()), text))
+            kind: Kind = "source" if name in captured.sources else "data"
+            parts.append(Part(name, kind, captured.sizes[name], captured.sources.get(name, "")))
     for name, (text, _) in captured.task.modules:
         parts.append(Part(name, "module", len(text.encode()), text))
     return tuple(parts)

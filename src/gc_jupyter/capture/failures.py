@@ -207,9 +207,7 @@ def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelO
         origin = Origin(filename, 1, "".join(linecache.getlines(filename)))
     if origin is None:
         return [f"File {filename}:{number}{inside}", *([f"    {text}"] if text else [])]
-    # a cell's frames count as the notebook does, a definition's from its own first line
-    own_count = filename.startswith("<def ")
-    index = number - 1 if own_count else number - origin.first_line
+    index = number - origin.first_line
     label = label_of(origin.filename) or "The notebook"
     shown = [f"{label}, line {origin.first_line + index}{inside}"]
     source = origin.source.rstrip("\n").split("\n")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import functools
+import importlib.util
 import os
-import site
 import sys
-import sysconfig
 import tokenize
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
 from gc_jupyter.travel.names import find_names
 
-#: Packages of this side alone: a worker never has them.
-NOTEBOOK_ONLY = {"gc_jupyter", "ipykernel"}
+#: Of a package that isn't loaded, so many modules are looked at.
+_MOST_FILES = 300
 
 
 def import_module(name: str, module: ModuleType, chains: Iterable[str]) -> str:
@@ -78,9 +77,7 @@ def offers(value: Any, name: str, home: str) -> bool:
 
 
 def local_modules(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
-    """Sources of the modules among `names`, and of what they import, that aren't installed.
-
-    Only modules that are imported here are looked at.
+    """Sources of the modules among `names`, and of what they import, that workers don't have.
 
     Returns
     -------
@@ -91,37 +88,59 @@ def local_modules(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
     todo = [*names]
     while todo:
         name = todo.pop()
-        module = sys.modules.get(name)
-        if name in found or module is None or not is_local(module):
+        if name in found or not is_local(name):
             continue
-        filename = str(module.__file__)
+        filename = file_of(name)
         with tokenize.open(filename) as stream:  # in the encoding that the file names
             source = stream.read()
         found[name] = (source, os.path.basename(filename) == "__init__.py")
-        root = name.partition(".")[0]  # relative imports stay inside the package
-        todo += [other for other in list(sys.modules) if other.partition(".")[0] == root]
+        todo += _modules_of(name.partition(".")[0])  # relative imports stay inside the package
         todo += find_names(ast.parse(source)).modules
     return found
 
 
-def is_local(module: ModuleType) -> bool:
-    """Whether a module is source that only this machine has: neither installed nor built in."""
-    filename = getattr(module, "__file__", None)
-    name = module.__name__
-    if not filename or not filename.endswith(".py") or name == "__main__":
-        return False
-    if name.partition(".")[0] in NOTEBOOK_ONLY:
-        return False
-    path = os.path.realpath(filename)
-    return not any(path.startswith(folder) for folder in _installed_folders())
+def is_local(name: str) -> bool:
+    """Whether a module's source is here, and workers don't have it."""
+    return name.partition(".")[0] not in NOTEBOOK_ONLY and (
+        not worker_has(name) and file_of(name).endswith(".py")
+    )
 
 
-@functools.cache
-def _installed_folders() -> tuple[str, ...]:
-    folders = {*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()}
-    folders |= {os.path.dirname(os.__file__)}
-    ours = {sysconfig.get_path("scripts"), sysconfig.get_path("data")}
-    return tuple(os.path.realpath(folder) + os.sep for folder in folders - ours)
+def file_of(name: str) -> str:
+    """Where a module's source lies; empty text where it has none. Imports nothing."""
+    module = sys.modules.get(name)
+    if module is not None:
+        return "" if name == "__main__" else str(getattr(module, "__file__", None) or "")
+    root, *inner = name.split(".")
+    try:
+        spec = importlib.util.find_spec(root)
+    except (ImportError, ValueError):
+        return ""
+    if spec is None:
+        return ""
+    if not inner:
+        return str((spec.has_location and spec.origin) or "")
+    for folder in spec.submodule_search_locations or ():
+        path = os.path.join(folder, *inner)
+        for found in (f"{path}.py", os.path.join(path, "__init__.py")):
+            if os.path.isfile(found):
+                return found
+    return ""
+
+
+def _modules_of(root: str) -> list[str]:
+    """A package's modules: those that are loaded, or where it isn't, those that it has."""
+    if root in sys.modules:
+        return [other for other in list(sys.modules) if other.partition(".")[0] == root]
+    start = os.path.dirname(file_of(root))
+    found = []
+    if os.path.basename(file_of(root)) == "__init__.py":
+        for folder, inner, files in os.walk(start):
+            inner[:] = [one for one in inner if one.isidentifier()]
+            parts = [root, *os.path.relpath(folder, start).split(os.sep)]
+            path = ".".join(part for part in parts if part != ".")
+            found += [f"{path}.{one[:-3]}" for one in files if one.endswith(".py")][:_MOST_FILES]
+    return [one.removesuffix(".__init__") for one in found[:_MOST_FILES]]
 
 
 def packages(modules: Iterable[str], sent: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import pickle
 import re
 import sys
@@ -12,12 +13,12 @@ from typing import Any
 
 from gc_jupyter.capture.cell import SAFE_MIMES, Captured
 from gc_jupyter.capture.failures import LabelOf, Place, make_exception
-from gc_jupyter.capture.worker_side.values import Loader
 from gc_jupyter.errors import BadReply
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import harmless, one_line
 from gc_jupyter.serialize.foreign import ForeignCode, guard, written_by
 from gc_jupyter.serialize.official import same_class_here
+from gc_jupyter.travel.texts import helpers
 
 _MINOR = "{}.{}.".format(*sys.version_info)
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
@@ -78,12 +79,13 @@ class Undecoded:
         raise pickle.PicklingError(self.gc_refusal()[0])
 
 
-class _ReplyLoader(Loader):
+class _Loader(pickle.Unpickler):
     """Loads one value, and builds no code that another Python has compiled."""
 
-    def __init__(self, data: bytes, named: Mapping[str, Any]) -> None:
-        super().__init__(data, named)
-        self._guard = guard(same_class_here, lambda data: _load(data, named))
+    def __init__(self, data: bytes, known: Mapping[Any, Any]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._reading = helpers().Reading(known=known)
+        self._guard = guard(same_class_here, lambda data: _load(data, known))
 
     def find_class(self, module: str, name: str) -> Any:
         found = super().find_class(module, name)
@@ -91,14 +93,32 @@ class _ReplyLoader(Loader):
 
     def load(self) -> Any:
         try:
-            return super().load()
+            with self._reading:
+                return super().load()
         finally:
             if self._guard is not None:
                 self._guard.check()
 
 
-def _load(data: bytes, named: Mapping[str, Any]) -> Any:
-    return _ReplyLoader(data, named).load()
+def _load(data: bytes, known: Mapping[Any, Any]) -> Any:
+    return _Loader(data, known).load()
+
+
+class _Pieces:
+    """Loads values that may share objects, in the order in which they were written."""
+
+    def __init__(self, known: Mapping[Any, Any]) -> None:
+        self._known = known
+        self._memo: Any = None
+
+    def load(self, data: bytes) -> Any:
+        loader = _Loader(data, self._known)
+        if self._memo is not None:
+            loader.memo = self._memo
+        try:
+            return loader.load()
+        finally:
+            self._memo = loader.memo
 
 
 class CellFuture(TaskFuture):
@@ -182,16 +202,19 @@ class CellFuture(TaskFuture):
         self.events = [_event(kind, content, self._mimes) for kind, content in reply["events"]]
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
+        pieces, value = _Pieces(self._objects), None
+        if reply["value"] is not None:
+            value = self._unpack("", reply["value"], pieces)
         for name, packed in reply["out"].items():
-            self.out[name] = self._unpack(name, packed)
+            self.out[name] = self._unpack(name, packed, pieces)
         if reply["error"] is not None:
             return self._failure(reply["error"]), None
-        return None, None if reply["value"] is None else self._unpack("", reply["value"])
+        return None, value
 
-    def _unpack(self, name: str, packed: dict[str, Any]) -> Any:
+    def _unpack(self, name: str, packed: dict[str, Any], pieces: _Pieces) -> Any:
         if packed["pickle"] is not None:
             try:
-                return _load(packed["pickle"], self._objects)
+                return pieces.load(packed["pickle"])
             except ForeignCode as error:
                 reason = error.reason[:1].lower() + error.reason[1:]
                 packed = {**packed, "reason": reason}

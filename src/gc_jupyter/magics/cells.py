@@ -53,7 +53,8 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         _say_what_leaves(options, target)
         return None
     variable, values = _values(options, shell.user_ns)
-    captured = _capture(options, source, shell.user_ns, variable, values)
+    python = session.python_of(target)
+    captured = _capture(options, source, shell.user_ns, variable, values, python)
     if options.dry_run:
         print(report(session, target, captured, source.text, len(values) if variable else None))
         return None
@@ -212,6 +213,7 @@ def _capture(
     namespace: Mapping[str, Any],
     variable: str,
     values: Sequence[Any],
+    python: str,
 ) -> Captured:
     for name in options.also:
         if name not in namespace and name != variable:
@@ -229,6 +231,7 @@ def _capture(
         also=options.also,
         variable=variable,
         values=values,
+        python=python,
     )
 
 

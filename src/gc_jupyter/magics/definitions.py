@@ -6,10 +6,12 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from gc_jupyter.capture import Definition, annotations_flag
+from gc_jupyter.capture import annotations_flag
 from gc_jupyter.magics.source import CellSource
 from gc_jupyter.remote_function import CallOptions, RemoteFunction, running_here
 from gc_jupyter.session import Session, Target
+from gc_jupyter.travel.code import remember_text
+from gc_jupyter.travel.sending import Statement, names_of
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -26,7 +28,7 @@ class Missing:
         Why it failed here.
     """
 
-    def __init__(self, definition: Definition, reason: str) -> None:
+    def __init__(self, definition: Statement, reason: str) -> None:
         self.__name__ = definition.name
         self._definition = definition
         self._reason = reason
@@ -39,9 +41,13 @@ class Missing:
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
         raise MissingHere(self._reason)
 
-    def gc_definition(self) -> Definition:
-        """What travels in its place."""
-        return self._definition
+    def gc_travels(self, pickler: Any) -> Any:
+        """What is pickled in its place."""
+        return self._definition.written_by(pickler, self)
+
+    def gc_uses(self) -> tuple[str, ...]:
+        """The names that go along."""
+        return names_of(self._definition.source)
 
     def __repr__(self) -> str:
         return f"<{self.__name__}: on the endpoint only; here: {self._reason}>"
@@ -82,19 +88,22 @@ def define(
     """
     namespace = shell.user_ns
     lines = ("\n" * (source.first_line - 1) + source.text).split("\n")
+    remember_text(source.filename, "\n".join(lines))
     for node in _single_imports(source.tree.body):
         why_not = _execute(shell, node, source, namespace)
         if isinstance(node, _FUNCTIONS):
-            definition = _definition(node, lines, source.filename)
+            definition = _definition(node, lines, source.filename, namespace)
             original = None if why_not else namespace[node.name]
             namespace[node.name] = RemoteFunction(
                 definition, namespace, session, target, original, why_not, calls
             )
         elif why_not and isinstance(node, (ast.Import, ast.ImportFrom)):
             name = node.names[0].asname or node.names[0].name.partition(".")[0]
-            namespace[name] = Missing(Definition(name, ast.unparse(node) + "\n"), why_not)
+            namespace[name] = Missing(Statement(name, ast.unparse(node) + "\n"), why_not)
         elif why_not and isinstance(node, ast.ClassDef):
-            namespace[node.name] = Missing(_definition(node, lines, source.filename), why_not)
+            namespace[node.name] = Missing(
+                _definition(node, lines, source.filename, namespace), why_not
+            )
 
 
 def _execute(shell: Any, node: ast.stmt, source: CellSource, namespace: dict[str, Any]) -> str:
@@ -130,12 +139,14 @@ def _single_imports(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _definition(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, lines: list[str], filename: str
-) -> Definition:
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+    lines: list[str],
+    filename: str,
+    namespace: dict[str, Any],
+) -> Statement:
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return Definition(
-        node.name, "\n".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n", filename, first
-    )
+    text = "\n".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n"
+    return Statement(node.name, text, filename, first, bool(annotations_flag(namespace)))
 
 
 def _is_constant(node: ast.stmt) -> bool:

@@ -65,7 +65,8 @@ def reduce(pickler: Any, kind: Any) -> Any:
         registered = [one for one in _registered(kind) if one is not None]
         names = sorted(getattr(kind, "__abstractmethods__", ()))
         after.append(Call(rebuild_classes.abstract, kind, names, registered))
-    state = [*before, *set_members(kind, own), *after]
+    named = pickler.annotation_names(kind.__module__, members.get("__annotations__"))
+    state = [*named, *before, *set_members(kind, own), *after]
     return rebuild_classes.skeleton, made_of, state, None, None, rebuild.nothing
 
 
@@ -118,8 +119,10 @@ def _dataclass(kind: Any, own: dict[str, Any]) -> Any:
     options = {name: value for name, value in options.items() if value != (name not in off)}
     written = {name for name, value in own.items() if _is_written(value)}
     dropped = [name for name in fields if name not in vars(kind)]
+    after_init = [own["__post_init__"]] if "__post_init__" in own else []  # looked for then
     before = [
         Call(rebuild_classes.member, kind, "__annotations__", annotations),
+        *(Call(rebuild_classes.member, kind, "__post_init__", one) for one in after_init),
         Call(rebuild_classes.dataclass, kind, fields, options),
         Call(rebuild_classes.without, kind, dropped),
     ]

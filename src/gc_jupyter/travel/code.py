@@ -56,6 +56,12 @@ def recipe(code: types.CodeType, filename: str) -> Any:
     raise NoSource(code.co_name)
 
 
+def text_of(filename: str) -> str:
+    """The text that code of this file name was compiled from, as far as it is known."""
+    texts: list[str] = [*_texts.get(filename, ()), "".join(linecache.getlines(filename))]
+    return texts[0]
+
+
 def _recipes(code: types.CodeType, filename: str, text: str) -> Iterator[Any]:
     deferred = bool(code.co_flags & _DEFERRED)
     imported = _imported(text)
@@ -175,6 +181,27 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
             if name == "LOAD_NAME" or "GLOBAL" in name or name.startswith("LOAD_FROM_DICT_OR_G"):
                 found[instruction.argval] = None
     return tuple(found)
+
+
+def texts_in(annotation: Any, depth: int = 8) -> Iterator[str]:
+    """The texts in an annotation that stand for what isn't evaluated: ``list["Item"]``."""
+    text = getattr(annotation, "__forward_arg__", annotation)
+    if isinstance(text, str):
+        yield text
+    elif depth:
+        inner = annotation if isinstance(annotation, (list, tuple)) else ()
+        for one in inner or getattr(annotation, "__args__", None) or ():
+            yield from texts_in(one, depth - 1)
+
+
+@functools.lru_cache(maxsize=1024)
+def names_in(expression: str) -> tuple[str, ...]:
+    """The names in an expression; none where it is no Python."""
+    try:
+        tree = ast.parse(expression, mode="eval")
+    except (SyntaxError, ValueError):
+        return ()
+    return tuple(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 @functools.lru_cache(maxsize=4096)

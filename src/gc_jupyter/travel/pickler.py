@@ -34,6 +34,8 @@ _LOAD = (
 )
 _UNNAMED = {id(kind): name for name, kind in vars(types).items() if isinstance(kind, type)}
 _NOTHING = object()
+#: Under this key, the names that are written of a notebook, whichever dict has them here.
+NOTEBOOK = 0
 _HELPING = (vars(rebuild), vars(rebuild_classes))
 
 
@@ -83,6 +85,8 @@ class Pickler(pickle.Pickler):
         #: The names already written of each namespace, by its id.
         self.written: dict[int, set[str]] = {}
         self.owners: dict[int, Call] = {}
+        #: What is known here in the place of an object that is sent, by its id.
+        self.stands_for: dict[int, Any] = {}
         self._cells: set[int] = set()
         self._filled: set[int] = set()
         self._kept: list[Any] = []  # whose ids are in use above
@@ -105,7 +109,7 @@ class Pickler(pickle.Pickler):
         if self.known:
             token = self.known.get(id(obj))
             if token is not None:
-                return rebuild.known, (token,)
+                return rebuild.known, (token, str(getattr(obj, name, "")))
         home, path = getattr(obj, "__module__", None), getattr(obj, name, None)
         if not isinstance(home, str) or not isinstance(path, str):
             return None
@@ -128,7 +132,7 @@ class Pickler(pickle.Pickler):
         """By which the other side will know an object again."""
         if self.sent is None:
             return None
-        self.sent.append(obj)
+        self.sent.append(self.stands_for.get(id(obj), obj))
         return len(self.sent) - 1
 
     # --- functions -----------------------------------------------------------------------------
@@ -162,17 +166,21 @@ class Pickler(pickle.Pickler):
         made_with = function.__code__.co_consts[:1]
         if function.__doc__ is None and made_with and isinstance(made_with[0], str):
             state["__doc__"] = None  # code's own comes back otherwise
-        try:
-            if function.__annotations__:
-                state["__annotations__"] = function.__annotations__
-        except NameError:  # Python 3.14 evaluates them only now
-            pass
+        annotations = self.annotations(function)
+        if annotations:
+            state["__annotations__"] = annotations
         state["__qualname__"] = function.__qualname__
         if function.__module__ != function.__globals__.get("__name__"):
             state["__module__"] = function.__module__
         if vars(function):
             state["__dict__"] = vars(function)
         return state
+
+    def annotations(self, function: types.FunctionType) -> dict[str, Any] | None:
+        try:
+            return function.__annotations__
+        except NameError:  # Python 3.14 evaluates them only now
+            return None
 
     def contents(self, cells: Iterable[Any] | None) -> Iterable[Any]:
         """Fills the cells of a closure, each once."""
@@ -211,6 +219,19 @@ class Pickler(pickle.Pickler):
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
         """The global names that a function uses."""
         return code.global_names(function.__code__)
+
+    def annotation_names(self, home: str, annotations: Any) -> list[Any]:
+        """Has the names in annotations that are text be there, for who evaluates them."""
+        if self.notebook is None or home != "__main__" or not isinstance(annotations, dict):
+            return []
+        found: list[Any] = []
+        owner: dict[str, Any] = {"__name__": home}
+        for text in code.texts_in(list(annotations.values())):
+            for name in code.names_in(text):
+                value = self.notebook.get(name, _NOTHING)
+                if value is not _NOTHING and self.wanted(name, value):
+                    found.append(Name(owner, name, value))
+        return found
 
     def is_notebook(self, owner: Mapping[str, Any]) -> bool:
         """Whether these globals are a notebook's variables, and go to a cell's."""
@@ -301,7 +322,8 @@ class Pickler(pickle.Pickler):
         return one.function, one.arguments
 
     def name(self, one: Name) -> Any:
-        written = self.written.setdefault(id(one.owner), set())
+        key = NOTEBOOK if self.is_notebook(one.owner) else id(one.owner)
+        written = self.written.setdefault(key, set())
         if one.name in written:
             return rebuild.same, (None,)
         written.add(one.name)
@@ -336,6 +358,23 @@ def _loaded(package: types.ModuleType, names: Iterable[str]) -> list[str]:
         for name in list(sys.modules)
         if name.startswith(prefix) and wanted.issuperset(name[len(prefix) :].split("."))
     ]
+
+
+class Trial:
+    """Lets a `Pickler` forget a value that could not be written, or was too large."""
+
+    def __init__(self, pickler: Pickler) -> None:
+        self.pickler = pickler
+        self.memo = pickler.memo.copy()
+        self.written = {key: set(names) for key, names in pickler.written.items()}
+        self.owners = dict(pickler.owners)
+        self.filled = set(pickler._filled)
+
+    def undo(self) -> None:
+        pickler = self.pickler
+        pickler.memo = self.memo
+        pickler.written, pickler.owners = self.written, self.owners
+        pickler._filled = self.filled
 
 
 def dumps(value: Any, has: Callable[[str], bool], **options: Any) -> bytes:

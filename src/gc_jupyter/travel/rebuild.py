@@ -35,11 +35,11 @@ class Reading:
     namespace:
         The variables that functions of the notebook use.
     known:
-        What the reader has itself, by the token that stands for it.
+        What the reader has itself, by the token that stands for it, or by name.
     """
 
     def __init__(
-        self, namespace: dict[str, Any] | None = None, known: Mapping[int, Any] | None = None
+        self, namespace: dict[str, Any] | None = None, known: Mapping[Any, Any] | None = None
     ) -> None:
         self.namespace = namespace
         self.known = known or {}
@@ -54,9 +54,18 @@ class Reading:
         _now.reading = self.before
 
 
-def known(token: int) -> Any:
-    """What the reader has itself."""
-    return _now.reading.known[token]
+def known(token: int, path: str) -> Any:
+    """What the reader has itself: by its token, or where that is another kernel's, by its name."""
+    everything = _now.reading.known
+    if token in everything:
+        return everything[token]
+    name, *inner = path.split(".")
+    found = everything.get(name)
+    for attribute in inner:
+        found = getattr(found, attribute, None)
+    if found is None:
+        raise LookupError("the notebook that sent it had %s; define that here first" % path)
+    return found
 
 
 def notebook() -> dict[str, Any]:

@@ -10,12 +10,14 @@ import textwrap
 import types
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from gc_jupyter.travel import code as code_
+from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.installed import is_ours, worker_has
 from gc_jupyter.travel.names import find_names
-from gc_jupyter.travel.objects import Helpers
+from gc_jupyter.travel.objects import Helpers, Name
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.refused import CannotTravel
 from gc_jupyter.travel.texts import name_texts
@@ -106,6 +108,46 @@ def names_of(code: types.CodeType | str) -> tuple[str, ...]:
             tree = ast.parse(textwrap.dedent(text))
             found = tuple(dict.fromkeys([*found, *find_names(tree).needed]))
     return found
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A definition or an import that is run there, since it couldn't be run here.
+
+    Parameters
+    ----------
+    name:
+        What it binds.
+    source:
+        Its text.
+    filename, first_line:
+        Where that stands.
+    deferred:
+        Whether annotations stay text, as by ``from __future__ import annotations``.
+    """
+
+    name: str
+    source: str
+    filename: str = ""
+    first_line: int = 1
+    deferred: bool = False
+
+    def written_by(self, pickler: Pickler, of: object) -> Any:
+        """How it is pickled; `of` is what stands for it here."""
+        if pickler.notebook is None:
+            raise CannotTravel(
+                f"{self.name!r} could not be defined here, and goes to a cell only",
+                "Use it in a %%gcrun cell.",
+            )
+        notebook: dict[str, Any] = {"__name__": "__main__"}
+        needs = [
+            Name(notebook, name, value)
+            for name in names_of(self.source)
+            if (value := pickler.notebook.get(name, of)) is not of and pickler.wanted(name, value)
+        ]
+        text = (self.filename or f"<def {self.name}>", self.first_line, self.source, self.deferred)
+        made_of = (pickler.token(of), pickler.owner(notebook), self.name, text, needs)
+        return rebuild.defined, made_of
 
 
 def dumps(value: Any, pickler: type[Pickler] = SendingPickler, **options: Any) -> bytes:

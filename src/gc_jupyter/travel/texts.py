@@ -41,6 +41,18 @@ def reading_text() -> str:
 
 
 @functools.cache
+def writing_text() -> str:
+    """What writes our pickles."""
+    return joined(WRITING)
+
+
+@functools.cache
+def writing_name() -> str:
+    """The module that this text becomes on a worker."""
+    return "_gc_jupyter_writing_" + digest(writing_text())
+
+
+@functools.cache
 def name_texts() -> None:
     """Tells `rebuild` what it is named in pickles, and what text makes it there."""
     rebuild.NAME = "_gc_jupyter_reading_" + digest(reading_text())

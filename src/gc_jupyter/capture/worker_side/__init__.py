@@ -1,8 +1,9 @@
 """What runs on the worker: the text of these files travels with every cell.
 
-A worker has no gc_jupyter. So these files use the standard library and dill only, and Python 3.8
-syntax. They are joined in the order of `PARTS` to one text, without their imports of each other,
-and that text runs once per worker process, as a module of its own. `values` is used at both ends.
+A worker has no gc_jupyter. So these files use the standard library only, and Python 3.8 syntax.
+They are joined in the order of `PARTS` to one text, without their imports of each other, and that
+text runs once per worker process, as a module of its own; so do the texts of `gc_jupyter.travel`
+that it uses.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import functools
 import importlib.resources
 
+from gc_jupyter.travel import rebuild, texts
+
 PARTS = (
-    *("values", "output", "displays", "failures", "packing", "importing", "hosting", "commands"),
+    *("output", "displays", "failures", "loading", "packing", "importing", "hosting", "commands"),
     *("namespace", "run"),
 )
 
@@ -19,10 +22,15 @@ PARTS = (
 @functools.cache
 def worker_text() -> str:
     """The parts as one text that needs nothing of this package."""
+    texts.name_texts()
     lines = ["from __future__ import annotations\n"]
     folder = importlib.resources.files(__name__)
     for part in PARTS:
         for line in folder.joinpath(f"{part}.py").read_text(encoding="utf-8").splitlines(True):
+            if line.startswith("from gc_jupyter.travel.rebuild import"):
+                line = line.replace("gc_jupyter.travel.rebuild", rebuild.NAME)
+            elif line.startswith("from gc_jupyter.travel"):
+                line = f"from {texts.writing_name()} import" + line.partition(" import")[2]
             if not line.startswith(("from __future__", f"from {__name__}")):
                 lines.append(line)
     return "".join(lines)

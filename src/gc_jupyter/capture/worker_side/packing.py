@@ -1,14 +1,16 @@
-"""Values for the way back: each pickled on its own, so that one that fails costs itself alone."""
+"""Values for the way back: one that fails costs itself alone."""
 
 from __future__ import annotations
 
+import io
 import pickle
 import types
 from typing import Any
 
 from gc_jupyter.capture.worker_side.displays import short_repr
 from gc_jupyter.capture.worker_side.failures import one_line
-from gc_jupyter.capture.worker_side.values import dump, find_named
+from gc_jupyter.travel.pickler import Pickler, Trial
+from gc_jupyter.travel.refused import CannotTravel
 
 PLAIN_LIMIT = 100000  # bytes
 PLAIN_TYPES = (bool, int, float, complex, str, bytes, type(None))
@@ -39,36 +41,78 @@ def is_plain(value: Any, depth: int = 4) -> bool:
 UNSET = object()
 
 
+def notebook_has(module: str) -> bool:
+    """Whether a class or function is one that the notebook can import."""
+    return module != "__main__" and not module.startswith("_gc_jupyter")
+
+
+def is_of_cell(_name: str, value: Any) -> bool:
+    """Whether a function's name is the cell's own, and not what it finds on each worker."""
+    return not str(getattr(value, "__module__", "")).startswith("_gc_jupyter")
+
+
 class Packer:
-    """Pickles values for the way back, each on its own, beside its repr."""
+    """Pickles values for the way back, beside their repr.
 
-    def __init__(self, sent: dict[int, str], namespace: dict[str, Any], limit: int) -> None:
-        self.sent = sent
-        self.namespace = namespace
+    What the named values share is still shared when they are loaded in their order. One that can't
+    be sent costs itself alone.
+
+    Parameters
+    ----------
+    made:
+        id -> object and token, of what the notebook has itself.
+    limit:
+        Bytes for all values.
+    python:
+        The notebook's Python.
+    """
+
+    def __init__(self, made: dict[int, Any], limit: int, python: str) -> None:
+        self.known = {key: token for key, (_, token) in made.items()}
         self.room = limit
+        self.python = python
+        self.stream = io.BytesIO()
+        self.pickler = self.new_pickler(self.stream)
 
-    def name_of(self, obj: Any) -> str | None:
-        path = self.sent.get(id(obj)) or str(getattr(obj, "__qualname__", ""))
-        outer = self.namespace.get(path.partition(".")[0])
-        return path if id(outer) in self.sent and find_named(path, self.namespace) is obj else None
+    def new_pickler(self, stream: Any) -> Pickler:
+        return Pickler(
+            stream, notebook_has, python=self.python, wanted=is_of_cell, known=self.known
+        )
 
     def __call__(self, value: Any) -> dict[str, Any]:
+        return self.pack(value, self.pickler, self.stream)
+
+    def alone(self, value: Any) -> dict[str, Any]:
+        """A value that shares nothing with others."""
+        stream = io.BytesIO()
+        return self.pack(value, self.new_pickler(stream), stream)
+
+    def pack(self, value: Any, pickler: Pickler, stream: Any) -> dict[str, Any]:
         packed: dict[str, Any] = {"repr": short_repr(value), "pickle": None, "reason": ""}
         packed["type"] = type(value).__module__ + "." + type(value).__qualname__
         packed["plain"] = self.plain(value) if type(value).__module__ == "__main__" else None
+        trial = Trial(pickler)
         try:
-            (data,) = dump([value], self.name_of)
+            pickler.dump(value)
+            data = stream.getvalue()
         except BaseException as error:  # what a value's own code raises costs that value alone
-            packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
-            return packed
+            trial.undo()
+            data = b""
+            if isinstance(error, CannotTravel):
+                packed["reason"] = "%s. %s" % (error, error.next_step)
+            else:
+                packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
+        stream.seek(0)
+        stream.truncate()
         if len(data) > self.room:
+            trial.undo()
             packed["reason"] = (
                 "it has %.1f MB, and a result may have 10 MB in all, counted as encoded text; "
                 "write it to a file on the endpoint, or reduce it there" % (len(data) / 1e6)
             )
-            return packed
-        self.room -= len(data)
-        packed["pickle"] = data
+        elif data:
+            self.room -= len(data)
+            packed["pickle"] = data
         return packed
 
     def plain(self, value: Any) -> Any:

@@ -18,11 +18,13 @@ from gc_jupyter.capture.worker_side.displays import make_bundle, open_figures, s
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
 from gc_jupyter.capture.worker_side.importing import TaskModules
+from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
-from gc_jupyter.capture.worker_side.values import Loader
+from gc_jupyter.travel.rebuild import Reading
 
+IMPORTS = "<import>"
 DEFERRED = __future__.annotations.compiler_flag
 
 
@@ -34,10 +36,11 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     task:
         `modules` (name -> source), `steps` in order, then `cell` or `call`; see compose.py.
     inputs:
-        The pieces of `dump`, one behind the other, in the order of the `load` steps.
+        One pickle's pieces, one behind the other, in the order of the `load` steps.
     options:
         `mimes` to bring back, `arguments` of a call (or a variable's value), `value`: whether the
-        last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is.
+        last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is,
+        `files`: how frames name the notebook's own texts, `python`: the notebook's version.
     """
     output = Output(options["mimes"])
     started = time.time()
@@ -45,8 +48,9 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     main = types.ModuleType("__main__")
     visit = Visit(main, task["modules"])
     namespace = make_namespace(main, shell, visit.modules.builtins)
-    sent: dict[int, str] = {}
-    files: list[str] = [TIMED]
+    reading = Reading(namespace)
+    files: list[str] = [TIMED, *options["files"]]
+    lines = {name: linecache.cache[name] for name in files if name in linecache.cache}
     # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
     reply: dict[str, Any] = {"tag": options.get("tag"), "version": 1}
     reply.update(value=None, out={}, error=None)
@@ -54,11 +58,12 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     try:
         with visit:
             modules = visit.modules
-            perform(task, inputs, options, namespace, shell, output, sent, files, modules, reply)
+            perform(task, inputs, options, namespace, shell, output, reading, files, modules, reply)
     finally:
         reply["events"] = end_output(output)
         for filename in files:
             linecache.cache.pop(filename, None)
+        linecache.cache.update(lines)
     reply.update(
         host=platform.node(),
         pid=os.getpid(),
@@ -75,7 +80,7 @@ def perform(
     namespace: dict[str, Any],
     shell: Shell,
     output: Output,
-    sent: dict[int, str],
+    reading: Reading,
     files: list[str],
     modules: TaskModules,
     reply: dict[str, Any],
@@ -84,11 +89,11 @@ def perform(
     older = open_figures()
     try:
         try:
-            value = execute(task, inputs, options, namespace, sent, files, modules)
+            value = execute(task, inputs, options, namespace, reading, files, modules)
         finally:
             shell.report_cell()
         show_figures(older)
-        pack = Packer(sent, namespace, options["limit"] - output.size())
+        pack = Packer(reading.made, options["limit"] - output.size(), options["python"])
         if value is not None and options["value"]:
             bundle = make_bundle(value, output.mimes)
             reply["value"] = dict(pack(value), bundle=pack.fitting(bundle))
@@ -96,10 +101,10 @@ def perform(
     except BaseException as error:
         show_figures(older)
         reply["value"] = None
-        pack = Packer(sent, namespace, options["limit"] - output.size())
+        pack = Packer(reading.made, options["limit"] - output.size(), options["python"])
         # what was set before it failed may have taken hours
         bring_back(task["out"], namespace, pack, reply)
-        reply["error"] = describe(error, files, pack)
+        reply["error"] = describe(error, files, pack.alone)
 
 
 def bring_back(names: list[str], namespace: dict[str, Any], pack: Packer, reply: Any) -> None:
@@ -113,65 +118,36 @@ def execute(
     inputs: bytes,
     options: dict[str, Any],
     namespace: dict[str, Any],
-    sent: dict[int, str],
+    reading: Reading,
     files: list[str],
     modules: TaskModules,
 ) -> Any:
     elsewhere = modules.elsewhere()
-    loader = Loader(inputs, namespace, elsewhere)
+    loader = Loader(inputs, reading, elsewhere)
     for step in task["steps"]:
-        if step[0] == "load":
-            name = step[1]
-            try:
-                value = loader.load()
-            except Exception as error:
-                error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
-                raise
-            owner, _, attribute = name.rpartition(".")
-            if owner:
-                holder = namespace[owner]
-                if attribute in ("__defaults__", "__kwdefaults__"):
-                    holder = inspect.unwrap(holder)
-                if attribute == "registry" and hasattr(holder, "register"):  # singledispatch
-                    for kind, function in value.items():
-                        holder.register(kind, function)
-                else:
-                    setattr(holder, attribute, value)
-            else:
-                namespace[name] = value
-                if isinstance(value, type):
-                    sent[id(value)] = name
-        else:
-            _, name, defined, source, filename, deferred = step
-            files.append(filename)
-            remember_lines(filename, source)
-            define(
-                name,
-                defined,
-                compile(source, filename, "exec", DEFERRED * deferred, True),
-                namespace,
-            )
-            if isinstance(namespace[name], (type, types.FunctionType)):
-                sent[id(namespace[name])] = name
+        name = step[1]
+        if step[0] == "import":
+            files.append(IMPORTS)
+            remember_lines(IMPORTS, step[2])
+            exec(compile(step[2], IMPORTS, "exec", 0, True), namespace)
+            continue
+        try:
+            namespace[name] = loader.load()
+        except Exception as error:
+            error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
+            raise
+    # what a call or a variable's value has of the notebook is what the inputs have of it
+    reading.known = {token: made for made, token in reading.made.values()}
     if task["call"] is not None:
-        args, kwargs = Loader(options["arguments"], namespace, elsewhere).load()
+        args, kwargs = Loader(options["arguments"], reading, elsewhere).load()
         result = namespace[task["call"]](*args, **kwargs)
         return run_awaited(result) if inspect.iscoroutine(result) else result
     if task["variable"]:
-        namespace[task["variable"]] = Loader(options["arguments"], namespace, elsewhere).load()
+        namespace[task["variable"]] = Loader(options["arguments"], reading, elsewhere).load()
     files.append(task["filename"])
     remember_lines(task["filename"], task["cell"], task["line"])
     flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
     return run_cell(task["cell"], task["filename"], task["line"], flags, namespace)
-
-
-def define(name: str, defined: str, code: Any, namespace: dict[str, Any]) -> None:
-    """Execute a definition, which may have gone by another name (`g = f`)."""
-    kept = {defined: namespace[defined]} if defined in namespace else {}
-    exec(code, namespace)
-    if defined != name:
-        namespace[name] = namespace.pop(defined)
-        namespace.update(kept)
 
 
 def run_cell(
