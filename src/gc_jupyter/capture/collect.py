@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import io
 import types
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from gc_jupyter.capture.credentials import Guard
 from gc_jupyter.capture.imports import (
+    find_home,
     import_module,
     import_object,
     is_local,
@@ -118,13 +120,12 @@ class Collector:
             self._refuse_notebook_only(name, value.__name__)
             there = worker_has(value) or is_local(value.__name__)
             return import_module(name, value, chains) if there else None
-        home = getattr(value, "__module__", None)
-        if not isinstance(home, str) or hasattr(type(value), "gc_travels"):
+        if hasattr(type(value), "gc_travels"):
             return None
-        self._refuse_notebook_only(name, home)
-        statement = import_object(name, value)
-        if statement is not None and (worker_has(home) or is_local(home)):
-            return statement
+        home = find_home(value)
+        self._refuse_notebook_only(name, home[0] if home else type(value).__module__)
+        if home is not None and (worker_has(home[0]) or is_local(home[0])):
+            return import_object(name, *home)
         return None
 
     def _refuse_notebook_only(self, name: str, module: str) -> None:
@@ -207,7 +208,7 @@ class Collector:
         """Of the values that are functions and classes, the text where there is one."""
         found = {}
         for name, value in self.values.items():
-            function = getattr(value, "__wrapped__", value)
+            function = inspect.unwrap(value) if isinstance(value, types.FunctionType) else value
             if isinstance(function, types.FunctionType):
                 try:
                     found[name] = str(code.recipe(function.__code__, _file(function))[2])
@@ -259,8 +260,8 @@ def _uses(value: Any) -> Iterable[str]:
             found.update(dict.fromkeys(one.gc_uses()))
         elif type(one).__module__ == "__main__":
             todo.append(type(one))
-        elif callable(one) and hasattr(one, "__wrapped__"):
-            todo.append(one.__wrapped__)
+        elif type(one).__module__ == "functools":  # lru_cache, partial
+            todo += [getattr(one, name, None) for name in ("__wrapped__", "func")]
     return found
 
 

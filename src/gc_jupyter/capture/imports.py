@@ -43,19 +43,20 @@ def import_module(name: str, module: ModuleType, chains: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def import_object(name: str, value: Any) -> str | None:
-    """The statement that binds `name` to a class or function of a module; None for others."""
-    found = find_home(value)
-    if found is None:
-        return None
-    home, attribute = found
+def import_object(name: str, home: str, attribute: str) -> str:
+    """The statement that binds `name` to a class or function of a module; see `find_home`."""
     return f"from {home} import {attribute}" + ("" if attribute == name else f" as {name}")
 
 
 def find_home(value: Any) -> tuple[str, str] | None:
-    """The module to import `value` from, and its name there; the most public module that has it."""
-    module = getattr(value, "__module__", None)
-    qualified = getattr(value, "__qualname__", None)
+    """The module to import `value` from, and its name there; the most public module that has it.
+
+    None for what isn't a class or function of a module."""
+    try:
+        module = getattr(value, "__module__", None)
+        qualified = getattr(value, "__qualname__", None)
+    except Exception:  # a `__getattr__` of its own
+        return None
     if not isinstance(module, str) or not isinstance(qualified, str) or module == "__main__":
         return None
     if "." in qualified or not offers(value, qualified, module):

@@ -17,22 +17,26 @@ from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
 from gc_jupyter.travel.objects import Call
+from gc_jupyter.travel.refused import CannotTravel
 
 #: What each class gets by being made.
-_MADE = {"__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slots__"}
-_MADE |= {
-    "__abstractmethods__",
-    "__firstlineno__",
-    "__static_attributes__",
-    "__annotations_cache__",
+_MADE = {
+    *("__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slots__"),
+    *("__abstractmethods__", "__annotations_cache__"),
 }
 _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+#: Of a class that isn't compiled.
+_FROM_PYTHON = 1 << 9
+#: What compiled metaclasses make of other attributes, by the name of its type.
+_MADE_TYPES = {"CField"}
 _OF_DATACLASS = {"__dataclass_fields__", "__dataclass_params__", "__match_args__"}
 
 
 def reduce(pickler: Any, kind: Any) -> Any:
     """How a class is written that the other side doesn't have."""
     members = vars(kind)
+    if not kind.__flags__ & _FROM_PYTHON:
+        raise CannotTravel("it is, or holds, %r, which is compiled and can't be imported" % kind)
     if isinstance(kind, enum.EnumMeta):
         return _enum(pickler, kind)
     if type(kind).__module__ in ("typing", "typing_extensions"):
@@ -51,11 +55,15 @@ def reduce(pickler: Any, kind: Any) -> Any:
     first["__qualname__"] = kind.__qualname__
     if slots is not None and not isinstance(slots, (str, tuple, list, dict)):
         first["__slots__"] = tuple(slots)
-    made_of = (pickler.token(kind), type(kind), kind.__name__, kind.__bases__, first)
+    inherited = any(type(base) is type(kind) for base in kind.__bases__)
+    meta = None if inherited else type(kind)
+    made_of = (pickler.token(kind), meta, kind.__name__, kind.__bases__, first)
     own = {
         name: value
         for name, value in members.items()
-        if name not in _MADE and not isinstance(value, _DESCRIPTORS)
+        if name not in _MADE
+        and not isinstance(value, _DESCRIPTORS)
+        and type(value).__name__ not in _MADE_TYPES
     }
     before: list[Any] = []
     if "__dataclass_params__" in own:

@@ -144,6 +144,12 @@ def _cached_property(_pickler: Any, one: Any) -> Any:
     return rebuild.cached_property, (one.func, one.attrname, one.__doc__)
 
 
+def _dispatched_method(_pickler: Any, one: Any) -> Any:
+    # it keeps more in later Pythons
+    state = ((), {"dispatcher": one.dispatcher})
+    return type(one), (one.func,), state, None, None, rebuild.attributes
+
+
 def _exception(_pickler: Any, one: Any) -> Any:
     return rebuild.exception, (type(one), one.args), vars(one) or None
 
@@ -162,6 +168,7 @@ _REDUCERS: dict[type, Any] = {
     staticmethod: _wrapping,
     type(functools.lru_cache(len)): _cached,
     functools.cached_property: _cached_property,
+    functools.singledispatchmethod: _dispatched_method,
     type({}.keys()): _view("keys"),
     type({}.values()): _view("values"),
     type({}.items()): _view("items"),
@@ -173,9 +180,9 @@ _REDUCERS: dict[type, Any] = {
     type(threading.RLock()): _lock,
     typing.ForwardRef: _forward,
 }
-for _name in ("TypeVar", "ParamSpec", "TypeVarTuple"):
-    if hasattr(typing, _name):
-        _REDUCERS[getattr(typing, _name)] = _type_variable
+for _kind in ("TypeVar", "ParamSpec", "TypeVarTuple"):
+    if hasattr(typing, _kind):
+        _REDUCERS[getattr(typing, _kind)] = _type_variable
 if isinstance(typing.NewType, type):  # Python 3.10
     _REDUCERS[typing.NewType] = _new_type
 if hasattr(typing, "TypeAliasType"):  # Python 3.12

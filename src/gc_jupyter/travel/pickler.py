@@ -60,6 +60,9 @@ class Pickler(pickle.Pickler):
     sent:
         Takes what is written by value, as the token's index, where the other side is to know it
         again.
+    protocol:
+        Pickle's. Pieces of 3 can be loaded by several unpicklers, each with the memo of the one
+        before: there each object says its place in it.
     """
 
     def __init__(
@@ -72,8 +75,9 @@ class Pickler(pickle.Pickler):
         wanted: Callable[[str, Any], bool] = lambda _name, _value: True,
         known: Mapping[int, int] | None = None,
         sent: list[Any] | None = None,
+        protocol: int = PROTOCOL,
     ) -> None:
-        super().__init__(stream, PROTOCOL)
+        super().__init__(stream, protocol)
         self.has = has
         self.python = python
         self.notebook = notebook

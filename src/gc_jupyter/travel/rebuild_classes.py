@@ -16,7 +16,15 @@ _quiet = threading.RLock()
 def skeleton(
     token: int | None, meta: Any, name: str, bases: tuple[Any, ...], members: dict[str, Any]
 ) -> Any:
-    """A class without its members, which may refer to it. Nobody's hooks run: they ran already."""
+    """A class without its members, which may refer to it. Nobody's hooks run: they ran already.
+
+    `meta` is None where it is that of its bases.
+    """
+    if meta is None:
+        meta = type(bases[0])
+        for base in bases:
+            if issubclass(type(base), meta):
+                meta = type(base)
     if issubclass(meta, abc.ABCMeta):
         make: Any = abc.ABCMeta.__new__
     else:  # the metaclass's own, where it is a compiled one
@@ -30,10 +38,15 @@ def skeleton(
                 hooks.append((kind, hook))
                 type.__setattr__(kind, "__init_subclass__", _NO_HOOK)
         try:
-            return made(token, make(meta, name, bases, members))
+            found = make(meta, name, bases, members)
         finally:
             for kind, hook in hooks:
                 type.__setattr__(kind, "__init_subclass__", hook)
+    by = (vars(kind).get("__init__") for kind in meta.__mro__)
+    init: Any = next(one for one in by if isinstance(one, types.WrapperDescriptorType))
+    if init is not vars(type)["__init__"]:  # ctypes', in later Pythons
+        init(found, name, bases, members)
+    return made(token, found)
 
 
 def _no_hook(_cls: Any, **_options: Any) -> None:

@@ -75,9 +75,8 @@ class Packer:
         self.pickler = self.new_pickler(self.stream)
 
     def new_pickler(self, stream: Any) -> Pickler:
-        return Pickler(
-            stream, notebook_has, python=self.python, wanted=is_of_cell, known=self.known
-        )
+        options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
+        return Pickler(stream, notebook_has, protocol=3, **options)
 
     def __call__(self, value: Any) -> dict[str, Any]:
         return self.pack(value, self.pickler, self.stream)
