@@ -122,7 +122,7 @@ def test_a_cell_and_its_table(signed_in: Kernel, evil: str) -> None:
 
 
 def test_a_function_with_a_hostile_name(signed_in: Kernel, evil: str) -> None:
-    shown = signed_in.ok(
+    signed_in.ok(
         "from gc_jupyter import Executor\n"
         "def f(): raise ValueError(hostile)\n"
         "f.__name__ = f.__qualname__ = 'f' + hostile\n"
@@ -130,7 +130,6 @@ def test_a_function_with_a_hostile_name(signed_in: Kernel, evil: str) -> None:
         "from gc_jupyter.widgets import TaskTable\n"
         "error = future.exception()"
     )
-    assert "The endpoint runs Python 3.1" in harmless(shown)
     for cell in ("future", "print(error)", "future.result()", "display(TaskTable([future]))"):
         assert "ValueError" in harmless(signed_in.run(cell)) or cell == "future"
 

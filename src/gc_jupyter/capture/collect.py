@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import inspect
 import io
+import itertools
 import types
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +37,10 @@ MODULE_NAMES = {
 SHELL_NAMES = {"exit", "quit", "get_ipython", "display", "open", "input"}
 #: The notebook's history as a whole, and what IPython keeps it under: it isn't sent.
 HISTORY = {"In": "_ih", "Out": "_oh", "_ih": "_ih", "_oh": "_oh", "_dh": "_dh"}
+#: What a name of its own may stand for.
+_NAMED = (types.FunctionType, type)
+#: Items of a container, for what they are.
+_LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,51 @@ class Collector:
             elif ready:
                 self.values[name] = value
             else:
-                used = [one for one in _uses(value) if one != name]
+                used = [one for one in self._uses(value) if one != name]
                 todo.append((name, True))
                 todo += [(one, False) for one in reversed(used) if not self._waits(one, todo)]
 
     def _waits(self, name: str, todo: list[tuple[str, bool]]) -> bool:
         return (name, True) in todo
+
+    def _uses(self, value: Any) -> Iterable[str]:
+        """The names that a value's own functions and classes use, and that these go by; others are
+        found when it is pickled."""
+        found: dict[str, None] = {}
+        todo: list[Any] = [value]
+        seen: set[int] = set()
+        while todo:
+            one = todo.pop()
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            name = getattr(one, "__name__", "") if isinstance(one, _NAMED) else ""
+            if name and self.namespace.get(name) is one:
+                found[name] = None
+            if isinstance(one, types.FunctionType):
+                if one.__globals__.get("__name__") == "__main__":
+                    found.update(dict.fromkeys(names_of(one.__code__)))
+                for cell in one.__closure__ or ():
+                    with contextlib.suppress(ValueError):  # not bound yet
+                        todo.append(cell.cell_contents)
+            elif isinstance(one, type):
+                if one.__module__ == "__main__":
+                    todo += [*vars(one).values(), *one.__bases__]
+            elif isinstance(one, types.MethodType | staticmethod | classmethod):
+                todo.append(one.__func__)
+            elif isinstance(one, property):
+                todo += [one.fget, one.fset, one.fdel]
+            elif hasattr(type(one), "gc_travels"):
+                found.update(dict.fromkeys(one.gc_uses()))
+            elif type(one).__module__ == "__main__":
+                todo.append(type(one))
+            elif type(one).__module__ == "functools":  # lru_cache, partial
+                todo += [getattr(one, name, None) for name in ("__wrapped__", "func")]
+            elif type(one) in (list, tuple):
+                todo += one[:_LOOKED_AT]
+            elif type(one) is dict:
+                todo += itertools.islice(one.values(), _LOOKED_AT)
+        return found
 
     def _sendable(self, name: str) -> bool:
         return name in self.namespace and self._wanted(name, self.namespace[name])
@@ -184,6 +229,7 @@ class Collector:
             notebook=self.namespace,
             wanted=self._wanted,
             sent=self.sent,
+            reader_has_helpers=True,  # they come with the cell
             **options,
         )
 
@@ -228,41 +274,6 @@ def _taken(stream: io.BytesIO) -> bytes:
     stream.seek(0)
     stream.truncate()
     return piece
-
-
-def _uses(value: Any) -> Iterable[str]:
-    """The names that a value's own functions use; others are found when it is pickled."""
-    found: dict[str, None] = {}
-    todo: list[Any] = [value]
-    seen: set[int] = set()
-    while todo:
-        one = todo.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, types.FunctionType):
-            if one.__globals__.get("__name__") == "__main__":
-                found.update(dict.fromkeys(names_of(one.__code__)))
-            for cell in one.__closure__ or ():
-                try:
-                    todo.append(cell.cell_contents)
-                except ValueError:  # not bound yet
-                    continue
-        elif isinstance(one, type):
-            if one.__module__ == "__main__":
-                members: Sequence[Any] = [*vars(one).values()]
-                todo += [*members, *one.__bases__]
-        elif isinstance(one, types.MethodType | staticmethod | classmethod):
-            todo.append(one.__func__)
-        elif isinstance(one, property):
-            todo += [one.fget, one.fset, one.fdel]
-        elif hasattr(type(one), "gc_travels"):
-            found.update(dict.fromkeys(one.gc_uses()))
-        elif type(one).__module__ == "__main__":
-            todo.append(type(one))
-        elif type(one).__module__ == "functools":  # lru_cache, partial
-            todo += [getattr(one, name, None) for name in ("__wrapped__", "func")]
-    return found
 
 
 def _is_of_shell(value: Any) -> bool:

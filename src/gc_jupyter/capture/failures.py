@@ -113,8 +113,9 @@ def next_step(described: Mapping[str, Any], place: Place, unsent: Collection[str
         return "A debugger has no keyboard on an endpoint: print what you want to see."
     if missing and described["while"]:
         return (
-            f"{described['while'].capitalize()} takes the package {missing.partition('.')[0]!r},"
-            f" which {place.endpoint} doesn't have. Install it there, or send plain data."
+            f"{place.endpoint} has no module {missing!r}, which {described['while']} takes."
+            " Install it in the endpoint's environment, use an endpoint that has it, or send plain"
+            " data."
         )
     if missing:
         return (

@@ -45,7 +45,7 @@ def report(
         ("Values", f"up to {_size(longest)} each" if count is not None else ""),
         ("In all", f"{_size(total + longest)} of {_size(SIZE_LIMIT)} per task"),
         ("Imports", "; ".join(" ".join(one.split()) for one in imports) or "none"),
-        ("Defined", ", ".join(defined) or "nothing"),
+        ("Defined", ", ".join(sorted(defined)) or "nothing"),
         ("Modules", ", ".join(modules)),
         ("Needs there", ", ".join(captured.packages)),
         ("Brought back", ", ".join(captured.task.out)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import contextlib
 import functools
 import linecache
 import types
@@ -64,7 +65,7 @@ def text_of(filename: str) -> str:
 
 def _recipes(code: types.CodeType, filename: str, text: str) -> Iterator[Any]:
     deferred = bool(code.co_flags & _DEFERRED)
-    imported = _imported(text)
+    units = ((), _imported(text))  # IPython compiles each statement of a cell on its own
     for node, inside, prefix in _functions(text).get((code.co_name, code.co_firstlineno), ()):
         if hasattr(code, "co_qualname"):
             prefix = code.co_qualname[: len(code.co_qualname) - len(code.co_name)]
@@ -72,12 +73,11 @@ def _recipes(code: types.CodeType, filename: str, text: str) -> Iterator[Any]:
             *(filename, code.co_firstlineno, _cut(node, text), code.co_name),
             *(code.co_freevars, inside, prefix, deferred),
         )
-        try:
-            again = rebuild.compiled(*found, imported)
-        except (SyntaxError, LookupError, ValueError):
-            continue
-        if same_code(again, code):
-            yield found
+        for imported in units:
+            with contextlib.suppress(SyntaxError, LookupError, ValueError):
+                if same_code(rebuild.compiled(*found, imported), code):
+                    yield found
+                    break
 
 
 def same_code(one: types.CodeType, other: types.CodeType) -> bool:

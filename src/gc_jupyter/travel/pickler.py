@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import importlib
 import io
 import marshal
 import pickle
@@ -60,6 +61,8 @@ class Pickler(pickle.Pickler):
     sent:
         Takes what is written by value, as the token's index, where the other side is to know it
         again.
+    reader_has_helpers:
+        Whether the text of `rebuild` need not be written.
     protocol:
         Pickle's. Pieces of 3 can be loaded by several unpicklers, each with the memo of the one
         before: there each object says its place in it.
@@ -76,6 +79,7 @@ class Pickler(pickle.Pickler):
         known: Mapping[int, int] | None = None,
         sent: list[Any] | None = None,
         protocol: int = PROTOCOL,
+        reader_has_helpers: bool = False,
     ) -> None:
         super().__init__(stream, protocol)
         self.has = has
@@ -84,6 +88,7 @@ class Pickler(pickle.Pickler):
         self.wanted = wanted
         self.known = known or {}
         self.sent = sent
+        self.reader_has_helpers = reader_has_helpers
         #: Files whose text has travelled: frames there name them.
         self.files: dict[str, None] = {}
         #: The names already written of each namespace, by its id.
@@ -269,8 +274,6 @@ class Pickler(pickle.Pickler):
     # --- modules -------------------------------------------------------------------------------
 
     def module(self, module: types.ModuleType) -> Any:
-        import importlib
-
         name = module.__name__
         if name == "__main__" or self.has(name):
             return importlib.import_module, (name,)
@@ -284,8 +287,6 @@ class Pickler(pickle.Pickler):
         if not isinstance(module, types.ModuleType):
             return []
         if self.has(module.__name__):
-            import importlib
-
             return [Call(importlib.import_module, one) for one in _loaded(module, uses)]
         if module.__name__ == "__main__":
             return []
@@ -335,6 +336,8 @@ class Pickler(pickle.Pickler):
         return dict.__setitem__, (self.owner(one.owner), one.name, one.value)
 
     def helpers(self, _one: Helpers) -> Any:
+        if self.reader_has_helpers:
+            return importlib.import_module, (rebuild.NAME,)
         return eval, (_LOAD, {"N": rebuild.NAME, "Z": rebuild.PACKED})
 
     def cell(self, one: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import importlib.resources
 import sys
 import types
@@ -16,6 +17,7 @@ from gc_jupyter.travel import rebuild
 READING = ("rebuild", "rebuild_classes")
 #: Another one, which comes with cells: it writes their replies.
 WRITING = ("refused", "code", "objects", "classes", "pickler")
+_READING_NAME = "_gc_jupyter_reading_"
 _OURS = ("from __future__", "from gc_jupyter.travel")
 
 
@@ -55,7 +57,7 @@ def writing_name() -> str:
 @functools.cache
 def name_texts() -> None:
     """Tells `rebuild` what it is named in pickles, and what text makes it there."""
-    rebuild.NAME = "_gc_jupyter_reading_" + digest(reading_text())
+    rebuild.NAME = _READING_NAME + digest(reading_text())
     rebuild.PACKED = zlib.compress(reading_text().encode(), 9)
 
 
@@ -69,3 +71,8 @@ def helpers() -> Any:
         exec(compile(reading_text(), "<gc_jupyter>", "exec"), vars(made))
         found = sys.modules.setdefault(rebuild.NAME, made)
     return found
+
+
+def import_helpers(name: str) -> Any:
+    """`importlib.import_module`; for the helpers of any version, those that are here."""
+    return helpers() if name.startswith(_READING_NAME) else importlib.import_module(name)

@@ -76,7 +76,7 @@ class Packer:
 
     def new_pickler(self, stream: Any) -> Pickler:
         options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
-        return Pickler(stream, notebook_has, protocol=3, **options)
+        return Pickler(stream, notebook_has, protocol=3, reader_has_helpers=True, **options)
 
     def __call__(self, value: Any) -> dict[str, Any]:
         return self.pack(value, self.pickler, self.stream)
