@@ -156,6 +156,10 @@ class RemoteFunction:
         pickler.stands_for[id(self._original)] = self
         return rebuild.same, (self._original,)
 
+    def gc_text(self) -> str:
+        """The text that it is made of."""
+        return self._definition.source
+
     def gc_uses(self) -> tuple[str, ...]:
         """The names that go along."""
         return names_of(self._definition.source)

@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import io
 import itertools
+import textwrap
 import types
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -190,6 +191,7 @@ class Collector:
         One pickle for all names, piece by piece: what they share is still shared there. Each call
         is a pickle of its own.
         """
+        self._guard()  # before a pickler runs what values bring
         stream = io.BytesIO()
         pickler = self._pickler(stream)
         written = pickler.written.setdefault(NOTEBOOK, set(self.imports))
@@ -227,11 +229,32 @@ class Collector:
             self._has,
             python=self.python,
             notebook=self.namespace,
-            wanted=self._wanted,
+            wanted=self._wanted_by_function,
             sent=self.sent,
             reader_has_helpers=True,  # they come with the cell
             **options,
         )
+
+    def _wanted_by_function(self, name: str, value: Any) -> bool:
+        """As `_wanted`, for what is found on the way."""
+        wanted = self._wanted(name, value)
+        if wanted and name not in self.values and name not in self.imports:
+            self.guard.values({name: value})
+        return wanted
+
+    def _guard(self) -> None:
+        """Refuse credentials among values, in texts, and in what classes and functions hold."""
+        sources = self.sources()
+        self.guard.texts({name: text for name, text in sources.items() if text})
+        self.guard.values({n: one for n, one in self.values.items() if n not in sources})
+        for name in sources:
+            value = self.values[name]
+            held = dict(vars(value)) if hasattr(value, "__dict__") else {}
+            if isinstance(value, types.FunctionType):
+                held.update(value.__kwdefaults__ or {})
+                held.update(enumerate(value.__defaults__ or ()))
+            plain = {key: one for key, one in held.items() if not callable(one)}
+            self.guard.values({f"{name}.{key}": one for key, one in plain.items()})
 
     def _has(self, module: str) -> bool:
         there = worker_has(module) or is_local(module)
@@ -248,7 +271,9 @@ class Collector:
 
     def module_sources(self) -> tuple[tuple[str, tuple[str, bool]], ...]:
         """The modules that workers don't have, as source; see `compose.Task`."""
-        return tuple(sorted(local_modules(self.modules).items()))
+        found = sorted(local_modules(self.modules).items())
+        self.guard.texts({name: text for name, (text, _) in found})
+        return tuple(found)
 
     def sources(self) -> dict[str, str]:
         """Of the values that are functions and classes, the text where there is one."""
@@ -257,12 +282,24 @@ class Collector:
             function = inspect.unwrap(value) if isinstance(value, types.FunctionType) else value
             if isinstance(function, types.FunctionType):
                 try:
-                    found[name] = str(code.recipe(function.__code__, _file(function))[2])
+                    text = str(code.recipe(function.__code__, _file(function))[2])
+                    found[name] = textwrap.dedent(text)
                 except code.NoSource:
                     found[name] = ""
-            elif isinstance(value, type) or hasattr(type(value), "gc_travels"):
-                found[name] = ""
+            elif hasattr(type(value), "gc_travels"):
+                found[name] = value.gc_text()
+            elif isinstance(value, type):
+                found[name] = "\n".join(_texts(value))
         return found
+
+
+def _texts(kind: type) -> Iterable[str]:
+    """The texts of a class's methods."""
+    for one in vars(kind).values():
+        function = getattr(one, "__func__", getattr(one, "fget", one))
+        if isinstance(function, types.FunctionType):
+            with contextlib.suppress(code.NoSource):
+                yield str(code.recipe(function.__code__, _file(function))[2])
 
 
 def _file(function: types.FunctionType) -> str:

@@ -45,6 +45,10 @@ class Missing:
         """What is pickled in its place."""
         return self._definition.written_by(pickler, self)
 
+    def gc_text(self) -> str:
+        """The text that it is made of."""
+        return self._definition.source
+
     def gc_uses(self) -> tuple[str, ...]:
         """The names that go along."""
         return names_of(self._definition.source)

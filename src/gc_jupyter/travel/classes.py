@@ -79,12 +79,8 @@ def reduce(pickler: Any, kind: Any) -> Any:
 
 
 def set_members(kind: Any, members: Any) -> list[Any]:
-    """One call for each; functions first, which values may need when they are read."""
-    by_kind = sorted(members, key=lambda name: not isinstance(members[name], _CALLABLE))
-    return [Call(rebuild_classes.member, kind, name, members[name]) for name in by_kind]
-
-
-_CALLABLE = (types.FunctionType, classmethod, staticmethod, property)
+    """One call for each."""
+    return [Call(rebuild_classes.member, kind, name, members[name]) for name in members]
 
 
 def _registered(kind: Any) -> list[Any]:

@@ -223,7 +223,8 @@ class Pickler(pickle.Pickler):
                 value = names[name]
                 found += self.module_names(value, uses)
                 found.append(Name(owner, name, value))
-        return found
+        home = str(owner.get("__name__"))
+        return found + self.annotation_names(home, self.annotations(function))
 
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
         """The global names that a function uses."""
