@@ -249,7 +249,7 @@ class Collector:
         self.guard.values({n: one for n, one in self.values.items() if n not in sources})
         for name in sources:
             value = self.values[name]
-            held = dict(vars(value)) if isinstance(value, _NAMED) else {}
+            held: dict[Any, Any] = dict(vars(value)) if isinstance(value, _NAMED) else {}
             if isinstance(value, types.FunctionType):
                 held.update(value.__kwdefaults__ or {})
                 held.update(enumerate(value.__defaults__ or ()))
