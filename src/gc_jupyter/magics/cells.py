@@ -53,7 +53,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         _say_what_leaves(options, target)
         return None
     variable, values = _values(options, shell.user_ns)
-    python = session.python_of(target)
+    python = session.directory.python_of(target)
     captured = _capture(options, source, shell.user_ns, variable, values, python)
     if options.dry_run:
         print(report(session, target, captured, source.text, len(values) if variable else None))

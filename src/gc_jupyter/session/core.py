@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import platform
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -117,13 +116,6 @@ class Session:
         endpoint = where if isinstance(where, Endpoint) else self.resolve(where)
         return Target(endpoint, **options)
 
-    def python_of(self, target: Target) -> str:
-        """The Python version of a target, as far as it is known here; asks nobody."""
-        if target.local:
-            return platform.python_version()
-        known = self.directory.about(target.endpoint.endpoint_id)
-        return known.python if known is not None else ""
-
     def executor(self, where: Where = None) -> Executor:
         """The target's executor, made at first use."""
         from gc_jupyter.executor import Executor
@@ -196,7 +188,7 @@ class Session:
         from gc_jupyter.capture import capture_cell
 
         target = self.target(endpoint)
-        captured = capture_cell(text, namespace, python=self.python_of(target), **options)
+        captured = capture_cell(text, namespace, python=self.directory.python_of(target), **options)
         return self.submit(captured, target, label=label, note=note)
 
     def submit_calls(
@@ -227,7 +219,7 @@ class Session:
         from gc_jupyter.capture import capture_calls
 
         target = self.target(endpoint)
-        python = self.python_of(target)
+        python = self.directory.python_of(target)
         captured = capture_calls(name, calls, namespace, html=html, also=also, python=python)
         return self.submit_all(captured, target, [label or name] * len(calls), tb_limit=tb_limit)
 

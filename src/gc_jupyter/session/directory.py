@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import platform
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from gc_jupyter.uuids import is_uuid_like
 if TYPE_CHECKING:
     from gc_jupyter.client import Client
     from gc_jupyter.journal import Journal
+    from gc_jupyter.session.target import Target
 
 #: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
 STATES_AT_ONCE = 8
@@ -107,6 +109,13 @@ class Directory:
                 remembered = self._journal.ask(lambda db: db.endpoints(), [])
             self._known = {one.endpoint_id: one for one in remembered}
         return self._known
+
+    def python_of(self, target: Target) -> str:
+        """The Python version of a target, as far as it is known here; asks nobody."""
+        if target.local:
+            return platform.python_version()
+        known = self.about(target.endpoint.endpoint_id)
+        return known.python if known is not None else ""
 
     def about(self, endpoint_id: str) -> KnownEndpoint | None:
         """What is remembered of one endpoint, what its workers have said since included; asks no
