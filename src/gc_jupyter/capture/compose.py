@@ -27,7 +27,8 @@ def {name}(inputs, options):
             exec(compile(text, found.__file__, "exec"), found.__dict__)
             found = sys.modules.setdefault(name, found)
         return found
-    packed = zlib.compress(_READING.encode(), 9)
+    known = {reading!r} in sys.modules
+    packed = b"" if known else zlib.compress(_READING.encode(), 9)
     reading = module({reading!r}, _READING, NAME={reading!r}, PACKED=packed)
     module({writing!r}, _WRITING, {parts!r}, rebuild=reading, rebuild_classes=reading)
     return module({module!r}, _WORKER).run(options.get("task") or _TASK, inputs, options)
