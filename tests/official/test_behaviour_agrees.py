@@ -244,7 +244,35 @@ with Executor(endpoint, client=client()) as executor:
     see("positional", lambda: positional.result(30).stdout)
 """
 
-GROUPS = {"batches": BATCHES, "clients": CLIENTS, "executors": EXECUTORS, "shells": SHELLS}
+TASK_GROUPS = """
+gc = client()
+alone = gc.run(7, endpoint_id=endpoint, function_id=gc.register_function(double))
+first = Executor(endpoint, client=gc)
+see("before a submission", lambda: first.task_group_id is None)
+see("results", lambda: [one.result(30) for one in [first.submit(double, x) for x in range(2)]])
+first.shutdown()
+second = Executor(endpoint, client=client())
+see("the next one's", lambda: second.task_group_id == first.task_group_id)
+ids = [one.task_id for one in second.reload_tasks()]
+see("reloaded", lambda: len(ids))
+see("run's is not among them", lambda: alone in ids)
+see("more", lambda: second.submit(double, 9).result(30))
+see("one more", lambda: len(second.reload_tasks()))
+batch = gc.create_batch()
+batch.add(gc.register_function(double), (1,))
+see("a batch's", lambda: gc.batch_run(endpoint, batch)["task_group_id"] == str(second.task_group_id))
+see("reloaded again", lambda: len(second.reload_tasks()))
+other = Executor(endpoint, client=gc, task_group_id=second.task_group_id)
+see("a given one", lambda: len(other.reload_tasks()))
+"""
+
+GROUPS = {
+    "batches": BATCHES,
+    "clients": CLIENTS,
+    "executors": EXECUTORS,
+    "shells": SHELLS,
+    "task groups": TASK_GROUPS,
+}
 
 #: Group/name -> the row of docs/differences.md that says why they differ.
 DIFFERENT = {

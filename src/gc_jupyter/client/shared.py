@@ -2,7 +2,7 @@
 
 Clients of the process's own login find the same `Shared` as long as the environment that says
 whose that is stays the same. A client with an app, an authorizer or a login manager shares with
-those that were given the same object. Connections close by themselves when nothing is open for a
+those that were given the same object, or an authorizer with the same access token. Connections close by themselves when nothing is open for a
 while (`runtime.feed`), and at the close of the last client.
 """
 
@@ -161,7 +161,7 @@ def shared(
 ) -> Shared:
     """What these have in common; see `Shared`."""
     options = (environment, base_url, rate_limited)
-    objects = tuple(id(one) for one in given if one is not None)
+    objects = tuple(_identity(one) for one in given if one is not None)
     key = (*options, *(objects or (_who(),)))
     table: Any = _given if objects else _own
     with _lock:
@@ -169,6 +169,16 @@ def shared(
         if found is None:
             found = table[key] = Shared(given, *options)
         return found
+
+
+def _identity(given: Any) -> object:
+    """What is the same for two logins of the caller's that are one: their access token, or the
+    object itself."""
+    from globus_sdk import AccessTokenAuthorizer
+
+    if type(given) is AccessTokenAuthorizer:
+        return hashlib.sha256(given.get_authorization_header().encode()).hexdigest()
+    return id(given)
 
 
 def _who() -> str:
