@@ -2,8 +2,9 @@
 
 Clients of the process's own login find the same `Shared` as long as the environment that says
 whose that is stays the same. A client with an app, an authorizer or a login manager shares with
-those that were given the same object, or an authorizer with the same access token. Connections close by themselves when nothing is open for a
-while (`runtime.feed`), and at the close of the last client.
+those that were given the same object, or an authorizer with the same access token. Connections
+close by themselves when nothing is open for a while (`runtime.feed`), and at the close of the last
+client.
 """
 
 from __future__ import annotations
