@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.resources
 import pickle
+import symtable
 import sys
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from gc_jupyter.capture import Captured, capture_cell
 from gc_jupyter.capture.worker_side import PARTS, worker_text
 from gc_jupyter.errors import RemoteException
-from gc_jupyter.travel import rebuild
+from gc_jupyter.travel import rebuild, texts
 from gc_jupyter.travel.texts import reading_text, writing_name, writing_text
 from tests.capture.conftest import Notebook, run_here
 from tests.pythons import run_captured
@@ -357,3 +359,21 @@ def test_endless_recursion_is_shortened(notebook: Notebook) -> None:
     shown = error._render_traceback_()
     assert any("frames left out" in line for line in shown)
     assert len(shown) < 400
+
+
+@pytest.mark.parametrize(
+    ("package", "parts"),
+    [
+        ("gc_jupyter.capture.worker_side", PARTS),
+        ("gc_jupyter.travel", texts.WRITING),
+        ("gc_jupyter.travel", texts.READING),
+    ],
+)
+def test_files_of_one_text_bind_no_name_twice(package: str, parts: tuple[str, ...]) -> None:
+    bound: dict[str, str] = {}
+    for part in parts:
+        text = importlib.resources.files(package).joinpath(f"{part}.py").read_text()
+        names = symtable.symtable(text, part, "exec").get_symbols()
+        own = {one.get_name() for one in names if one.is_assigned() and not one.is_imported()}
+        for name in own - {"__file__"}:
+            assert bound.setdefault(name, part) == part, name

@@ -17,7 +17,7 @@ from gc_jupyter.capture.failures import LabelOf, Place, make_exception
 from gc_jupyter.errors import BadReply
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import harmless, one_line
-from gc_jupyter.serialize.foreign import ForeignCode, guard, written_by
+from gc_jupyter.serialize.foreign import ForeignCode, guard, writer, written_by
 from gc_jupyter.serialize.official import same_class_here
 from gc_jupyter.travel.texts import helpers, import_helpers
 
@@ -85,7 +85,7 @@ class _Loader(pickle.Unpickler):
 
     def __init__(self, data: bytes, known: Mapping[Any, Any]) -> None:
         super().__init__(io.BytesIO(data))
-        self._reading = helpers().Reading(known=known)
+        self._reading = helpers().Reading(known=known, writer=writer())
         self._guard = guard(same_class_here, lambda data: _load(data, known))
 
     def find_class(self, module: str, name: str) -> Any:
@@ -105,23 +105,6 @@ class _Loader(pickle.Unpickler):
 
 def _load(data: bytes, known: Mapping[Any, Any]) -> Any:
     return _Loader(data, known).load()
-
-
-class _Pieces:
-    """Loads values that may share objects, in the order in which they were written."""
-
-    def __init__(self, known: Mapping[Any, Any]) -> None:
-        self._known = known
-        self._memo: Any = None
-
-    def load(self, data: bytes) -> Any:
-        loader = _Loader(data, self._known)
-        if self._memo is not None:
-            loader.memo = self._memo
-        try:
-            return loader.load()
-        finally:
-            self._memo = loader.memo
 
 
 class CellFuture(TaskFuture):
@@ -195,7 +178,7 @@ class CellFuture(TaskFuture):
 
     def _read(self, reply: Any) -> tuple[BaseException | None, Any]:
         """The cell's failure or its last value; takes what the worker says apart."""
-        if not isinstance(reply, dict) or reply.get("version") != 1:
+        if not isinstance(reply, dict) or reply.get("version") != 2:
             raise ValueError("another version")
         if self.nonce and (reply["tag"] or {}).get("nonce") != self.nonce:
             raise BadReply(
@@ -205,19 +188,28 @@ class CellFuture(TaskFuture):
         self.events = [_event(kind, content, self._mimes) for kind, content in reply["events"]]
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
-        pieces, value = _Pieces(self._objects), None
-        if reply["value"] is not None:
-            value = self._unpack("", reply["value"], pieces)
-        for name, packed in reply["out"].items():
-            self.out[name] = self._unpack(name, packed, pieces)
+        last = {} if reply["value"] is None else {"": reply["value"]}
+        values = self._values({**last, **reply["out"]}, reply["shared"])
+        value = values.pop("", None)
+        self.out.update(values)
         if reply["error"] is not None:
             return self._failure(reply["error"]), None
         return None, value
 
-    def _unpack(self, name: str, packed: dict[str, Any], pieces: _Pieces) -> Any:
+    def _values(self, packed: dict[str, Any], shared: list[Any]) -> dict[str, Any]:
+        """The last value and those of the names asked for; see `Packer.together`."""
+        found: dict[str, Any] = {}
+        for names, data in shared:
+            with contextlib.suppress(Exception):  # then each by itself
+                found.update(dict(zip(names, _load(data, self._objects), strict=True)))
+        for name in packed.keys() - found.keys():
+            found[name] = self._unpack(name, packed[name])
+        return {name: found[name] for name in packed}
+
+    def _unpack(self, name: str, packed: dict[str, Any]) -> Any:
         if packed["pickle"] is not None:
             try:
-                return pieces.load(packed["pickle"])
+                return _load(packed["pickle"], self._objects)
             except ForeignCode as error:
                 reason = error.reason[:1].lower() + error.reason[1:]
                 packed = {**packed, "reason": reason}

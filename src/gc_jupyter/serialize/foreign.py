@@ -162,9 +162,14 @@ class Guard:
         return here
 
 
+def writer() -> str:
+    """What the other Python is called that wrote what is being read; empty for this one."""
+    return _writer.get() or ""
+
+
 def guard(
     class_here: Callable[[str, dict[str, Any]], type | None], loads: Callable[[bytes], Any]
 ) -> Guard | None:
     """The guard for what is being read; None where this Python wrote it. See `Guard`."""
-    writer = _writer.get()
-    return None if writer is None else Guard(writer, class_here, loads)
+    by = writer()
+    return Guard(by, class_here, loads) if by else None

@@ -368,23 +368,6 @@ def _loaded(package: types.ModuleType, names: Iterable[str]) -> list[str]:
     ]
 
 
-class Trial:
-    """Lets a `Pickler` forget a value that could not be written, or was too large."""
-
-    def __init__(self, pickler: Pickler) -> None:
-        self.pickler = pickler
-        self.memo = pickler.memo.copy()
-        self.written = {key: set(names) for key, names in pickler.written.items()}
-        self.owners = dict(pickler.owners)
-        self.filled = set(pickler._filled)
-
-    def undo(self) -> None:
-        pickler = self.pickler
-        pickler.memo = self.memo
-        pickler.written, pickler.owners = self.written, self.owners
-        pickler._filled = self.filled
-
-
 def dumps(value: Any, has: Callable[[str], bool], **options: Any) -> bytes:
     """One value; see `Pickler`."""
     stream = io.BytesIO()

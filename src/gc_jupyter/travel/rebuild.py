@@ -36,12 +36,18 @@ class Reading:
         The variables that functions of the notebook use.
     known:
         What the reader has itself, by the token that stands for it, or by name.
+    writer:
+        What the Python that wrote it is called, where it isn't this one's minor version.
     """
 
     def __init__(
-        self, namespace: dict[str, Any] | None = None, known: Mapping[Any, Any] | None = None
+        self,
+        namespace: dict[str, Any] | None = None,
+        known: Mapping[Any, Any] | None = None,
+        writer: str = "",
     ) -> None:
         self.namespace = namespace
+        self.writer = writer
         self.known = known or {}
         #: id -> object and token, of what was made here and is known to the sender.
         self.made: dict[int, tuple[Any, int]] = {}
@@ -209,11 +215,14 @@ def _renamed(code: types.CodeType, before: str, after: str) -> types.CodeType:
 
 def compiled_elsewhere(version: tuple[int, int], name: str, data: bytes) -> types.CodeType:
     """Code that had no source. That of another Python is never looked at."""
-    here = sys.version_info[:2]
-    if tuple(version) != here:
+    here = "%d.%d" % sys.version_info[:2]
+    writer = getattr(getattr(_now, "reading", None), "writer", "")
+    if not writer and tuple(version) != sys.version_info[:2]:
+        writer = "Python %d.%d" % tuple(version)
+    if writer:
         raise ImportError(
-            "%s has no source, and the code that Python %s.%s made of it can't run on Python %s.%s"
-            % (name, *version, *here)
+            "%.80s has no source, and the code that %s made of it can't run on Python %s"
+            % (name, writer, here)
         )
     import marshal
 

@@ -78,12 +78,12 @@ def refuse(_pickler: Any, obj: Any) -> Any:
     found = [_KINDS.get((one.__module__, one.__name__)) for one in kind.__mro__]
     what = next((one for one in found if one), _FILE)
     runs = what.startswith(("a running", "a thread", "a process", "a pool"))
-    name = "" if runs else _name(obj)
+    name = "" if runs else _named(obj)
     shown = "%s (%s.%s%s)" % (what, kind.__module__, kind.__qualname__, name)
     raise CannotTravel("it is, or holds, " + shown, _RUNS if runs else _OPEN)
 
 
-def _name(obj: Any) -> str:
+def _named(obj: Any) -> str:
     for attribute in ("name", "filename", "baseFilename"):
         try:
             found = getattr(obj, attribute, None)

@@ -1,7 +1,8 @@
-"""Values for the way back: one that fails costs itself alone."""
+"""Values for the way back: what they share is shared here too, and one that fails costs itself."""
 
 from __future__ import annotations
 
+import importlib
 import io
 import pickle
 import types
@@ -9,7 +10,9 @@ from typing import Any
 
 from gc_jupyter.capture.worker_side.displays import short_repr
 from gc_jupyter.capture.worker_side.failures import one_line
-from gc_jupyter.travel.pickler import Pickler, Trial
+from gc_jupyter.capture.worker_side.importing import TaskModules
+from gc_jupyter.travel.objects import Call, Helpers, Name
+from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.refused import CannotTravel
 
 PLAIN_LIMIT = 100000  # bytes
@@ -51,11 +54,50 @@ def is_of_cell(_name: str, value: Any) -> bool:
     return not str(getattr(value, "__module__", "")).startswith("_gc_jupyter")
 
 
+class ReplyPickler(Pickler):
+    """Writes what goes back; what came from a module of the notebook goes by its name there."""
+
+    modules: TaskModules | None = None
+
+    def reference(self, obj: Any, name: str = "__qualname__") -> Any:
+        found = super().reference(obj, name)
+        home, path = getattr(obj, "__module__", None), getattr(obj, name, None)
+        if found is not None or self.modules is None or not isinstance(home, str):
+            return found
+        inner: Any = self.modules.loaded.get(home)
+        reached: Any = Call(importlib.import_module, home)
+        for part in str(path).split("."):
+            inner, reached = getattr(inner, part, None), Call(getattr, reached, part)
+        return (reached.function, reached.arguments) if inner is obj else None
+
+
+class Written:
+    """One value's pickle, and the objects in it."""
+
+    def __init__(self, packed: dict[str, Any], data: bytes, pickler: ReplyPickler) -> None:
+        self.packed = packed
+        self.data = data
+        self.pickler = pickler
+
+    def identities(self) -> set[int]:
+        """Of the objects that are met again by what they are, and not by what they are equal to."""
+        found: set[int] = set()
+        for _, one in self.pickler.memo.copy().values():
+            hashed: Any = type(one).__hash__
+            by_identity = hashed is None or hashed is object.__hash__
+            if not by_identity or isinstance(one, (types.ModuleType, Call, Helpers, Name)):
+                continue
+            named = isinstance(one, (type, types.FunctionType, types.BuiltinFunctionType))
+            if named and self.pickler.reference(one) is not None:
+                continue
+            found.add(id(one))
+            if isinstance(one, types.FunctionType):  # its names are those of other functions, too
+                found.add(id(one.__globals__))
+        return found
+
+
 class Packer:
     """Pickles values for the way back, beside their repr.
-
-    What the named values share is still shared when they are loaded in their order. One that can't
-    be sent costs itself alone.
 
     Parameters
     ----------
@@ -65,54 +107,75 @@ class Packer:
         Bytes for all values.
     python:
         The notebook's Python.
+    modules:
+        Those that came with the task, where `sys.modules` doesn't have them.
     """
 
-    def __init__(self, made: dict[int, Any], limit: int, python: str) -> None:
+    def __init__(
+        self, made: dict[int, Any], limit: int, python: str, modules: TaskModules | None
+    ) -> None:
         self.known = {key: token for key, (_, token) in made.items()}
         self.room = limit
         self.python = python
-        self.stream = io.BytesIO()
-        self.pickler = self.new_pickler(self.stream)
-
-    def new_pickler(self, stream: Any) -> Pickler:
-        options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
-        return Pickler(stream, notebook_has, protocol=3, reader_has_helpers=True, **options)
+        self.modules = modules
 
     def __call__(self, value: Any) -> dict[str, Any]:
-        return self.pack(value, self.pickler, self.stream)
-
-    def alone(self, value: Any) -> dict[str, Any]:
         """A value that shares nothing with others."""
-        stream = io.BytesIO()
-        return self.pack(value, self.new_pickler(stream), stream)
+        written = self.write(value)
+        self.take(written)
+        return written.packed
 
-    def pack(self, value: Any, pickler: Pickler, stream: Any) -> dict[str, Any]:
+    def together(self, values: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+        """Values that may share objects.
+
+        Returns
+        -------
+        tuple
+            Each value's own, by name; and of values that share something `(names, pickle)`, which
+            has them as a list. They are there each by itself, too, as far as there is room: where
+            one of them can't be read, the others can.
+        """
+        written = {name: self.write(value) for name, value in values.items()}
+        shared = []
+        for names in groups({name: one for name, one in written.items() if one.data}):
+            if len(names) > 1:
+                both = self.write([values[name] for name in names])
+                if 0 < len(both.data) <= self.room:
+                    self.room -= len(both.data)
+                    shared.append((names, both.data))
+            for name in names:
+                self.take(written[name], needed=not any(name in some for some, _ in shared))
+        return {name: one.packed for name, one in written.items()}, shared
+
+    def write(self, value: Any) -> Written:
         packed: dict[str, Any] = {"repr": short_repr(value), "pickle": None, "reason": ""}
         packed["type"] = type(value).__module__ + "." + type(value).__qualname__
         packed["plain"] = self.plain(value) if type(value).__module__ == "__main__" else None
-        trial = Trial(pickler)
+        stream = io.BytesIO()
+        options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
+        pickler = ReplyPickler(stream, notebook_has, reader_has_helpers=True, **options)
+        pickler.modules = self.modules
         try:
             pickler.dump(value)
-            data = stream.getvalue()
+        except CannotTravel as error:
+            packed["reason"] = ("%s. %s" % (error, error.next_step)).rstrip(". ")
         except BaseException as error:  # what a value's own code raises costs that value alone
-            trial.undo()
-            data = b""
-            if isinstance(error, CannotTravel):
-                packed["reason"] = "%s. %s" % (error, error.next_step)
-            else:
-                packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
-        stream.seek(0)
-        stream.truncate()
-        if len(data) > self.room:
-            trial.undo()
-            packed["reason"] = (
+            packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
+        else:
+            return Written(packed, stream.getvalue(), pickler)
+        return Written(packed, b"", pickler)
+
+    def take(self, written: Written, needed: bool = True) -> None:
+        """Have a value's own pickle in the reply, if there is room."""
+        size = len(written.data)
+        if 0 < size <= self.room:
+            self.room -= size
+            written.packed["pickle"] = written.data
+        elif size and needed:
+            written.packed["reason"] = (
                 "it has %.1f MB, and a result may have 10 MB in all, counted as encoded text; "
-                "write it to a file on the endpoint, or reduce it there" % (len(data) / 1e6)
+                "write it to a file on the endpoint, or reduce it there" % (size / 1e6)
             )
-        elif data:
-            self.room -= len(data)
-            packed["pickle"] = data
-        return packed
 
     def plain(self, value: Any) -> Any:
         """The attributes of an instance that are plain values, pickled: they are there where its
@@ -134,3 +197,18 @@ class Packer:
             elif mime != "text/plain":
                 self.room -= len(content)
         return bundle
+
+
+def groups(written: dict[str, Written]) -> list[list[str]]:
+    """The names whose values share an object, directly or by way of others."""
+    found: list[list[str]] = []
+    held: list[set[int]] = []
+    for name, one in written.items():
+        names, ids = [name], one.identities()
+        for at in reversed(range(len(found))):
+            if not ids.isdisjoint(held[at]):
+                names = found.pop(at) + names
+                ids |= held.pop(at)
+        found.append(names)
+        held.append(ids)
+    return found

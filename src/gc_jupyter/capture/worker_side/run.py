@@ -17,7 +17,6 @@ from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import make_bundle, open_figures, show_figures
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
-from gc_jupyter.capture.worker_side.importing import TaskModules
 from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
@@ -42,28 +41,8 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
         last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is,
         `files`: how frames name the notebook's own texts, `python`: the notebook's version.
     """
-    output = Output(options["mimes"])
     started = time.time()
-    shell = Shell()
-    main = types.ModuleType("__main__")
-    visit = Visit(main, task["modules"])
-    namespace = make_namespace(main, shell, visit.modules.builtins)
-    reading = Reading(namespace)
-    files: list[str] = [TIMED, *options["files"]]
-    lines = {name: linecache.cache[name] for name in files if name in linecache.cache}
-    # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
-    reply: dict[str, Any] = {"tag": options.get("tag"), "version": 1}
-    reply.update(value=None, out={}, error=None)
-    start_output(output)
-    try:
-        with visit:
-            modules = visit.modules
-            perform(task, inputs, options, namespace, shell, output, reading, files, modules, reply)
-    finally:
-        reply["events"] = end_output(output)
-        for filename in files:
-            linecache.cache.pop(filename, None)
-        linecache.cache.update(lines)
+    reply = Work(task, inputs, options).reply()
     reply.update(
         host=platform.node(),
         pid=os.getpid(),
@@ -73,81 +52,98 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     return reply
 
 
-def perform(
-    task: dict[str, Any],
-    inputs: bytes,
-    options: dict[str, Any],
-    namespace: dict[str, Any],
-    shell: Shell,
-    output: Output,
-    reading: Reading,
-    files: list[str],
-    modules: TaskModules,
-    reply: dict[str, Any],
-) -> None:
-    """Run it, and put what came of it into the reply."""
-    older = open_figures()
-    try:
+class Work:
+    """A cell or a call on its way; see `run`."""
+
+    def __init__(self, task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> None:
+        self.task = task
+        self.inputs = inputs
+        self.options = options
+        self.output = Output(options["mimes"])
+        self.shell = Shell()
+        main = types.ModuleType("__main__")
+        self.visit = Visit(main, task["modules"])
+        self.namespace = make_namespace(main, self.shell, self.visit.modules.builtins)
+        self.reading = Reading(self.namespace)
+        self.files: list[str] = [TIMED, *options["files"]]
+
+    def reply(self) -> dict[str, Any]:
+        """Run it; what came of it, less what `run` adds."""
+        lines = {name: linecache.cache[name] for name in self.files if name in linecache.cache}
+        # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
+        reply: dict[str, Any] = {"tag": self.options.get("tag"), "version": 2}
+        start_output(self.output)
         try:
-            value = execute(task, inputs, options, namespace, reading, files, modules)
+            with self.visit:
+                reply.update(self.results())
         finally:
-            shell.report_cell()
-        show_figures(older)
-        pack = Packer(reading.made, options["limit"] - output.size(), options["python"])
-        if value is not None and options["value"]:
-            bundle = make_bundle(value, output.mimes)
-            reply["value"] = dict(pack(value), bundle=pack.fitting(bundle))
-        bring_back(task["out"], namespace, pack, reply)
-    except BaseException as error:
-        show_figures(older)
-        reply["value"] = None
-        pack = Packer(reading.made, options["limit"] - output.size(), options["python"])
-        # what was set before it failed may have taken hours
-        bring_back(task["out"], namespace, pack, reply)
-        reply["error"] = describe(error, files, pack.alone)
+            reply["events"] = end_output(self.output)
+            for filename in self.files:
+                linecache.cache.pop(filename, None)
+            linecache.cache.update(lines)
+        return reply
 
-
-def bring_back(names: list[str], namespace: dict[str, Any], pack: Packer, reply: Any) -> None:
-    for name in names:
-        if name in namespace:
-            reply["out"][name] = pack(namespace[name])
-
-
-def execute(
-    task: dict[str, Any],
-    inputs: bytes,
-    options: dict[str, Any],
-    namespace: dict[str, Any],
-    reading: Reading,
-    files: list[str],
-    modules: TaskModules,
-) -> Any:
-    elsewhere = modules.elsewhere()
-    loader = Loader(inputs, reading, elsewhere)
-    for step in task["steps"]:
-        name = step[1]
-        if step[0] == "import":
-            files.append(IMPORTS)
-            remember_lines(IMPORTS, step[2])
-            exec(compile(step[2], IMPORTS, "exec", 0, True), namespace)
-            continue
+    def results(self) -> dict[str, Any]:
+        """The last value, the names asked for, and the error: each as `Packer` has it."""
+        older = open_figures()
         try:
-            namespace[name] = loader.load()
-        except Exception as error:
-            error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
-            raise
-    # what a call or a variable's value has of the notebook is what the inputs have of it
-    reading.known = {token: made for made, token in reading.made.values()}
-    if task["call"] is not None:
-        args, kwargs = Loader(options["arguments"], reading, elsewhere).load()
-        result = namespace[task["call"]](*args, **kwargs)
-        return run_awaited(result) if inspect.iscoroutine(result) else result
-    if task["variable"]:
-        namespace[task["variable"]] = Loader(options["arguments"], reading, elsewhere).load()
-    files.append(task["filename"])
-    remember_lines(task["filename"], task["cell"], task["line"])
-    flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
-    return run_cell(task["cell"], task["filename"], task["line"], flags, namespace)
+            try:
+                value = self.execute()
+            finally:
+                self.shell.report_cell()
+            show_figures(older)
+            return self.packed(value)
+        except BaseException as error:
+            show_figures(older)
+            results = self.packed(None)  # what was set before it failed may have taken hours
+            results["error"] = describe(error, self.files, self.packer())
+            return results
+
+    def packer(self) -> Packer:
+        room = self.options["limit"] - self.output.size()
+        modules = self.visit.modules.elsewhere()
+        return Packer(self.reading.made, room, self.options["python"], modules)
+
+    def packed(self, value: Any) -> dict[str, Any]:
+        packer, bundle = self.packer(), None
+        values = {name: self.namespace[name] for name in self.task["out"] if name in self.namespace}
+        if value is not None and self.options["value"]:
+            bundle = packer.fitting(make_bundle(value, self.output.mimes))
+            values = {"": value, **values}
+        out, shared = packer.together(values)
+        last = dict(out.pop(""), bundle=bundle) if bundle is not None else None
+        return {"value": last, "out": out, "shared": shared, "error": None}
+
+    def execute(self) -> Any:
+        """The last expression's value, or what the call returned."""
+        task, namespace, reading = self.task, self.namespace, self.reading
+        elsewhere = self.visit.modules.elsewhere()
+        loader = Loader(self.inputs, reading, elsewhere)
+        for step in task["steps"]:
+            name = step[1]
+            if step[0] == "import":
+                self.files.append(IMPORTS)
+                remember_lines(IMPORTS, step[2])
+                exec(compile(step[2], IMPORTS, "exec", 0, True), namespace)
+                continue
+            try:
+                namespace[name] = loader.load()
+            except Exception as error:
+                error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
+                raise
+        # what a call or a variable's value has of the notebook is what the inputs have of it
+        reading.known = {token: made for made, token in reading.made.values()}
+        if task["call"] is not None:
+            args, kwargs = Loader(self.options["arguments"], reading, elsewhere).load()
+            result = namespace[task["call"]](*args, **kwargs)
+            return run_awaited(result) if inspect.iscoroutine(result) else result
+        if task["variable"]:
+            given = Loader(self.options["arguments"], reading, elsewhere).load()
+            namespace[task["variable"]] = given
+        self.files.append(task["filename"])
+        remember_lines(task["filename"], task["cell"], task["line"])
+        flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
+        return run_cell(task["cell"], task["filename"], task["line"], flags, namespace)
 
 
 def run_cell(
