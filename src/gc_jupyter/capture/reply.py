@@ -9,7 +9,7 @@ import io
 import pickle
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gc_jupyter.capture.cell import SAFE_MIMES, Captured
@@ -178,7 +178,7 @@ class CellFuture(TaskFuture):
 
     def _read(self, reply: Any) -> tuple[BaseException | None, Any]:
         """The cell's failure or its last value; takes what the worker says apart."""
-        if not isinstance(reply, dict) or reply.get("version") != 2:
+        if not isinstance(reply, dict) or reply.get("version") != 1:
             raise ValueError("another version")
         if self.nonce and (reply["tag"] or {}).get("nonce") != self.nonce:
             raise BadReply(
@@ -189,14 +189,14 @@ class CellFuture(TaskFuture):
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
         last = {} if reply["value"] is None else {"": reply["value"]}
-        values = self._values({**last, **reply["out"]}, reply["shared"])
+        values = self._values({**last, **reply["out"]}, reply.get("shared", ()))
         value = values.pop("", None)
         self.out.update(values)
         if reply["error"] is not None:
             return self._failure(reply["error"]), None
         return None, value
 
-    def _values(self, packed: dict[str, Any], shared: list[Any]) -> dict[str, Any]:
+    def _values(self, packed: dict[str, Any], shared: Sequence[Any]) -> dict[str, Any]:
         """The last value and those of the names asked for; see `Packer.together`."""
         found: dict[str, Any] = {}
         for names, data in shared:

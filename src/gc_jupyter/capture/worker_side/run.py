@@ -71,7 +71,7 @@ class Work:
         """Run it; what came of it, less what `run` adds."""
         lines = {name: linecache.cache[name] for name in self.files if name in linecache.cache}
         # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
-        reply: dict[str, Any] = {"tag": self.options.get("tag"), "version": 2}
+        reply: dict[str, Any] = {"tag": self.options.get("tag"), "version": 1}
         start_output(self.output)
         try:
             with self.visit:
