@@ -194,7 +194,7 @@ OPEN = {
     "tar": "import tarfile\nf = tarfile.open(name + '.tar', 'w')",
     "temporary": "import tempfile\nf = tempfile.NamedTemporaryFile()",
     "handler": "import logging\nf = logging.FileHandler(name + '.log')",
-    "shelf": "import shelve\nf = shelve.open(name + '.shelf')",
+    "shelf": "import os, shelve\nf = shelve.open(os.path.abspath(name) + '.shelf')",
     "hidden": "class R: pass\nf = R(); f.inner = {'fh': [open(name, 'ab')]}",
 }
 
