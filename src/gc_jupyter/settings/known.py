@@ -123,16 +123,16 @@ class Known:
         self._file.write(table, _HEADER)
 
 
-@functools.cache
-def _known_in(directory: str) -> Known:
-    return Known(Path(directory) / NAME)
+@functools.lru_cache(maxsize=4)
+def _known_with(*_decides: str | None) -> Known:
+    from jupyter_core.paths import jupyter_config_dir
+
+    return Known(Path(jupyter_config_dir()) / NAME)
 
 
 def known() -> Known:
     """What the user of this process has agreed to."""
-    from jupyter_core.paths import jupyter_config_dir
-
-    return _known_in(jupyter_config_dir())
+    return _known_with(os.environ.get("JUPYTER_CONFIG_DIR"), os.environ.get("HOME"))
 
 
 def _is_limit(value: Any) -> bool:
