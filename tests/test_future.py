@@ -62,7 +62,7 @@ def settled(future: TaskFuture) -> threading.Event:
 def test_a_new_future_knows_nothing() -> None:
     future = TaskFuture(label="mine")
     assert (future.task_id, future.info) == (None, TaskInfo())
-    assert repr(future) == "<TaskFuture 'mine' task_id=None pending>"
+    assert repr(future) == "<TaskFuture 'mine' task_id=None not sent>"
 
 
 @pytest.mark.parametrize("kind", ["inline", "thread", "process", "parsl"])

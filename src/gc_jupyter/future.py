@@ -221,7 +221,12 @@ class TaskFuture(concurrent.futures.Future[Any]):
         return asyncio.wrap_future(self).__await__()
 
     def __repr__(self) -> str:
-        state = self._state.lower()
+        if dropped(self):
+            state = "cancelled"
+        elif self.done():
+            state = "success" if self.exception() is None else "failed"
+        else:  # where it is now, nobody was asked
+            state = "not over" if self.running() else "not sent"
         label = f" {self.label!r}" if self.label else ""
         return f"<TaskFuture{label} task_id={self.task_id} {state}>"
 

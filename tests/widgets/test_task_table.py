@@ -13,6 +13,7 @@ import gc_jupyter
 from gc_jupyter import Executor, TaskFuture
 from gc_jupyter.errors import TaskExecutionFailed
 from gc_jupyter.runtime.loop import kernel_loop
+from gc_jupyter.session import Tasks
 from gc_jupyter.types import TaskEvent, TaskInfo, TaskState
 from gc_jupyter.widgets import TaskTable
 from gc_jupyter.widgets.flusher import flusher
@@ -311,10 +312,10 @@ def test_tasks_of_cells_can_run_again_without_being_told_how(runtime: Runtime) -
     comm = flushed(table)
     assert comm.front_end["can_rerun"] is True
     comm.receive({"type": "rerun", "row": 1})
-    assert [one.serial for one in table.futures] == [*(one.serial for one in futures), 601]
+    assert [one.serial for one in table.futures] == [futures[0].serial, 601]
 
 
-def test_rerun_adds_a_row(runtime: Runtime) -> None:
+def test_a_task_run_again_takes_its_row(runtime: Runtime) -> None:
     futures = futures_of(runtime, 2)
     again = TaskFuture(serial=500, label="square again")
 
@@ -326,8 +327,32 @@ def test_rerun_adds_a_row(runtime: Runtime) -> None:
     comm = flushed(table)
     assert comm.front_end["can_rerun"] is True
     comm.receive({"type": "rerun", "row": 1})
-    assert [row["label"] for row in shown(flushed(table))][-1] == "square again"
-    assert table.futures[-1] is again
+    states = [(row["label"], row["state"]) for row in shown(flushed(table))]
+    assert states == [("square #1", "waiting for endpoint"), ("square #2", "unsent")]
+    assert table.futures == (futures[0], again)
+    futures[1].set_result("too late: nobody looks at it")
+    again.set_result(4)
+    assert [row["state"] for row in shown(flushed(table))] == ["waiting for endpoint", "success"]
+
+
+def test_a_task_run_again_mends_a_static_table(runtime: Runtime, notebook: Shell) -> None:
+    futures = futures_of(runtime, 2)
+    sweep = Tasks(futures, ["a", "b"])
+    table = TaskTable(sweep, title="Squares")
+    table._ipython_display_()
+    futures[0].set_result(1)
+    futures[1].set_exception(TaskExecutionFailed("ValueError: no"))
+    flushed(table)
+    [before] = notebook.display_pub.outputs.values()
+    assert before["text/plain"].startswith("Squares: 1 failed, 1 success\n")
+    again = TaskFuture(serial=700)
+    futures[1].again = lambda: again  # type: ignore[attr-defined]
+    sweep.rerun()
+    again.set_result(4)
+    flushed(table)
+    [after] = notebook.display_pub.outputs.values()
+    assert after["text/plain"].startswith("Squares: 2 success\n")
+    assert sweep.result() == [1, 4]
 
 
 def test_tasks_cancelled_before_they_were_sent(runtime: Runtime) -> None:

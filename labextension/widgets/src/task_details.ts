@@ -130,7 +130,7 @@ export class TaskDetails {
   private runAgain(): void {
     if (!isDisabled(this.rerun)) {
       this.model.send({ type: "rerun", row: this.index });
-      setText(this.note, "Submitted once more, as the last row.");
+      setText(this.note, "Submitted once more: the row follows the new run.");
     }
   }
 

@@ -24,7 +24,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
 R = TypeVar("R", "Entry", "KnownEndpoint")
 
-VERSION = 4
+VERSION = 5
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
 #: The newest tasks of a session that stay once they have ended. Older ones are found by their
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
     bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
     seen INTEGER DEFAULT 0, nonce TEXT DEFAULT '', looked_at REAL, looked_as TEXT DEFAULT '',
-    decodes TEXT DEFAULT '',
+    decodes TEXT DEFAULT '', part TEXT DEFAULT '',
     PRIMARY KEY (session, serial)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
@@ -59,6 +59,7 @@ _ADDED = {
     "looked_at": "REAL",
     "looked_as": "TEXT DEFAULT ''",
     "decodes": "TEXT DEFAULT ''",
+    "part": "TEXT DEFAULT ''",
 }
 
 
@@ -68,7 +69,7 @@ class Entry:
     times are unix seconds; `seen` says that its result was shown. `nonce` is what its own reply
     carries (`protocol.nonces`); empty for a plain function's. `looked_at` is when the service was
     last asked for it in vain, `looked_as` the identity that asked. `decodes` is by what its result
-    may be read (`serialize.limits`)."""
+    may be read (`serialize.limits`), `part` where it belongs in a fan-out (`sessions.Part`)."""
 
     session: str
     serial: int
@@ -94,6 +95,7 @@ class Entry:
     looked_at: float | None = None
     looked_as: str = ""
     decodes: str = ""
+    part: str = ""
 
     @property
     def unseen(self) -> str:

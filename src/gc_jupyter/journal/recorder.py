@@ -194,6 +194,7 @@ class Journal:
             submitted_at=now,
             nonce=future.nonce,
             decodes=future.limit,
+            part=note.part,
         )
 
     def _change(self, event: TaskEvent) -> tuple[object, ...]:

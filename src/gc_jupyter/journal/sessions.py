@@ -7,6 +7,10 @@ import platform
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
+
+#: Tasks of one fan-out that a journal may claim: it may be damaged.
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Note:
         Names that the cell binds: the future's, and the variables that it brings back.
     place:
         Where it was submitted.
+    part:
+        Where it belongs, as `Part` writes it; empty for a task of its own.
     """
 
     kind: str = ""
@@ -40,6 +46,29 @@ class Note:
     bind: str = ""
     out: tuple[str, ...] = ()
     place: Place = Place()
+    part: str = ""
+
+
+class Part(NamedTuple):
+    """Where a task belongs: the `place`, from 0, among the `total` tasks of a fan-out. One that was
+    run again belongs where the first was."""
+
+    run: str
+    place: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.run}:{self.place}:{self.total}"
+
+    @classmethod
+    def read(cls, text: str) -> Part | None:
+        """None for a task of its own, and for what is no such text."""
+        run, _, rest = text.partition(":")
+        place, _, count = rest.partition(":")
+        if not (run and place.isdigit() and count.isdigit() and len(place + count) < 20):
+            return None
+        part = cls(run, int(place), int(count))
+        return part if part.place < part.total <= _MOST else None
 
 
 @dataclass(frozen=True)

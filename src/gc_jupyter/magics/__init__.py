@@ -28,6 +28,15 @@ def load(shell: Any) -> None:
 
         return complete(magics, context)
 
+    def show(result: Any) -> None:
+        from gc_jupyter.magics.tables import show_live
+
+        show_live(result)
+
+    if getattr(shell, "kernel", None) is not None:  # a terminal shows texts
+        formatter = shell.display_formatter.ipython_display_formatter
+        formatter.for_type_by_name("gc_jupyter.future", "TaskFuture", show)
+        formatter.for_type_by_name("gc_jupyter.session.fan_out", "Tasks", show)
     shell.Completer.custom_matchers.append(matcher)
     recording.start(lambda: magics.journal)
     if "jupyter_core.paths" in sys.modules:  # a kernel has it; a terminal hears of it later

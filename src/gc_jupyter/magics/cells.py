@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,16 @@ from gc_jupyter.magics.generators import has_generator
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.source import CellSource, read_cell
-from gc_jupyter.magics.waited import follow, wait_for
+from gc_jupyter.magics.waited import wait_for
+from gc_jupyter.protocol.nonces import run_of
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.session import Tasks, show_output, without_markup
+from gc_jupyter.session import Interrupted, Tasks, show_output, without_markup
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.session.target import check_readable
 
 if TYPE_CHECKING:
     from gc_jupyter.session import Session, Target
+    from gc_jupyter.session.futures import NotebookFuture
 
 #: Names in the line that says what a cell takes along; --dry-run lists them all.
 _LISTED = 8
@@ -72,7 +75,8 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
             _label(options, f"{variable}={'…' if hidden else _brief(value)}") for value in values
         ]
         futures = session.submit_all(captured, target, labels, note=note, tb_limit=options.tb_limit)
-        tasks = Tasks(futures, labels)
+        run = run_of(futures[0].nonce) if futures else ""
+        tasks = Tasks(futures, labels, run=run, title=options.label or "Tasks")
         return _Run(magics, options, target).many(tasks, wanted=not source.silent)
     future = session.submit(
         captured, target, label=options.label, note=note(), tb_limit=options.tb_limit
@@ -106,23 +110,29 @@ class _Run:
     """The way of one cell's tasks, once they are submitted."""
 
     def __init__(self, magics: NotebookMagics, options: Options, target: Target) -> None:
+        self._magics = magics
         self._session = magics.session
         self._namespace: dict[str, Any] = magics.shell.user_ns
         self._options = options
         self._target = target
 
-    def one(self, future: CellFuture) -> Any:
+    def one(self, future: NotebookFuture) -> Any:
         """A cell's value; its future where it isn't waited for."""
         options = self._options
         if options.future:
-            self._namespace[options.future] = future
+            self._bind_future(future)
         if not options.block:
-            self._follow([future])
+            self._follow(future)
             self._bind_later(future)
             return future
-        wait_for(self._session, options, self._target, [future])
+        try:
+            wait_for(self._session, options, self._target, [future])
+        except Interrupted:
+            self._bind_later(future)
+            raise
         show_output(future)
         self._session.seen([future])
+        self._magics.shown.add(future)
         if options.verbose:
             print(account(future))
         failed = future.exception() is not None
@@ -143,21 +153,31 @@ class _Run:
         options = self._options
         futures: Sequence[Any] = list(tasks)
         if options.future:
-            self._namespace[options.future] = tasks
+            self._bind_future(tasks)
         if not options.block:
-            self._follow(futures)
+            self._follow(tasks)
+            tasks.bind(options.out, self._namespace)
             return tasks
-        wait_for(self._session, options, self._target, futures)
+        try:
+            wait_for(self._session, options, self._target, tasks)
+        except Interrupted:
+            tasks.bind(options.out, self._namespace)
+            raise
         show_output(*futures)
+        self._magics.shown.add(tasks)
         failed = tasks.failed
         self._session.seen([one for one in futures if one not in set(failed)])
-        self._namespace.update((name, tasks.out(name)) for name in options.out)
+        tasks.bind(options.out, self._namespace)
         if options.verbose:
             print("\n".join(map(account, futures)))
         if failed:
             self._session.keep(failed)
             see = f"{options.future}.failed lists them" if options.future else "%gc tasks --failed"
-            raise tasks.failure(see, _where_good(options, len(tasks) - len(failed)))
+            raise tasks.failure(
+                see,
+                _where_good(options, len(tasks) - len(failed)),
+                f"{options.future or 'sys.last_value.tasks'}.rerun()",
+            )
         for name in options.out:
             unset = sum(name not in future.out for future in futures)
             if unset:
@@ -167,10 +187,14 @@ class _Run:
         empty = values and all(value is None for value in values)
         return values if wanted and not empty else None
 
-    def _follow(self, futures: Sequence[CellFuture]) -> None:
-        self._session.keep(futures)
-        if not self._options.quiet:
-            follow(self._options, futures)
+    def _follow(self, result: NotebookFuture | Tasks) -> None:
+        """Leave the tasks to whoever looks at the result: it shows itself as a table."""
+        result.quiet = self._options.quiet
+        self._session.keep(list(result) if isinstance(result, Tasks) else [result])
+
+    def _bind_future(self, result: NotebookFuture | Tasks) -> None:
+        self._namespace[self._options.future] = result
+        self._session.names[self._options.future] = time.time()
 
     def _bind_later(self, future: CellFuture) -> None:
         """Bind --out when the task is done, unless the names have got new values by then."""

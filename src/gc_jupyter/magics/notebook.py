@@ -13,6 +13,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, Unicode
 
 from gc_jupyter.magics.line import parse
 from gc_jupyter.magics.options import INTERRUPTS
+from gc_jupyter.magics.shown import ShownResults, page_of
 
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
@@ -52,6 +53,10 @@ class NotebookMagics(Magics):
     _cell: tuple[str, int] = ("", 0)  # id and execution count of the one that runs now
     _announced = False
 
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.shown = ShownResults()
+
     @property
     def journal(self) -> Journal:
         """The kernel's journal."""
@@ -81,6 +86,7 @@ class NotebookMagics(Magics):
         # `execution_count` is the next cell's already, since IPython 9; the inputs stored aren't
         number = len(self.shell.history_manager.input_hist_parsed)
         self._cell = (getattr(info, "cell_id", None) or "", number)
+        self.shown.enter(*page_of(self.shell))
 
     def _place(self) -> Place:
         from gc_jupyter.journal import Place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from IPython.core.getipython import get_ipython
 from IPython.display import display
@@ -26,6 +27,22 @@ def show_table(futures: Sequence[TaskFuture], title: str) -> None:
         display(TaskTable(futures, title=title, endpoint_names=names))
     except RuntimeError as error:  # the front end's half was never built
         print(error)
+
+
+def show_live(result: Any) -> None:
+    """What a future or a fan-out looks like in a notebook: a table that follows it.
+
+    Raises
+    ------
+    NotImplementedError
+        It shows itself as any value does: by its text.
+    """
+    if getattr(result, "quiet", False):
+        raise NotImplementedError
+    if isinstance(result, TaskFuture):
+        show_table([result], "Task")
+    else:
+        show_table(result, result.title)
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,15 +10,17 @@ from functools import partial
 from typing import Any
 
 from IPython.core.error import UsageError
+from IPython.display import display
 
 from gc_jupyter.capture import CellFuture
 from gc_jupyter.errors import ComputeError, SubmitUncertain, TaskPending
 from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.journal import Database, Entry
+from gc_jupyter.journal.sessions import Part
 from gc_jupyter.magics import earlier
 from gc_jupyter.magics.attached import report
-from gc_jupyter.magics.cells import bind_when_done
 from gc_jupyter.magics.notebook import NotebookMagics, short
+from gc_jupyter.magics.runs import RUN, bind, part_of, runs_of, tasks_of
 from gc_jupyter.magics.tables import show_table, text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
@@ -83,26 +85,65 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     if line.forget:
         _forget(magics, entries)
         return None
+    missed = [] if line.ids else magics.shown.missed()
     found = Attached()
     if entries:
+        entries = _whole_runs(magics, entries, line.ids)
         found = attach(session, entries, magics.shell.user_ns)
         earlier.attached(entries)
+        # what was shown once, and can't be had again, is no news
+        found.unseen = [one for one in found.unseen if not one.seen]
     futures = [*own, *found.futures, *_from_elsewhere(magics, foreign)]
     report(found)
-    if not futures:
+    runs = [one for one in runs_of(futures, line.ids) if one not in missed]
+    if not runs and not missed:
         if not entries:
             print("There is nothing to attach to.")
         return None
-    session.keep(futures)
-    names = _bind(magics, futures)
-    if names:
-        print(f"Bound: {', '.join(names)}.")
-    if len(futures) == 1 and futures[0].done():
-        return _finished(magics, futures[0])
-    show_table(futures, "Attached")
-    if len(futures) == 1:
-        return futures[0]
-    return Tasks(futures)
+    for result in missed[: len(missed) if runs else -1]:
+        _show_again(result)
+    if not runs:
+        return _finished(magics, missed[-1])
+    session.keep([future for run in runs for future in tasks_of(run) if future.source])
+    bind(magics, runs)
+    if len(runs) > 1:
+        show_table([future for run in runs for future in tasks_of(run)], "Attached")
+        return runs
+    if isinstance(runs[0], TaskFuture) and runs[0].done():
+        return _finished(magics, runs[0])
+    return runs[0]
+
+
+def _whole_runs(
+    magics: NotebookMagics, entries: Sequence[Entry], ids: Sequence[str]
+) -> list[Entry]:
+    """With the tasks of their fan-outs that were shown already: a list of values has them too."""
+    journal = magics.session.journal
+    there = {(one.session, one.serial) for one in entries}
+    wanted = [one for one in entries if one.task_id not in ids]
+    runs = {part.run for one in wanted if (part := Part.read(one.part)) is not None}
+    every = list(entries)
+    for run in runs if journal is not None else ():
+        others: list[Entry] = journal.ask(partial(_of_run, run), [])
+        every += [one for one in others if (one.session, one.serial) not in there]
+    return sorted(every, key=lambda one: (one.submitted_at, one.serial))
+
+
+def _of_run(run: str, database: Database) -> list[Entry]:
+    return database.tasks("substr(part, 1, ?) = ? AND seen = 1", (len(run), run))
+
+
+def _show_again(result: CellFuture | Tasks) -> None:
+    """What a cell has shown to a page that is gone."""
+    first = tasks_of(result)[0]
+    print(f"In[{first.note.place.execution_count}]:")
+    try:
+        value = _finished_value(result)
+    except ComputeError as error:
+        print("\n".join(getattr(error, "_render_traceback_", lambda: [str(error)])()))
+    else:
+        if value is not None:
+            display(value)
 
 
 def _wanted(
@@ -124,7 +165,7 @@ def _wanted(
         mine = [
             future
             for future in session.tasks.values()
-            if one in (future.task_id, future.info.task_group_id) and not _uncertain(future)
+            if not _uncertain(future) and _is_meant(future, one)
         ]
         known = [entry for entry in session.unconfirmed() if entry.group_id == one]
         if not mine and journal is not None:
@@ -137,7 +178,17 @@ def _wanted(
 
 
 def _known_as(one: str, database: Database) -> list[Entry]:
+    if RUN.fullmatch(one):
+        return database.tasks("substr(part, 1, ?) = ?", (len(one), one))
     return database.tasks("task_id = ? OR group_id = ?", (one, one))
+
+
+def _is_meant(future: TaskFuture, one: str) -> bool:
+    """Whether this is a task's id, its group's, or that of the fan-out that it is of."""
+    if RUN.fullmatch(one):
+        part = part_of(future)
+        return part is not None and part.run.startswith(one)
+    return one in (future.task_id, future.info.task_group_id)
 
 
 def _uncertain(future: TaskFuture) -> bool:
@@ -184,38 +235,23 @@ def _tasks(count: int) -> str:
     return "1 task is" if count == 1 else f"{count:,} tasks are"
 
 
-def _bind(magics: NotebookMagics, futures: Sequence[TaskFuture]) -> list[str]:
-    """Bind what the cells were to bind; returns the names."""
-    namespace = magics.shell.user_ns
-    by_name: dict[str, list[TaskFuture]] = {}
-    names: dict[str, None] = {}
-    for future in futures:
-        note = future.note
-        if note is None:
-            continue
-        if note.bind:
-            by_name.setdefault(note.bind, []).append(future)
-        if note.out and isinstance(future, CellFuture):
-            bind_when_done(future, note.out, namespace)
-            names.update(dict.fromkeys(name for name in note.out if name in future.out))
-    for name, some in by_name.items():
-        old = namespace.get(name)
-        if old is some[0] or (isinstance(old, Tasks) and some[0] in list(old)):
-            continue  # it is bound already
-        namespace[name] = some[0] if len(some) == 1 else Tasks(some)
-        names.setdefault(name)
-    return list(names)
-
-
-def _finished(magics: NotebookMagics, future: TaskFuture) -> Any:
+def _finished(magics: NotebookMagics, result: TaskFuture | Tasks) -> Any:
     """What the cell would have shown."""
-    if isinstance(future, CellFuture):
-        show_output(future)
-    magics.session.seen([future])
+    magics.session.seen(tasks_of(result))
     try:
-        return without_markup(future.result())
+        return _finished_value(result)
     except ComputeError as error:
-        raise short(error, f"task {future.task_id}") from error.__cause__
+        where = f"task {result.task_id}" if isinstance(result, TaskFuture) else ""
+        raise short(error, where) from error.__cause__
+
+
+def _finished_value(result: TaskFuture | Tasks) -> Any:
+    futures = tasks_of(result)
+    show_output(*(one for one in futures if isinstance(one, CellFuture)))
+    value = result.result()
+    if isinstance(value, list) and isinstance(result, Tasks):
+        return None if value and all(one is None for one in value) else value
+    return without_markup(value)
 
 
 def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:

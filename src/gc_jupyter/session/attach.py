@@ -350,7 +350,9 @@ class _Group:
         place = Place(entry.notebook, entry.cell_id, entry.execution_count)
         out = tuple(entry.out.split(",")) if entry.out else ()
         future._describe(
-            Note(entry.kind, entry.endpoint, entry.bind, out, place), entry.nonce, entry.decodes
+            Note(entry.kind, entry.endpoint, entry.bind, out, place, entry.part),
+            entry.nonce,
+            entry.decodes,
         )
         return future
 

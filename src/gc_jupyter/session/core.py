@@ -7,10 +7,10 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gc_jupyter.errors import UnknownEndpoint
-from gc_jupyter.journal.sessions import Note
+from gc_jupyter.journal.sessions import Note, Part
 from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.session.directory import Directory
 from gc_jupyter.session.target import Target, check_readable
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gc_jupyter.journal import Entry, Journal
     from gc_jupyter.session.futures import NotebookFuture
     from gc_jupyter.session.shell import ShellFuture
+
+F = TypeVar("F", bound="TaskFuture")
 
 Where = Target | Endpoint | UUIDLike | None
 
@@ -69,6 +71,8 @@ class Session:
         self._client = client
         self._own_client = client is None
         self._executors: dict[str, Executor] = {}
+        #: Names of the notebook -> when the task was submitted whose future or values they have.
+        self.names: dict[str, float] = {}
 
     def use_journal(self, journal: Journal | None) -> None:
         """The journal of this kernel."""
@@ -221,14 +225,15 @@ class Session:
         target = self.target(endpoint)
         python = self.directory.python_of(target)
         captured = capture_calls(name, calls, namespace, html=html, also=also, python=python)
-        return self.submit_all(captured, target, [label or name] * len(calls), tb_limit=tb_limit)
+        labels = [label or name] * len(calls)
+        return self.submit_all(captured, target, labels, tb_limit=tb_limit, fan_out=len(calls) > 1)
 
     def submit_script(
         self,
         script: str,
         endpoint: Where = None,
-        *,
         walltime: float | None = None,
+        *,
         label: str = "",
         note: Note | None = None,
     ) -> ShellFuture:
@@ -250,8 +255,8 @@ class Session:
         future = ShellFuture(captured, target.name, self.label_of, label=label)
         future.script = script
         note = note or Note("shell")
-        future.again = partial(
-            self.submit_script, script, target, walltime=walltime, label=label, note=replace(note)
+        future.again = self._kept(
+            partial(self.submit_script, script, target, walltime, label=label, note=replace(note))
         )
         self._send(future, captured, target, note=note)
         return future
@@ -274,9 +279,8 @@ class Session:
         future = NotebookFuture(captured, target.name, self.label_of, label=label)
         future.tb_limit = tb_limit
         note = note or Note("cell")
-        future.again = partial(
-            self.submit, captured, target, call, label=label, note=replace(note), tb_limit=tb_limit
-        )
+        again: dict[str, Any] = {"label": label, "note": replace(note), "tb_limit": tb_limit}
+        future.again = self._kept(partial(self.submit, captured, target, call, **again))
         self._send(future, captured, target, call, note=note, run=run)
         return future
 
@@ -288,8 +292,10 @@ class Session:
         *,
         note: Callable[[], Note] | None = None,
         tb_limit: int | None = None,
+        fan_out: bool = True,
     ) -> list[CellFuture]:
-        """Submit all calls or values that were captured, in one batch; a label for each.
+        """Submit all calls or values that were captured, in one batch; a label for each. Those of a
+        fan-out are found again together.
 
         Raises
         ------
@@ -302,6 +308,8 @@ class Session:
             try:
                 for call, label in enumerate(labels):
                     options: Any = {"label": label, "note": note(), "tb_limit": tb_limit}
+                    if fan_out:
+                        options["note"].part = str(Part(run, call, len(labels)))
                     futures.append(self.submit(captured, target, call, run=run, **options))
             except KeyboardInterrupt:
                 raise interrupted(futures, target.name) from None
@@ -348,6 +356,16 @@ class Session:
             entries = journal.ask(lambda db: db.unconfirmed(journal.session.session), entries)
         waited_for = {serial for serial, future in self.tasks.items() if not future.done()}
         return [one for one in entries if one.serial not in waited_for]
+
+    def _kept(self, again: Callable[[], F]) -> Callable[[], F]:
+        """The same, with a result that nobody has seen yet."""
+
+        def submit() -> F:
+            future = again()
+            self.keep([future])
+            return future
+
+        return submit
 
     def open_tasks(self) -> list[TaskFuture]:
         """This kernel's tasks that have not ended, oldest first."""

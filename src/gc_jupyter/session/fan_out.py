@@ -1,15 +1,23 @@
-"""Many tasks of one cell: their futures in order, and what to say when some fail."""
+"""Many tasks of one cell: their futures in order, and what to say when some fail.
+
+A task that is run again takes its place: here, in the lists that were bound of the values, and in
+the tables that follow.
+"""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, MutableMapping, Sequence
+from functools import partial
 from typing import Any, overload
 
-from gc_jupyter.errors import RemoteException, gist
+from gc_jupyter.errors import ComputeError, RemoteException, gist
 from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.session.futures import NotebookFuture
 
+_UNSET = object()
 #: How many failures are shown.
 SHOWN = 4
 
@@ -74,11 +82,36 @@ class Tasks(Sequence[TaskFuture]):
         The tasks.
     labels:
         What each is called, such as ``x=3``.
+    run:
+        What `%gc attach` knows these tasks by; empty where they are put together here.
+    title:
+        What a table of them is called.
     """
 
-    def __init__(self, futures: Sequence[TaskFuture], labels: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        futures: Sequence[TaskFuture],
+        labels: Sequence[str] = (),
+        *,
+        run: str = "",
+        title: str = "Tasks",
+    ) -> None:
         self._futures = list(futures)
         self.labels = list(labels) or [future.label for future in futures]
+        self.run = run
+        self.title = title
+        #: Whether they show themselves as a line of text, and not as a table.
+        self.quiet = False
+        self._lock = threading.Lock()
+        self._open = 0  # tasks that have not told their end, once somebody asked for it
+        self._followed = False
+        self._when_over: list[Callable[[], object]] = []
+        self._bound: list[tuple[str, list[Any]]] = []
+        self._watchers: list[Callable[[int, TaskFuture], object]] = []
+        if run:
+            for future in futures:
+                if isinstance(future, NotebookFuture):
+                    future.fan_out = self
 
     @overload
     def __getitem__(self, index: int) -> TaskFuture: ...
@@ -135,11 +168,134 @@ class Tasks(Sequence[TaskFuture]):
         name:
             One of `--out`.
         """
-        return [
-            out[name] if _over(future) and name in out else self._none(at, name)
-            for at, future in enumerate(self._futures)
-            for out in (getattr(future, "out", {}),)
-        ]
+        return [self._value(at, name) for at in range(len(self))]
+
+    def bind(self, names: Sequence[str], namespace: MutableMapping[str, Any]) -> None:
+        """Bind each variable's list of values: now where all tasks have ended, else when they have,
+        unless the notebook sets the name meanwhile.
+
+        Parameters
+        ----------
+        names:
+            As for `out`.
+        namespace:
+            The notebook's variables.
+        """
+        if not names:
+            return
+        if not self.pending:
+            self._bind_now(names, namespace)
+            return
+        before = {name: namespace.get(name, _UNSET) for name in names}
+
+        def bind() -> None:
+            same = [name for name in names if namespace.get(name, _UNSET) is before[name]]
+            self._bind_now(same, namespace)
+
+        self._follow(bind)
+
+    def _bind_now(self, names: Sequence[str], namespace: MutableMapping[str, Any]) -> None:
+        if not self._futures or not all(dropped(one) for one in self._futures):
+            for name in names:
+                namespace[name] = values = self.out(name)
+                self._bound.append((name, values))
+
+    def _follow(self, when_over: Callable[[], object]) -> None:
+        """Call this once, when all have ended."""
+        with self._lock:
+            self._when_over.append(when_over)
+            first, self._followed = not self._followed, True
+            if first:
+                self._open = len(self._futures)
+            elif self._open:
+                return
+        if first:
+            for future in self._futures:
+                future.add_done_callback(self._one_over)
+        else:
+            self._tell_over()
+
+    def _one_over(self, _future: object) -> None:
+        with self._lock:
+            self._open -= 1
+            if self._open:
+                return
+        self._tell_over()
+
+    def _tell_over(self) -> None:
+        with self._lock:
+            calls, self._when_over = self._when_over, []
+        for call in calls:
+            call()
+
+    # --- again -----------------------------------------------------------------------------
+
+    def rerun(self, *places: int) -> Tasks:
+        """Run tasks again; what comes takes the place of what was there, here, in the lists that
+        `--out` has bound, and in tables.
+
+        Parameters
+        ----------
+        *places:
+            Which of them, from 0; by default all that have failed.
+
+        Returns
+        -------
+        Tasks
+            These.
+
+        Raises
+        ------
+        ComputeError
+            One isn't over yet, or what was sent for it is with an earlier kernel.
+        """
+        failed = set(self.failed)
+        chosen = places or [at for at, one in enumerate(self._futures) if one in failed]
+        for place in chosen:
+            future = self._futures[place]
+            if not future.done():
+                raise ComputeError(f"{self.labels[place]} isn't over: it can't be run again yet.")
+            if getattr(future, "again", None) is None:
+                raise ComputeError(
+                    f"{self.labels[place]} can't be run again from here: what was sent for it went"
+                    " with the kernel that had sent it.",
+                    next_step="Run the cell again.",
+                )
+        for place in chosen:
+            self._replace(place, self._futures[place].again())  # type: ignore[attr-defined]
+        return self
+
+    def _replace(self, place: int, future: TaskFuture) -> None:
+        with self._lock:
+            self._futures[place] = future
+            if self._followed:
+                self._open += 1
+        if isinstance(future, NotebookFuture) and self.run:
+            future.fan_out = self
+        for watcher in list(self._watchers):
+            watcher(place, future)
+        future.add_done_callback(partial(self._mend, place))
+        if self._followed:
+            future.add_done_callback(self._one_over)
+
+    def _mend(self, place: int, future: object) -> None:
+        """A task that was run again has ended: the bound lists get its value."""
+        if self._futures[place] is not future:
+            return  # and again
+        for name, values in self._bound:
+            value = self._value(place, name)
+            there = values[place] if place < len(values) else None
+            if isinstance(there, NoValue) or not isinstance(value, NoValue):
+                values[place : place + 1] = [value]
+
+    def on_replaced(self, watcher: Callable[[int, TaskFuture], object]) -> None:
+        """Call `watcher` with the place and the new future of each task that is run again."""
+        self._watchers.append(watcher)
+
+    def _value(self, at: int, name: str) -> Any:
+        future = self._futures[at]
+        out = getattr(future, "out", {})
+        return out[name] if _over(future) and name in out else self._none(at, name)
 
     def _none(self, at: int, name: str = "") -> NoValue:
         future = self._futures[at]
@@ -152,7 +308,7 @@ class Tasks(Sequence[TaskFuture]):
             reason = "not sent" if error is None else one_line(gist(error), 200)
         return NoValue(self.labels[at], reason, future)
 
-    def failure(self, how_to_see: str = "", where_good: str = "") -> FanOutFailed:
+    def failure(self, how_to_see: str = "", where_good: str = "", again: str = "") -> FanOutFailed:
         """The error for the tasks that failed, with the first few.
 
         Parameters
@@ -161,12 +317,16 @@ class Tasks(Sequence[TaskFuture]):
             Where the failed ones are listed.
         where_good:
             Where the others' values are.
+        again:
+            What runs the failed ones once more.
         """
         those = set(self.failed)
         failed = [at for at, one in enumerate(self._futures) if one in those]
         lines = [f"{len(failed):,} of {len(self):,} tasks failed."]
         if len(failed) < len(self):
             lines.append(where_good or "The error's tasks.values() has the other results.")
+        if again:
+            lines.append(f"{again} runs the failed ones again; what comes takes their places.")
         for at in failed[:SHOWN]:
             lines += ["", f"{self.labels[at]}: {_text(self._futures[at])}"]
         if len(failed) > SHOWN:
@@ -179,8 +339,15 @@ class Tasks(Sequence[TaskFuture]):
         return error
 
     def __repr__(self) -> str:
-        done = len(self) - len(self.pending)
-        return f"<{len(self):,} tasks: {done:,} done, {len(self.failed):,} failed>"
+        unsent = sum(dropped(one) for one in self._futures)
+        counts = {
+            "failed": len(self.failed) - unsent,
+            "not sent": unsent,
+            "not over": len(self.pending),
+            "success": sum(_over(one) for one in self._futures),
+        }
+        shown = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+        return f"<{len(self):,} tasks: {shown or 'none'}>"
 
 
 def _succeeded(future: TaskFuture) -> bool:

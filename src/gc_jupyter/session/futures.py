@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture import CellFuture
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.runtime.loop import kernel_loop
+
+if TYPE_CHECKING:
+    from gc_jupyter.session.fan_out import Tasks
 
 
 class NotebookFuture(CellFuture):
@@ -17,6 +20,10 @@ class NotebookFuture(CellFuture):
     the same task once more, with the data of its time; None for one of an earlier kernel.
     """
 
+    #: Whether it shows itself as a line of text, and not as a table.
+    quiet = False
+    #: The fan-out that it is one of, where it is.
+    fan_out: Tasks | None = None
     again: Callable[[], NotebookFuture] | None = None
     on_taken: Callable[[Sequence[TaskFuture]], object] | None = None
 

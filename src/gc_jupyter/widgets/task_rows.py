@@ -116,6 +116,14 @@ class TaskRows:
         self.rows[row] = new
         self._dirty.setdefault(row // PAGE_ROWS)
 
+    def restart(self, row: int) -> None:
+        """A row's task is another one from now on, unsent as yet."""
+        fields, unsent = self.rows[row], _INDEX[TaskState.UNSENT]
+        self.counts[fields[_STATE]] -= 1
+        self.counts[unsent] += 1
+        self.rows[row] = [unsent, fields[_LABEL], fields[_ENDPOINT], *[None] * 3, "", ""]
+        self._dirty.setdefault(row // PAGE_ROWS)
+
     def touch(self, pages: Iterable[int]) -> None:
         """Send these pages again."""
         last = (len(self.rows) - 1) // PAGE_ROWS

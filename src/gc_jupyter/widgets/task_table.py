@@ -33,12 +33,13 @@ class TaskTable(LiveWidget):
     Parameters
     ----------
     futures:
-        The tasks, in the order of the rows. More can be added later by `add`.
+        The tasks, in the order of the rows. More can be added later by `add`. Where they are a
+        fan-out, a task that is run again takes its place there, too.
     title:
         The table's caption.
     rerun:
-        Submits a task once more: gets its future and returns the new one, which becomes a further
-        row. By default, tasks of cells are sent again as they were; for others, the table offers no
+        Submits a task once more: gets its future and returns the new one, which takes its row. By
+        default, tasks of cells are sent again as they were; for others, the table offers no
         rerun.
     endpoint_names:
         Names to show for endpoint ids.
@@ -61,12 +62,14 @@ class TaskTable(LiveWidget):
         endpoint_names: Mapping[str, str] | None = None,
         keep: bool = False,
     ) -> None:
+        places = futures if hasattr(futures, "on_replaced") else None
         futures = list(futures)
         if rerun is None and futures and all(getattr(one, "again", None) for one in futures):
             rerun = _again
         self.title = one_line(title, 200)
         self._rerun = rerun
         self._keep = keep
+        self._places: Any = places  # who has its own places for these tasks
         self._rows = TaskRows(time.time(), dict(endpoint_names or {}))
         self._futures: list[TaskFuture] = []  # by row
         self._row_of: dict[TaskFuture, int] = {}
@@ -76,6 +79,8 @@ class TaskTable(LiveWidget):
         self._sources: set[Any] = set()
         super().__init__("task_table")
         self.add(futures)
+        if places is not None:
+            places.on_replaced(self._replaced)
 
     @property
     def futures(self) -> tuple[TaskFuture, ...]:
@@ -128,10 +133,31 @@ class TaskTable(LiveWidget):
 
     def _take_in(self) -> None:
         self._woken = False  # first: a future that ends from here on wakes the loop again
+        news = bool(self._done)
         while self._done:
             future = self._done.popleft()
-            self._rows.update(self._row_of[future], *_ended(future))
+            row = self._row_of.get(future)
+            if row is not None:  # else another has taken its place
+                self._rows.update(row, *_ended(future))
         self._changed()
+        if news and self.settled:
+            self.settle()
+
+    def _put(self, row: int, future: TaskFuture) -> None:
+        """A task was run again: the row is the new one's."""
+        old = self._futures[row]
+        self._row_of.pop(old, None)
+        self._by_serial.pop(old.serial, None)
+        self._futures[row] = future
+        self._row_of[future] = row
+        self._by_serial[future.serial] = row
+        self._rows.restart(row)
+        source = future.source
+        if self.settled:
+            self.settle()
+        elif source is not None and source not in self._sources:
+            self._sources.add(source)
+            source.watch(self._on_events)
 
     def _changed(self) -> None:
         if self._rows.dirty and not self.settled:
@@ -215,7 +241,18 @@ class TaskTable(LiveWidget):
             shown = Shown(type="shown", request=str(content.get("request")), row=row, text=text)
             self.send(shown)
         elif kind == "rerun" and self._rerun is not None:
-            self.add([self._rerun(self._futures[row])])
+            self._run_again(row)
+
+    def _run_again(self, row: int) -> None:
+        if self._places is not None and row < len(self._places):
+            self._places.rerun(row)  # which tells `_replaced`
+        elif self._rerun is not None:
+            self._replaced(row, self._rerun(self._futures[row]))
+
+    def _replaced(self, row: int, future: TaskFuture) -> None:
+        kernel_loop().ask(self._put, row, future)
+        future.add_done_callback(self._finished)
+        kernel_loop().ask(self._take_in)
 
     def _look_at(self, pages: Any) -> None:
         if isinstance(pages, list):

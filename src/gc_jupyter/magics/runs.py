@@ -1,0 +1,164 @@
+"""Attached tasks by what they were submitted as: a task, or a fan-out with each in its place.
+
+Two runs of one cell stay two. The newest has the names that the cell binds; of another it is said how
+to get it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from gc_jupyter.capture import CellFuture
+from gc_jupyter.errors import ComputeError
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.journal.sessions import Part
+from gc_jupyter.magics.cells import bind_when_done
+from gc_jupyter.magics.notebook import NotebookMagics
+from gc_jupyter.protocol.nonces import place_of, run_of
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.session import Tasks
+
+Run: TypeAlias = "TaskFuture | Tasks"
+
+_SHORT = 12  # of a run's id: what a user copies
+#: How `%gc attach` is told a fan-out.
+RUN = re.compile(r"gcj-[0-9a-f]{8,32}")
+
+
+def runs_of(futures: Iterable[TaskFuture], alone: Iterable[str] = ()) -> list[Run]:
+    """What was submitted together, together; oldest first.
+
+    Parameters
+    ----------
+    futures:
+        As they were submitted: of two for one place, the later one counts.
+    alone:
+        Ids of tasks that were asked for by themselves.
+    """
+    found: dict[object, Run] = {}
+    parts: dict[str, dict[int, TaskFuture]] = {}
+    totals: dict[str, int] = {}
+    for future in futures:
+        own: Tasks | None = getattr(future, "fan_out", None)
+        part = part_of(future)
+        if future.task_id in alone or part is None:
+            found[future] = future
+        elif own is not None:
+            found[own.run] = own
+        else:
+            parts.setdefault(part.run, {})[part.place] = future
+            totals[part.run] = max(totals.get(part.run, 0), part.total, part.place + 1)
+    for run, some in parts.items():
+        if run in found:
+            continue
+        if totals[run] == 1 and not any(one.note and one.note.part for one in some.values()):
+            found[run] = some[0]
+        else:
+            every = [some.get(place) or _absent(place) for place in range(totals[run])]
+            found[run] = Tasks(every, run=run)
+    return sorted(found.values(), key=_submitted)
+
+
+def part_of(future: TaskFuture) -> Part | None:
+    """Where a task belongs: by the journal, or by its nonce, where the service alone knows it."""
+    if future.note is not None and future.note.part:
+        return Part.read(future.note.part)
+    if future.nonce and future.note is not None and not future.note.place.execution_count:
+        return Part(run_of(future.nonce), place_of(future.nonce), 0)
+    return None
+
+
+def tasks_of(run: Run) -> list[Any]:
+    """A run's futures."""
+    return list(run) if isinstance(run, Tasks) else [run]
+
+
+def bind(magics: NotebookMagics, runs: Sequence[Run]) -> None:
+    """Bind what these runs' cells bind, and say so.
+
+    Parameters
+    ----------
+    magics:
+        Whose notebook.
+    runs:
+        Oldest first.
+    """
+    session, namespace = magics.session, magics.shell.user_ns
+    newest = {name: run for run in runs for name in _names(run)}
+    bound: dict[str, None] = {}
+    later: dict[str, None] = {}
+    for run in runs:
+        note, at = _first(run).note, _submitted(run)
+        mine = [name for name in _names(run) if _holds(namespace.get(name), run)]
+        free = [
+            name
+            for name in _names(run)
+            if newest[name] is run and (name in mine or session.names.get(name, 0.0) <= at)
+        ]
+        session.names.update((name, at) for name in free if at != math.inf)
+        if note is not None and note.bind in free and note.bind not in mine:
+            namespace[note.bind] = run
+            bound.setdefault(note.bind)
+        outs = [name for name in note.out if name in free] if note is not None else []
+        if isinstance(run, Tasks):
+            run.bind(outs, namespace)
+            (later if run.pending else bound).update(dict.fromkeys(outs))
+        elif isinstance(run, CellFuture) and outs:
+            bind_when_done(run, outs, namespace)
+            bound.update(dict.fromkeys(name for name in outs if name in run.out))
+        for name in _names(run):
+            if name not in free:
+                print(one_line(f"{name} is a newer run's. {describe(run)}", 1000))
+    if bound:
+        print(f"Bound: {', '.join(bound)}.")
+    if later:
+        print(f"Bound when all have ended: {', '.join(later)}.")
+
+
+def describe(run: Run) -> str:
+    """Which one it is, and how to get it."""
+    first = _first(run)
+    count = f"{len(run):,} tasks" if isinstance(run, Tasks) else "1 task"
+    place = first.note.place if first.note is not None else None
+    cell = f" of cell [{place.execution_count}]" if place and place.execution_count else ""
+    at = _submitted(run)
+    sent = "" if at == math.inf else time.strftime(", sent %H:%M:%S", time.localtime(at))
+    got = run.run[:_SHORT] if isinstance(run, Tasks) else first.task_id
+    return f"{count}{cell}{sent}: %gc attach {got} gives {'them' if len(tasks_of(run)) > 1 else 'it'}."
+
+
+def _names(run: Run) -> list[str]:
+    note = _first(run).note
+    if note is None:
+        return []
+    return list(dict.fromkeys([*([note.bind] if note.bind else []), *note.out]))
+
+
+def _holds(value: Any, run: Run) -> bool:
+    return value is run or (isinstance(value, Tasks) and value is run)
+
+
+def _first(run: Run) -> TaskFuture:
+    """One that says what the run is: not one that stands for a task that nobody has."""
+    some = tasks_of(run)
+    return next((one for one in some if one.note is not None), some[0])
+
+
+def _submitted(run: Run) -> float:
+    times = [one.info.submitted_at for one in tasks_of(run) if one.info.submitted_at is not None]
+    return min(times, default=math.inf)
+
+
+def _absent(place: int) -> TaskFuture:
+    future = TaskFuture(label=f"task {place + 1}")
+    future.set_exception(
+        ComputeError(
+            "Its result can't be had: it was shown before, or the service doesn't know the task.",
+            next_step="Run the cell again.",
+        )
+    )
+    return future
