@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +105,25 @@ def test_a_future_shows_one_state_and_keeps_it_true(kernel: Kernel, gate: Path) 
     kernel.ok("many.result(), one.result()")
     assert kernel.ok("repr(many)").text == repr("<2 tasks: 2 success>")
     assert kernel.ok("repr(one)").text.endswith(' success>"')
+
+
+def test_a_page_that_was_reloaded_gets_the_result_again(kernel: Kernel, gate: Path) -> None:
+    """Another session of a front end asks, after the cell's own one is gone."""
+    kernel.ok("'seen by the page that has sent it'")
+    waits = kernel.send(f"%%gcrun local -q\n{GATE}print('there')\n'value'")
+    queued = kernel.send("%%gcrun local -q\n'second'")
+    before = kernel.client.session.session
+    gate.touch()
+    assert kernel.finish(waits).text == "'value'"
+    kernel.finish(queued)
+    kernel.client.session.session = f"{before}-reloaded"
+    try:
+        shown = kernel.run("%gc attach")
+        assert re.fullmatch(r"In\[\d+\]:\nthere\n", shown.stream("stdout"))
+        assert [o["data"]["text/plain"] for o in shown.outputs if "data" in o] == [
+            "'value'",
+            "'second'",
+        ]
+        assert kernel.ok("%gc attach").stream("stdout") == "There is nothing to attach to.\n"
+    finally:
+        kernel.client.session.session = before

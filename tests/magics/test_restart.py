@@ -378,3 +378,68 @@ def test_the_journal_is_the_users_alone(loopback: Loopback, start: Start) -> Non
     if os.name == "posix":
         assert {file.stat().st_mode & 0o777 for file in journal.parent.iterdir()} == {0o600}
         assert journal.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_two_runs_of_one_cell_stay_two(loopback: Loopback, start: Start) -> None:
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline}\n1")
+    cell = f"%%gcrun {offline} -a -q --map x=range(first, first + 3) --future sweep --out w\nw = x"
+    for first in (0, 10):
+        kernel.ok(f"first = {first}")
+        kernel.ok(cell, "cell-1")
+    kernel.ok("while not all(one.task_id for one in sweep): pass")
+    kernel.kill()
+
+    new = start()
+    assert told(new) == "6 earlier tasks: 6 not over. %gc attach"
+    said = new.ok("%gc attach").stream("stdout")
+    older = re.search(
+        r"sweep is a newer run's\. 3 tasks of cell \[\d+\], sent \d\d:\d\d:\d\d:"
+        r" (%gc attach gcj-[0-9a-f]{8}) gives them\.\n",
+        said,
+    )
+    assert older is not None, said
+    assert "w is a newer run's." in said
+    assert "Bound: sweep.\nBound when all have ended: w.\n" in said
+    loopback.bring_online(offline)
+    assert new.ok("sweep.result()").text == "[None, None, None]"
+    new.ok("while 'w' not in globals(): pass")
+    assert new.ok("w").text == "[10, 11, 12]"
+    again = new.ok(older[1]).stream("stdout")
+    assert "sweep is a newer run's." in again
+    assert new.ok("old = _; old.result(); old.out('w'), w").text == "([0, 1, 2], [10, 11, 12])"
+
+
+def test_a_map_of_one_is_a_list_after_a_restart(loopback: Loopback, start: Start) -> None:
+    offline = loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {offline} -a -q --map x=[7] --future sweep --out w\nw = x\nx")
+    kernel.ok("while not sweep[0].task_id: pass")
+    kernel.kill()
+    new = start()
+    told(new)
+    assert "Bound when all have ended: w." in new.ok("%gc attach").stream("stdout")
+    loopback.bring_online(offline)
+    assert new.ok("sweep.result()").text == "[7]"
+    new.ok("while 'w' not in globals(): pass")
+    assert new.ok("w").text == "[7]"
+
+
+def test_what_was_shown_of_a_sweep_comes_back_with_what_failed(
+    loopback: Loopback, start: Start
+) -> None:
+    inline = loopback.endpoint("inline")
+    kernel = start()
+    told(kernel)
+    shown = kernel.run(f"%%gcrun {inline} --map x=range(3) --out w --future sweep\nw = 1 / (x - 1)")
+    assert "1 of 3 tasks failed" in shown.traceback
+    kernel.kill()
+    new = start()
+    assert told(new) == "1 earlier task: 1 failed. %gc attach"
+    assert "Bound: sweep, w." in new.ok("%gc attach").stream("stdout")
+    assert new.ok("str(w)").text == repr(
+        "[-1.0, <no value: x=1: ZeroDivisionError: division by zero>, 1.0]"
+    )

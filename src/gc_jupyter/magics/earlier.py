@@ -49,7 +49,7 @@ def still_running(session: Session) -> str | None:
     """A warning where an earlier run of the cell that runs now isn't over."""
     if session.journal is None or not (cell := session.journal.place().cell_id):
         return None
-    running = session.running_from(cell)
+    running = [one for one in session.open_tasks() if one.note and one.note.place.cell_id == cell]
     if running:
         ids = [one.task_id or "" for one in running]
         where = running[0].note.endpoint

@@ -1,7 +1,7 @@
 """Attached tasks by what they were submitted as: a task, or a fan-out with each in its place.
 
-Two runs of one cell stay two. The newest has the names that the cell binds; of another it is said how
-to get it.
+Two runs of one cell stay two. The newest has the names that the cell binds; of another it is said
+how to get it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHORT = 12  # of a run's id: what a user copies
 RUN = re.compile(r"gcj-[0-9a-f]{8,32}")
 
 
-def runs_of(futures: Iterable[TaskFuture], alone: Iterable[str] = ()) -> list[Run]:
+def runs_of(futures: Iterable[TaskFuture], alone: Sequence[str] = ()) -> list[Run]:
     """What was submitted together, together; oldest first.
 
     Parameters
@@ -93,7 +93,7 @@ def bind(magics: NotebookMagics, runs: Sequence[Run]) -> None:
     later: dict[str, None] = {}
     for run in runs:
         note, at = _first(run).note, _submitted(run)
-        mine = [name for name in _names(run) if _holds(namespace.get(name), run)]
+        mine = [name for name in _names(run) if namespace.get(name) is run]
         free = [
             name
             for name in _names(run)
@@ -128,7 +128,9 @@ def describe(run: Run) -> str:
     at = _submitted(run)
     sent = "" if at == math.inf else time.strftime(", sent %H:%M:%S", time.localtime(at))
     got = run.run[:_SHORT] if isinstance(run, Tasks) else first.task_id
-    return f"{count}{cell}{sent}: %gc attach {got} gives {'them' if len(tasks_of(run)) > 1 else 'it'}."
+    return (
+        f"{count}{cell}{sent}: %gc attach {got} gives {'them' if len(tasks_of(run)) > 1 else 'it'}."
+    )
 
 
 def _names(run: Run) -> list[str]:
@@ -138,13 +140,9 @@ def _names(run: Run) -> list[str]:
     return list(dict.fromkeys([*([note.bind] if note.bind else []), *note.out]))
 
 
-def _holds(value: Any, run: Run) -> bool:
-    return value is run or (isinstance(value, Tasks) and value is run)
-
-
 def _first(run: Run) -> TaskFuture:
     """One that says what the run is: not one that stands for a task that nobody has."""
-    some = tasks_of(run)
+    some: list[TaskFuture] = tasks_of(run)
     return next((one for one in some if one.note is not None), some[0])
 
 

@@ -123,8 +123,10 @@ def _whole_runs(
     wanted = [one for one in entries if one.task_id not in ids]
     runs = {part.run for one in wanted if (part := Part.read(one.part)) is not None}
     every = list(entries)
-    for run in runs if journal is not None else ():
-        others: list[Entry] = journal.ask(partial(_of_run, run), [])
+    for run in runs:
+        others: list[Entry] = []
+        if journal is not None:
+            others = journal.ask(partial(_of_run, run), others)
         every += [one for one in others if (one.session, one.serial) not in there]
     return sorted(every, key=lambda one: (one.submitted_at, one.serial))
 
@@ -140,7 +142,8 @@ def _show_again(result: CellFuture | Tasks) -> None:
     try:
         value = _finished_value(result)
     except ComputeError as error:
-        print("\n".join(getattr(error, "_render_traceback_", lambda: [str(error)])()))
+        render = getattr(error, "_render_traceback_", None)
+        print("\n".join(render()) if render is not None else error)
     else:
         if value is not None:
             display(value)

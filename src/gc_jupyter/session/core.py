@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import UnknownEndpoint
 from gc_jupyter.journal.sessions import Note, Part
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from gc_jupyter.journal import Entry, Journal
     from gc_jupyter.session.futures import NotebookFuture
     from gc_jupyter.session.shell import ShellFuture
-
-F = TypeVar("F", bound="TaskFuture")
 
 Where = Target | Endpoint | UUIDLike | None
 
@@ -225,8 +223,8 @@ class Session:
         target = self.target(endpoint)
         python = self.directory.python_of(target)
         captured = capture_calls(name, calls, namespace, html=html, also=also, python=python)
-        labels = [label or name] * len(calls)
-        return self.submit_all(captured, target, labels, tb_limit=tb_limit, fan_out=len(calls) > 1)
+        options: Any = {"tb_limit": tb_limit, "fan_out": len(calls) > 1}
+        return self.submit_all(captured, target, [label or name] * len(calls), **options)
 
     def submit_script(
         self,
@@ -248,6 +246,7 @@ class Session:
         endpoint, label, note:
             As for `submit_cell`.
         """
+        from gc_jupyter.session.futures import keeping
         from gc_jupyter.session.shell import ShellFuture, capture_script
 
         target = self.target(endpoint)
@@ -255,9 +254,8 @@ class Session:
         future = ShellFuture(captured, target.name, self.label_of, label=label)
         future.script = script
         note = note or Note("shell")
-        future.again = self._kept(
-            partial(self.submit_script, script, target, walltime, label=label, note=replace(note))
-        )
+        again = partial(self.submit_script, script, target, walltime, label=label)
+        future.again = partial(keeping, self.keep, partial(again, note=replace(note)))
         self._send(future, captured, target, note=note)
         return future
 
@@ -274,13 +272,14 @@ class Session:
     ) -> NotebookFuture:
         """Submit what was captured; `call` is the index of one of its calls or values, `run` what
         the tasks of one fan-out have in common (`protocol.nonces`)."""
-        from gc_jupyter.session.futures import NotebookFuture
+        from gc_jupyter.session.futures import NotebookFuture, keeping
 
         future = NotebookFuture(captured, target.name, self.label_of, label=label)
         future.tb_limit = tb_limit
         note = note or Note("cell")
         again: dict[str, Any] = {"label": label, "note": replace(note), "tb_limit": tb_limit}
-        future.again = self._kept(partial(self.submit, captured, target, call, **again))
+        submit = partial(self.submit, captured, target, call, **again)
+        future.again = partial(keeping, self.keep, submit)
         self._send(future, captured, target, call, note=note, run=run)
         return future
 
@@ -357,24 +356,9 @@ class Session:
         waited_for = {serial for serial, future in self.tasks.items() if not future.done()}
         return [one for one in entries if one.serial not in waited_for]
 
-    def _kept(self, again: Callable[[], F]) -> Callable[[], F]:
-        """The same, with a result that nobody has seen yet."""
-
-        def submit() -> F:
-            future = again()
-            self.keep([future])
-            return future
-
-        return submit
-
     def open_tasks(self) -> list[TaskFuture]:
         """This kernel's tasks that have not ended, oldest first."""
         return [one for _, one in sorted(self.tasks.items()) if not one.done()]
-
-    def running_from(self, cell_id: str) -> list[TaskFuture]:
-        """Those of them that a cell has submitted."""
-        notes = [(one, one.note) for one in self.open_tasks()] if cell_id else []
-        return [one for one, note in notes if note is not None and note.place.cell_id == cell_id]
 
     # --- end -------------------------------------------------------------------------------
 

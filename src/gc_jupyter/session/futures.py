@@ -35,3 +35,12 @@ class NotebookFuture(CellFuture):
             if self.on_taken is not None and self.done() and not kernel_loop().here:
                 taken, self.on_taken = self.on_taken, None
                 taken([self])
+
+
+def keeping(
+    keep: Callable[[Sequence[TaskFuture]], object], submit: Callable[[], NotebookFuture]
+) -> NotebookFuture:
+    """A task once more: nobody has seen its result yet."""
+    future = submit()
+    keep([future])
+    return future
