@@ -333,7 +333,11 @@ def test_tasks_belong_to_their_notebook(loopback: Loopback, start: Start) -> Non
     assert told(new) == ""
     listed = new.ok("%gc tasks --all").stream("stdout")
     assert listed.count("waiting for endpoint") == 2
-    assert new.ok("%gc attach --all").text.startswith("<2 tasks: 0 done")
+    attached = new.ok("%gc attach --all")
+    assert attached.text.count("not over>") == 2
+    assert "f is a newer run's. 1 task of cell" in attached.stream("stdout")
+    new.ok("runs = _")
+    assert new.ok("len(runs), f is runs[1]").text == "(2, True)"
 
 
 def test_running_a_cell_again_warns(loopback: Loopback, start: Start) -> None:

@@ -18,13 +18,12 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.sessions import Part
 from gc_jupyter.magics.cells import bind_when_done
 from gc_jupyter.magics.notebook import NotebookMagics
-from gc_jupyter.protocol.nonces import place_of, run_of
+from gc_jupyter.protocol.nonces import SHORT, place_of, run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks
 
 Run: TypeAlias = "TaskFuture | Tasks"
 
-_SHORT = 12  # of a run's id: what a user copies
 #: How `%gc attach` is told a fan-out.
 RUN = re.compile(r"gcj-[0-9a-f]{8,32}")
 
@@ -127,7 +126,7 @@ def describe(run: Run) -> str:
     cell = f" of cell [{place.execution_count}]" if place and place.execution_count else ""
     at = _submitted(run)
     sent = "" if at == math.inf else time.strftime(", sent %H:%M:%S", time.localtime(at))
-    got = run.run[:_SHORT] if isinstance(run, Tasks) else first.task_id
+    got = run.run[:SHORT] if isinstance(run, Tasks) else first.task_id
     return (
         f"{count}{cell}{sent}: %gc attach {got} gives {'them' if len(tasks_of(run)) > 1 else 'it'}."
     )

@@ -12,6 +12,8 @@ import re
 import uuid
 
 _MARK = "gcj-"
+#: Characters of a run that are enough to tell it from others.
+SHORT = 12
 _NONCE = re.compile(_MARK + r"[0-9a-f]{40}")
 #: Base64 as the worker's serializer writes it, in lines.
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/=]{4,}\n?)+")

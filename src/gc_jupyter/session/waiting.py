@@ -12,6 +12,7 @@ from typing import Any
 
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.protocol.nonces import SHORT, run_of
 from gc_jupyter.types import Hold
 
 #: How long an interrupt waits for the reply that names the tasks on their way.
@@ -187,8 +188,15 @@ def _running(futures: Sequence[TaskFuture], endpoint: str) -> str:
     return (
         f"{len(open_ones):,} tasks were sent to {endpoint} and aren't over, the first is {ids[0]}."
         " %gc attach"
-        f" {open_ones[0].info.task_group_id} picks them up."
+        f" {_known_by(open_ones)} picks them up."
     )
+
+
+def _known_by(futures: Sequence[TaskFuture]) -> str | None:
+    """What `%gc attach` knows these by: what they were submitted as, else their group."""
+    runs = {run_of(one.nonce) for one in futures}
+    part = futures[0].note.part if futures[0].note is not None else ""
+    return runs.pop()[:SHORT] if len(runs) == 1 and part else futures[0].info.task_group_id
 
 
 def _tasks(count: int) -> str:
