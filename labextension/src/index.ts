@@ -14,7 +14,7 @@ import { TASKS_CHANGED } from "./messages";
 import { InNotebooks } from "./notebook_actions";
 import { NotebookOutputs } from "./notebook_outputs";
 import { Options } from "./options";
-import { showSavedWidgets } from "./saved_widgets";
+import { savedWidgets } from "./saved_widgets";
 import { Server } from "./server";
 import { Panel, Sidebar } from "./sidebar";
 import { StatusItem } from "./status_item";
@@ -49,7 +49,6 @@ function activate(
   keepCurrent(app, store);
   notify(app, store, options);
   if (tracker) {
-    showSavedWidgets(app, tracker);
     tracker.forEach((panel) => new NotebookOutputs(panel));
     tracker.widgetAdded.connect((_, panel) => void new NotebookOutputs(panel));
   }
@@ -117,4 +116,4 @@ const plugin: JupyterFrontEndPlugin<void> = {
   activate,
 };
 
-export default plugin;
+export default [savedWidgets, plugin];

@@ -1,47 +1,103 @@
-// Widgets of notebooks whose kernels are gone. ipywidgets then says "model not found", whatever
-// else the output holds; where it holds static HTML, as this package's do, that is shown instead.
-// And widgets that are there already: an output that changes beside its widget isn't drawn anew.
+// Widgets that were saved in a notebook. Those of an untrusted notebook wait until it is trusted. Where
+// the kernel of the others is gone, ipywidgets says "model not found", whatever else the output holds;
+// where it holds static HTML, as this package's do, that is shown instead. And widgets that are there
+// already: an output that changes beside its widget isn't drawn anew.
 
-import { JupyterFrontEnd } from "@jupyterlab/application";
-import { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { INotebookModel, INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 import { IRenderMime, IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { Panel } from "@lumino/widgets";
 
 import { VIEW } from "./output_texts";
+import { Manager, SavedState, WAITING } from "./saved_state";
 
 const HTML = "text/html";
 const NOT_FOUND = "Error displaying widget: model not found";
 
-export function showSavedWidgets(app: JupyterFrontEnd, tracker: INotebookTracker): void {
-  // after ipywidgets, whose renderer a notebook gets when it is added
-  void app.started.then(() => {
-    tracker.forEach(addTo);
-    tracker.widgetAdded.connect((_, panel) => addTo(panel));
+// A plugin of its own: it holds whatever becomes of the panels, and can be switched off alone.
+export const savedWidgets: JupyterFrontEndPlugin<void> = {
+  id: "gc-jupyter:saved-widgets",
+  description: "Keeps back the saved widgets of untrusted notebooks, and shows static ones.",
+  autoStart: true,
+  requires: [INotebookTracker],
+  activate,
+};
+
+async function activate(app: JupyterFrontEnd, tracker: INotebookTracker): Promise<void> {
+  const states = new WeakMap<INotebookModel, SavedState>();
+  let canWait = false;
+  const add = (panel: NotebookPanel): void => {
+    const notebook = panel.context.model;
+    let state = states.get(notebook);
+    if (!state) {
+      state = new SavedState(notebook, () => canWait);
+      states.set(notebook, state);
+    }
+    coverRenderers(panel.content.rendermime, state);
+  };
+  tracker.forEach(add);
+  tracker.widgetAdded.connect((_, panel) => add(panel));
+  canWait = await registerWaiting(app, (id, manager) => {
+    tracker.forEach(({ context }) => {
+      const state = states.get(context.model);
+      if (state?.id === id) {
+        state.found(manager);
+      }
+    });
   });
 }
 
+// Tell ipywidgets of the class of the models that stand in; false where there is no ipywidgets.
+async function registerWaiting(
+  app: JupyterFrontEnd,
+  found: (id: string, manager: Manager) => void,
+): Promise<boolean> {
+  try {
+    // loaded here, so that all else works without it
+    const { IJupyterWidgetRegistry, WidgetModel } = await import("@jupyter-widgets/base");
+    class Waiting extends WidgetModel {
+      override initialize(...given: Parameters<InstanceType<typeof WidgetModel>["initialize"]>): void {
+        super.initialize(...given);
+        found(this.model_id, this.widget_manager as unknown as Manager);
+      }
+    }
+    const registry = await app.resolveOptionalService(IJupyterWidgetRegistry);
+    registry?.registerWidget({
+      name: WAITING.model_module,
+      version: WAITING.model_module_version,
+      exports: { [WAITING.model_name]: Waiting },
+    });
+    return registry !== null;
+  } catch {
+    return false;
+  }
+}
+
 // ipywidgets adds its factory anew for each kernel: what is added from here on is covered too.
-function addTo({ content: { rendermime } }: NotebookPanel): void {
-  const widgets = rendermime.getFactory(VIEW);
-  const rank = rendermime.getRank(VIEW);
+function coverRenderers(rendermime: IRenderMimeRegistry, state: SavedState): void {
   const add = rendermime.addFactory.bind(rendermime);
-  rendermime.addFactory = (factory, place) =>
-    add(factory.mimeTypes.includes(VIEW) ? covered(factory, rendermime) : factory, place);
-  if (widgets !== undefined && rank !== undefined) {
+  rendermime.addFactory = (factory, rank) =>
+    add(factory.mimeTypes.includes(VIEW) ? covered(factory, rendermime, state) : factory, rank);
+  const waiting = rendermime.getFactory(VIEW);
+  if (waiting) {
+    const rank = rendermime.getRank(VIEW);
     rendermime.removeMimeType(VIEW);
-    rendermime.addFactory(widgets, rank);
+    rendermime.addFactory(waiting, rank);
   }
 }
 
 function covered(
-  widgets: IRenderMime.IRendererFactory,
+  factory: IRenderMime.IRendererFactory,
   rendermime: IRenderMimeRegistry,
+  state: SavedState,
 ): IRenderMime.IRendererFactory {
-  const createRenderer: typeof widgets.createRenderer = (options) => {
-    const renderer = widgets.createRenderer(options);
+  const createRenderer: typeof factory.createRenderer = (options) => {
+    const renderer = factory.createRenderer(options);
     const render = renderer.renderModel.bind(renderer);
     let shown: unknown;
+    let shown: unknown;
     renderer.renderModel = async (model) => {
+      await state.restored();
       const id = idOf(model.data[VIEW]);
       if (id !== undefined && id === shown && HTML in model.data && hasView(renderer)) {
         return;
@@ -54,7 +110,7 @@ function covered(
     };
     return renderer;
   };
-  return { ...widgets, createRenderer };
+  return { ...factory, createRenderer };
 }
 
 function idOf(view: unknown): unknown {
