@@ -24,7 +24,8 @@ LAYERS = (
     {"future", "service", "protocol", "serialize", "functions"},
     {"travel"},
     {"auth"},
-    {"types", "errors", "uuids", "settings", "remote_text", "own_files", "credentials", "secret"},
+    {"types", "errors", "uuids", "settings", "remote_text", "own_files", "credentials", "secret"}
+    | {"unencrypted"},
 )
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gc_jupyter import Client, Executor
+from gc_jupyter import Client, Executor, unencrypted
 from gc_jupyter.doctor import Finding, examine, findings, report
 from gc_jupyter.errors import SEE_DOCTOR
 from gc_jupyter.journal import Journal, KernelSession
@@ -274,6 +274,18 @@ def test_refused_credentials(session: Session, loopback: Loopback) -> None:
     one = bad(session, "Results")
     assert "the broker refuses the credentials" in one.text
     assert "%gc login --force" in one.step
+
+
+def test_addresses_without_tls(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the loopback were another machine."""
+    session.client.globus_service()
+    monkeypatch.setattr(unencrypted, "_is_here", lambda _host: False)
+    one = bad(session, "Results")
+    assert "an AMQP address without TLS (127.0.0.1)" in one.text
+    assert "%gc config unencrypted 127.0.0.1" in one.step
+    session.client._service = None
+    one = bad(session, "Service")
+    assert "has no TLS: your login and your tasks could be read" in one.text
 
 
 def test_no_address_of_the_broker(session: Session, loopback: Loopback) -> None:

@@ -98,6 +98,29 @@ def test_refused_credentials_ask_for_new_ones_at_once() -> None:
     asyncio.run(test())
 
 
+def test_another_broker_at_another_port_is_not_asked_twice() -> None:
+    """The service's own port is shut; what answers at the next may be anybody's."""
+
+    async def test() -> None:
+        url = "amqp://user:secret@broker:1234/%2F"
+        setup = Setup(lambda: AmqpAddress("results.", url))
+        (await setup.connection()).lose(ConnectionRefusedError())
+        foreign = await setup.connection(2)
+        foreign.lose(pika.exceptions.ProbableAuthenticationError("user:secret"))
+        third = await setup.connection(3)
+        assert third.parameters.port == 5671
+        assert setup.fetched == 1
+        third.open()
+        third.lose(pika.exceptions.StreamLostError("cut"))
+        again = await setup.connection(4)
+        assert again.parameters.port == 5671  # the service's has answered there
+        again.lose(pika.exceptions.ProbableAuthenticationError("user:secret"))
+        assert "port 5671: the broker refuses the credentials" in setup.sink.states[-1]
+        setup.stream.close()
+
+    asyncio.run(test())
+
+
 NOT_TRUSTED = ssl.SSLCertVerificationError()
 NOT_TRUSTED.verify_message = "Hostname mismatch, certificate is not valid for 'h'."
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pika
 
 from gc_jupyter.errors import StreamError
-from gc_jupyter.service.amqp_failures import REFUSED_CREDENTIALS, no_connection, why
+from gc_jupyter.service.amqp_failures import POLLED_TOO, REFUSED_CREDENTIALS, no_connection, why
 from gc_jupyter.service.trust import tls_context
+from gc_jupyter.unencrypted import how_to_allow, refused_host
 
 #: What the service's broker listens on (docs/protocol.md, "AMQP").
 PORTS = (443, 5671, 5672)
+_SCHEMES = ("amqp", "amqps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class AmqpAddress:
     @property
     def encrypted(self) -> bool:
         """Whether it asks for TLS."""
-        return self.url.startswith("amqps:")
+        return urlsplit(self.url).scheme == "amqps"
 
     def parameters(self, port: int | None = None, *, connect_s: float) -> pika.URLParameters:
         """How pika connects.
@@ -40,10 +43,13 @@ class AmqpAddress:
         Raises
         ------
         StreamError
-            The address can't be read.
+            The address can't be read, or is none of AMQP's.
         """
         try:
-            parameters = pika.URLParameters(self.url)
+            if urlsplit(self.url).scheme not in _SCHEMES:  # pika takes others, too
+                raise ValueError
+            # a query can name files of this machine, and is read as Python
+            parameters = pika.URLParameters(self.url.partition("?")[0])
         except Exception as error:  # its text holds the password
             raise StreamError(
                 f"The service gave an AMQP address that can't be read ({type(error).__name__})."
@@ -56,6 +62,22 @@ class AmqpAddress:
             # without a name given here, pika checks the certificate for the address's host
             parameters.ssl_options = pika.SSLOptions(tls_context())
         return parameters
+
+    def check_encrypted(self) -> None:
+        """Check that nothing goes to another machine in clear text.
+
+        Raises
+        ------
+        StreamError
+            It would: the broker's password, and results, which are code.
+        """
+        self.parameters(connect_s=1)  # it can be read
+        if host := refused_host(self.url):
+            raise StreamError(
+                f"The service gave an AMQP address without TLS ({host}): results could be read on"
+                " the way, and changed into ones that run code here.",
+                next_step=f"{how_to_allow(host)} {POLLED_TOO}",
+            )
 
     def ports(self) -> list[int]:
         """The ports to try: the service's own choice first."""
@@ -85,6 +107,7 @@ class PortTrial:
         self._answered = answered
         self._host: str = address.parameters(connect_s=1).host
         known = [answered[self._host]] if self._host in answered else []
+        self._own = {*known, address.ports()[0]}  # the service's broker is there
         ports = [chosen] if chosen is not None else [*known, *address.ports()]
         self._left = list(dict.fromkeys(ports))
         self._port = self._left[0]
@@ -101,7 +124,8 @@ class PortTrial:
 
     def failed(self, reason: object) -> bool:
         """Note why this port can't be used; whether to try another."""
-        words = self._tried[self._port] = why(reason)
+        words = why(reason, own=self._port in self._own)
+        self._tried[self._port] = words
         self._answered.pop(self._host, None)
         # the right port, and the wrong password: another address is needed
         return bool(self._left) and words != REFUSED_CREDENTIALS

@@ -13,14 +13,29 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
 from gc_jupyter.errors import StreamError
 from gc_jupyter.service.files import CLOSE_FILES, TOO_MANY_FILES, too_many_files
 
-POLLED = "until then results are asked for by HTTPS"
+_POLLED = "ntil then results are asked for by HTTPS"
+POLLED, POLLED_TOO = f"u{_POLLED}", f"U{_POLLED}."
 REFUSED_CREDENTIALS = "the broker refuses the credentials"
+REFUSED_ACCESS = "the broker takes the credentials, and refuses access"
+ANOTHER_BROKER = "a broker refuses the credentials; it may not be the service's"
 UNTRUSTED = "the certificate isn't trusted"
+_DENIED = (403, 530)  # ACCESS_REFUSED and NOT_ALLOWED: the user may not, or there is no such vhost
 
 
-def why(error: object) -> str:
-    """What went wrong at a port, in a few words."""
-    return next((words for one in _causes(error) if (words := _known(one))), type(error).__name__)
+def why(error: object, *, own: bool = True) -> str:
+    """What went wrong at a port, in a few words.
+
+    Parameters
+    ----------
+    error:
+        pika's.
+    own:
+        Whether the service named this port, or its broker has answered there before. A broker at
+        any other port may be anybody's.
+    """
+    found = (words for one in _causes(error) if (words := _known(one)))
+    words = next(found, type(error).__name__)
+    return ANOTHER_BROKER if not own and words in (REFUSED_CREDENTIALS, REFUSED_ACCESS) else words
 
 
 def no_connection(tried: Mapping[int, str]) -> StreamError:
@@ -42,16 +57,23 @@ def advice(tried: Mapping[int, str]) -> str:
         return CLOSE_FILES
     if REFUSED_CREDENTIALS in said:
         return "Wait: each reconnect fetches new ones. If it stays, %gc login --force."
+    if REFUSED_ACCESS in said:
+        return (
+            f"Tell whoever runs the service: it gives an address that can't be used. {POLLED_TOO}"
+        )
     if UNTRUSTED in said:
         return (
             "If your site has its own certificate authority, name its file in SSL_CERT_FILE;"
-            f" otherwise ask who is between here and the broker. {POLLED.capitalize()}."
+            f" otherwise ask who is between here and the broker. {POLLED_TOO}"
         )
     if "https" in getproxies():
         return (
             "HTTPS goes through a proxy here, and AMQP can't: ask for port 443 to be opened"
             f" without the proxy; {POLLED}."
         )
+    if len(tried) == 1 and ANOTHER_BROKER in said:
+        step = "Leave amqp_port out, so that a port is found (%gc config amqp_port none)."
+        return f"{step} {POLLED_TOO}"
     return f"Ask for one of the ports 443, 5671 and 5672 to be let out of your network; {POLLED}."
 
 
@@ -61,6 +83,10 @@ def _known(error: BaseException) -> str:
         (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError),
     ):
         return REFUSED_CREDENTIALS
+    if isinstance(error, pika.exceptions.ProbableAccessDeniedError) or (
+        isinstance(error, pika.exceptions.ConnectionClosedByBroker) and error.reply_code in _DENIED
+    ):
+        return REFUSED_ACCESS
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{UNTRUSTED} ({error.verify_message.rstrip('.')})"
     if isinstance(error, ssl.SSLError):

@@ -22,5 +22,5 @@ def probe(address: AmqpAddress, port: int) -> str:
     try:
         pika.BlockingConnection(parameters).close()
     except Exception as error:  # whatever it is, it is the answer
-        return why(error)
+        return why(error, own=port == address.ports()[0])
     return ""

@@ -36,6 +36,7 @@ from gc_jupyter.service.base import (
 )
 from gc_jupyter.service.globus_failures import refused, unreachable
 from gc_jupyter.service.transport import DirectTransport
+from gc_jupyter.unencrypted import how_to_allow, refused_host
 
 T = TypeVar("T")
 
@@ -88,6 +89,7 @@ class GlobusService:
     ) -> None:
         base_url = base_url or globus_sdk.config.get_service_url("compute", environment)
         self.address = base_url
+        self._in_clear = refused_host(base_url)
         self._transport = DirectTransport(base_url)
         self.answer_s = self._transport.http_timeout
         options: dict[str, Any] = {
@@ -190,11 +192,21 @@ class GlobusService:
         return task_status(task_id, self.call(self.v2.get_task, task_id))
 
     def amqp_address(self) -> AmqpAddress:
-        """A fresh address of the result queues; every call makes a new password."""
+        """A fresh address of the result queues; every call makes a new password.
+
+        Raises
+        ------
+        StreamError
+            It can't be read, or asks for a connection without TLS.
+        """
         reply = self.call(self.v2.get_result_amqp_url)
         if isinstance(reply, dict) and isinstance(url := reply.get("connection_url"), str):
             reply["connection_url"] = url = Secret(url)  # it holds a password
-        return AmqpAddress(_part(reply, "queue_prefix", str), _part(reply, "connection_url", str))
+        address = AmqpAddress(
+            _part(reply, "queue_prefix", str), _part(reply, "connection_url", str)
+        )
+        address.check_encrypted()
+        return address
 
     def call(self, method: Callable[..., globus_sdk.GlobusHTTPResponse], *args: Any) -> Any:
         """Call a globus-sdk method and return the reply's JSON.
@@ -204,6 +216,12 @@ class GlobusService:
         ServiceError
             Of the kind that fits.
         """
+        if self._in_clear:
+            raise errors.ServiceError(
+                f"The service's address, {one_line(self.address, 200)}, has no TLS: your login and"
+                " your tasks could be read and changed on the way.",
+                next_step=how_to_allow(self._in_clear),
+            )
         try:
             data = method(*args).data
         except globus_sdk.GlobusAPIError as error:

@@ -72,7 +72,7 @@ class DirectTransport(RequestsTransport):
         data: dict[str, Any] | list[Any] | str | bytes | None = None,
         headers: dict[str, str] | None = None,
         encoding: str | None = None,
-        allow_redirects: bool = True,
+        allow_redirects: bool = True,  # noqa: ARG002 - no service redirects
         stream: bool = False,
     ) -> requests.Response:
         """See RequestsTransport.request."""
@@ -92,7 +92,7 @@ class DirectTransport(RequestsTransport):
                 data=data,
                 headers=headers,
                 encoding=encoding,
-                allow_redirects=allow_redirects,
+                allow_redirects=False,  # a task's body would follow, to wherever it leads
                 stream=stream,
             )
         sent = {**self.headers, **(headers or {})}

@@ -21,6 +21,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "resources": (dict,),
     "endpoint_config": (dict,),
     "amqp_port": (int,),
+    "unencrypted": (str,),
     "html": (bool,),
     "quiet": (bool,),
     "verbose": (bool,),
