@@ -95,7 +95,6 @@ function covered(
     const renderer = factory.createRenderer(options);
     const render = renderer.renderModel.bind(renderer);
     let shown: unknown;
-    let shown: unknown;
     renderer.renderModel = async (model) => {
       await state.restored();
       const id = idOf(model.data[VIEW]);

@@ -10,7 +10,7 @@ import pytest
 
 from gc_jupyter.capture import capture_cell
 from gc_jupyter.capture.worker_side.failures import ERROR_LIMIT
-from gc_jupyter.capture.worker_side.output import DISPLAY_LIMIT, TEXT_LIMIT
+from gc_jupyter.capture.worker_side.output import DISPLAY_LIMIT, DISPLAYS, TEXT_LIMIT
 from gc_jupyter.session.output import TEXT_LIMIT as SHOWN_LIMIT
 from tests.capture.conftest import run_here
 from tests.magics.conftest import Kernel, kernel
@@ -66,6 +66,52 @@ def test_many_displays() -> None:
     assert len(shown) == DISPLAY_LIMIT // 400_000
     assert "290 more displays left out" in str(reply["events"][-1])
     assert reply["value"]["pickle"] is not None
+
+
+def test_a_worker_sends_a_thousand_displays() -> None:
+    """Whatever their size; those that are changed in place are one."""
+    cell = (
+        "handle = display('first', display_id='x')\n"
+        "for n in range(40_000):\n    display(n)\n    handle.update('last')\n7"
+    )
+    reply = run_here(capture_cell(cell, {}))
+    shown = [content for kind, content in reply["events"] if kind == "display"]
+    assert len(shown) == DISPLAYS
+    assert "last" in str(shown[0])
+    assert "39,001 more displays left out" in str(reply["events"][-1])
+    hidden = run_here(capture_cell("for n in range(5_000):\n    display(HTML('x'))", {}))
+    assert sum(kind == "hidden" for kind, _ in hidden["events"]) <= 1
+
+
+#: What a hostile worker sends: it keeps to no limit of ours.
+FORGED = """
+class Forged:
+    def __init__(self, events): self.events, self.undecoded = events, {}
+    endpoint, task_id = "evil", "00000000-0000-4000-8000-000000000001"
+import gc_jupyter.session as session
+"""
+
+
+@pytest.mark.parametrize("text", ["'x'", "''", "'x' * 10"])
+def test_a_kernel_shows_a_thousand_displays_of_a_cell(kernel: Kernel, text: str) -> None:
+    """Of all its tasks."""
+    kernel.ok(FORGED)
+    shown = kernel.ok(
+        f"tasks = [Forged([('display', {{'text/plain': {text}}})] * 20_000) for _ in range(2)]\n"
+        "session.show_output(*tasks)"
+    )
+    assert shown.order.count("display_data") == DISPLAYS
+    assert "and 39,000 displays are not shown here. %gc result" in shown.stream("stderr")
+
+
+def test_pieces_of_text_are_joined(kernel: Kernel) -> None:
+    """Each change between the two streams is a message to the front end."""
+    kernel.ok(FORGED)
+    shown = kernel.ok(
+        "task = Forged([('stdout', 'a'), ('stderr', 'b')] * 200_000)\nsession.show_output(task)"
+    )
+    assert shown.stream("stdout") == "a" * 200_000
+    assert shown.stream("stderr") == "b" * 200_000
 
 
 @pytest.mark.parametrize(

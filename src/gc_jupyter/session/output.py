@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: smaller (`capture.worker_side.output`). More makes a notebook that can't be opened.
 TEXT_LIMIT = 4_000_000
 DISPLAY_LIMIT = 20_000_000
+#: And how many displays, and pieces of text between them: each is a message, and an output.
+DISPLAYS = 1_000
+PIECES = 10_000
 
 _HIDDEN = "HTML from an endpoint is shown on request only: run the cell with --html.\n"
 #: How IPython's own objects (HTML, Markdown, SVG, Javascript, IFrame, ...) become markup.
@@ -25,18 +28,28 @@ def show_output(*futures: CellFuture) -> None:
     """Show here what tasks wrote and displayed, in order; a notebook gets their pictures."""
     hidden = False
     text_room, display_room = TEXT_LIMIT, DISPLAY_LIMIT
+    displays, pieces = DISPLAYS, PIECES
+    rest: dict[str, list[str]] = {"stdout": [], "stderr": []}
     lost: dict[str, int] = {}  # task id -> characters
+    unshown = 0  # displays
     for future in futures:
         for kind, content in future.events:
             if kind in ("stdout", "stderr"):
                 shown, more = content[:text_room], max(0, len(content) - text_room)
                 text_room -= len(shown)
-                (sys.stdout if kind == "stdout" else sys.stderr).write(harmless(shown))
+                pieces -= 1
+                rest[kind].append(harmless(shown))
+                if pieces > 0:  # the last ones lose their place among each other
+                    _write(rest)
             elif kind == "display":
                 size = sum(map(len, content.values()))
-                more = size if size > display_room else 0
-                if not more:
+                if displays == 0 or size > display_room:
+                    more = max(size, 1)
+                    unshown += 1
+                else:
+                    more = 0
                     display_room -= size
+                    displays -= 1
                     _display(content)
             else:
                 hidden, more = hidden or kind == "hidden", 0
@@ -46,13 +59,22 @@ def show_output(*futures: CellFuture) -> None:
             what = f"{name} stays on" if name else "The value can't be brought back from"
             reason = one_line(value.reason, 500)
             sys.stderr.write(f"{what} {future.endpoint}: {reason}. What is shown is its text.\n")
+    _write(rest)
     if lost:
+        of_displays = f" of text and {unshown:,} displays" if unshown else ""
         sys.stderr.write(
-            f"\n[{sum(lost.values()):,} more characters are not shown here. %gc result"
+            f"\n[{sum(lost.values()):,} more characters{of_displays} are not shown here. %gc result"
             f" {next(iter(lost))} shows one task's; .stdout of its future is the text.]\n"
         )
     if hidden:
         sys.stderr.write(_HIDDEN)
+
+
+def _write(texts: dict[str, list[str]]) -> None:
+    for kind, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+        if texts[kind]:
+            stream.write("".join(texts[kind]))
+            texts[kind].clear()
 
 
 def without_markup(value: Any) -> Any:

@@ -21,6 +21,7 @@ from typing import Any
 # Characters of captured output, and of displays as they are encoded; a result has 10 MB at most.
 TEXT_LIMIT = 2000000
 DISPLAY_LIMIT = 4000000
+DISPLAYS = 1000  # that one task shows
 LEFT_OUT = "\n[%s left out: a result has 10 MB at most. Write it to a file on the endpoint.]\n"
 
 
@@ -32,6 +33,8 @@ class Output:
         self.events: list[Any] = []
         self.length = 0
         self.displayed = 0
+        self.displays = 0
+        self.markup = False  # whether some was displayed that nobody has asked for
         self.named: dict[str, list[dict[str, Any]]] = {}  # display id -> bundles among the events
         self.lost = 0  # displays
         self.lock = threading.RLock()
@@ -55,13 +58,15 @@ class Output:
             self.drain()
             for place in list(self.named.get(name, ())) if update else [{}]:
                 size = bundle_size(bundle) - bundle_size(place)
-                if self.displayed + size > DISPLAY_LIMIT:
+                full = not update and self.displays >= DISPLAYS
+                if full or self.displayed + size > DISPLAY_LIMIT:
                     self.lost += 1
                     continue
                 self.displayed += size
                 place.clear()
                 place.update(bundle)
                 if not update:
+                    self.displays += 1
                     self.events.append(("display", place))
                     self.named.setdefault(name, []).append(place)
 
@@ -75,7 +80,9 @@ class Output:
     def hide(self) -> None:
         """What was displayed just now is markup, which nobody has asked for."""
         with self.lock:
-            self.events.append(("hidden", ""))
+            if not self.markup:  # it is said once
+                self.events.append(("hidden", ""))
+            self.markup = True
 
     def clear(self) -> None:
         """Drop what was shown so far."""
@@ -83,7 +90,8 @@ class Output:
             self.drain()
             self.events.clear()
             self.named.clear()
-            self.length = self.displayed = self.lost = 0
+            self.length = self.displayed = self.displays = self.lost = 0
+            self.markup = False
 
     def drain(self) -> None:
         if self.descriptors is not None:
