@@ -220,7 +220,7 @@ def test_a_service_that_refuses_for_minutes(
     loopback.fault(path=SUBMIT, status=429, times=None)
     executor = Executor(loopback.endpoint("inline"), client=limited)
     error = executor.submit(work, 1).exception(TIMEOUT)
-    assert type(error) is RateLimited
+    assert isinstance(error, RateLimited)
     assert "nothing of this request was accepted" in error.next_step
 
 
