@@ -105,9 +105,11 @@ def run(loopback: handle.Loopback, url: str, contestant: str, group: str) -> dic
             cwd=ROOT,
             env={**os.environ, **own},
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,  # the official SDK tells of each delay
             check=False,
         )
     if done.returncode:
+        print(f"{contestant}, {group}: {done.stderr.decode()[-2000:]}", file=sys.stderr)
         return {}
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures

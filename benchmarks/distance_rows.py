@@ -52,7 +52,11 @@ def double(x: int) -> int:
 
 
 def function(number: int) -> Callable[[], int]:
-    """A function of its own, in a file as a user's is."""
+    """A function of its own; for this package in a file, as a user's is."""
+    if not OURS:  # which sends one of a file by its name
+        names: dict[str, Any] = {}
+        exec(f"def f_{number}():\n    return {number}", names)
+        return names[f"f_{number}"]  # type: ignore[no-any-return]
     name = f"own_function_{number}"
     folder = Path(os.environ["JUPYTER_DATA_DIR"])
     (folder / f"{name}.py").write_text(f"def f_{number}():\n    return {number}\n")

@@ -27,7 +27,7 @@ def test_a_pause_that_nobody_would_sit_out(
     """The futures end and say how long the service wants to be left alone."""
     loopback.fault(path=SUBMIT, status=429, headers={"Retry-After": pause})
     error = executor.submit(double, 1).exception(TIMEOUT)
-    assert type(error) is RateLimited
+    assert isinstance(error, RateLimited)
     assert f"Wait {said} s" in error.next_step
     assert executor.submit(double, 2).result(TIMEOUT) == 4
 
