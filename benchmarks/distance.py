@@ -104,8 +104,7 @@ def run(loopback: handle.Loopback, url: str, contestant: str, group: str) -> dic
             [python, "-m", "benchmarks.distance_rows", contestant, group, url, endpoint],
             cwd=ROOT,
             env={**os.environ, **own},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # the official SDK tells of each delay
+            capture_output=True,  # the official SDK tells of each delay
             check=False,
         )
     if done.returncode:
