@@ -94,7 +94,12 @@ def client(to_loopback: handle.Loopback) -> Iterator[Client]:
     made.close()
 
 
+class OwnLogin(globus_sdk.AccessTokenAuthorizer):
+    """One that is told apart from others with the same token."""
+
+
 def connect(loopback: handle.Loopback, **options: Any) -> Client:
-    """A client of the loopback with these options; it asks nothing before its first use."""
-    authorizer = globus_sdk.AccessTokenAuthorizer(loopback.token)
+    """A client of the loopback with these options, which shares nothing with others; it asks
+    nothing before its first use."""
+    authorizer = OwnLogin(loopback.token)
     return Client(authorizer=authorizer, do_version_check=False, **options)

@@ -59,6 +59,7 @@ class Shared:
         self._login: Login | None = None
         self._service: GlobusService | None = None
         self.dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
+        self._groups: dict[tuple[bool, int | None], str | None] = {}  # of those that were closed
         self.users: WeakSet[object] = WeakSet()
         self.accepted = False  # whether the service has said that it takes this version
         self.refused: VersionMismatch | None = None  # or that it doesn't
@@ -130,6 +131,7 @@ class Shared:
                 port=key[1],
                 rate_limited=self._rate_limited,
                 memory=None if local else self.memory(),
+                task_group_id=self._groups.get(key),
             )
             with _lock:  # an unusable one (after a fork) is replaced
                 found = self.dispatchers.get(key)
@@ -145,7 +147,8 @@ class Shared:
         with _lock:
             dispatchers, self.dispatchers = self.dispatchers, {}
             service, self._service = self._service, None
-        for dispatcher in dispatchers.values():
+        for key, dispatcher in dispatchers.items():
+            self._groups[key] = dispatcher.task_group_id
             dispatcher.close()
         if service is not None:
             service.close()

@@ -62,6 +62,8 @@ class Dispatcher:
         False lifts the limit of 20 submissions in 10 s (docs/protocol.md, "Limits").
     memory:
         What is remembered of earlier kernels.
+    task_group_id:
+        The group that was used before, where connections were closed since.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Dispatcher:
         port: int | None = None,
         rate_limited: bool = True,
         memory: Memory | None = None,
+        task_group_id: str | None = None,
     ) -> None:
         self.loop: KernelLoop = kernel_loop()
         self.service = service
@@ -83,6 +86,7 @@ class Dispatcher:
         self._submitter = Submitter(
             self.loop, service, self._requests, self._collector, self._recovery, memory
         )
+        self._submitter.task_group_id = task_group_id
         self.record()
         recording.dispatchers.add(self)
         atexit.register(_say_farewell, weakref.ref(self))
