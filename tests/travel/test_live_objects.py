@@ -97,6 +97,15 @@ def test_functions_of_a_module_keep_its_globals(
     assert there(endpoint_python, tmp_path, [(notebook, text)]) == [expected]
 
 
+@pytest.mark.usefixtures("lg")
+def test_what_was_set_in_a_module(notebook: Notebook, tmp_path: Path, endpoint_python: str) -> None:
+    notebook.local("import lg\nfrom lg import mf\nlg.BASE = 5")
+    cells = [(notebook, "mf(), lg.lam(), lg.C().m()")]
+    assert there(endpoint_python, tmp_path, cells) == [(5, 5, 5)]
+    (tmp_path / "lg.py").write_text((tmp_path / "lg.py").read_text().replace("= 1", "= 7"))
+    assert there(endpoint_python, tmp_path, cells) == [(5, 5, 5)]
+
+
 def test_what_one_reply_shares(notebook: Notebook) -> None:
     text = (
         "class A: pass\na = A()\ndef even(n): return n == 0 or odd(n - 1)\n"

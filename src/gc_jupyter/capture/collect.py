@@ -15,6 +15,7 @@ from typing import Any
 
 from gc_jupyter.capture.credentials import Guard
 from gc_jupyter.capture.imports import (
+    changed_since,
     find_home,
     import_module,
     import_object,
@@ -75,6 +76,7 @@ class Collector:
         self.imports: dict[str, str] = {}  # name -> statement
         self.values: dict[str, Any] = {}  # in the order of the pieces
         self.pieces: dict[str, bytes] = {}
+        self.changed: list[str] = []  # modules whose variables come along, after the pieces
         self.origins: dict[str, Origin] = {}
         self.modules: set[str] = set()  # to be sent as source, where they aren't installed
         self.sent: list[Any] = []  # a reply may refer to them, by their place here
@@ -203,10 +205,25 @@ class Collector:
             written.add(name)
             self.pieces[name] = _taken(stream)
         packed = [self._call(call, written) for call in calls]
+        self._add_changes(pickler, stream)
         for filename in pickler.files:
             text = code.text_of(filename)
             self.origins[filename] = Origin(filename, 1, text)
         return packed
+
+    def _add_changes(self, pickler: SendingPickler, stream: io.BytesIO) -> None:
+        """What the notebook has set in modules that go as their text."""
+        for name, (text, _) in sorted(local_modules(self.modules).items()):
+            changed = changed_since(name, text)
+            self.guard.values({f"{name}.{key}": value for key, value in changed.items()})
+            if not changed:
+                continue
+            try:
+                pickler.dump(changed)
+            except Exception as error:
+                raise _cannot_send(name, error) from error
+            self.changed.append(name)
+            self.pieces[f"{name} (set since)"] = _taken(stream)
 
     def _call(self, call: Any, written: set[str]) -> bytes:
         stream = io.BytesIO()
@@ -267,7 +284,8 @@ class Collector:
     def steps(self) -> tuple[tuple[str, ...], ...]:
         """What the worker does before the cell; see `compose.Task`."""
         imported = [("import", name, text) for name, text in sorted(self.imports.items())]
-        return (*imported, *(("load", name) for name in self.values))
+        loads = [("load", name) for name in self.values]
+        return (*imported, *loads, *(("module", name) for name in self.changed))
 
     def module_sources(self) -> tuple[tuple[str, tuple[str, bool]], ...]:
         """The modules that workers don't have, as source; see `compose.Task`."""

@@ -52,7 +52,8 @@ class Task:
     Parameters
     ----------
     steps:
-        ``("import", name, statement)``, or ``("load", name)``: the next piece of the inputs.
+        ``("import", name, statement)``, or ``("load", name)``: the next piece of the inputs, or
+        ``("module", name)``: the next piece has variables that were set in that module.
     modules:
         Pairs of module name and (source, is a package): importable by the steps and the cell.
     cell, filename, line:

@@ -40,7 +40,7 @@ def contents(captured: Captured) -> tuple[Part, ...]:
         name = step[1]
         if step[0] == "import":
             parts.append(Part(name, "import", len(step[2].encode()), step[2]))
-        else:
+        elif step[0] == "load":
             kind: Kind = "source" if name in captured.sources else "data"
             parts.append(Part(name, kind, captured.sizes[name], captured.sources.get(name, "")))
     for name, (text, _) in captured.task.modules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import os
 import sys
@@ -97,6 +98,30 @@ def local_modules(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
         found[name] = (source, os.path.basename(filename) == "__init__.py")
         todo += _modules_of(name.partition(".")[0])  # relative imports stay inside the package
         todo += find_names(ast.parse(source)).modules
+    return found
+
+
+def changed_since(name: str, text: str) -> dict[str, Any]:
+    """What a module's plain variables are here and not by its text: set since, or the text has
+    changed."""
+    module = sys.modules.get(name)
+    if module is None:
+        return {}
+    bound: dict[str, list[ast.expr | None]] = {}
+    for node in ast.parse(text).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                bound.setdefault(target.id, []).append(getattr(node, "value", None))
+    found = {}
+    for variable, (value, *others) in bound.items():
+        if variable in vars(module) and not others and not variable.startswith("__"):
+            with contextlib.suppress(ValueError, TypeError, SyntaxError):  # no literal
+                literal = ast.literal_eval(value) if value is not None else None
+                if repr(literal) != repr(vars(module)[variable]):
+                    found[variable] = vars(module)[variable]
     return found
 
 

@@ -28,9 +28,9 @@ class Loader(pickle.Unpickler):
         return super().find_class(module, name)
 
     def import_module(self, name: str) -> Any:
-        return (
-            self.modules.load(name) if self.modules.covers(name) else importlib.import_module(name)
-        )
+        if self.modules is not None and self.modules.covers(name):
+            return self.modules.load(name)
+        return importlib.import_module(name)
 
     def load(self) -> Any:
         with self.reading:

@@ -127,7 +127,10 @@ class Work:
                 exec(compile(step[2], IMPORTS, "exec", 0, True), namespace)
                 continue
             try:
-                namespace[name] = loader.load()
+                if step[0] == "module":
+                    set_in_module(loader.import_module(name), loader.load())
+                else:
+                    namespace[name] = loader.load()
             except Exception as error:
                 error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
                 raise
@@ -144,6 +147,17 @@ class Work:
         remember_lines(task["filename"], task["cell"], task["line"])
         flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
         return run_cell(task["cell"], task["filename"], task["line"], flags, namespace)
+
+
+def set_in_module(module: Any, variables: dict[str, Any]) -> None:
+    """Containers are changed in place: functions of the module may hold them, too."""
+    for name, value in variables.items():
+        known: Any = getattr(module, name, None)
+        if type(known) is type(value) and isinstance(value, (list, dict, set)):
+            known.clear()
+            known.extend(value) if isinstance(known, list) else known.update(value)
+        else:
+            setattr(module, name, value)
 
 
 def run_cell(
