@@ -237,13 +237,17 @@ class Connection:
             UUID of the endpoint.
         """
         asking: Future[str] = Future()
-        answer = self.cache().pythons.setdefault(endpoint_id, asking)
-        if answer is asking:  # the first of several threads asks for all
-            try:
+        pythons = self.cache().pythons
+        try:
+            answer = pythons.setdefault(endpoint_id, asking)
+            if answer is asking:  # the first of several threads asks for all
                 asking.set_result(self._ask_python(endpoint_id))
-            except BaseException as error:
-                self.cache().pythons.pop(endpoint_id, None)
+        except BaseException as error:  # an interrupt, too: nobody may wait for an answer then
+            if pythons.get(endpoint_id) is asking:
+                del pythons[endpoint_id]
+            if not asking.done():
                 asking.set_exception(error)
+            raise
         return answer.result()
 
     def _ask_python(self, endpoint_id: str) -> str:

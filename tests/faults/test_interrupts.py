@@ -1,0 +1,107 @@
+"""KeyboardInterrupt at any line of `submit` and `gathering`: the client stays usable."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import gc_jupyter
+from gc_jupyter import Client, Executor
+from gc_jupyter.runtime import submitter
+from tests.conftest import connect
+from tests.service.handle import Loopback
+
+TIMEOUT = 30
+PACKAGE = str(Path(gc_jupyter.__file__).parent)
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+class _At:
+    """Interrupts this thread at one line: the nth that it comes to, of this package and of what
+    makes its context managers."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.lines = 0
+
+    def run(self, act: Callable[[], object]) -> bool:
+        """Whether the line was reached."""
+        sys.settrace(self._enter)
+        try:
+            act()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    def _enter(self, frame: FrameType, _event: str, _arg: Any) -> Any:
+        name = frame.f_code.co_filename
+        return self._step if name.startswith(PACKAGE) or name.endswith("contextlib.py") else None
+
+    def _step(self, _frame: FrameType, event: str, _arg: Any) -> Any:
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.line:
+                raise KeyboardInterrupt
+        return self._step
+
+
+def in_one(executor: Executor) -> None:
+    executor.submit(double, 1)
+
+
+def in_a_gathering(executor: Executor) -> None:
+    with executor.gathering():
+        executor.submit(double, 1)
+        executor.submit(double, 2)
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="something else traces")
+@pytest.mark.parametrize("act", [in_one, in_a_gathering])
+def test_an_interrupt_at_any_line(
+    client: Client,
+    loopback: Loopback,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Executor], None],
+) -> None:
+    monkeypatch.setattr(submitter, "GATHERING_S", 0.05)
+    executor = Executor(loopback.endpoint("instant"), client=client)
+    executor.register_function(double)
+    assert executor.submit(double, 0).result(TIMEOUT) is None
+    line, reached = 0, True
+    while reached:
+        line += 1
+        reached = _At(line).run(lambda: act(executor))
+        after = [executor.submit(double, 3)]
+        with executor.gathering():
+            after += [executor.submit(double, 4)]
+        assert [one.result(TIMEOUT) for one in after] == [None, None], line
+    assert line > 50
+    assert threading.active_count() < 30
+    executor.shutdown(cancel_futures=True)  # nothing stays open
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="something else traces")
+def test_an_interrupt_at_the_first_use(to_loopback: Loopback) -> None:
+    """While the runtime of a client is made, and the function is registered."""
+    every = 1 if os.environ.get("GC_JUPYTER_SOAK") else 23
+    endpoint, line, reached = to_loopback.endpoint("instant"), 0, True
+    while reached:
+        line += every
+        print(line)
+        client = connect(to_loopback, rate_limited=False)
+        executor = Executor(endpoint, client=client)
+        reached = _At(line).run(lambda made=executor: made.submit(double, 1))
+        assert executor.submit(double, 2).result(TIMEOUT) is None, line
+        client.close()
