@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +14,6 @@ import pytest
 import gc_jupyter
 from gc_jupyter import Client, Executor
 from gc_jupyter.runtime import submitter
-from tests.conftest import connect
 from tests.service.handle import Loopback
 
 TIMEOUT = 30
@@ -90,18 +88,3 @@ def test_an_interrupt_at_any_line(
     assert line > 50
     assert threading.active_count() < 30
     executor.shutdown(cancel_futures=True)  # nothing stays open
-
-
-@pytest.mark.skipif(sys.gettrace() is not None, reason="something else traces")
-def test_an_interrupt_at_the_first_use(to_loopback: Loopback) -> None:
-    """While the runtime of a client is made, and the function is registered."""
-    every = 1 if os.environ.get("GC_JUPYTER_SOAK") else 23
-    endpoint, line, reached = to_loopback.endpoint("instant"), 0, True
-    while reached:
-        line += every
-        print(line)
-        client = connect(to_loopback, rate_limited=False)
-        executor = Executor(endpoint, client=client)
-        reached = _At(line).run(lambda made=executor: made.submit(double, 1))
-        assert executor.submit(double, 2).result(TIMEOUT) is None, line
-        client.close()

@@ -25,6 +25,7 @@ class RequestFault:
     `headers` and the fields of `error` in its body), `body` (a 200 that isn't JSON), `drop`
     ("before" or "after" the request was carried out, or "midway" in the answer), `hang` (no answer
     until reset). `late_s`: a 504 at once, and the request is carried out so much later.
+    `garble`: carried out, and half of its JSON is the whole answer.
     `delay_s` holds the answer back, alone or before any of them.
     """
 
@@ -39,6 +40,7 @@ class RequestFault:
     drop: str = ""
     hang: bool = False
     late_s: float = 0.0
+    garble: bool = False
 
     def takes(self, request: web.Request) -> bool:
         """Whether this request is one of those meant; counts it if so."""
@@ -63,6 +65,12 @@ class RequestFault:
             await request.read()
             asyncio.get_running_loop().call_later(self.late_s, _carry_out, handler)
             return web.Response(status=504, text="the gateway gave up")
+        if self.garble:
+            answer = await handler()
+            assert isinstance(answer, web.Response)
+            assert isinstance(answer.body, bytes)
+            half = answer.body[: len(answer.body) // 2]
+            return web.Response(body=half, content_type="application/json")
         if self.drop == "before":
             return _cut(request)
         if self.drop == "after":

@@ -143,7 +143,7 @@ class KernelLoop:
         def run() -> None:
             try:
                 answer.set_result(fn(*args))
-            except Exception as error:
+            except BaseException as error:  # what waits must not wait for ever
                 answer.set_exception(error)
 
         self.call(run)

@@ -1,0 +1,210 @@
+"""Random sequences of submissions, faults, kills and attaches: each name has its own task's result,
+or the words say that it isn't known.
+
+A sequence is one kernel that submits, at a service that refuses, answers late, cuts or garbles
+replies, and lists its groups in another order; it is killed at some step, or lives. Then it or a
+new kernel attaches, and one of another machine. The cells write down that they ran: what a kernel
+shows is compared with that. `make test` takes three, `make soak` as many as `GC_JUPYTER_SEQUENCES`
+says (100).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scripts import start
+from tests.service.handle import Loopback
+
+COUNT = int(os.environ.get("GC_JUPYTER_SEQUENCES", "100"))
+SEEDS = range(COUNT if os.environ.get("GC_JUPYTER_SOAK") else 3)
+#: A notebook in a process: runs cells that it reads, and says what names have come to.
+NOTEBOOK = """\
+import json, os, sys
+os.environ["JUPYTER_DATA_DIR"] = sys.argv[1]
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+shell = InteractiveShell.instance()
+shell.run_cell("%load_ext gc_jupyter")
+from gc_jupyter.runtime import recovery
+recovery.LATE_S = 1.0
+
+def one(future):
+    error = future.exception(60)
+    return ["error", type(error).__name__] if error is not None else ["value", future.result()]
+
+def look(name):
+    found = shell.user_ns.get(name)
+    if found is None:
+        return None
+    return one(found) if hasattr(found, "exception") else [one(future) for future in found]
+
+for line in sys.stdin:
+    what = json.loads(line)
+    with capture_output() as shown:
+        done = shell.run_cell(what["run"])
+    looked = {name: look(name) for name in what["look"]}
+    print("@@" + json.dumps({"text": shown.stdout + shown.stderr, "looked": looked}), flush=True)
+"""
+FAULTS: list[dict[str, Any] | None] = [
+    *[None] * 3,
+    {"status": 502},
+    {"drop": "before"},
+    {"drop": "after"},
+    {"drop": "midway"},
+    {"garble": True},
+    {"late_s": 0.2},
+]
+
+
+class Kernel:
+    """A notebook's process."""
+
+    def __init__(self, loopback: Loopback, directory: Path, data: Path, name: str) -> None:
+        self.process: subprocess.Popen[str] = start(
+            loopback, directory, NOTEBOOK, str(data), name=f"{name}.py"
+        )
+
+    def send(self, run: str, look: tuple[str, ...] = ()) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"run": run, "look": look}) + "\n")
+        self.process.stdin.flush()
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("@@"):
+                return dict(json.loads(line[2:]))
+        raise AssertionError(self.process.communicate()[1])
+
+    def run(self, run: str, look: tuple[str, ...] = ()) -> dict[str, Any]:
+        self.send(run, look)
+        return self.read()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def submitted(loopback: Loopback) -> int:
+    return len(loopback.requests("POST", "/submit"))
+
+
+def named_groups(loopback: Loopback) -> set[str]:
+    """The task groups that requests were for."""
+    bodies = [one["body"] for one in loopback.requests("POST", "/submit")]
+    return {body["task_group_id"] for body in bodies if body.get("task_group_id")}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_name_has_its_own_result_or_it_is_said(
+    loopback: Loopback, tmp_path: Path, seed: int
+) -> None:
+    choose = random.Random(seed)
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    ran_file = tmp_path / "ran"
+    ran_file.touch()
+    first = Kernel(loopback, tmp_path, tmp_path / "data", "first")
+    kernels = [first]
+    try:
+        group_known = choose.random() < 0.8
+        if group_known:
+            first.run(f"%%gcrun {inline} -q\n1")
+        count = choose.randrange(2, 6)
+        killed_at = choose.randrange(count) if choose.random() < 0.7 else None
+        expected: dict[str, Any] = {}
+        tellable: dict[str, bool] = {}
+        groups: set[str] = set()
+        for at in range(count):
+            name, endpoint = f"n{at}", choose.choice([inline, offline])
+            sweep, fault = choose.random() < 0.4, choose.choice(FAULTS)
+            note = f"open({str(ran_file)!r}, 'a').write"
+            if sweep:
+                cell = f"-a -q --map x=range(3) --future {name}\n{note}(f'{name} {{x}}\\n')\n"
+                cell += f"f'{name} {{x}}'"
+                expected[name] = [f"{name} {x}" for x in range(3)]
+            else:
+                cell = f"-a -q --future {name}\n{note}('{name}\\n')\n'{name}'"
+                expected[name] = name
+            tellable[name] = group_known
+            loopback.clear()
+            if fault is not None:
+                loopback.fault(path=r".*/submit", **fault)
+            first.send(f"%%gcrun {endpoint} {cell}")
+            if at == killed_at and choose.random() < 0.3:
+                break  # perhaps before anything has left
+            first.read()
+            while not submitted(loopback):
+                pass
+            if at == killed_at:
+                break
+            if not group_known and fault is None:
+                # its result isn't looked at: what was seen isn't offered again
+                first.run(f"while {name + '[0]' * sweep}.task_id is None: pass")
+                group_known = tellable[name] = True
+            groups |= named_groups(loopback)
+        groups |= named_groups(loopback)
+        loopback.reset()
+        loopback.result_fault(listed=choose.choice(["", "reversed"]))
+        names = tuple(expected)
+        if killed_at is not None:
+            first.end()
+            last = Kernel(loopback, tmp_path, tmp_path / "data", "new")
+            kernels.append(last)
+        else:
+            last = first
+        online_late = choose.random() < 0.5
+        if not online_late:
+            loopback.bring_online(offline)
+        said = last.run("%gc attach")["text"]
+        if online_late:
+            loopback.bring_online(offline)
+        shown = last.run("", names)["looked"]
+        said += last.run("%gc attach")["text"]
+        again = last.run("", names)["looked"]
+        ran = ran_file.read_text().splitlines()
+        check(seed, expected, tellable, shown, ran, said, complete=False)
+        check(seed, expected, tellable, again, ran, said, complete=True)
+        for group in groups:
+            other = Kernel(loopback, tmp_path, tmp_path / f"other {group}", "other")
+            kernels.append(other)
+            found = other.run(f"%gc attach {group}", names)
+            check(seed, expected, tellable, found["looked"], ran, found["text"], complete=False)
+    finally:
+        for kernel in kernels:
+            kernel.end()
+
+
+def check(
+    seed: int,
+    expected: dict[str, Any],
+    tellable: dict[str, bool],
+    shown: dict[str, Any],
+    ran: list[str],
+    said: str,
+    *,
+    complete: bool,
+) -> None:
+    """What is shown is a name's own; where nothing is, nothing ran, or it is said."""
+    assert len(ran) == len(set(ran)), f"{seed}: run twice"
+    for name, own in expected.items():
+        its = own if isinstance(own, list) else [own]
+        found = shown[name]
+        each = [] if found is None else found if isinstance(own, list) else [found]
+        for value, one in zip(its, each, strict=False):
+            kind, content = one
+            if kind == "value":
+                assert content == value, f"{seed}: {name} has {content}"
+                assert value in ran, f"{seed}: {value} never ran"
+            else:
+                assert content == "SubmitUncertain", f"{seed}: {name}: {content}"
+        has = [one[0] == "value" for one in each]
+        if complete and its[0] in ran and not (has and all(has)):
+            # it ran, and nobody has the result: that must be said, and be so
+            assert not tellable[name], f"{seed}: {name} ran, and is {found}: {said}"
