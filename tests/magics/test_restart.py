@@ -447,3 +447,20 @@ def test_what_was_shown_of_a_sweep_comes_back_with_what_failed(
     assert new.ok("str(w)").text == repr(
         "[-1.0, <no value: x=1: ZeroDivisionError: division by zero>, 1.0]"
     )
+
+
+def test_executors_that_were_used_before_the_extension(loopback: Loopback, start: Start) -> None:
+    """Their open tasks are written down, and their later ones."""
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    kernel = start()
+    kernel.ok("from gc_jupyter import Executor\ndef same(x): return x")
+    kernel.ok(f"one = Executor({inline!r}); one.submit(same, 1).result(60)")
+    kernel.ok(f"waiting = Executor({offline!r}, one.client).submit(same, 2)")
+    kernel.ok("while not waiting.task_id: pass")
+    told(kernel)
+    kernel.ok("later = one.submit(same, 3); later.result(60)")
+    listed = kernel.ok("%gc tasks --all").stream("stdout")
+    ids = kernel.ok("print(waiting.task_id, later.task_id)").stream("stdout").split()
+    assert all(one in listed for one in ids), listed
+    loopback.bring_online(offline)
+    assert kernel.ok("waiting.result(60)").text == "2"
