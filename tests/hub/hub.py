@@ -40,10 +40,10 @@ c.LocalProcessSpawner.interrupt_timeout = 1  # on Ctrl-C a server asks whether i
 """
 
 
-def config_of_the_page() -> str:
-    """The one block of configuration in docs/jupyterhub.md."""
-    [block] = PAGE.read_text(encoding="utf-8").split("```python\n")[1:]
-    return block.partition("```")[0]
+def config_of_the_page() -> tuple[str, str]:
+    """The configuration in docs/jupyterhub.md, and what is added for servers that run for long."""
+    first, added = PAGE.read_text(encoding="utf-8").split("```python\n")[1:]
+    return first.partition("```")[0], added.partition("```")[0]
 
 
 class Hub:

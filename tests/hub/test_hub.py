@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,14 +20,17 @@ pytestmark = pytest.mark.timeout(240)
 COMPUTE = "https://auth.globus.org/scopes/facd7ccc-c5f4-42aa-916b-a0e270e2c2a9/all"
 #: On top of the page: the hub renews tokens whenever it is asked.
 TESTED = "\nc.GlobusOAuthenticator.auth_refresh_age = -1\n"
-#: What a server has left that may not ask the hub.
-WITHOUT_ASKING = """
-import os
-from gc_jupyter import Client, Executor
-del os.environ["JUPYTERHUB_API_TOKEN"]
-client = Client()
-value = Executor({endpoint!r}, client).submit(pow, 2, 5).result(60)
-print(value, "by", client.login().source)
+#: What anything in a server can find: its variables, and what the hub says of its user.
+EVERYTHING = """
+import json, os, urllib.request
+url = f"{os.environ['JUPYTERHUB_API_URL']}/users/{os.environ['JUPYTERHUB_USER']}"
+asked = urllib.request.Request(
+    url, headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}"}
+)
+hub = json.load(urllib.request.urlopen(asked))
+with open("everything.json", "w") as file:
+    json.dump([dict(os.environ), hub], file)
+print("written")
 """
 
 
@@ -38,24 +43,31 @@ def globus_auth(loopback_session: Loopback) -> Iterator[KnownAuth]:
 @pytest.fixture(scope="module")
 def hubs(
     globus_auth: KnownAuth, loopback_session: Loopback, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Hub, Hub]]:
-    """The hub of the administrator's page, and one without Compute's scope."""
-    page = config_of_the_page()
+) -> Iterator[dict[str, Hub]]:
+    """The hub of the administrator's page, that for servers that run for long, one with
+    GlobusOAuthenticator as it is, and one without Compute's scope."""
+    page, added = config_of_the_page()
     assert COMPUTE in page
-    without = "".join(line for line in page.splitlines(True) if COMPUTE not in line)
+    assert (page + added).count("ComputeTokenAlone") == 3
+    configs = {
+        "page": page,
+        "long": page + added + TESTED,
+        "as it is": page.replace("= ComputeTokenAlone", "= GlobusOAuthenticator"),
+        "without": "".join(line for line in (page + added).splitlines(True) if COMPUTE not in line),
+    }
     address = {"GLOBUS_SDK_SERVICE_URL_COMPUTE": loopback_session.url}
-    hubs = tuple(
-        Hub(tmp_path_factory.mktemp("hub"), config, globus_auth, address)
-        for config in (page + TESTED, without)
-    )
+    hubs = {
+        name: Hub(tmp_path_factory.mktemp("hub"), config, globus_auth, address)
+        for name, config in configs.items()
+    }
     try:
-        for hub in hubs:
+        for hub in hubs.values():
             hub.wait()
         yield hubs
     finally:
-        for hub in hubs:
+        for hub in hubs.values():
             hub.end()
-        for hub in hubs:
+        for hub in hubs.values():
             hub.wait_for_end()
 
 
@@ -91,24 +103,63 @@ def shown(page: Page, text: str) -> None:
     )
 
 
-def test_nothing_to_type(
-    hubs: tuple[Hub, Hub],
+def secrets_of(globus_auth: KnownAuth, hub: Hub) -> dict[str, str]:
+    """Every token that Globus Auth has given the hub -> what it is for."""
+    return {
+        token: "refresh" if made.refreshes else made.resource_server
+        for token, made in globus_auth.tokens.items()
+        if made.client_id == hub.client_id
+    }
+
+
+@pytest.mark.parametrize("name", ["page", "as it is"])
+def test_what_a_server_can_find(
+    hubs: dict[str, Hub],
+    visit: Callable[[Hub, str], NotebookPage],
+    loopback: Loopback,
+    globus_auth: KnownAuth,
+    name: str,
+) -> None:
+    """With the page's configuration: a token for Compute, and no other of Globus. As
+    GlobusOAuthenticator is, all that the hub has."""
+    hub, endpoint = hubs[name], loopback.endpoint("process")
+    cell = f"%%gcrun {endpoint}\n'by a worker: ' + str(6 * 7)"
+    hub.write("ada", "%load_ext gc_jupyter", cell, "%gc whoami", EVERYTHING)
+    lab = visit(hub, "ada")
+    lab.run()
+    shown(lab.page, "'by a worker: 42'")
+    by = {
+        "page": "by the access token in GLOBUS_COMPUTE_ACCESS_TOKEN.",
+        "as it is": "by JupyterHub's GLOBUS_DATA.",
+    }
+    shown(lab.page, by[name])
+    shown(lab.page, "written")
+    everything = (hub.home / "users/ada/everything.json").read_text(encoding="utf-8")
+    environ, told = json.loads(everything)
+    assert told["name"] == "ada"
+    assert not told.get("auth_state")
+    text = everything + str(base64.b64decode(environ.get("GLOBUS_DATA", "")))
+    given = secrets_of(globus_auth, hub)
+    assert set(given.values()) >= {"funcx_service", "refresh"}
+    found = {what for token, what in given.items() if token in text}
+    assert found == ({"funcx_service"} if name == "page" else set(given.values()))
+
+
+def test_a_server_that_runs_for_long(
+    hubs: dict[str, Hub],
     visit: Callable[[Hub, str], NotebookPage],
     loopback: Loopback,
     globus_auth: KnownAuth,
 ) -> None:
-    """The hub's auth state gives the token, and a fresh one when that is refused; GLOBUS_DATA
-    has one too."""
-    hub, endpoint = hubs[0], loopback.endpoint("process")
+    """The hub's auth state gives the token, and a fresh one when that is refused."""
+    hub, endpoint = hubs["long"], loopback.endpoint("process")
     cell = f"%%gcrun {endpoint}\n'by a worker: ' + str(6 * 7)"
-    without_asking = WITHOUT_ASKING.format(endpoint=endpoint)
-    hub.write("ada", "%load_ext gc_jupyter", cell, "%gc whoami", without_asking)
+    hub.write("ada", "%load_ext gc_jupyter", cell, "%gc whoami")
     lab = visit(hub, "ada")
     loopback.fault(method="POST", path=".*/submit", status=401)
     lab.run()
     shown(lab.page, "'by a worker: 42'")
     shown(lab.page, "Signed in as ada@example.org (Ada Example), by JupyterHub's login.")
-    shown(lab.page, "32 by JupyterHub's GLOBUS_DATA")
     assert not lab.page.locator(".gc-login").count()
     lab.execute("gc-jupyter:show-tasks")
     row = lab.page.get_by_role("row", name="cell success")
@@ -116,7 +167,7 @@ def test_nothing_to_type(
     assert lab.strangers == []
     asked = [one["headers"]["Authorization"] for one in loopback.requests("POST", "/submit")]
     tokens = [text.removeprefix("Bearer ") for text in asked]
-    assert len(tokens) == 3
+    assert len(tokens) == 2
     assert tokens[0] != tokens[1]  # asked for again after a 401
     assert all(globus_auth.is_active(token) for token in tokens)
     # the hub alone has asked for them: people sign in there, and its tokens are renewed there
@@ -124,23 +175,20 @@ def test_nothing_to_type(
 
 
 def test_a_hub_without_the_scope(
-    hubs: tuple[Hub, Hub],
+    hubs: dict[str, Hub],
     visit: Callable[[Hub, str], NotebookPage],
     loopback: Loopback,
     globus_auth: KnownAuth,
 ) -> None:
     """The reason, a link and a field for the code; then it works."""
-    hub = hubs[1]
+    hub = hubs["without"]
     cell = f"%%gcrun {loopback.endpoint('process')}\n'by a worker: ' + str(6 * 7)"
     hub.write("ada", "%load_ext gc_jupyter", cell)
     lab = visit(hub, "ada")
     lab.run_cell(0)
     lab.run_cell(1)
     widget = lab.page.locator(".gc-login")
-    expect(widget).to_contain_text(
-        "JupyterHub gives this server no Globus Compute token. "
-        "GLOBUS_DATA has no Globus Compute token."
-    )
+    expect(widget).to_contain_text("JupyterHub gives this server no Globus Compute token.")
     with lab.page.expect_popup() as popup:
         widget.get_by_role("link").click()
     popup.value.get_by_role("button", name="Allow").click()

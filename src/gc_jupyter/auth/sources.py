@@ -197,14 +197,22 @@ def _client_credentials(environ: Mapping[str, str], environment: str) -> Login |
     return None
 
 
+_OF_A_USER = (
+    "Set GLOBUS_COMPUTE_ACCESS_TOKEN to a valid Compute token, or remove it to log in another way."
+)
+_OF_A_HUB = (
+    "Restart your server from the hub's control panel, which may give it a new token, or"
+    ' del os.environ["GLOBUS_COMPUTE_ACCESS_TOKEN"] and log in with %gc login.'
+)
+
+
 def _access_token(environ: Mapping[str, str]) -> Login | None:
     if not (token := environ.get("GLOBUS_COMPUTE_ACCESS_TOKEN", "").strip()):
         return None
     return Login(
         "the access token in GLOBUS_COMPUTE_ACCESS_TOKEN",
         authorizer=AccessTokenAuthorizer(token),
-        next_step="Set GLOBUS_COMPUTE_ACCESS_TOKEN to a valid Compute token, or remove it to log "
-        "in another way.",
+        next_step=_OF_A_HUB if environ.get("JUPYTERHUB_API_TOKEN") else _OF_A_USER,
     )
 
 
