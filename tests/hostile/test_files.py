@@ -275,12 +275,12 @@ def test_texts_in_the_journal_are_one_line(path: Path) -> None:
 
 
 def test_what_cannot_be_asked_is_said_in_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
-    from gc_jupyter.magics.task_commands import _report
+    from gc_jupyter.magics.attached import report
 
     known = {"group_id": "", "task_id": "", "notebook": f"/{CODES}.ipynb", "execution_count": 3}
     named = entry(label=CODES, endpoint="polaris", **known)
     nameless = entry(label="", endpoint="", endpoint_id=CODES, **known)
-    _report(Attached(unknown=[named, nameless]))
+    report(Attached(unknown=[named, nameless]))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert all(line.isprintable() for line in lines)
