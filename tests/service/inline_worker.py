@@ -4,6 +4,7 @@ Frames are 4 bytes of length and that many bytes: a JSON header and a task messa
 message out.
 """
 
+import inspect
 import json
 import os
 import sys
@@ -19,6 +20,8 @@ def main(endpoint_id: str, directory: str) -> None:
 
     from globus_compute_endpoint.engines.helper import execute_task
 
+    known = inspect.signature(execute_task).parameters  # releases differ in their order
+
     def frame() -> bytes:
         head = tasks.read(4)
         if len(head) < 4:
@@ -27,13 +30,14 @@ def main(endpoint_id: str, directory: str) -> None:
 
     while True:
         header, body = json.loads(frame()), frame()
-        message = execute_task(
-            body,
-            uuid.UUID(header["task_uuid"]),
-            uuid.UUID(endpoint_id),
-            run_dir=directory,
-            result_serializers=header["result_serializers"],
-        )
+        arguments = {
+            "task_body": body,
+            "task_id": uuid.UUID(header["task_uuid"]),
+            "endpoint_id": uuid.UUID(endpoint_id),
+            "run_dir": directory,
+            "result_serializers": header["result_serializers"],
+        }
+        message = execute_task(**{name: arguments[name] for name in arguments if name in known})
         reply = memoryview(len(message).to_bytes(4, "big") + message)
         while reply:
             reply = reply[replies.write(reply) :]

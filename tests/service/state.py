@@ -71,9 +71,8 @@ class State:
             return OfflineWorker()
         directory = self.directory / endpoint_id
         if kind == "inline":
-            return InlineWorker(
-                endpoint_id, self.results, self.endpoint_python, directory, **options
-            )
+            options = {"python": self.endpoint_python, **options}
+            return InlineWorker(endpoint_id, self.results, directory=directory, **options)
         token = next(iter(self.tokens))
         return InterchangeWorker(endpoint_id, kind, self, directory, token, **options)
 

@@ -25,11 +25,40 @@ from pathlib import Path
 from typing import Any
 
 from tests.capture.compare import Seen, Shell
-from tests.travel.histories import History
 
 _ROOT = Path(__file__).parents[2]
 #: What the cell and the look at what it left come to, here or there.
 Outcome = list[Seen]
+
+
+@dataclass(frozen=True)
+class History:
+    """A notebook's cells, the cell that is run here and there, and one that looks at what it left.
+
+    Parameters
+    ----------
+    kinds:
+        The kinds of step that it was made of.
+    cells:
+        What was run before. One that begins with ``%%writefile`` makes a file.
+    cell:
+        Ends in an expression.
+    out:
+        Names that the cell brings back.
+    after:
+        Run in the notebook after the cell: shows what came back. May be empty.
+    """
+
+    kinds: tuple[str, ...]
+    cells: tuple[str, ...]
+    cell: str
+    out: tuple[str, ...] = ()
+    after: str = ""
+
+    def __str__(self) -> str:
+        line = f"%%gcrun{' --out ' + ','.join(self.out) if self.out else ''}"
+        parts = [*self.cells, f"{line}\n{self.cell}", *([self.after] if self.after else [])]
+        return "\n\n# %%\n".join([f"# {', '.join(self.kinds)}", *parts])
 
 
 @dataclass
