@@ -68,7 +68,7 @@ class Loopback:
 
     def new_endpoint(self, kind: str, record: dict[str, Any] | None = None, **options: Any) -> str:
         """Another endpoint. `record` goes into what the service shows of it; `options` to the
-        worker (`inline`: `count` of processes, `python` that runs them)."""
+        worker (`inline`: `count` of processes, `python` that runs them, further `environment`)."""
         body = {"kind": kind, "record": record, "options": options}
         return str(self.control("endpoints", body)["endpoint_id"])
 

@@ -111,17 +111,25 @@ class InlineWorker:
     """Processes that run the endpoint's own `execute_task` and answer at once.
 
     `python` is an interpreter with globus-compute-endpoint; `count` processes take the tasks in
-    order. One that dies costs the task in its hands, as a real engine's would.
+    order, with `environment` beside that of a cluster. One that dies costs the task in its hands,
+    as a real engine's would.
     """
 
     def __init__(
-        self, endpoint_id: str, results: Results, python: str, directory: Path, count: int = 1
+        self,
+        endpoint_id: str,
+        results: Results,
+        python: str,
+        directory: Path,
+        count: int = 1,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self._endpoint_id = endpoint_id
         self._results = results
         self._python = python
         self._directory = directory
         self._count = count
+        self._environment = environment or {}
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._runners: list[asyncio.Task[None]] = []
 
@@ -168,7 +176,7 @@ class InlineWorker:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env=worker_environment(self._directory),
+                env=worker_environment(self._directory) | self._environment,
                 cwd=self._directory,
                 limit=64 * 1024 * 1024,
             )
