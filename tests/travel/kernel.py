@@ -14,6 +14,7 @@ import io
 import json
 import linecache
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from typing import Any
 from tests.capture.compare import Seen, Shell
 
 _ROOT = Path(__file__).parents[2]
+#: What %%gcrun says of a cell that failed, after what the cell itself wrote.
+_BOUND = re.compile(r"^Bound before the error: .*\n", re.MULTILINE)
 #: What the cell and the look at what it left come to, here or there.
 Outcome = list[Seen]
 
@@ -92,6 +95,8 @@ class Answer:
         for text, here, there in zip(("cell", "after"), self.here, self.there, strict=False):
             for part in ("error", "value", "stdout", "stderr", "displays"):
                 one, other = getattr(here, part), getattr(there, part)
+                if part == "stderr":
+                    other = _BOUND.sub("", other)
                 if one != other:
                     found.append(f"{part} of the {text}\n  here:  {one!r}\n  there: {other!r}")
         return found

@@ -255,7 +255,7 @@ def shadowed_builtin(w: Writer) -> Iterator[str]:
 
 @step
 def asynchronous(w: Writer) -> Iterator[str]:
-    f = w.function()
+    f = w.own("later")
     yield f"""
         async def {f}(x):
             await asyncio.sleep(0)
@@ -266,7 +266,7 @@ def asynchronous(w: Writer) -> Iterator[str]:
 
 @step
 def generators(w: Writer) -> Iterator[str]:
-    f = w.function()
+    f = w.own("gen")
     yield f"""
         def {f}(n):
             for i in range(n):
