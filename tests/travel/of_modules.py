@@ -300,7 +300,7 @@ def module_imported_in_function(w: Writer) -> Iterator[str]:
             return {m}.mf(x), Kind(1).go(1)
     """
     if w.maybe():
-        yield f"import {m}; {m}.BASE = 8"
+        yield f"import {m}"
     w.use(f"{f}({w.int()})")
 
 

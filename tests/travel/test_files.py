@@ -131,12 +131,6 @@ def test_wherever_it_hangs(far: Kernel, place: str, kind: str) -> None:
     assert "'held'" in answer.refused or "'fh'" in answer.refused, answer.there
 
 
-def test_in_a_module(far: Kernel) -> None:
-    module = "%%writefile lfh.py\nfh = None\ndef put(): return fh"
-    answer = see(far, SETUP, module, "import lfh\nlfh.fh = open('old.bin', 'r+b')", "lfh.put()")
-    assert "'lfh'" in answer.refused, answer.there
-
-
 @pytest.mark.parametrize("name", ["sys.stdout", "sys.stderr", "sys.stdin"])
 def test_the_shells_own_streams(far: Kernel, name: str) -> None:
     """They are there, too, or are refused: nothing is read, closed or written."""

@@ -26,63 +26,20 @@ from tests.travel.histories import STEPS, History, histories
 from tests.travel.kernel import Kernel, KernelDied
 
 _MANY = int(os.environ.get("GC_JUPYTER_HISTORIES", "0"))
-#: Kinds of step whose cause is known and not mended yet.
+#: Modules go as their source, so what was set in them since is not there (docs/travel.md); and
+#: members of a class keep another order.
 WAITING: set[str] = {
-    "module_reads_its_folder",
-    "star_import",
-    "subclass_of_module_class",
-    "instance_of_module_class",
-    "module",
-    "module_from_another_folder",
-    "abstract",
-    "attribute_changed",
-    "back_changed",
-    "back_class_and_instance",
-    "back_functions",
-    "back_module_things",
-    "back_mutual",
-    "back_notebook_class",
-    "body_with_effects",
-    "class_as_later_attribute",
-    "class_decorators",
-    "dataclass_inherited",
-    "dataclasses_",
-    "decorated_counting",
-    "decorator_with_argument",
-    "default_of_method",
-    "enum_with_init",
-    "enums",
-    "function_changed",
-    "inheritance",
-    "instance_in_its_class",
-    "local_class",
-    "method_added",
-    "method_deleted",
-    "method_replaced",
-    "method_wrapped",
+    "about_the_class",
     "module_changed",
     "module_edited",
-    "module_imported_in_cell",
-    "module_imported_in_function",
     "module_made_by_hand",
     "module_reloaded",
     "module_taken_from",
-    "module_under_another_name",
     "module_with_effects",
     "modules_of_each_other",
-    "nested_classes",
-    "operators_added",
-    "package",
-    "patched_super",
-    "property_changed",
-    "registry",
-    "registry_used_alone",
-    "shell_names",
-    "static_and_class_methods",
-    "wrapped_by_hand",
 }
 #: Steps of a woven history: more when the kinds above are mended.
-_MOST = 1
+_MOST = 5
 _KINDS = sorted(set(STEPS) - WAITING)
 
 

@@ -204,6 +204,7 @@ class Collector:
                 raise _cannot_send(name, error) from error
             written.add(name)
             self.pieces[name] = _taken(stream)
+        self.modules |= pickler.imported
         packed = [self._call(call, written) for call in calls]
         self._add_changes(pickler, stream)
         for filename in pickler.files:
@@ -238,6 +239,7 @@ class Collector:
                 next_step=getattr(error, "next_step", "")
                 or "Pass plain values, or build the object where it is used.",
             ) from error
+        self.modules |= pickler.imported
         return stream.getvalue()
 
     def _pickler(self, stream: io.BytesIO, **options: Any) -> SendingPickler:

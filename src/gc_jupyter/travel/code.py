@@ -183,6 +183,18 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
     return tuple(found)
 
 
+def imported_names(code: types.CodeType) -> frozenset[str]:
+    """The modules that code, and the functions and classes within, import."""
+    import dis
+
+    return frozenset(
+        instruction.argval
+        for part in parts(code)
+        for instruction in dis.get_instructions(part)
+        if instruction.opname == "IMPORT_NAME"
+    )
+
+
 def texts_in(annotation: Any, depth: int = 8) -> Iterator[str]:
     """The texts in an annotation that stand for what isn't evaluated: ``list["Item"]``."""
     text = getattr(annotation, "__forward_arg__", annotation)

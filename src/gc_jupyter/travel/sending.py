@@ -54,6 +54,8 @@ class SendingPickler(Pickler):
         options.setdefault("python", _python.get())
         options.setdefault("wanted", _is_wanted)
         super().__init__(stream, has, **options)
+        #: What functions that were written import when they are called.
+        self.imported: set[str] = set()
 
     def helpers(self, one: Helpers) -> Any:
         name_texts()
@@ -77,6 +79,7 @@ class SendingPickler(Pickler):
         return super().module(module)
 
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
+        self.imported |= code_.imported_names(function.__code__)
         return names_of(function.__code__)
 
 
