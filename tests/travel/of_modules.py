@@ -218,7 +218,7 @@ def package(w: Writer) -> Iterator[str]:
     """
     yield w.pick(
         "import lpkg", "import lpkg.deep.leaf", "import lpkg; from lpkg.deep.leaf import Leaf",
-        "import lpkg, lpkg.inner as li; li.X = 9",
+        "import lpkg, lpkg.inner as li",
     )  # fmt: skip
     w.use(
         "lpkg.go(1)",
