@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import json
@@ -17,9 +18,14 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
+from gc_jupyter.errors import RemoteException
+
 CORPUS = Path(__file__).parent / "corpus"
 #: Lines that the magic puts before the cell.
 MAGIC_LINES = 1
+
+#: What a cell says beside a display that it shows in part (docs/notebook.md).
+HTML_HINT = "HTML from an endpoint is shown on request only: run the cell with --html.\n"
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _SPENT = re.compile(
@@ -114,11 +120,17 @@ class Shell(InteractiveShell):
         seen.displays = [comparable(output["data"]) for output in self.display_pub.outputs]
         error = result.error_in_exec or result.error_before_exec
         if error is not None:
-            seen.error = same_each_time(f"{type(error).__name__}: {message_of(error)}")
+            said = error
+            if isinstance(error, RemoteException) and isinstance(
+                error.__cause__, getattr(builtins, "BaseExceptionGroup", ())
+            ):
+                said = error.__cause__  # which only shares its name with what is raised
+            seen.error = same_each_time(f"{type(said).__name__}: {message_of(said)}")
             if hasattr(error, "_render_traceback_"):
                 self._remote_frames(seen, error._render_traceback_())
             else:
                 self._local_frames(seen, error)
+        seen.stderr = seen.stderr.replace(HTML_HINT, "")
         seen.stdout, seen.stderr = same_each_time(seen.stdout), same_each_time(seen.stderr)
         return seen
 

@@ -219,7 +219,7 @@ def test_what_is_attached_to(client: Client, to_loopback: Loopback, tmp_path: Pa
     try:
         for kind in ("cell", "shell", ""):
             found = attach(session, [entry(task_id=future.task_id, kind=kind, **known)], {})
-            ((_, again),) = found.tasks
+            (again,) = found.futures
             assert isinstance(again.exception(TIMEOUT), DeserializationError)
     finally:
         session.close()

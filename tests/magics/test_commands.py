@@ -134,7 +134,7 @@ def test_an_endpoint_from_a_variable(kernel: Kernel) -> None:
             "config on_interrupt stop",
             "is no value for on_interrupt. Write detach or cancel-unsent.",
         ),
-        ("attach 1", "No task or task group 1 is known. %gc tasks --all lists them."),
+        ("attach 1", "%gc tasks --all lists those known here."),
     ],
 )
 def test_a_mistake_is_one_line_that_ends_with_the_fix(

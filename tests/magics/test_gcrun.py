@@ -177,7 +177,7 @@ def test_a_worker_that_dies(kernel: Kernel) -> None:
         ("%gc atach", "Did you mean %gc attach?"),
         ("%gc nonsense", "There are: login"),
         ("%gc result", "required: ID"),
-        ("%gc result 1234", "%gc tasks --all lists them"),
+        ("%gc result 1234", "%gc tasks --all lists those known here"),
         ("%gc use --forget nobody", "There is no alias"),
         ("%gc config nonsense 1", "There are: endpoint"),
         ("%gc config tb_limit many", "Write %gc config tb_limit 3"),

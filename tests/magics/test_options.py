@@ -289,7 +289,7 @@ def test_completion(kernel: Kernel) -> None:
     assert {"attach", "doctor", "tasks"} <= set(kernel.complete("%gc "))
     assert kernel.complete("%gc att") == ["attach"]
     assert kernel.complete("%gc ")[0] == "login"  # and none of Python's names
-    assert kernel.complete("%gc use --") == ["--alias", "--forget", "--default"]
+    assert kernel.complete("%gc use --") == ["--alias", "--forget", "--default", "--results"]
     assert "progress_after" in kernel.complete("%gc config prog")
     assert "local" not in kernel.complete("%%gcrun local ")
 

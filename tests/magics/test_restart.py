@@ -380,7 +380,8 @@ def test_the_journal_is_the_users_alone(loopback: Loopback, start: Start) -> Non
     assert b"argument-canary" not in content
     assert loopback.token.encode() not in content
     if os.name == "posix":
-        assert {file.stat().st_mode & 0o777 for file in journal.parent.iterdir()} == {0o600}
+        for path in journal.parent.rglob("*"):
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
         assert journal.parent.stat().st_mode & 0o777 == 0o700
 
 
