@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import re
 import shelve
 import tarfile
 import tempfile
@@ -128,7 +129,7 @@ def test_an_open_file(far: Kernel, kind: str) -> None:
 def test_wherever_it_hangs(far: Kernel, place: str, kind: str) -> None:
     cell = PLACES[place].replace("F", OPEN_FILES[kind])
     answer = see(far, SETUP, cell, "type(held).__name__")
-    assert "'held'" in answer.refused or "'fh'" in answer.refused, answer.there
+    assert re.search("'(held|fh|R)'", answer.refused), answer.there  # R is what held is made of
 
 
 @pytest.mark.parametrize("name", ["sys.stdout", "sys.stderr", "sys.stdin"])
