@@ -9,6 +9,7 @@ last lines are the figures; --differences FILE takes what differs, as JSON.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,8 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from IPython.core.error import UsageError
 
 from tests.capture.compare import Shell
 from tests.travel.kernel import connect
@@ -46,6 +49,8 @@ def run(path: Path, where: str, limit: int) -> None:
     shell = Shell.instance()
     if where:
         connect(shell)
+    with contextlib.suppress(ImportError, UsageError):
+        shell.run_line_magic("matplotlib", "inline")  # as in a kernel
     seen = []
     for text in read_cells(path):
         there = None
