@@ -47,7 +47,7 @@ print(executor.user_endpoint_config, "cleaned up")
 """
 
 # a generator function proposes points, a manager keeps as many in flight as there are workers
-LIBENSEMBLE = """
+MANAGER = """
 import sys
 from gc_jupyter import Client, Executor
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -79,6 +79,51 @@ while len(history) < 6:
         history.append((record["x"][0], round(values["f"][0], 3), persistent["worker"]))
 executor.shutdown()
 print(sorted(history)[-1])
+"""
+
+# the real package; its runner imports `globus_compute_sdk`
+LIBENSEMBLE = """
+import sys
+import gc_jupyter.compat
+
+gc_jupyter.compat.install()
+import numpy as np
+from libensemble import Ensemble
+from libensemble.gen_funcs.sampling import latin_hypercube_sample
+from libensemble.specs import ExitCriteria, GenSpecs, LibeSpecs, SimSpecs
+
+
+def simulate(H, persis_info, sim_specs, libE_info):
+    import numpy as np
+
+    out = np.zeros(len(H), dtype=[("f", float)])
+    out["f"] = (H["x"] ** 2).sum(axis=1)
+    return out, persis_info
+
+
+if __name__ == "__main__":
+    libE_specs = LibeSpecs(
+        nworkers=2, comms="threads", disable_log_files=True, save_H_on_completion=False
+    )
+    ensemble = Ensemble(
+        libE_specs=libE_specs,
+        sim_specs=SimSpecs(
+            sim_f=simulate,
+            inputs=["x"],
+            outputs=[("f", float)],
+            globus_compute_endpoint=sys.argv[1],
+        ),
+        gen_specs=GenSpecs(
+            gen_f=latin_hypercube_sample,
+            outputs=[("x", float, (2,))],
+            user={"gen_batch_size": 4, "lb": np.array([-1, -1]), "ub": np.array([1, 1])},
+        ),
+        exit_criteria=ExitCriteria(sim_max=4),
+    )
+    ensemble.add_random_streams()
+    H, _, flag = ensemble.run()
+    done = H[H["sim_ended"]]
+    print(flag, len(done), bool(np.allclose(done["f"], (done["x"] ** 2).sum(axis=1))))
 """
 
 # TaPS: an engine that passes futures as arguments, keeps task records, and measures
@@ -147,7 +192,8 @@ with Executor(endpoint, client=client, batch_size=100) as executor:
 
 PROGRAMS = {
     "parsl": (PARSL, "[0, 3, 6, 9]\n18\nValueError\n{'a': 1} cleaned up\n"),
-    "libensemble": (LIBENSEMBLE, "(5, -9.589, 1)\n"),
+    "manager": (MANAGER, "(5, -9.589, 1)\n"),
+    "libensemble": (LIBENSEMBLE, "0 4 True\n"),
     "taps": (TAPS, "6 [1, 2]\n[True, True, True, True] 6\n"),
     "throughput": (THROUGHPUT, "300 0 {10}\n300 300\n"),
 }
@@ -168,3 +214,27 @@ def test_a_program(loopback: Loopback, tmp_path: Path, name: str) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, printed), done.stderr
+    assert loopback.requests("POST", "/submit")
+
+
+def test_parsl_beside_the_official_sdk(
+    loopback: Loopback, tmp_path: Path, endpoint_python: str
+) -> None:
+    """The official SDK can be imported, too: it isn't."""
+    where = "import globus_compute_sdk as sdk; print(sdk.__path__[0].rpartition('/')[0])"
+    found = subprocess.run(
+        [endpoint_python, "-c", where], capture_output=True, text=True, check=True, timeout=60
+    )
+    program = tmp_path / "program.py"
+    check = "import importlib.util\nassert importlib.util.find_spec('globus_compute_sdk')\n"
+    program.write_text(check + PARSL)
+    done = subprocess.run(
+        [sys.executable, str(program), loopback.endpoint("process"), loopback.token],
+        env={**os.environ, **loopback.environment, "PYTHONPATH": found.stdout.strip()},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, PROGRAMS["parsl"][1]), done.stderr
