@@ -267,7 +267,47 @@ other = Executor(endpoint, client=gc, task_group_id=second.task_group_id)
 see("a given one", lambda: len(other.reload_tasks()))
 """
 
+SERIALIZERS = """
+ComputeSerializer = serialize.ComputeSerializer
+
+
+def kind(call):
+    try:
+        return "returned " + type(call()).__name__
+    except Exception as error:
+        return type(error).__name__
+
+
+plain, limited = ComputeSerializer(), ComputeSerializer(
+    allowed_deserializer_types=[serialize.JSONData, serialize.PureSourceTextInspect])
+data, code = plain.serialize([1]), plain.serialize(double)
+cases = {
+    "unknown strategy": lambda: plain.deserialize("xx\\nabc"),
+    "garbage": lambda: plain.deserialize("00\\n!"),
+    "not allowed": lambda: limited.deserialize(data),
+    "code that is not allowed": lambda: limited.deserialize(code),
+    "no JSON": lambda: ComputeSerializer(
+        strategy_data=serialize.JSONData()).serialize({1, 2}),
+    "a code strategy for data": lambda: ComputeSerializer(strategy_data=serialize.DillCode()),
+    "a data strategy for code": lambda: ComputeSerializer(strategy_code=serialize.JSONData()),
+    "no strategy": lambda: ComputeSerializer(strategy_data="no.such.Thing"),
+    "a list of one kind": lambda: ComputeSerializer(
+        allowed_deserializer_types=[serialize.JSONData]),
+    "an unpicklable value": lambda: plain.serialize([memoryview(b"")]),
+    "from a list": lambda: plain.serialize_from_list({1}, [serialize.JSONData]),
+    "from a list that works": lambda: plain.serialize_from_list(
+        {1}, [serialize.JSONData, serialize.DillDataBase64]),
+    "check": lambda: plain.check_strategies(double, 1),
+    "check that fails": lambda: plain.check_strategies(double, memoryview(b"")),
+    "two buffers": lambda: plain.unpack_and_deserialize(plain.pack_buffers([data, data])),
+    "buffers that are none": lambda: plain.unpack_buffers("abc"),
+}
+for name, call in cases.items():
+    see(name, lambda: kind(call))
+"""
+
 GROUPS = {
+    "serializers": SERIALIZERS,
     "batches": BATCHES,
     "clients": CLIENTS,
     "executors": EXECUTORS,
@@ -310,6 +350,9 @@ DIFFERENT = {
     "shells/walltime": "Bad options of a ShellFunction",
     "shells/stderr": "Standard error of a ShellFunction",
     "shells/unpicklable subclass": "Arguments that can't be serialized",
+    "serializers/garbage": "Malformed payloads and buffers",
+    "serializers/two buffers": "Malformed payloads and buffers",
+    "serializers/buffers that are none": "Malformed payloads and buffers",
     "shells/positional": "Positional arguments of a ShellFunction",
 }
 
