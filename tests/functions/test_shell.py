@@ -22,6 +22,12 @@ TIMEOUT = 60
 KINDS = ["inline", "process", "local"]
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that is called here leaves its output in the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def executor(client: Client, loopback: Loopback) -> Iterator[Executor]:
     with Executor(loopback.endpoint("inline"), client=client) as made:
