@@ -65,12 +65,12 @@ def run(path: Path, where: str, limit: int) -> None:
 
 def look(path: Path, where: str, limit: int) -> list[Any]:
     """Run a notebook in a process; an empty list where that doesn't end well."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-m", "tests.travel.notebooks", "--limit", str(limit)]
         done = subprocess.run(
             [*command, f"--run={where}", path],
             cwd=folder,
-            env={**os.environ, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_DATA_DIR": home},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=limit * 20,

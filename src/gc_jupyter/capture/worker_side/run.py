@@ -25,6 +25,8 @@ from gc_jupyter.travel.rebuild import Reading
 
 IMPORTS = "<import>"
 DEFERRED = __future__.annotations.compiler_flag
+#: What IPython gives a notebook for `__doc__`.
+MAIN_DOC = "Automatically created module for IPython interactive environment"
 
 
 def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +63,7 @@ class Work:
         self.options = options
         self.output = Output(options["mimes"])
         self.shell = Shell()
-        main = types.ModuleType("__main__")
+        main = types.ModuleType("__main__", MAIN_DOC)
         self.visit = Visit(main, task["modules"])
         self.namespace = make_namespace(main, self.shell, self.visit.modules.builtins)
         self.reading = Reading(self.namespace)
