@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import linecache
 import sqlite3
 import traceback
 import uuid
@@ -186,7 +187,9 @@ def test_what_is_no_function(executor: Executor, function: Any) -> None:
 def test_a_function_that_shows_up_later(executor: Executor) -> None:
     """A notebook's user defines the missing helper and runs the cell again."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    exec("def area(r): return square(r) * 3", namespace)
+    text = "def area(r): return square(r) * 3\n"
+    linecache.cache["<area>"] = (len(text), None, [text], "<area>")  # as IPython keeps a cell
+    exec(compile(text, "<area>", "exec"), namespace)
     with pytest.raises(TaskExecutionFailed, match="NameError"):
         executor.submit(namespace["area"], 2).result(TIMEOUT)
     exec("def square(x): return x * x", namespace)

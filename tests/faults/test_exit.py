@@ -54,6 +54,6 @@ def test_it_takes_less_than_two_seconds(loopback: Loopback, tmp_path: Path, how:
     assert float(took) < LIMIT_S, err
     assert "Traceback" not in err
     told = [line for line in err.splitlines() if line.startswith("gc_jupyter: ")]
-    assert len(told) >= 2  # one for each executor, at least
+    assert told  # the executors share what sends and what waits
     if how in ("running", "just submitted"):
         assert all("To pick up the results: Executor(" in line for line in told), err

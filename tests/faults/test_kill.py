@@ -63,7 +63,9 @@ die()
 """
 ATTACH = """\
 cell("found = get_ipython().run_line_magic('gc', 'attach')")
-print(json.dumps(shell.user_ns["found"].result()))
+found = shell.user_ns["found"]  # a list where it is of several runs
+ended = [one.result() for one in (found if isinstance(found, list) else [found])]
+print(json.dumps([value for one in ended for value in (one if isinstance(one, list) else [one])]))
 cell("%gc attach --forget")
 cell("print(get_ipython().run_line_magic('gc', 'attach'))")
 """

@@ -98,7 +98,7 @@ def test_a_refresh_that_is_refused(
     refused = [executor.submit(double, n) for n in range(3)]
     for future in refused:
         error = future.exception(TIMEOUT)
-        assert type(error) is LoginRequired
+        assert isinstance(error, LoginRequired)
         assert "%gc login" in error.next_step
     loopback.bring_online(offline)
     with Executor(offline, client=connect(loopback, rate_limited=False)) as other:

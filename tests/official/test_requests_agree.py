@@ -70,6 +70,9 @@ def settle(
         (asked,) = questions
         assert "POST /v3/functions" in ours
         assert (asked["query"], asked["body"]) == ({}, None)
+    # Asked once a process: whether the service takes this version.
+    version = "GET /v2/version"
+    official[version] = official.get(version, [])[: len(ours.get(version, []))]
     # Asked while the broker isn't connected yet, so that a first result doesn't wait for it.
     states = "POST /v2/batch_status"
     asked = ours.pop(states, [])

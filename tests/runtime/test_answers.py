@@ -110,7 +110,7 @@ def test_the_first_cell_of_a_kernel_says_it(loopback: Loopback, tmp_path: Path) 
     endpoint = loopback.endpoint("inline")
     try:
         kernel.ok("%load_ext gc_jupyter")
-        loopback.fault(hang=True)
+        loopback.fault(hang=True, times=None)
         shown = kernel.run_until(
             f"%%gcrun {endpoint}\n1", "has not answered for 4 s", kernel.interrupt
         )

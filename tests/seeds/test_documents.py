@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from gc_jupyter import Client, Executor
+from gc_jupyter.client.connection import Connection
 from gc_jupyter.errors import TaskExecutionFailed
-from gc_jupyter.protocol.pacing import RateLimit
 from tests.seeds.extract import Block, blocks, statements
 from tests.service.globus_auth import GlobusAuth
 from tests.service.handle import Loopback
@@ -140,8 +140,8 @@ def reader(
     """
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    monkeypatch.setattr(RateLimit, "reserve", lambda *_: 0.0)
-    monkeypatch.setattr(RateLimit, "spacing", lambda *_: 0.0)
+    defaults = Connection.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "rate_limited", False)
     to_loopback.result_fault(early=True)
     with KnownAuth(to_loopback) as auth:
         for name, value in auth.environ.items():

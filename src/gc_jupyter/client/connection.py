@@ -99,6 +99,7 @@ class Connection:
         self._base_url = _LOCAL_SERVICES_URL if local_compute_services else None
         self._rate_limited = rate_limited
         self._joined: Shared | None = None
+        self._batch_group: str | None = None  # of this client's last batch
         self._auth_client: globus_sdk.AuthClient | None = None
         self._caches: tuple[str, Caches] = ("", Caches())
         self._limited: dict[str, str] = {}  # tasks whose results may not be read by everything
@@ -326,7 +327,7 @@ class Connection:
         The service makes it with the first submission; None before (an unknown group is refused,
         so it can't be made up here).
         """
-        return self.dispatcher("").task_group_id
+        return self.dispatcher("").task_group_id or self._batch_group
 
     def globus_service(self) -> GlobusService:
         """The web service as this client reaches it."""

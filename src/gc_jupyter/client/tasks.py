@@ -132,7 +132,7 @@ class TaskCalls(FunctionCalls):
             except ServiceError as error:
                 error.accepted = summary or None
                 raise
-            group = reply.task_group_id
+            group = self._batch_group = reply.task_group_id
             if reply.ha_warning:
                 warnings.warn(reply.ha_warning, stacklevel=3)
             limit = both(of_endpoint, limit_of((), batch.result_serializers))

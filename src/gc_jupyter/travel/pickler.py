@@ -312,11 +312,11 @@ class Pickler(pickle.Pickler):
 
     def compiled(self, one: types.CodeType) -> Any:
         here = "%d.%d" % sys.version_info[:2]
-        if self.python != here:
-            there = "runs Python " + self.python if self.python else "may run another Python"
+        # where the other Python isn't known, the reader looks at the version first of all
+        if self.python and self.python != here:
             raise CannotTravel(
-                "the source of %r can't be found, the other side %s, and what Python %s has"
-                " compiled runs on %s alone" % (one.co_name, there, here, here),
+                "the source of %r can't be found, the other side runs Python %s, and what Python"
+                " %s has compiled runs on %s alone" % (one.co_name, self.python, here, here),
                 "Define it in a cell or in a .py file as it is now, not by exec or eval.",
             )
         version = sys.version_info[:2]
