@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copyreg
 import importlib.resources
 import pickle
 import symtable
@@ -10,6 +11,7 @@ import sys
 from typing import Any
 
 import pytest
+import tblib.pickling_support
 
 from gc_jupyter.capture import Captured, capture_cell
 from gc_jupyter.capture.worker_side import PARTS, worker_text
@@ -292,6 +294,24 @@ def test_caught_by_its_own_type(
     assert str(error) == str(error.__cause__)
     for name, value in attributes.items():
         assert getattr(error, name) == value
+
+
+@pytest.mark.parametrize("text", ["b'\\xff'.decode()", "open('/nonexistent/file')", "int('x')"])
+def test_a_library_has_registered_how_exceptions_are_pickled(notebook: Notebook, text: str) -> None:
+    """As dask and Parsl do for the whole process, when they are imported."""
+    before = dict(copyreg.dispatch_table)
+    original: Any = raised(notebook, text).__cause__
+    tblib.pickling_support.install()
+    try:
+        cause: Any = raised(notebook, text).__cause__
+        value = notebook.remote(f"try:\n    {text}\nexcept Exception as e:\n    kept = e\nkept")
+    finally:
+        copyreg.dispatch_table.clear()
+        copyreg.dispatch_table.update(before)
+    for one in (cause, value):
+        assert one.__reduce__()[:2] == original.__reduce__()[:2]
+        assert str(one) == str(original)
+    assert value.__traceback__ is None
 
 
 def test_an_exception_class_of_the_notebook(notebook: Notebook) -> None:

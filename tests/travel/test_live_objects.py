@@ -205,10 +205,10 @@ def test_text_in_memory_is_data(notebook: Notebook) -> None:
 
 def test_code_without_a_source(notebook: Notebook) -> None:
     notebook.local("exec('def made(): return 1')\nrules = {'a': made}")
-    for python in ("3.9.1", ""):
-        with pytest.raises(CaptureError, match="the source of 'made' can't be found") as caught:
-            capture_cell("rules", notebook.namespace, python=python)
-        assert "not by exec or eval" in caught.value.next_step
+    with pytest.raises(CaptureError, match="the source of 'made' can't be found") as caught:
+        capture_cell("rules", notebook.namespace, python="3.9.1")
+    assert "not by exec or eval" in caught.value.next_step
+    assert notebook.remote("rules['a']()", python="") == 1  # the reader looks at the version
     assert notebook.remote("rules['a']()") == 1
 
 

@@ -5,6 +5,7 @@ Its text also runs on workers: standard library only, Python 3.8 syntax.
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import threading
 import types
@@ -154,6 +155,10 @@ def _exception(_pickler: Any, one: Any) -> Any:
     return rebuild.exception, (type(one), one.args), vars(one) or None
 
 
+def _own_reduction(_pickler: Any, one: Any) -> Any:
+    return one.__reduce_ex__(4)
+
+
 _REDUCERS: dict[type, Any] = {
     types.FunctionType: "function",
     types.ModuleType: "module",
@@ -212,4 +217,9 @@ def reducer_of(kind: type) -> Any:
         )
         if isinstance(vars(by).get("__init__"), types.FunctionType):
             return _exception
+    registered = str(getattr(copyreg.dispatch_table.get(kind), "__module__", ""))
+    if issubclass(kind, BaseException) and registered.startswith("tblib"):
+        # dask and Parsl have tblib register every exception: its way needs tblib there, takes the
+        # frames along, and loses what a built-in exception keeps beside `args`
+        return _own_reduction
     return None
