@@ -20,6 +20,7 @@ class Forwarder:
         self._known: set[socket.socket] = set()
         self._swallowed: set[socket.socket] = set()
         self.resets = 0
+        self.accepted = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def forget(self) -> None:
@@ -38,6 +39,7 @@ class Forwarder:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                self.accepted += 1
                 far = socket.create_connection(("127.0.0.1", self._to))
                 self._known.add(near)
                 for pair in ((near, far), (far, near)):
