@@ -81,7 +81,6 @@ def colours(page: Page, selector: str) -> list[str]:
     )
 
 
-@pytest.mark.xfail(reason="a console error: replaceChildren of undefined", strict=False)
 def test_the_table(page: Page, shot: Callable[[Any, str], None]) -> None:
     run(page, FAN_OUT)
     run(page, TABLE)

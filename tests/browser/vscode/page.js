@@ -53,7 +53,9 @@ async function start() {
       outputs.set(content.transient?.display_id, element);
       void draw(element, content.data);
     } else if (header.msg_type === "update_display_data") {
-      void draw(outputs.get(content.transient.display_id), content.data);
+      // as VS Code does, it passes over a display that it doesn't show
+      const element = outputs.get(content.transient.display_id);
+      void (element && draw(element, content.data));
     }
   });
   window.run = async (code) => (await kernel.requestExecute({ code }).done).content.status;
