@@ -24,6 +24,7 @@ class Control:
             web.post("/_control/endpoints", self.add_endpoint),
             web.post("/_control/endpoints/{id}/online", self.bring_online),
             web.get("/_control/requests", self.requests),
+            web.get("/_control/broker_logins", self.broker_logins),
             web.get("/_control/broker_port", self.broker_port),
             web.post("/_control/clear", self.clear),
             web.post("/_control/reset", self.reset),
@@ -51,6 +52,9 @@ class Control:
 
     async def requests(self, _request: web.Request) -> web.Response:
         return reply([one.as_json() for one in self._state.recorder.seen])
+
+    async def broker_logins(self, _request: web.Request) -> web.Response:
+        return reply(self._state.logins.asked)
 
     async def broker_port(self, _request: web.Request) -> web.Response:
         return reply(self._state.broker.port)

@@ -96,6 +96,10 @@ class Loopback:
             (sum(start <= at < start + window_s for at in times) for start in times), default=0
         )
 
+    def broker_logins(self) -> int:
+        """How often a user's password has reached the broker."""
+        return int(self._call("GET", "broker_logins"))
+
     def broker_port(self) -> int:
         """Where the broker listens, on this machine."""
         return int(self._call("GET", "broker_port"))

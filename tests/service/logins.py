@@ -21,6 +21,7 @@ class Logins:
         self._passwords: dict[str, str] = {}
         self.port = 0
         self.closed_port = 0
+        self.asked = 0  # how often somebody who reads results came to the broker's door
 
     def new_url(self, user: str) -> str:
         """An address with a password that ends the one before."""
@@ -41,6 +42,7 @@ class Logins:
 
     async def _user(self, request: web.Request) -> web.Response:
         form = await request.post()
+        self.asked += form["username"] == USER
         allowed = self._passwords.get(str(form["username"])) == form.get("password")
         if self._faults.broker.deny:
             self._faults.broker.deny -= 1
