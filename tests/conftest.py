@@ -11,9 +11,9 @@ import hypothesis
 import pytest
 
 from gc_jupyter import Client
-from gc_jupyter.client import shared
 from gc_jupyter.own_files import data_directory
 from gc_jupyter.runtime.loop import close_kernel_loop
+from gc_jupyter.runtime.shared import registry
 from tests.plain_servers import Serve, serving
 from tests.service import handle
 
@@ -72,7 +72,7 @@ def loopback(loopback_session: handle.Loopback) -> Iterator[handle.Loopback]:
     """A loopback Globus Compute with no fault set and nothing recorded."""
     loopback_session.reset()
     close_kernel_loop()  # a new one: no budget spent, no stream of the test before
-    shared._own.clear()  # nothing remembered of a test with the same token
+    registry.forget()  # nothing remembered of a test with the same token
     (data_directory() / "remembered.json").unlink(missing_ok=True)
     yield loopback_session
     loopback_session.reset()

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from gc_jupyter import Client, Executor
-from gc_jupyter.client import shared
-from gc_jupyter.client.remembered import Remembered
 from gc_jupyter.errors import LoginRequired
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.runtime.loop import close_kernel_loop
+from gc_jupyter.runtime.remembered import Remembered
+from gc_jupyter.runtime.shared import registry
 from tests.conftest import connect
 from tests.service.handle import Loopback
 
@@ -96,7 +96,7 @@ def registered(loopback: Loopback) -> int:
 
 def next_kernel(loopback: Loopback) -> Client:
     close_kernel_loop()
-    shared._own.clear()
+    registry.forget()
     loopback.clear()
     return connect(loopback, rate_limited=False)
 
@@ -143,7 +143,7 @@ def test_versions_are_asked_for_once_a_day(
     monkeypatch.setitem(os.environ, "GLOBUS_COMPUTE_ACCESS_TOKEN", to_loopback.token)
     for kernel in range(2):
         close_kernel_loop()
-        shared._own.clear()
+        registry.forget()
         Client()
         Client()
         assert len(to_loopback.requests("GET", "/v2/version")) == 1, kernel

@@ -21,11 +21,11 @@ import atexit, sqlite3, sys, time
 atexit.register(lambda: print(f"took {time.monotonic() - ended:.2f}"))
 from gc_jupyter import Client, Executor
 from gc_jupyter.journal import Journal, KernelSession
-from gc_jupyter.runtime import recording
+from gc_jupyter.runtime.shared import registry
 from pathlib import Path
 
 journal = Journal(Path("journal.sqlite"), KernelSession.here())
-recording.make = lambda: journal
+registry.record(lambda: journal)
 # each with a client and a stream of its own, within the limit of requests
 executors = [Executor(sys.argv[1], Client(do_version_check=False)) for _ in range(2)]
 for executor in executors:

@@ -99,9 +99,9 @@ import sys, time
 from pathlib import Path
 from gc_jupyter import Executor
 from gc_jupyter.journal import Journal, KernelSession
-from gc_jupyter.runtime import recording
+from gc_jupyter.runtime.shared import registry
 journal = Journal(Path("journal.sqlite"), KernelSession.here())
-recording.make = lambda: journal
+registry.record(lambda: journal)
 executor = Executor(sys.argv[1])
 for step in ("+0", "+7d", "-7d", "+10y", "+0"):
     Path("clock").write_text(step)

@@ -21,7 +21,7 @@ from gc_jupyter.journal import Database, Entry, Journal, KernelSession, KnownEnd
 from gc_jupyter.journal.database import KEPT_S, REACHABLE_S
 from gc_jupyter.journal.sessions import may_run
 from gc_jupyter.protocol.batches import Route
-from gc_jupyter.runtime import recording
+from gc_jupyter.runtime.shared import registry
 from gc_jupyter.runtime.tasks import Origin, QueuedTask
 from gc_jupyter.types import TaskEvent, TaskInfo, TaskState
 from tests.service.handle import Loopback
@@ -322,7 +322,7 @@ def test_tasks_run_while_the_journal_fails(
     path.parent.mkdir()
     path.write_bytes(b"no database" * 1000)
     journal = Journal(path, HERE)
-    monkeypatch.setattr(recording, "make", lambda: journal)
+    monkeypatch.setattr(registry, "_recorder", lambda: journal)
     with Executor(loopback.endpoint("instant"), client) as executor:
         futures = [executor.submit(int) for _ in range(200)]
         assert not concurrent.futures.wait(futures, 60).not_done
@@ -334,7 +334,7 @@ def test_plain_executors_are_journaled_too(
     client: Client, loopback: Loopback, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(path, HERE)
-    monkeypatch.setattr(recording, "make", lambda: journal)
+    monkeypatch.setattr(registry, "_recorder", lambda: journal)
     with Executor(loopback.endpoint("instant"), client) as executor:
         futures = [executor.submit(int) for _ in range(20)]
         concurrent.futures.wait(futures, 60)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gc_jupyter.client.shared import Shared, shared
 from gc_jupyter.errors import ComputeError, LoginRequired, VersionMismatch
 from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION, version_numbers
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.runtime.shared import Shared, registry
 from gc_jupyter.serialize import ComputeSerializer
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Connection:
     def shared(self) -> Shared:
         """What this client has in common with others of its identity and service."""
         if self._joined is None:
-            self._joined = shared(
+            self._joined = registry.shared(
                 (self.app, self.authorizer, self._login_manager),
                 self._environment,
                 self._base_url,

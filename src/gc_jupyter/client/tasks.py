@@ -15,7 +15,6 @@ from gc_jupyter.errors import ServiceError, SubmitUncertain, TaskPending
 from gc_jupyter.functions.versions import differs, warn_of_registered
 from gc_jupyter.protocol.batches import match_reply
 from gc_jupyter.protocol.failures import task_error
-from gc_jupyter.runtime import recording
 from gc_jupyter.serialize import JSONData, Strategylike, remote_path
 from gc_jupyter.serialize.foreign import written_by
 from gc_jupyter.serialize.limits import both, check_result, limit_of, results_limit
@@ -250,7 +249,8 @@ class TaskCalls(FunctionCalls):
     def _limits(self, task_ids: Sequence[str]) -> dict[str, str]:
         """By what these tasks' results may be read, as the journal and the endpoints have it."""
         sent = self._limited
-        found = dict(recording.limits(task_ids)) if task_ids else {}
+        recorder = self.shared.recorder() if task_ids else None
+        found = {} if recorder is None else dict(recorder.limits(task_ids))
         for task_id in sent.keys() & set(task_ids):
             found[task_id] = both(found.get(task_id, ""), sent[task_id])
         return found

@@ -14,7 +14,7 @@ def load(shell: Any) -> None:
     This is what a notebook waits for at `%load_ext`: everything else is imported at first use.
     """
     from gc_jupyter.magics.gcrun import GCMagics
-    from gc_jupyter.runtime import recording
+    from gc_jupyter.runtime.shared import registry
 
     magics = GCMagics(shell)
     shell.register_magics(magics)
@@ -38,6 +38,6 @@ def load(shell: Any) -> None:
         formatter.for_type_by_name("gc_jupyter.future", "TaskFuture", show)
         formatter.for_type_by_name("gc_jupyter.session.fan_out", "Tasks", show)
     shell.Completer.custom_matchers.append(matcher)
-    recording.start(lambda: magics.journal)
+    registry.record(lambda: magics.journal)
     if "jupyter_core.paths" in sys.modules:  # a kernel has it; a terminal hears of it later
         magics.announce()

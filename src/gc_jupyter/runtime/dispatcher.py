@@ -24,13 +24,13 @@ from functools import partial
 from typing import TypeVar
 
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.runtime import recording
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
 from gc_jupyter.runtime.ending import time_left
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
-from gc_jupyter.runtime.recording import Memory, Recorder
+from gc_jupyter.runtime.recording import Recorder
 from gc_jupyter.runtime.recovery import Found, Recovery
+from gc_jupyter.runtime.remembered import Remembered
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, Stray, serials
@@ -64,6 +64,8 @@ class Dispatcher:
         What is remembered of earlier kernels.
     task_group_id:
         The group that was used before, where connections were closed since.
+    recorder:
+        Hears of every task.
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class Dispatcher:
         *,
         port: int | None = None,
         rate_limited: bool = True,
-        memory: Memory | None = None,
+        memory: Remembered | None = None,
         task_group_id: str | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.loop: KernelLoop = kernel_loop()
         self.service = service
@@ -87,8 +90,7 @@ class Dispatcher:
             self.loop, service, self._requests, self._collector, self._recovery, memory
         )
         self._submitter.task_group_id = task_group_id
-        self.record()
-        recording.dispatchers.add(self)
+        self.record(recorder)
         atexit.register(_say_farewell, weakref.ref(self))
         # an open task's future holds this: nobody waits for anything any more
         weakref.finalize(self, self.loop.tell, self._collector.close).atexit = False
@@ -118,9 +120,8 @@ class Dispatcher:
         """The group that tasks without one of their own belong to; None before the first."""
         return self._submitter.task_group_id
 
-    def record(self) -> None:
-        """Have a recorder hear of the tasks, also of those that are open, where there is one."""
-        recorder = recording.make() if recording.make is not None and self.usable else None
+    def record(self, recorder: Recorder | None) -> None:
+        """Have a recorder hear of the tasks, also of those that are open; the first one stays."""
         if recorder is None or self._recorder is not None:
             return
         self._recorder = recorder

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
 
 if TYPE_CHECKING:
     from gc_jupyter.future import TaskFuture
@@ -43,43 +42,3 @@ class Recorder(Protocol):
 
     def release(self, task_group_id: str) -> None:
         """It doesn't, after all."""
-
-
-class Memory(Protocol):
-    """What outlasts a kernel; blocking."""
-
-    def get(self, name: str) -> str | None:
-        """What is remembered under a name."""
-
-    def put(self, name: str, value: str, for_s: float) -> None:
-        """Remember `value` for so many seconds."""
-
-    def forget(self, name: str) -> None:
-        """It isn't true any more."""
-
-
-class Recorded(Protocol):
-    """Has tasks that can be recorded: a dispatcher."""
-
-    def record(self) -> None:
-        """There is a recorder now."""
-
-
-#: Gives the recorder for each dispatcher that is made from now on; None where nobody keeps one.
-make: Callable[[], Recorder | None] | None = None
-#: Those that were made.
-dispatchers: WeakSet[Recorded] = WeakSet()
-
-
-def start(maker: Callable[[], Recorder | None]) -> None:
-    """Record the tasks of every dispatcher from now on, of those that exist already, too."""
-    global make
-    make = maker
-    for one in list(dispatchers):
-        one.record()
-
-
-def limits(task_ids: Sequence[str]) -> Mapping[str, str]:
-    """See `Recorder.limits`; nothing where no record is kept."""
-    recorder = make() if make is not None else None
-    return {} if recorder is None else recorder.limits(task_ids)

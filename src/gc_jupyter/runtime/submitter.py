@@ -30,8 +30,9 @@ from gc_jupyter.errors import (
 from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
 from gc_jupyter.runtime.collector import Collector
 from gc_jupyter.runtime.loop import KernelLoop
-from gc_jupyter.runtime.recording import Memory, Recorder
+from gc_jupyter.runtime.recording import Recorder
 from gc_jupyter.runtime.recovery import Recovery
+from gc_jupyter.runtime.remembered import Remembered
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import QueuedTask
 from gc_jupyter.service.base import FunctionRegistration, Service, SubmitReply, SubmitRequest
@@ -65,7 +66,7 @@ class Submitter:
         requests: Requests,
         collector: Collector,
         recovery: Recovery,
-        memory: Memory | None = None,
+        memory: Remembered | None = None,
     ) -> None:
         self._loop = loop
         self.recorder: Recorder | None = None

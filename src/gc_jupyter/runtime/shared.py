@@ -12,17 +12,19 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
-from gc_jupyter.client.remembered import Remembered
+from gc_jupyter.runtime.remembered import Remembered
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 if TYPE_CHECKING:
     from gc_jupyter.auth import Login
     from gc_jupyter.errors import VersionMismatch
     from gc_jupyter.runtime.dispatcher import Dispatcher
+    from gc_jupyter.runtime.recording import Recorder
     from gc_jupyter.service.base import Service
     from gc_jupyter.service.globus import GlobusService
 
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
 _PREFIXES = ("GLOBUS_", "FUNCX_", "JUPYTERHUB_")
 
 _lock = threading.Lock()
-_own: dict[tuple[object, ...], Shared] = {}  # of the process's own login: they stay
-_given: WeakValueDictionary[tuple[object, ...], Shared] = WeakValueDictionary()
+
+
+def _nobody() -> None:
+    """No record is kept."""
 
 
 class Shared:
-    """See the module; `shared` makes it. Any thread.
+    """See the module; a `Registry` makes it. Any thread.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ class Shared:
         `app`, `authorizer` and `login_manager` of a client.
     environment, base_url, rate_limited:
         As the client has them.
+    recorder:
+        Gives what records the tasks, as the first of them is about to leave.
     """
 
     def __init__(
@@ -51,8 +57,10 @@ class Shared:
         environment: str | None,
         base_url: str | None,
         rate_limited: bool,
+        recorder: Callable[[], Recorder | None] = _nobody,
     ) -> None:
         self._given = given
+        self.recorder = recorder
         self._environment = environment
         self._base_url = base_url
         self._rate_limited = rate_limited
@@ -132,12 +140,22 @@ class Shared:
                 rate_limited=self._rate_limited,
                 memory=None if local else self.memory(),
                 task_group_id=self._groups.get(key),
+                recorder=self.recorder(),
             )
             with _lock:  # an unusable one (after a fork) is replaced
                 found = self.dispatchers.get(key)
                 if found is None or not found.usable:
                     found = self.dispatchers[key] = made
         return found
+
+    def record(self, recorder: Callable[[], Recorder | None]) -> None:
+        """Have a recorder hear of the tasks, also of those that are open."""
+        self.recorder = recorder
+        with _lock:
+            dispatchers = list(self.dispatchers.values())
+        for one in dispatchers:
+            if one.usable:
+                one.record(recorder())
 
     def leave(self, user: object) -> None:
         """A client was closed: with the last one, connections are. Pending futures stay pending."""
@@ -157,22 +175,55 @@ class Shared:
         return "not logged in yet" if self._login is None else self._login.source
 
 
-def shared(
-    given: tuple[Any, Any, Any],
-    environment: str | None,
-    base_url: str | None,
-    rate_limited: bool,
-) -> Shared:
-    """What these have in common; see `Shared`."""
-    options = (environment, base_url, rate_limited)
-    objects = tuple(_identity(one) for one in given if one is not None)
-    key = (*options, *(objects or (_who(),)))
-    table: Any = _given if objects else _own
-    with _lock:
-        found: Shared | None = table.get(key)
-        if found is None:
-            found = table[key] = Shared(given, *options)
-        return found
+class Registry:
+    """What the clients of a process share: one `Shared` for each identity and service."""
+
+    def __init__(self) -> None:
+        self._own: dict[tuple[object, ...], Shared] = {}  # of the process's own login: they stay
+        self._given: WeakValueDictionary[tuple[object, ...], Shared] = WeakValueDictionary()
+        self._recorder: Callable[[], Recorder | None] = _nobody
+
+    def shared(
+        self,
+        given: tuple[Any, Any, Any],
+        environment: str | None,
+        base_url: str | None,
+        rate_limited: bool,
+    ) -> Shared:
+        """What these have in common; see `Shared`."""
+        options = (environment, base_url, rate_limited)
+        objects = tuple(_identity(one) for one in given if one is not None)
+        key = (*options, *(objects or (_who(),)))
+        table: Any = self._given if objects else self._own
+        with _lock:
+            found: Shared | None = table.get(key)
+            if found is None:
+                found = table[key] = Shared(given, *options, self._recorder)
+            return found
+
+    def record(self, recorder: Callable[[], Recorder | None]) -> None:
+        """Record every task from now on, those that are open already, too.
+
+        Parameters
+        ----------
+        recorder:
+            Gives the recorder, or None where none can be had; called when tasks need it.
+        """
+        with _lock:
+            self._recorder = recorder
+            known = [*self._own.values(), *self._given.values()]
+        for one in known:
+            one.record(recorder)
+
+    def forget(self) -> None:
+        """Nothing is shared with the clients that there are."""
+        with _lock:
+            self._own.clear()
+            self._given.clear()
+
+
+#: The one of this process.
+registry = Registry()
 
 
 def _identity(given: Any) -> object:
