@@ -14,8 +14,10 @@ from gc_jupyter import Client
 from gc_jupyter.own_files import data_directory
 from gc_jupyter.runtime.loop import close_kernel_loop
 from gc_jupyter.runtime.shared import registry
+from gc_jupyter.service import amqp_address
 from tests.plain_servers import Serve, serving
 from tests.service import handle
+from tests.waiting import held_port, number_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -67,9 +69,22 @@ def loopback_session(endpoint_python: str) -> Iterator[handle.Loopback]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def shut_ports() -> Iterator[tuple[int, ...]]:
+    """Three ports of this machine that refuse: stand-ins for 443, 5671 and 5672, which have
+    servers of their own on many machines."""
+    with held_port() as one, held_port() as two, held_port() as three:
+        yield tuple(map(number_of, (one, two, three)))
+
+
 @pytest.fixture
-def loopback(loopback_session: handle.Loopback) -> Iterator[handle.Loopback]:
+def loopback(
+    loopback_session: handle.Loopback,
+    shut_ports: tuple[int, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[handle.Loopback]:
     """A loopback Globus Compute with no fault set and nothing recorded."""
+    monkeypatch.setattr(amqp_address, "PORTS", shut_ports)
     loopback_session.reset()
     close_kernel_loop()  # a new one: no budget spent, no stream of the test before
     registry.forget()  # nothing remembered of a test with the same token

@@ -38,7 +38,8 @@ futures += [here.submit(square, n, str(gate)) for n in range(2 * os.cpu_count())
 WAITING = 'gc_jupyter.TaskTable(futures, title="Squares", endpoint_names=names)'
 CARD = "%gc status polaris"
 IDS = """
-while not all(future.task_id for future in futures): pass
+from gc_jupyter.session.waiting import wait_for_ids
+assert wait_for_ids(futures, 60)
 print("queued:", *(future.task_id for future in futures[3:6]))
 """
 

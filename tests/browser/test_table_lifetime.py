@@ -19,6 +19,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import OpenPage
 from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
 from tests.browser.sweep import TASKS, Record, counts_in
+from tests.waiting import poll
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -150,8 +151,7 @@ def test_it_ends_while_no_page_is_open(
     opened.leave()
     record.open(0)
     record.open(1)
-    while record.counts() != WHOLE:
-        time.sleep(0.05)
+    poll(lambda: record.counts() == WHOLE)
     page = opened.open(name)
     expect(page.locator(CAPTION)).to_have_text("Tasks: 4 failed, 36 success", timeout=30_000)
     expect(page.locator(WORDS)).to_have_count(0)

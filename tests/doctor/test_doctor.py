@@ -230,21 +230,25 @@ def test_an_old_version(session: Session, loopback: Loopback) -> None:
     assert one.step == "pip install --upgrade gc-jupyter"
 
 
-def test_which_port_is_used(session: Session) -> None:
+def refused(ports: tuple[int, ...]) -> str:
+    return "; ".join(f"port {one}: refused" for one in ports)
+
+
+def test_which_port_is_used(session: Session, shut_ports: tuple[int, ...]) -> None:
     (one,) = found(session, "Results")
     assert re.fullmatch(
         r"come by port \d+ \(the service's choice\), AMQP without TLS;"
-        r" port 443: refused; port 5671: refused; port 5672: refused",
+        rf" {refused(shut_ports)}",
         one.text,
     )
 
 
-def test_blocked_ports(session: Session, loopback: Loopback) -> None:
+def test_blocked_ports(session: Session, loopback: Loopback, shut_ports: tuple[int, ...]) -> None:
     loopback.broker_fault(refuse=True)
     one = bad(session, "Results")
     assert re.fullmatch(
         r"no port lets them in \(AMQP without TLS\): port \d+ \(the service's choice\): refused;"
-        r" port 443: refused; port 5671: refused; port 5672: refused",
+        rf" {refused(shut_ports)}",
         one.text,
     )
     assert one.step.startswith("Ask for one of the ports 443, 5671 and 5672")
@@ -260,10 +264,10 @@ def test_blocked_ports_beside_a_proxy(
     assert "HTTPS goes through a proxy here, and AMQP can't" in bad(session, "Results").step
 
 
-def test_a_port_that_the_user_has_set(session: Session) -> None:
-    session.settings.set("amqp_port", 5671)
+def test_a_port_that_the_user_has_set(session: Session, shut_ports: tuple[int, ...]) -> None:
+    session.settings.set("amqp_port", shut_ports[0])
     one = bad(session, "Results")
-    assert "port 5671 (yours): refused" in one.text
+    assert f"port {shut_ports[0]} (yours): refused" in one.text
     assert re.fullmatch(
         r"%gc config amqp_port none: port \d+ \(the service's choice\) connects", one.step
     )

@@ -57,7 +57,7 @@ time.sleep(60)
 """
 WRITTEN = """\
 cell(f"%%gcrun {{offline}} -a -q --map x=range({first}, {last}) --future sweep\\nx")
-cell("while not sweep[-1].task_id: pass")
+cell("from gc_jupyter.session.waiting import wait_for_ids; assert wait_for_ids(sweep, 60)")
 cell("%gc tasks")  # read after it was written
 die()
 """

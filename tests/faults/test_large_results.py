@@ -23,6 +23,7 @@ SCRIPT = """\
 import sys, threading
 from pathlib import Path
 from gc_jupyter import Client, Executor
+from gc_jupyter.session.waiting import wait_for_ids
 
 def make():
     return bytes(3_700_000)  # 5 MB on the wire
@@ -39,9 +40,11 @@ def hold(done):
 gate, came, sizes = threading.Event(), threading.Semaphore(0), []
 executor = Executor(sys.argv[1], Client(do_version_check=False, rate_limited=False))
 count = int(sys.argv[2])
-for _ in range(count):
-    executor.submit(make).add_done_callback(hold)
-while executor.task_count_submitted < count: pass
+futures = [executor.submit(make) for _ in range(count)]
+for future in futures:
+    future.add_done_callback(hold)
+assert wait_for_ids(futures, 60)
+del future, futures
 before = memory("VmRSS")
 print("sent")
 input()

@@ -23,6 +23,7 @@ from tests.scripts import start
 from tests.service.handle import Loopback
 
 COUNT = int(os.environ.get("GC_JUPYTER_SEQUENCES", "100"))
+WAIT_FOR_IDS = "from gc_jupyter.session.waiting import wait_for_ids; wait_for_ids"
 SEEDS = range(COUNT if os.environ.get("GC_JUPYTER_SOAK") else 3)
 #: A notebook in a process: runs cells that it reads, and says what names have come to.
 NOTEBOOK = """\
@@ -92,10 +93,6 @@ class Kernel:
         self.process.communicate()
 
 
-def submitted(loopback: Loopback) -> int:
-    return len(loopback.requests("POST", "/submit"))
-
-
 def named_groups(loopback: Loopback) -> set[str]:
     """The task groups that requests were for."""
     bodies = [one["body"] for one in loopback.requests("POST", "/submit")]
@@ -140,13 +137,13 @@ def test_each_name_has_its_own_result_or_it_is_said(
             if at == killed_at and choose.random() < 0.3:
                 break  # perhaps before anything has left
             first.read()
-            while not submitted(loopback):
-                pass
+            loopback.wait_for_submissions(1, answered=False)
             if at == killed_at:
                 break
             if not group_known and fault is None:
                 # its result isn't looked at: what was seen isn't offered again
-                first.run(f"while {name + '[0]' * sweep}.task_id is None: pass")
+                futures = name if sweep else f"[{name}]"
+                first.run(f"{WAIT_FOR_IDS}({futures}, 60)")
                 group_known = tellable[name] = True
             groups |= named_groups(loopback)
         groups |= named_groups(loopback)

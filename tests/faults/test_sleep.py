@@ -30,9 +30,10 @@ def test_a_process_that_was_stopped(client: Client, to_loopback: Loopback, tmp_p
     source = """\
 import sys
 from gc_jupyter import Executor
+from gc_jupyter.session.waiting import wait_for_ids
 executor = Executor(sys.argv[1])
 futures = [executor.submit(abs, -n) for n in range(200)]
-while not all(future.task_id for future in futures): pass
+assert wait_for_ids(futures, 60)
 print("sent")
 print(sum(future.result(60) for future in futures))
 print(executor.submit(abs, -7).result(60))

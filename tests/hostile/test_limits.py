@@ -80,10 +80,8 @@ LISTS = {
 
 def submit(kernel: Kernel, endpoint: str, options: str = "") -> tuple[str, str]:
     """A task that the service has; its id and its group's."""
-    kernel.ok(
-        f"future = Executor({endpoint!r}, {options}).submit(nothing)\n"
-        "import time\nwhile not future.task_id: time.sleep(0.01)"
-    )
+    kernel.ok(f"future = Executor({endpoint!r}, {options}).submit(nothing)")
+    kernel.wait_for_ids("[future]")
     shown = kernel.ok("print(future.task_id, future.info.task_group_id)").stream("stdout")
     task_id, group = shown.split()
     return task_id, group

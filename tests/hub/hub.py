@@ -15,8 +15,8 @@ from pathlib import Path
 
 import nbformat
 
-from tests.service.broker import free_ports
 from tests.service.globus_auth import GlobusAuth
+from tests.waiting import held_port, number_of
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs/jupyterhub.md"
@@ -74,7 +74,8 @@ class Hub:
         client_id, secret = f"a-hub-{secrets.token_hex(4)}", secrets.token_hex(8)
         self.client_id = client_id
         auth.add_client(client_id, secret)
-        port, hub_port, proxy_port = free_ports(3)
+        self._held = [held_port() for _ in range(3)]
+        port, hub_port, proxy_port = map(number_of, self._held)
         self.url = f"http://127.0.0.1:{port}"
         settings = home / "settings/@jupyterlab/apputils-extension"
         settings.mkdir(parents=True)
@@ -153,4 +154,6 @@ class Hub:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        for held in self._held:
+            held.close()
         shutil.rmtree(self.home / "users", ignore_errors=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration, SubmitRequest
 from gc_jupyter.service.local import LocalService
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
+from tests.waiting import poll
 
 TIMEOUT = 30.0
 SERIALIZER = ComputeSerializer()
@@ -131,10 +131,7 @@ def value_of(message: ResultMessage) -> Any:
 
 def wait_until_gone(pid: int) -> None:
     """Wait for a process that isn't a child of this one to end (nothing tells when it does)."""
-    deadline = time.monotonic() + TIMEOUT
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} lives on"
-        time.sleep(0.01)
+    poll(lambda: not is_alive(pid))
 
 
 def is_alive(pid: int) -> bool:

@@ -168,6 +168,16 @@ class Kernel:
         assert shown.status == "ok", shown.outputs
         return shown
 
+    def wait_for_ids(self, futures: str) -> None:
+        """Wait until the service has accepted the tasks of this expression, a list of futures."""
+        waiting = "__import__('gc_jupyter.session.waiting', fromlist=['_'])"
+        assert self.ok(f"{waiting}.wait_for_ids({futures}, {TIMEOUT})").text == "True"
+
+    def wait_for_callbacks(self) -> None:
+        """Wait until the callbacks of the tasks that have ended so far have run."""
+        loop = "__import__('gc_jupyter.runtime.loop', fromlist=['_']).kernel_loop()"
+        self.ok(f"{loop}.results.submit(int).result({TIMEOUT})")
+
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)

@@ -172,7 +172,7 @@ def test_a_column_with_nothing_in_it_is_left_out() -> None:
 def test_tasks_and_cancel(kernel: Kernel, tmp_path: Path) -> None:
     kernel.ok(f"gate = {str(tmp_path / 'gate')!r}")
     cell = kernel.ok(f"%%gcrun local -a -q --future slow --label cancelled-soon\n{GATE}").result
-    kernel.ok("while slow.task_id is None: pass")
+    kernel.wait_for_ids("[slow]")
     task = kernel.ok("print(slow.task_id)").stream("stdout").strip()
     (followed,) = kernel.ok("%gc tasks").outputs
     assert "application/vnd.jupyter.widget-view+json" in followed["data"]
@@ -207,7 +207,7 @@ def test_a_remote_task_cannot_be_stopped(loopback: Loopback, tmp_path: Path) -> 
     try:
         kernel.ok("%load_ext gc_jupyter")
         kernel.ok(f"%%gcrun {loopback.endpoint('offline')} -a -q --future f\n1")
-        kernel.ok("while f.task_id is None: pass")
+        kernel.wait_for_ids("[f]")
         said = kernel.ok(
             "import builtins\nget_ipython().run_line_magic('gc', 'cancel ' + f.task_id)"
         )

@@ -51,7 +51,8 @@ def test_what_the_notebook_sets_meanwhile_stays(kernel: Kernel, gate: Path) -> N
     kernel.ok(f"%%gcrun local -a -q --map x=range(3) --out w --future sweep\n{GATE}w = x")
     kernel.ok("w = 'mine'")
     gate.touch()
-    kernel.ok("sweep.result(); last = sweep[-1]\nwhile sweep._when_over: pass")
+    kernel.ok("sweep.result()")
+    kernel.wait_for_callbacks()
     assert kernel.ok("w").text == "'mine'"
     kernel.ok("del w")
 

@@ -115,7 +115,7 @@ def test_traceback_has_the_cells_own_lines(kernel: Kernel) -> None:
 
 def test_a_remote_error_stops_run_all(kernel: Kernel, tmp_path: Path) -> None:
     both_sent = tmp_path / "sent"
-    wait = f"import os\nwhile not os.path.exists({str(both_sent)!r}): pass"
+    wait = f"import os, time\nwhile not os.path.exists({str(both_sent)!r}): time.sleep(0.01)"
     first = kernel.send(f"%%gcrun local\n{wait}\n1 / 0")
     second = kernel.send("print('ran all the same')")
     both_sent.touch()

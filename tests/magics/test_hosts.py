@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -20,8 +19,8 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from tests.magics.conftest import TIMEOUT, Kernel
-from tests.service.broker import free_ports
 from tests.service.handle import Loopback
+from tests.waiting import listens, poll
 
 
 def papermill(tmp_path: Path, *cells: str) -> tuple[subprocess.CompletedProcess[str], Any]:
@@ -85,12 +84,11 @@ class Server:
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self.directory = directory
-        (port,) = free_ports(1)
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
                 *("--ServerApp.token=token", "--ServerApp.ip=127.0.0.1"),
-                f"--ServerApp.port={port}",
+                "--ServerApp.port=0",
             ],
             cwd=directory,
             env={**os.environ, **_home(directory), **environment},
@@ -104,17 +102,9 @@ class Server:
             assert line, f"the server did not start: {seen}"
             seen += line
         self.url = found[0]
-        while not self._listens():  # it says so a moment before it does
-            assert self._process.poll() is None, "the server ended"
+        port = urllib.parse.urlsplit(self.url).port
+        poll(lambda: listens(port), self._process)  # it says so a moment before it does
         threading.Thread(target=self._process.stderr.read, daemon=True).start()
-
-    def _listens(self) -> bool:
-        parts = urllib.parse.urlsplit(self.url)
-        try:
-            socket.create_connection((parts.hostname, parts.port)).close()
-        except ConnectionRefusedError:
-            return False
-        return True
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         request = urllib.request.Request(

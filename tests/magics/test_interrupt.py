@@ -150,8 +150,7 @@ def test_what_else_is_dropped(loopback: Loopback, tmp_path: Path, option: str, l
         kernel.ok(f"%%gcrun {endpoint}\n1")
         loopback.fault(path=".*/submit", hang=True)
         kernel.ok(f"%%gcrun {endpoint} -a -q --future on_its_way\n1")
-        while not loopback.requests("POST", "/submit")[1:]:
-            pass
+        loopback.wait_for_submissions(2, answered=False)
         kernel.ok(f"%%gcrun {endpoint} -a -q --future waits\n2")
         cell = f"%%gcrun {endpoint} --progress-after 0.1 --on-interrupt {option}\n3"
         shown = kernel.run_until(cell, "text/html", kernel.interrupt)
@@ -174,8 +173,7 @@ def test_registered_tasks_run_on(loopback: Loopback, tmp_path: Path) -> None:
         cell = f"%%gcrun {endpoint} --progress-after 0.1 --map x=range(3) --future kept\nx"
 
         def act() -> None:
-            while not any(one["status"] for one in loopback.requests("POST", "/submit")):
-                pass
+            loopback.wait_for_submissions(1)
             kernel.interrupt()
 
         shown = kernel.run_until(cell, "text/html", act)

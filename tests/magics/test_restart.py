@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gc_jupyter import Client
 from tests.magics.conftest import Kernel
 from tests.service.handle import Loopback
 
@@ -32,14 +31,6 @@ def start(loopback: Loopback, tmp_path: Path) -> Iterator[Start]:
             kernel.close()
 
 
-def wait_for_submissions(loopback: Loopback, count: int, *, answered: bool = True) -> None:
-    """Until the service has taken so many submissions."""
-    while True:
-        seen = loopback.requests("POST", "/submit")
-        if sum(bool(one["status"]) or not answered for one in seen) >= count:
-            return
-
-
 def told(kernel: Kernel) -> str:
     """What %load_ext says."""
     return kernel.ok("%load_ext gc_jupyter").stream("stdout").strip()
@@ -52,7 +43,7 @@ def test_a_kernel_killed_while_100_tasks_run(loopback: Loopback, start: Start) -
     kernel.ok(f"%%gcrun {inline}\n1")
     loopback.clear()
     kernel.send(f"%%gcrun {offline} --map x=range(100) --future sweep\nprint('at', x)\nx * x")
-    wait_for_submissions(loopback, 1)
+    loopback.wait_for_submissions(1)
     kernel.kill()  # perhaps before it has read the reply
 
     new = start()
@@ -77,7 +68,7 @@ def test_the_reply_is_lost(loopback: Loopback, start: Start) -> None:
     kernel.ok(f"%%gcrun {inline}\n1")
     loopback.result_fault(early=True)  # the reply waits for the results, which don't come
     kernel.send(f"%%gcrun {offline} --map x=range(20) --future sweep\nx")
-    wait_for_submissions(loopback, 2, answered=False)
+    loopback.wait_for_submissions(2, answered=False)
     kernel.kill()
     loopback.reset()
 
@@ -96,7 +87,7 @@ def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
     told(kernel)
     loopback.result_fault(early=True)
     kernel.send(f"%%gcrun {offline}\n1")
-    wait_for_submissions(loopback, 1, answered=False)
+    loopback.wait_for_submissions(1, answered=False)
     kernel.kill()
     loopback.reset()
 
@@ -151,7 +142,7 @@ def test_what_was_not_accepted_is_kept_until_it_is_forgotten(
     loopback.result_fault(early=True)  # the reply waits for the results, which don't come
     offline = loopback.new_endpoint("offline")
     kernel.send(f"%%gcrun {offline} --future beta --out b\nb = 'of beta'\nb")
-    wait_for_submissions(loopback, 3, answered=False)
+    loopback.wait_for_submissions(3, answered=False)
     kernel.kill()
     loopback.reset()
     loopback.bring_online(offline)
@@ -187,7 +178,7 @@ def test_the_group_lists_its_tasks_in_another_order(loopback: Loopback, start: S
     kernel.ok(f"%%gcrun {inline}\n1")
     loopback.result_fault(early=True)
     kernel.send(f"%%gcrun {offline} --map x=range(13) --future sweep\nx * x")
-    wait_for_submissions(loopback, 2, answered=False)
+    loopback.wait_for_submissions(2, answered=False)
     kernel.kill()
     loopback.reset()
     loopback.result_fault(listed="reversed")
@@ -210,7 +201,7 @@ def test_a_machine_without_the_journal(loopback: Loopback, start: Start, tmp_pat
     kernel.ok(f"%%gcshell {inline} -a -q --future listed\necho shell; exit 3")
     kernel.ok("word.exception(60), listed.exception(60)")
     kernel.ok(f"%%gcrun {offline} -a -q --future later\n'later'")
-    kernel.ok("while not later.task_id: pass")
+    kernel.wait_for_ids("[later]")
     group = kernel.ok("print(later.info.task_group_id)").stream("stdout").strip()
     task = kernel.ok("print(sweep[2].task_id)").stream("stdout").strip()
     kernel.kill()
@@ -250,7 +241,7 @@ def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:
     kernel.ok(f"%%gcrun {offline} -a -q -o a --future kept\nprint('hi')\na = 5\nPoint(p.x + 1)")
     kernel.ok(f"%%gcrun {offline} -a -q --future broken\n1 / 0")
     kernel.ok(f"%%gcshell {offline} -a -q --future listed\necho shell")
-    kernel.ok("while not (kept.task_id and broken.task_id and listed.task_id): pass")
+    kernel.wait_for_ids("[kept, broken, listed]")
     kernel.kill()
     new = start()
     assert told(new) == "3 earlier tasks: 3 not over. %gc attach"
@@ -266,14 +257,14 @@ def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:
     assert shown.error["ename"] == "ZeroDivisionError"
 
 
-def test_one_task_of_a_group(client: Client, loopback: Loopback, start: Start) -> None:
+def test_one_task_of_a_group(loopback: Loopback, start: Start) -> None:
     """Who attaches to one listens for all: what comes for the others is kept for later."""
     offline = loopback.new_endpoint("offline")
     kernel = start()
     told(kernel)
     for name in ("one", "other"):
         kernel.ok(f"%%gcrun {offline} -a -q --future {name}\n'the value of {name}'")
-        kernel.ok(f"while not {name}.task_id: pass")
+        kernel.wait_for_ids(f"[{name}]")
     ids = kernel.ok("print(one.task_id, other.task_id)").stream("stdout").split()
     kernel.kill()
     new = start()
@@ -282,8 +273,7 @@ def test_one_task_of_a_group(client: Client, loopback: Loopback, start: Start) -
     assert new.run("other").error["ename"] == "NameError"
     loopback.bring_online(offline)
     assert new.ok("one.result(60)").text == "'the value of one'"
-    while client.get_task(ids[1])["status"] != "success":
-        pass
+    loopback.wait_for_results([ids[1]])
     loopback.change_task(ids[1], status="abandoned", result=None)
     new.ok("%gc attach")
     assert new.ok("other.result(15)").text == "'the value of other'"  # before anybody asks
@@ -294,7 +284,7 @@ def test_a_fan_out_keeps_its_order(loopback: Loopback, start: Start) -> None:
     kernel = start()
     told(kernel)
     kernel.ok(f"%%gcrun {offline} -a -q --map x=range(300) --future sweep\nx")
-    kernel.ok("while not sweep[-1].task_id: pass")
+    kernel.wait_for_ids("sweep")
     kernel.kill()
     new = start()
     assert told(new) == "300 earlier tasks: 300 not over. %gc attach"
@@ -324,7 +314,7 @@ def test_tasks_belong_to_their_notebook(loopback: Loopback, start: Start) -> Non
     for kernel in (one, other):
         told(kernel)
         kernel.ok(f"%%gcrun {offline} -a -q --future f\n1")
-    wait_for_submissions(loopback, 2)
+    loopback.wait_for_submissions(2)
     third = start("/one.ipynb")
     assert told(third) == ""  # both live
     one.kill()
@@ -347,11 +337,11 @@ def test_running_a_cell_again_warns(loopback: Loopback, start: Start) -> None:
     told(kernel)
     cell = f"%%gcrun {offline} -a -q --future kept\n1"
     assert kernel.ok(cell, "cell-1").stream("stderr") == ""
-    wait_for_submissions(loopback, 1)
+    loopback.wait_for_submissions(1)
     assert kernel.ok(cell, "cell-2").stream("stderr") == ""
     warning = kernel.ok(cell, "cell-1").stream("stderr")
     assert re.match(rf"Task \S+ of an earlier run of this cell isn't over at {offline}: ", warning)
-    kernel.ok("while not kept.task_id: pass")
+    kernel.wait_for_ids("[kept]")
     kernel.kill()
     new = start()
     assert "3 earlier tasks" in told(new)
@@ -395,7 +385,7 @@ def test_two_runs_of_one_cell_stay_two(loopback: Loopback, start: Start) -> None
     for first in (0, 10):
         kernel.ok(f"first = {first}")
         kernel.ok(cell, "cell-1")
-    kernel.ok("while not all(one.task_id for one in sweep): pass")
+    kernel.wait_for_ids("sweep")
     kernel.kill()
 
     new = start()
@@ -411,7 +401,7 @@ def test_two_runs_of_one_cell_stay_two(loopback: Loopback, start: Start) -> None
     assert "Bound: sweep.\nBound when all have ended: w.\n" in said
     loopback.bring_online(offline)
     assert new.ok("sweep.result()").text == "[None, None, None]"
-    new.ok("while 'w' not in globals(): pass")
+    new.wait_for_callbacks()
     assert new.ok("w").text == "[10, 11, 12]"
     again = new.ok(older[1]).stream("stdout")
     assert "sweep is a newer run's." in again
@@ -423,14 +413,14 @@ def test_a_map_of_one_is_a_list_after_a_restart(loopback: Loopback, start: Start
     kernel = start()
     told(kernel)
     kernel.ok(f"%%gcrun {offline} -a -q --map x=[7] --future sweep --out w\nw = x\nx")
-    kernel.ok("while not sweep[0].task_id: pass")
+    kernel.wait_for_ids("sweep")
     kernel.kill()
     new = start()
     told(new)
     assert "Bound when all have ended: w." in new.ok("%gc attach").stream("stdout")
     loopback.bring_online(offline)
     assert new.ok("sweep.result()").text == "[7]"
-    new.ok("while 'w' not in globals(): pass")
+    new.wait_for_callbacks()
     assert new.ok("w").text == "[7]"
 
 
@@ -458,7 +448,7 @@ def test_executors_that_were_used_before_the_extension(loopback: Loopback, start
     kernel.ok("from gc_jupyter import Executor\ndef same(x): return x")
     kernel.ok(f"one = Executor({inline!r}); one.submit(same, 1).result(60)")
     kernel.ok(f"waiting = Executor({offline!r}, one.client).submit(same, 2)")
-    kernel.ok("while not waiting.task_id: pass")
+    kernel.wait_for_ids("[waiting]")
     told(kernel)
     kernel.ok("later = one.submit(same, 3); later.result(60)")
     listed = kernel.ok("%gc tasks --all").stream("stdout")

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from tests.journal.conftest import database as database
 from tests.journal.conftest import path as path
 from tests.magics.conftest import Kernel
 from tests.service.handle import Loopback
+from tests.waiting import listens, poll
 
 TOKEN = "token-of-this-server"
 #: Ours; others that this environment has only take their time.
@@ -79,11 +79,8 @@ class Server:
 
     def _wait_until_it_listens(self) -> None:
         """It tells its address right before it does."""
-        address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
-        while self._process.poll() is None:
-            with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection(address).close()
-                return
+        port = int(self.url.rpartition(":")[2])
+        poll(lambda: listens(port), self._process)
 
     def ask(
         self,

@@ -13,6 +13,7 @@ from tests.journal.test_journal import entry
 from tests.magics.conftest import Kernel
 from tests.server.conftest import Notices, Server, User
 from tests.service.handle import Loopback
+from tests.waiting import poll
 
 ON = "--GCJupyter.collect_results=True"
 
@@ -28,7 +29,7 @@ def leave(user: User, endpoint: str, *cells: str) -> list[str]:
     told(kernel)
     for at, cell in enumerate(cells):
         kernel.ok(f"%%gcrun {endpoint} -a -q --future f{at}\n{cell}")
-        kernel.ok(f"while not f{at}.task_id: pass")
+        kernel.wait_for_ids(f"[f{at}]")
     ids = [kernel.ok(f"print(f{at}.task_id)").stream("stdout").strip() for at in range(len(cells))]
     kernel.ok("%gc tasks")  # read after it was written
     kernel.kill()
@@ -116,7 +117,7 @@ def test_a_kernel_takes_its_tasks_back(loopback: Loopback, user: User) -> None:
     kernel = user.kernel()
     told(kernel)
     kernel.ok(f"%%gcrun {offline} -a -q --map x=range(200) --future sweep\nx")
-    kernel.ok("while not sweep[-1].task_id: pass")
+    kernel.wait_for_ids("sweep")
     (task,) = leave(user, offline, "'the server collects it'")
     kernel.kill()
     notices.wait_for(lambda: len(_claims(user)) == 2)
@@ -142,7 +143,7 @@ def test_kernels_that_live_are_left_alone(loopback: Loopback, user: User) -> Non
     living = user.kernel()
     told(living)
     living.ok(f"%%gcrun {offline} -a -q --future own\n'mine'")
-    living.ok("while not own.task_id: pass")
+    living.wait_for_ids("[own]")
     own = living.ok("print(own.task_id)").stream("stdout").strip()
     (left,) = leave(user, offline, "'left behind'")
     one.wait_for(lambda: _claims(user))
@@ -179,8 +180,7 @@ def test_nobody_is_signed_in(user: User) -> None:
         database.add_tasks([entry(task_id="waits")])
     database.close()
     server = user.server(ON, signed_in=False)
-    while not (status := server.ask("status"))["problem"]:
-        pass
+    status = poll(lambda: (said := server.ask("status"))["problem"] and said)
     assert status["problem"] == "Nobody is signed in."
     assert "%gc login" in status["next_step"]
     row = server.task("waits")

@@ -361,13 +361,17 @@ def test_what_the_service_does_not_have_is_asked_for_once(
 
 
 def test_it_lets_go_of_its_claims(
-    client: Client, loopback: Loopback, database: Database, start: Start
+    client: Client,
+    loopback: Loopback,
+    database: Database,
+    collected: Collected,
+    start: Start,
 ) -> None:
     offline = loopback.new_endpoint("offline")
     submit(client, offline)
     keeper = start()
     while not database.select("SELECT * FROM claims"):
-        pass
+        collected.transactions.get(timeout=TIMEOUT)
     keeper.close()
     assert database.select("SELECT * FROM claims") == []
     keeper.close()  # once more

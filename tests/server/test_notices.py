@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import subprocess
@@ -20,6 +21,7 @@ from gc_jupyter.server.notices import SPACING_S, JournalWatch, Notices
 from gc_jupyter.server.processes import Processes
 from tests.journal.test_journal import entry
 from tests.server.conftest import Server
+from tests.waiting import poll
 
 TIMEOUT = 60
 SESSION = KernelSession(session="old", pid=2**22 + 1)
@@ -72,11 +74,11 @@ def test_the_journal_is_watched(tmp_path: Path) -> None:
     async def scenario() -> None:
         changed = asyncio.Event()
         watch = JournalWatch(path, changed.set)
-        while not path.parent.exists():
-            await asyncio.sleep(0)
+        await asyncio.to_thread(poll, path.parent.exists)
         while not changed.is_set():  # the watch begins a moment later
             await asyncio.to_thread(write, path)
-            await asyncio.sleep(0)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(changed.wait(), SPACING_S)
         await asyncio.to_thread(write, path)
         changed.clear()
         await changed.wait()
@@ -121,8 +123,8 @@ def test_the_event_bus(tmp_path: Path) -> None:
     try:
         one, other = server.notices(), server.notices()
         journal = tmp_path / "data/gc_jupyter/journal.sqlite"
-        while server.ask("tasks")["total"] == 0:
-            write(journal)
+        write(journal)
+        assert server.ask("tasks")["total"] == 1
         first = [one.next(), other.next()]
         assert first[0] == first[1]
         assert first[0] == {"schema_id": TASKS_CHANGED, "changed": 1}

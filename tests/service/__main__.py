@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import ssl
 import stat
 import sys
@@ -24,8 +25,9 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.service.app import make_app
-from tests.service.broker import Broker, Tls, free_ports
+from tests.service.broker import Broker, Tls
 from tests.service.state import KINDS, State
+from tests.waiting import number_of
 
 
 def parse() -> argparse.Namespace:
@@ -45,8 +47,8 @@ def parse() -> argparse.Namespace:
 
 async def serve(arguments: argparse.Namespace, directory: Path) -> None:
     """Start everything, print the address, stop everything at the end of stdin."""
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
+    door = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{number_of(door)}"
     token = f"loopback-{secrets.token_hex(8)}"
     tls = Tls(arguments.amqps, arguments.certificate) if arguments.amqps else None
     broker = Broker(f"{url}/_broker", tls)
@@ -55,7 +57,7 @@ async def serve(arguments: argparse.Namespace, directory: Path) -> None:
     runner = web.AppRunner(make_app(state), access_log=None, keepalive_timeout=600)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.SockSite(runner, door).start()
         if arguments.https:
             address, _, https_port = arguments.https.rpartition(":")
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -145,7 +145,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
     async def turn() -> None:
         while not condition():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
     await asyncio.wait_for(turn(), TIMEOUT)
 

@@ -44,7 +44,7 @@ def make_app(state: State) -> web.Application:
         else:
             response = await answer(request, handler)
         if request.transport is not None and not request.transport.is_closing():
-            seen.status = response.status
+            state.recorder.answered(seen, response.status)
         return response
 
     app = web.Application(middlewares=[gate], client_max_size=_BODY_LIMIT)

@@ -6,13 +6,14 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pika
+
+from tests.waiting import held_port, number_of
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 CTL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
@@ -54,25 +55,14 @@ class Tls:
     certificate: Path
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens on, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
 class Broker:
     """One node, from `start` to `stop`. `auth_url` is where it asks who may connect."""
 
     def __init__(self, auth_url: str, tls: Tls | None = None) -> None:
         if not SERVER.exists():
             raise RuntimeError("rabbitmq-server is not installed. Run `make test`, which does it.")
-        self.port, self._dist_port, self._epmd_port = free_ports(3)
+        self._held = [held_port() for _ in range(3)]
+        self.port, self._dist_port, self._epmd_port = map(number_of, self._held)
         self._auth_url = auth_url
         self._tls = tls
         self._directory = Path(tempfile.mkdtemp(prefix="gc-loopback-broker-"))
@@ -234,4 +224,6 @@ class Broker:
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait()
+        for held in self._held:
+            held.close()
         shutil.rmtree(self._directory, ignore_errors=True)

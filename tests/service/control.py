@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 from aiohttp import web
@@ -10,6 +11,8 @@ from tests.service.faults import Limit, RequestFault, update
 from tests.service.rest import json_body, reply
 from tests.service.results import QUEUE_PREFIX
 from tests.service.state import State
+
+_WAIT_LIMIT_S = 60.0
 
 
 class Control:
@@ -24,6 +27,8 @@ class Control:
             web.post("/_control/endpoints", self.add_endpoint),
             web.post("/_control/endpoints/{id}/online", self.bring_online),
             web.get("/_control/requests", self.requests),
+            web.post("/_control/wait/submissions", self.wait_for_submissions),
+            web.post("/_control/wait/results", self.wait_for_results),
             web.get("/_control/broker_logins", self.broker_logins),
             web.get("/_control/broker_port", self.broker_port),
             web.post("/_control/clear", self.clear),
@@ -52,6 +57,21 @@ class Control:
 
     async def requests(self, _request: web.Request) -> web.Response:
         return reply([one.as_json() for one in self._state.recorder.seen])
+
+    async def wait_for_submissions(self, request: web.Request) -> web.Response:
+        body, recorder = await json_body(request), self._state.recorder
+
+        def enough() -> bool:
+            seen = [one for one in recorder.seen if one.path.endswith("/submit")]
+            return sum(bool(one.status) or not body["answered"] for one in seen) >= body["count"]
+
+        await asyncio.wait_for(recorder.until(enough), _WAIT_LIMIT_S)
+        return reply({})
+
+    async def wait_for_results(self, request: web.Request) -> web.Response:
+        tasks = [self._state.store.task(one) for one in (await json_body(request))["task_ids"]]
+        await asyncio.wait_for(self._state.results.finished(tasks), _WAIT_LIMIT_S)
+        return reply({})
 
     async def broker_logins(self, _request: web.Request) -> web.Response:
         return reply(self._state.logins.asked)

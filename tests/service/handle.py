@@ -88,6 +88,17 @@ class Loopback:
         seen = self._call("GET", "requests")
         return [one for one in seen if method in ("", one["method"]) and path in one["path"]]
 
+    def wait_for_submissions(self, count: int, *, answered: bool = True) -> None:
+        """Wait until so many submissions have arrived since the last `clear`.
+
+        `answered`: and were replied to.
+        """
+        self.control("wait/submissions", {"count": count, "answered": answered})
+
+    def wait_for_results(self, task_ids: list[str]) -> None:
+        """Wait until the service has these tasks' results."""
+        self.control("wait/results", {"task_ids": task_ids})
+
     def busiest(self, window_s: float = 10.0, path: str = "/submit") -> int:
         """The most requests of a path that arrived within any `window_s` seconds since the last
         `clear`; submissions by default."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +51,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.seen: deque[Seen] = deque(maxlen=_KEPT_REQUESTS)
+        self._changed = asyncio.Event()
 
     def note(self, request: web.Request, body: bytes) -> Seen:
         one = Seen(
@@ -60,4 +63,19 @@ class Recorder:
             body,
         )
         self.seen.append(one)
+        self._tell()
         return one
+
+    def answered(self, one: Seen, status: int) -> None:
+        """Note the reply to a request."""
+        one.status = status
+        self._tell()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until this holds; asked after each request and reply."""
+        while not condition():
+            await self._changed.wait()

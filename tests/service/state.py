@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.service.amqp import Amqp
-from tests.service.broker import Broker, free_ports
+from tests.service.broker import Broker
 from tests.service.faults import Faults
 from tests.service.interchange import InterchangeWorker, queues
 from tests.service.logins import Logins
@@ -16,6 +16,7 @@ from tests.service.recorder import Recorder
 from tests.service.results import Results
 from tests.service.store import Endpoint, Store, new_id
 from tests.service.workers import InlineWorker, InstantWorker, OfflineWorker, Worker
+from tests.waiting import held_port, number_of
 
 INTERCHANGE_KINDS = {"thread", "process", "parsl"}
 KINDS = {"instant", "inline", "offline"} | INTERCHANGE_KINDS
@@ -46,7 +47,8 @@ class State:
     async def open(self) -> None:
         """Start the broker and connect to it."""
         self.logins.port = self.broker.port
-        (self.logins.closed_port,) = free_ports(1)
+        self._closed = held_port()
+        self.logins.closed_port = number_of(self._closed)
         await self.broker.start()
         await self.amqp.open()
 
@@ -55,6 +57,7 @@ class State:
         await asyncio.gather(*(one.stop() for one in self.workers.values()))
         self.amqp.close()
         self.broker.stop()
+        self._closed.close()
 
     async def interrupt_broker(self, how: str, down_s: float) -> None:
         """See `Broker.interrupt`; returns when results flow again."""

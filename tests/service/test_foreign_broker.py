@@ -14,7 +14,8 @@ from gc_jupyter.service.amqp_address import AmqpAddress
 from gc_jupyter.service.amqp_failures import advice
 from gc_jupyter.service.amqp_probe import probe
 from tests.service.amqp_by_hand import TIMEOUT, Sink
-from tests.service.broker import ADMIN, ADMIN_PASSWORD, Broker, free_ports
+from tests.service.broker import ADMIN, ADMIN_PASSWORD, Broker
+from tests.waiting import held_port, number_of
 
 LOGIN = "%gc login"
 
@@ -22,14 +23,22 @@ LOGIN = "%gc login"
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
     """One that asks nobody who may connect: only its own user may."""
-    (nobody,) = free_ports(1)
-    made = Broker(f"http://127.0.0.1:{nobody}")
+    nobody = held_port()
+    made = Broker(f"http://127.0.0.1:{number_of(nobody)}")
     loop = asyncio.new_event_loop()  # it waits for the node's end
     loop.run_until_complete(made.start())
     yield made
     made.stop()
+    nobody.close()
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
+
+
+@pytest.fixture
+def shut() -> Iterator[int]:
+    """A port at which nobody listens."""
+    with held_port() as held:
+        yield number_of(held)
 
 
 def address(
@@ -70,9 +79,13 @@ CASES = [
 
 @pytest.mark.parametrize(("user", "password", "vhost"), CASES)
 def test_at_another_port_nobody_has_to_log_in(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch, user: str, password: str, vhost: str
+    broker: Broker,
+    shut: int,
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    password: str,
+    vhost: str,
 ) -> None:
-    (shut,) = free_ports(1)
     monkeypatch.setattr(amqp_address, "PORTS", (broker.port,))
     given = address(shut, user, password, vhost)
     said = first_words(given)
@@ -83,8 +96,7 @@ def test_at_another_port_nobody_has_to_log_in(
     assert "may not be the service's" in probe(given, broker.port)
 
 
-def test_at_a_port_that_the_user_chose(broker: Broker) -> None:
-    (shut,) = free_ports(1)
+def test_at_a_port_that_the_user_chose(broker: Broker, shut: int) -> None:
     said = first_words(address(shut), broker.port)
     assert "it may not be the service's" in said
     assert "%gc config amqp_port none" in said

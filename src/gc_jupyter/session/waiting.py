@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import math
 import sys
 import threading
@@ -157,7 +158,8 @@ class _Line:
 def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
     """Drop what was not sent yet; the error says what was sent."""
     dropped = sum(not future.done() and _drop(future) for future in futures)
-    _learn_ids(futures)
+    with contextlib.suppress(KeyboardInterrupt):  # in a hurry
+        wait_for_ids(futures, _IDS_S)
     done = sum(future.done() for future in futures) - dropped
     parts = []
     if dropped == len(futures):
@@ -208,23 +210,34 @@ def _drop(future: TaskFuture) -> bool:
     return concurrent.futures.Future.cancel(future)
 
 
-def _learn_ids(futures: Sequence[TaskFuture]) -> None:
-    """Wait a little for the ids of the tasks that are on their way."""
+def wait_for_ids(futures: Sequence[TaskFuture], limit_s: float) -> bool:
+    """Wait until these tasks have ids, or are done.
+
+    Parameters
+    ----------
+    futures:
+        Tasks that were submitted.
+    limit_s:
+        How long to wait, in seconds.
+
+    Returns
+    -------
+    bool
+        Whether all have ids or are done.
+    """
     nameless = [future for future in futures if not future.done() and future.task_id is None]
-    if not nameless:
-        return
-    source: Any = nameless[0].source
     known = threading.Event()
 
     def look(_events: object) -> None:
         if all(future.task_id or future.done() for future in nameless):
             known.set()
 
+    sources: dict[int, Any] = {id(future.source): future.source for future in nameless}
     try:
-        source.watch(look)
+        for source in sources.values():
+            source.watch(look)
         look(())
-        known.wait(_IDS_S)
-    except KeyboardInterrupt:
-        pass  # in a hurry
+        return known.wait(limit_s)
     finally:
-        source.unwatch(look)
+        for source in sources.values():
+            source.unwatch(look)
