@@ -4,6 +4,7 @@ error, nothing is submitted twice, and the executor lives on."""
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -159,6 +160,30 @@ def test_a_task_that_runs_on_is_waited_for(
     assert lost in client.dispatcher("").open_futures(other._origin)
     loopback.bring_online(offline)
     assert lost.result(TIMEOUT) == 8
+
+
+def test_nothing_is_looked_for_after_the_client_was_closed(
+    to_loopback: Loopback, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No search is left for the garbage collector to complain of; the future stays pending."""
+    client = connect(to_loopback)
+    check_usable(Executor(loopback.endpoint("inline"), client=client))
+    dispatcher, begun = client.dispatcher(""), threading.Event()
+    recover = dispatcher._recovery.recover
+    monkeypatch.setattr(
+        dispatcher._recovery, "recover", lambda *lost: (recover(*lost), begun.set())
+    )
+    offline = loopback.new_endpoint("offline")
+    executor = Executor(offline, client=client)
+    loopback.fault(path=SUBMIT, drop="after")
+    lost = executor.submit(double, 4)
+    assert begun.wait(TIMEOUT)
+    (search,) = dispatcher.loop.ask(lambda: list(dispatcher._recovery._work))
+    client.close()
+    dispatcher.loop.ask(lambda: None)
+    assert search.cancelled()
+    assert not lost.done()
+    loopback.bring_online(offline)  # or the service would wait for it at its end
 
 
 def test_a_request_that_is_accepted_late(

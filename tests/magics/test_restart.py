@@ -224,7 +224,9 @@ def test_a_machine_without_the_journal(loopback: Loopback, start: Start, tmp_pat
         third = Kernel(tmp_path / "a third machine", loopback.environment)
         told(third)
         shown = third.ok(f"%gc attach {task}")
-        assert (shown.text, shown.stream("stdout")) == ("4", "Bound: sweep.\n2\n")
+        one = "x=2 is one of 4 tasks of sweep.\n2\n"
+        assert (shown.text, shown.stream("stdout")) == ("4", one)
+        assert third.run("sweep").error["ename"] == "NameError"
         unknown = "00000000-0000-4000-8000-000000000000"
         third.close()
         shown = other.run(f"%gc attach {unknown}")

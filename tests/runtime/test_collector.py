@@ -235,6 +235,23 @@ def test_sweeps_ask_for_every_open_task(setup: Setup, monkeypatch: pytest.Monkey
     assert all(len(chunk) <= 2 for chunk in setup.service.asked)
 
 
+def test_a_group_that_is_heard_meanwhile_puts_no_question_off(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was wanted is asked for, though from then on messages come by themselves."""
+    monkeypatch.setattr(feeds, "ASK_UP_S", 10 * TIMEOUT)
+    monkeypatch.setattr(setup.service.stream, "heard", False)
+    (future,) = setup.expect(setup.begin(), "a")
+    setup.service.known["a"] = TaskStatus("a", "success", result="r")
+
+    def want_and_hear() -> None:
+        setup.collector.feed.ask_for(["a"])
+        setup.collector.feed.on_group_up("group")
+
+    setup.loop.ask(want_and_hear)
+    assert future.result(TIMEOUT) == "decoded r"
+
+
 def test_sweeps_fetch_no_more_than_is_taken_in(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,26 @@ def test_one_loop_a_process() -> None:
     close_kernel_loop()
 
 
+def test_what_runs_on_it_ends_with_it() -> None:
+    """Nothing is left for the garbage collector to complain of."""
+    loop, ended = KernelLoop(), []
+
+    async def wait_for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    def start() -> asyncio.Task[None]:
+        return loop.aio.create_task(wait_for_ever())
+
+    waiting = loop.ask(start)
+    loop.ask(lambda: None)  # it has begun
+    loop.close()
+    assert waiting.cancelled()
+    assert ended == [True]
+
+
 def test_names_are_resolved_on_daemon_threads(
     loop: KernelLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

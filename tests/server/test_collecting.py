@@ -6,8 +6,6 @@ import os
 import sqlite3
 from typing import Any
 
-import pytest
-
 from gc_jupyter.journal import Database, KernelSession
 from tests.journal.test_journal import entry
 from tests.magics.conftest import Kernel
@@ -83,9 +81,6 @@ def test_a_result_that_only_the_server_has(loopback: Loopback, user: User) -> No
     assert again.ok(f"%gc result {ids[0]}").text == "42"  # kept, though it was shown
 
 
-@pytest.mark.xfail(
-    reason="the server does not store a result that the kernel had acknowledged", strict=False
-)
 def test_results_that_came_before_the_server(loopback: Loopback, user: User) -> None:
     """Asked for at its start; the kernel had even acknowledged one of them."""
     inline = loopback.endpoint("inline")
@@ -106,9 +101,6 @@ def test_results_that_came_before_the_server(loopback: Loopback, user: User) -> 
     assert new.ok(f"%gc result {task}").text == "'not seen'"
 
 
-@pytest.mark.xfail(
-    reason="ids that are named one by one are not joined to their fan-out", strict=False
-)
 def test_a_kernel_takes_its_tasks_back(loopback: Loopback, user: User) -> None:
     """While the server listens; nothing is lost between them, and nothing comes late."""
     server = user.server(ON)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from gc_jupyter.capture import CellFuture
@@ -21,6 +21,7 @@ from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.protocol.nonces import SHORT, place_of, run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks
+from gc_jupyter.session.replied import RepliedFuture
 
 Run: TypeAlias = "TaskFuture | Tasks"
 
@@ -36,38 +37,52 @@ def runs_of(futures: Iterable[TaskFuture], alone: Sequence[str] = ()) -> list[Ru
     futures:
         As they were submitted: of two for one place, the later one counts.
     alone:
-        Ids of tasks that were asked for by themselves.
+        Ids of tasks that were asked for by themselves. All tasks of a fan-out are the fan-out.
     """
-    found: dict[object, Run] = {}
-    parts: dict[str, dict[int, TaskFuture]] = {}
+    found: list[Run] = []
+    runs: dict[str, dict[int, TaskFuture]] = {}
     totals: dict[str, int] = {}
-    for future in futures:
-        own: Tasks | None = getattr(future, "fan_out", None)
+    for future in dict.fromkeys(futures):
         part = part_of(future)
-        if future.task_id in alone or part is None:
-            found[future] = future
-        elif own is not None:
-            found[own.run] = own
+        if part is None:
+            found.append(future)
         else:
-            parts.setdefault(part.run, {})[part.place] = future
+            runs.setdefault(part.run, {})[part.place] = future
             totals[part.run] = max(totals.get(part.run, 0), part.total, part.place + 1)
-    for run, some in parts.items():
-        if run in found:
-            continue
-        if totals[run] == 1 and not any(one.note and one.note.part for one in some.values()):
-            found[run] = some[0]
+    named = set(alone)
+    for run, some in runs.items():
+        total = totals[run]
+        if len(some) < total and all(one.task_id in named for one in some.values()):
+            found += some.values()
+        elif total == 1 and not some[0].note.part:
+            found.append(some[0])
         else:
-            every = [some.get(place) or _absent(place) for place in range(totals[run])]
-            found[run] = Tasks(every, run=run)
-    return sorted(found.values(), key=_submitted)
+            found.append(_together(run, some, total))
+    return sorted(found, key=_submitted)
+
+
+def _together(run: str, some: Mapping[int, TaskFuture], total: int) -> Tasks:
+    """A fan-out: the one that there is, or one of what was found."""
+    own: Tasks | None = next((its for one in some.values() if (its := _fan_out(one))), None)
+    if own is not None:
+        return own
+    absent = _absent()
+    every = [some.get(place, absent) for place in range(total)]
+    labels = [one.label or f"task {place + 1}" for place, one in enumerate(every)]
+    return Tasks(every, labels, run=run)
+
+
+def _fan_out(future: TaskFuture) -> Tasks | None:
+    return getattr(future, "fan_out", None)
 
 
 def part_of(future: TaskFuture) -> Part | None:
-    """Where a task belongs: by the journal, or by its nonce, where the service alone knows it."""
+    """Where a task belongs: by the journal or its reply; of an older reply, by its nonce."""
     if future.note is not None and future.note.part:
         return Part.read(future.note.part)
     if future.nonce and future.note is not None and not future.note.place.execution_count:
-        return Part(run_of(future.nonce), place_of(future.nonce), 0)
+        place = place_of(future.nonce)
+        return Part.read(str(Part(run_of(future.nonce), place, place + 1)))
     return None
 
 
@@ -112,10 +127,24 @@ def bind(magics: NotebookMagics, runs: Sequence[Run]) -> None:
         for name in _names(run):
             if name not in free:
                 print(one_line(f"{name} is a newer run's. {describe(run)}", 1000))
+        if not isinstance(run, Tasks):
+            _say_of_what(run)
     if bound:
         print(f"Bound: {', '.join(bound)}.")
     if later:
         print(f"Bound when all have ended: {', '.join(later)}.")
+
+
+def _say_of_what(future: TaskFuture) -> None:
+    """Of one task of a fan-out, how to get the others."""
+    note = future.note
+    part = Part.read(note.part) if note is not None else None
+    if part is not None:
+        of = f" of {note.bind}" if note.bind else ""
+        # a run is known by the journal
+        known = not isinstance(future, RepliedFuture)
+        every = f": %gc attach {part.run[:SHORT]} gives all" if known else ""
+        print(one_line(f"{future.label} is one of {part.total:,} tasks{of}{every}.", 1000))
 
 
 def describe(run: Run) -> str:
@@ -133,8 +162,9 @@ def describe(run: Run) -> str:
 
 
 def _names(run: Run) -> list[str]:
+    """What its cell binds. (One task of a fan-out isn't what the name stands for.)"""
     note = _first(run).note
-    if note is None:
+    if note is None or (note.part and not isinstance(run, Tasks)):
         return []
     return list(dict.fromkeys([*([note.bind] if note.bind else []), *note.out]))
 
@@ -150,12 +180,13 @@ def _submitted(run: Run) -> float:
     return min(times, default=math.inf)
 
 
-def _absent(place: int) -> TaskFuture:
-    future = TaskFuture(label=f"task {place + 1}")
+def _absent() -> TaskFuture:
+    """Stands for tasks that nobody has."""
+    future = TaskFuture()
     future.set_exception(
         ComputeError(
-            "Its result can't be had: it was shown before, or the service doesn't know the task.",
-            next_step="Run the cell again.",
+            "It isn't known here: it isn't over, or it was shown before, or the service hasn't it.",
+            next_step="%gc attach looks again; or run the cell again.",
         )
     )
     return future

@@ -329,7 +329,11 @@ class Dispatcher:
     def close(self) -> None:
         """Stop receiving; pending futures stay pending. Idempotent."""
         if self.usable:
-            self.loop.ask(self._collector.close)
+            self.loop.ask(self._close)
+
+    def _close(self) -> None:
+        self._recovery.close()
+        self._collector.close()
 
     def finish(self, limit_s: float) -> None:
         """Before the interpreter ends: let what is queued leave, and say on stderr what runs on.

@@ -275,6 +275,8 @@ class Feed:
 
     def _pause(self) -> float:
         """Seconds to the next question."""
+        if self._wanted:
+            return 0.0
         pauses = [ASK_UP_S if self._up_s is None else self._up_s]
         if self.watchers:
             pauses.append(ASK_WATCHED_S if self._service().rate_limited else ASK_UNLIMITED_S)

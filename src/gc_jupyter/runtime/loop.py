@@ -163,7 +163,15 @@ class KernelLoop:
         try:
             self.aio.run_forever()
         finally:
+            self._end_tasks()
             self.aio.close()
+
+    def _end_tasks(self) -> None:
+        """What still runs ends here, as `asyncio.run` has it."""
+        tasks = asyncio.all_tasks(self.aio)
+        for task in tasks:
+            task.cancel()
+        self.aio.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 _current: KernelLoop | None = None

@@ -192,6 +192,11 @@ class Recovery:
         await self._settled(search, lost, None)
         self._end(search, lost)
 
+    def close(self) -> None:
+        """Look for nothing any more; the futures stay pending."""
+        for work in self._work:
+            work.cancel()
+
     # --- the search ------------------------------------------------------------------------
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

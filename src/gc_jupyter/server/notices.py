@@ -60,6 +60,21 @@ class Notices:
             self._timer.cancel()
 
 
+class _Stop(threading.Event):
+    """Ends a watch. Whoever watches asks for it from its beginning on, which is told, once."""
+
+    def __init__(self, begun: Callable[[], object]) -> None:
+        super().__init__()
+        self._begun: Callable[[], object] | None = begun
+
+    def is_set(self) -> bool:
+        """See threading.Event."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            begun()
+        return super().is_set()
+
+
 class JournalWatch:
     """Calls `changed` on the loop when the journal's file was written to.
 
@@ -68,14 +83,14 @@ class JournalWatch:
     path:
         The journal; its directory is made where there is none yet.
     changed:
-        Called soon after a write.
+        Called soon after a write; and once the watch has begun, for what was written before.
     """
 
     def __init__(self, path: Path, changed: Callable[[], object]) -> None:
         self._path = path
         self._changed = changed
         self._loop = asyncio.get_running_loop()
-        self._stop = threading.Event()
+        self._stop = _Stop(self._tell)
         # A daemon: a server that is interrupted, as a hub does it, closes no extension.
         self._thread = threading.Thread(target=self._watch, name="gc-watch", daemon=True)
         self._thread.start()
@@ -93,9 +108,12 @@ class JournalWatch:
                 raise_interrupt=False,
                 recursive=False,
             ):
-                self._loop.call_soon_threadsafe(self._changed)
+                self._tell()
         except Exception as error:  # no directory, no more watches to be had, or no loop any more
             log.warning("The panels of gc_jupyter don't follow the kernels: %s", error)
+
+    def _tell(self) -> None:
+        self._loop.call_soon_threadsafe(self._changed)
 
     async def close(self) -> None:
         """End watching."""

@@ -329,6 +329,7 @@ class Session:
         note.endpoint = target.name
         future._describe(note, nonce_of(run or new_run(), call or 0))
         tag = {"nonce": future.nonce, "kind": note.kind, "bind": note.bind, "label": future.label}
+        tag["part"] = note.part
         executor = self.executor(target)
         executor.submit_as(future, captured.function, *captured.arguments(call, tag))
         self.tasks[future.serial] = future

@@ -38,12 +38,13 @@ class RepliedFuture(ShellFuture):
         tag = value.get("tag") if isinstance(value, dict) and "version" in value else None
         if not isinstance(tag, dict):
             return value
-        texts = {name: _text(tag.get(name)) for name in ("nonce", "kind", "label", "bind")}
+        texts = {name: _text(tag.get(name)) for name in ("nonce", "kind", "label", "bind", "part")}
         decode = super().decode if texts["kind"] == "shell" else self._decode_cell
         try:
             return decode(value)
         finally:
             note = Note(texts["kind"], self.endpoint, texts["bind"], tuple(self.out))
+            note.part = texts["part"]
             self._describe(note, texts["nonce"], label=texts["label"])
 
     def _decode_cell(self, value: Any) -> Any:
