@@ -37,7 +37,7 @@ RESERVED = {
     "traitlets": {"magics", "widgets", "server"},
     "jupyter_server": {"server"},
     "tornado": {"server"},
-    "watchfiles": {"server"},
+    "watchfiles": {"server", "session"},
     "pika": {"service"},
     "requests": {"service", "auth"},
     "urllib3": {"service", "auth"},

@@ -14,6 +14,7 @@ from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import dropped
 from gc_jupyter.session import Interrupted, Session, Target, show_output, wait
+from gc_jupyter.session.watching import Watch
 from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.sending import Statement, names_of
 
@@ -52,7 +53,8 @@ class CallOptions:
     capture:
         Whether what it uses of the notebook is sent; else only itself and `also`.
     wait:
-        Waits for a call's tasks; by default as long as it takes.
+        Waits for a call's tasks, and shows meanwhile what one task shows (`Watch`); by default as
+        long as it takes.
     ended:
         Called with each task that has ended and was waited for.
     """
@@ -62,7 +64,7 @@ class CallOptions:
     tb_limit: int | None = None
     also: tuple[str, ...] = ()
     capture: bool = True
-    wait: Callable[[Sequence[CellFuture]], object] | None = None
+    wait: Callable[[Sequence[CellFuture], Watch | None], object] | None = None
     ended: Callable[[CellFuture], object] | None = None
 
 
@@ -111,7 +113,13 @@ class RemoteFunction:
         """Run on the endpoint and wait; what the function prints appears here."""
         if _here.get() and self._original is not None:
             return self._original(*args, **kwargs)
-        return self._finish(self.submit(*args, **kwargs))
+        future = self.submit(*args, **kwargs)
+        watch = Watch(future)
+        try:
+            self._wait([future], watch)
+        finally:
+            watch.end()
+        return self._taken(future)
 
     def submit(self, *args: Any, **kwargs: Any) -> CellFuture:
         """Run on the endpoint; returns a future at once."""
@@ -130,7 +138,11 @@ class RemoteFunction:
         ]
         futures = self._submit(calls) if calls else []
         self._wait(futures)
-        return [self._finish(future) for future in futures]
+        results = []
+        for future in futures:
+            show_output(future)
+            results.append(self._taken(future))
+        return results
 
     @property
     def local(self) -> Callable[..., Any]:
@@ -193,19 +205,17 @@ class RemoteFunction:
             show_at_caller(error, self._session.label_of)
             raise
 
-    def _wait(self, futures: list[CellFuture]) -> None:
+    def _wait(self, futures: list[CellFuture], watch: Watch | None = None) -> None:
         if self._calls.wait is not None:
-            self._calls.wait(futures)
+            self._calls.wait(futures, watch)
             return
         try:
-            wait(futures, self.target.name)
+            wait(futures, self.target.name, pause=None if watch is None else watch.pause)
         except Interrupted:
             self._session.keep([one for one in futures if not dropped(one)])
             raise
 
-    def _finish(self, future: CellFuture) -> Any:
-        self._wait([future])
-        show_output(future)
+    def _taken(self, future: CellFuture) -> Any:
         self._session.seen([future])
         if self._calls.ended is not None:
             self._calls.ended(future)

@@ -86,7 +86,8 @@ def test_a_worker_sends_a_thousand_displays() -> None:
 #: What a hostile worker sends: it keeps to no limit of ours.
 FORGED = """
 class Forged:
-    def __init__(self, events): self.events, self.undecoded = events, {}
+    def __init__(self, events): self.events = self.so_far = events
+    undecoded, replied = {}, True
     endpoint, task_id = "evil", "00000000-0000-4000-8000-000000000001"
 import gc_jupyter.session as session
 """

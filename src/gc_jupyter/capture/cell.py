@@ -67,11 +67,17 @@ class Captured:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def arguments(
-        self, call: int | None = None, tag: Mapping[str, Any] | None = None
+        self,
+        call: int | None = None,
+        tag: Mapping[str, Any] | None = None,
+        live: str | None = None,
     ) -> tuple[bytes, dict[str, Any]]:
         """What to submit `function` with; `call` is the index of a function's call, or of a
-        variable's value, `tag` what the reply begins with."""
+        variable's value, `tag` what the reply begins with, `live` the name of a spool (empty: the
+        worker's host is told)."""
         options = {**self.options, "tag": tag}
+        if live is not None:
+            options["live"] = live
         if self.function is runner():
             options["task"] = self.task.plain()
         if call is not None:

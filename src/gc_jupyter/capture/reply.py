@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import importlib
 import io
 import pickle
-import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gc_jupyter.capture.cell import SAFE_MIMES, Captured
+from gc_jupyter.capture.events import STREAMS, Event, as_bundle, as_event, text_of
 from gc_jupyter.capture.failures import LabelOf, Place, make_exception
+from gc_jupyter.capture.live import LiveOutput
 from gc_jupyter.errors import BadReply
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import harmless, one_line
@@ -22,7 +22,6 @@ from gc_jupyter.serialize.official import same_class_here
 from gc_jupyter.travel.texts import helpers, import_helpers
 
 _MINOR = "{}.{}.".format(*sys.version_info)
-_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 class Undecoded:
@@ -53,7 +52,7 @@ class Undecoded:
         self.text = harmless(str(packed["repr"]))
         self.type_name = one_line(str(packed["type"]))
         self.reason = str(packed["reason"])
-        self._bundle = {**_bundle(packed.get("bundle", {}), mimes), "text/plain": self.text}
+        self._bundle = {**as_bundle(packed.get("bundle", {}), mimes), "text/plain": self.text}
 
     def __getattr__(self, name: str) -> Any:
         known = vars(self).get("attributes", {})
@@ -134,27 +133,56 @@ class CellFuture(TaskFuture):
     ) -> None:
         super().__init__(label=label)
         self.endpoint = endpoint
-        self.events: list[tuple[str, Any]] = []
+        self.events: list[Event] = []
         self.out: dict[str, Any] = {}
         self.undecoded: dict[str, Undecoded] = {}
         self.place = Place(endpoint)
         #: The most frames that a traceback shows, the innermost; None for all.
         self.tb_limit: int | None = None
         self._mimes = captured.options.get("mimes", SAFE_MIMES)
+        self._live: LiveOutput | None = None
+        self.replied = False
         self._origins = captured.origins
         self._objects = captured.objects
         self._label_of = label_of
         self._unsent = captured.unsent
 
     @property
+    def live(self) -> LiveOutput:
+        """What its worker tells while it runs; empty where it tells nothing before its reply."""
+        if self._live is None:
+            self._live = LiveOutput(self._mimes)
+        return self._live
+
+    @property
+    def so_far(self) -> list[Event]:
+        """As `events`: those that are known while the task runs, or where it never replied."""
+        return self.events if self.replied or self._live is None else self._live.events
+
+    @property
+    def output(self) -> str:
+        """What the task has printed so far, both streams in order."""
+        return text_of(self.so_far, *STREAMS)
+
+    @property
     def stdout(self) -> str:
-        """What the task wrote to its standard output."""
-        return self._text("stdout")
+        """What the task has written to its standard output so far."""
+        return text_of(self.so_far, "stdout")
 
     @property
     def stderr(self) -> str:
-        """What the task wrote to its standard error."""
-        return self._text("stderr")
+        """What the task has written to its standard error so far."""
+        return text_of(self.so_far, "stderr")
+
+    def hear(self, message: bytes) -> None:
+        """See TaskFuture: what the task shows while it runs.
+
+        Parameters
+        ----------
+        message:
+            As there.
+        """
+        self.live.feed(message)
 
     def decode(self, value: Any) -> Any:
         """Unpack the worker's reply; raises what the code raised there.
@@ -185,7 +213,8 @@ class CellFuture(TaskFuture):
                 "What came for this task is another task's result.",
                 next_step="Run the cell again; if it stays so, tell the service's operators.",
             )
-        self.events = [_event(kind, content, self._mimes) for kind, content in reply["events"]]
+        self.events = [as_event(kind, content, self._mimes) for kind, content in reply["events"]]
+        self.replied = True
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
         last = {} if reply["value"] is None else {"": reply["value"]}
@@ -246,32 +275,6 @@ class CellFuture(TaskFuture):
                 made.__dict__.update(members)
                 return made
         return None
-
-    def _text(self, kind: str) -> str:
-        return "".join(text for what, text in self.events if what == kind)
-
-
-def _event(kind: str, content: Any, mimes: Collection[str]) -> tuple[str, Any]:
-    """One thing that a task wrote or displayed."""
-    if kind == "display":
-        return kind, _bundle(content, mimes)
-    if kind not in ("stdout", "stderr", "hidden") or not isinstance(content, str):
-        raise ValueError(f"no event: {kind!r}")
-    return kind, content
-
-
-def _bundle(made: Mapping[str, Any], mimes: Collection[str]) -> dict[str, str]:
-    """Of a MIME bundle what was asked for: the worker that should have seen to it may be
-    somebody else's program."""
-    kept = {"text/plain": harmless(str(made.get("text/plain", "")))}
-    for mime, content in made.items():
-        if mime in SAFE_MIMES and isinstance(content, bytes):
-            content = base64.b64encode(content).decode()
-        if mime not in mimes or not isinstance(content, str):
-            continue
-        if mime not in SAFE_MIMES or _BASE64.fullmatch(content):  # it may become an attribute
-            kept[mime] = content
-    return kept
 
 
 def _shortened(described: dict[str, Any], limit: int) -> dict[str, Any]:

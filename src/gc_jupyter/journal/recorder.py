@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
 from gc_jupyter.journal.results import outcomes
-from gc_jupyter.journal.sessions import KernelSession, Note, Place
+from gc_jupyter.journal.sessions import UNRECORDED, KernelSession, Note, Place
 from gc_jupyter.own_files import NotOwn
 from gc_jupyter.runtime.ending import time_left
 from gc_jupyter.serialize.limits import both, results_limit
@@ -111,7 +111,10 @@ class Journal:
             self._entry(task.future, *where, function_id, now)
             for function_id, some in tasks.items()
             for task in some
+            if task.future.note is None or task.future.note.kind != UNRECORDED
         ]
+        if not entries:
+            return
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
 

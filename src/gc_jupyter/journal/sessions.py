@@ -22,6 +22,10 @@ class Place:
     execution_count: int = 0
 
 
+#: `Note.kind` of tasks that only serve others, which no journal keeps.
+UNRECORDED = "live"
+
+
 @dataclass(slots=True)
 class Note:
     """What the journal keeps with a task.
@@ -30,7 +34,7 @@ class Note:
     ----------
     kind:
         What its result is: a cell's or a call's reply (``"cell"``), a command's (``"shell"``), or
-        a plain value (empty).
+        a plain value (empty); or `UNRECORDED`.
     endpoint:
         The endpoint's name.
     bind, out:

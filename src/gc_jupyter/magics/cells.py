@@ -31,6 +31,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, without_markup
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.session.target import check_readable
+from gc_jupyter.session.watching import Watch
 
 if TYPE_CHECKING:
     from gc_jupyter.session import Session, Target
@@ -125,12 +126,14 @@ class _Run:
             self._follow(future)
             self._bind_later(future)
             return future
+        watch = Watch(future, quiet=options.quiet)
         try:
-            wait_for(self._session, options, self._target, [future])
+            wait_for(self._session, options, self._target, [future], watch)
         except Interrupted:
             self._bind_later(future)
             raise
-        show_output(future)
+        finally:
+            watch.end()
         self._session.seen([future])
         self._magics.shown.add(future)
         if options.verbose:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 
 from gc_jupyter.magics import endpoint_commands as endpoints
-from gc_jupyter.magics import login
+from gc_jupyter.magics import login, tail
 from gc_jupyter.magics import settings_commands as settings
 from gc_jupyter.magics import task_commands as tasks
 from gc_jupyter.magics.line import parse, split
@@ -67,6 +67,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
         [("ids", {"nargs": "*"}), ("--all", _FLAG), ("--forget", _FLAG)],
     ),
     "result": (tasks.show_result, [("id", {"metavar": "ID"})]),
+    "tail": (tail.follow_task, [("id", {"metavar": "ID"})]),
     "cancel": (tasks.cancel, [("ids", {"metavar": "ID", "nargs": "+"})]),
     "doctor": (_doctor, [_ENDPOINT]),
     "config": (settings.config, [("key", {"nargs": "?"}), ("value", {"nargs": "*"})]),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: What can be set beside the line.
 CONFIGURABLE = (
     *("endpoint", "block", "timeout", "on_interrupt", "progress_after", "tb_limit", "label"),
-    *("resources", "endpoint_config", "amqp_port", "html", "quiet", "verbose"),
+    *("resources", "endpoint_config", "amqp_port", "html", "live", "quiet", "verbose"),
 )
 
 
@@ -45,6 +45,7 @@ class Options:
     endpoint_config: dict[str, Any] | None = None
     amqp_port: int | None = None
     html: bool = False
+    live: bool = False
     quiet: bool = False
     verbose: bool = False
     dry_run: bool = False

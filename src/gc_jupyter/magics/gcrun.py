@@ -69,6 +69,7 @@ class GCMagics(NotebookMagics):
                                        pick up tasks: of earlier kernels, of other machines (by
                                        id), or interrupted ones; or look for them no more
         %gc result ID                  a task's result, with its output
+        %gc tail ID                    what a running task prints, as it prints it
         %gc cancel ID…                 drop tasks that were not sent; stop local ones
         %gc doctor [ENDPOINT]          check every step of the way, and say what to do
         %gc config [KEY [VALUE]]       settings; VALUE is kept in your own file

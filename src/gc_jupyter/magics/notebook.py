@@ -44,6 +44,7 @@ class NotebookMagics(Magics):
     endpoint_config = _setting(Dict, "Values for a multi-user endpoint's template.")
     amqp_port = _setting(Int, "Port to receive results by.", min=1, max=65535)
     html = _setting(Bool, "Show HTML and SVG that cells display.")
+    live = _setting(Bool, "Show what cells print while they run, on endpoints too.")
     quiet = _setting(Bool, "Show cells' own output only.")
     verbose = _setting(Bool, "Also show where the task ran and how long it took.")
 
@@ -144,6 +145,7 @@ class NotebookMagics(Magics):
             resources=options.resources,
             config=options.endpoint_config,
             amqp_port=options.amqp_port,
+            live=options.live,
         )
 
     def expand(self, text: str | None) -> str | None:

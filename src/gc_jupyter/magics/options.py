@@ -129,6 +129,14 @@ _COMMON = (
         help="Receive results by this port: 443, 5671 or 5672. Default: the service's choice.",
     ),
     argument(
+        "--live",
+        action="store_true",
+        default=None,
+        help="Show what the cell prints while it runs, on an endpoint too: by a file that this"
+        " machine sees as well, else by small tasks on another of its workers. On 'local' it is"
+        " always so.",
+    ),
+    argument(
         "-q", "--quiet", action="store_true", default=None, help="Show the cell's own output only."
     ),
     argument(

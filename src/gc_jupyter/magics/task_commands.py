@@ -81,7 +81,7 @@ def _list_own(magics: NotebookMagics, failed: bool) -> None:
 def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc attach."""
     session = magics.session
-    own, entries, foreign = _wanted(magics, line.ids, line.all)
+    own, entries, foreign = wanted(magics, line.ids, line.all)
     if line.forget:
         _forget(magics, entries)
         return None
@@ -149,7 +149,7 @@ def _show_again(result: CellFuture | Tasks) -> None:
             display(value)
 
 
-def _wanted(
+def wanted(
     magics: NotebookMagics, ids: Sequence[str], any_notebook: bool
 ) -> tuple[list[TaskFuture], list[Entry], list[str]]:
     """What is meant, by task or group id, or all that nobody has seen: this kernel's futures,
@@ -259,7 +259,7 @@ def _finished_value(result: TaskFuture | Tasks) -> Any:
 
 def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc result."""
-    own, entries, foreign = _wanted(magics, [line.id], True)
+    own, entries, foreign = wanted(magics, [line.id], True)
     if not own:
         found = attach(magics.session, entries, magics.shell.user_ns)
         report(found)
@@ -278,7 +278,7 @@ def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
 
 def cancel(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc cancel."""
-    own, entries, foreign = _wanted(magics, line.ids, True)
+    own, entries, foreign = wanted(magics, line.ids, True)
     if foreign:
         raise UsageError(f"No task {foreign[0]} is known. %gc tasks --all lists them.")
     if not own and entries:

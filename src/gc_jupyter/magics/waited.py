@@ -13,10 +13,17 @@ from gc_jupyter.widgets.front_end import has_front_end
 
 if TYPE_CHECKING:
     from gc_jupyter.session import Session, Target
+    from gc_jupyter.session.watching import Watch
 
 
-def wait_for(session: Session, options: Options, target: Target, futures: Sequence[Any]) -> None:
-    """Wait until all tasks are done.
+def wait_for(
+    session: Session,
+    options: Options,
+    target: Target,
+    futures: Sequence[Any],
+    watch: Watch | None = None,
+) -> None:
+    """Wait until all tasks are done; `watch` shows meanwhile what the one task shows.
 
     Raises
     ------
@@ -29,6 +36,8 @@ def wait_for(session: Session, options: Options, target: Target, futures: Sequen
     shown: list[bool] = []
 
     def late() -> None:
+        if watch is not None and watch.screen.shown:
+            return  # what it prints tells more than a table, which would stand in the midst of it
         shown.append(has_front_end())
         if shown[0]:
             follow(options, futures)
@@ -42,6 +51,7 @@ def wait_for(session: Session, options: Options, target: Target, futures: Sequen
             late_s=options.progress_after,
             others=others,
             quiet=options.quiet,
+            pause=None if watch is None else watch.pause,
         )
     except Interrupted:
         session.keep([one for one in futures if not dropped(one)])

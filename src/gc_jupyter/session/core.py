@@ -13,6 +13,7 @@ from gc_jupyter.errors import UnknownEndpoint
 from gc_jupyter.journal.sessions import Note, Part
 from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.session.directory import Directory
+from gc_jupyter.session.live import follow
 from gc_jupyter.session.target import Target, check_readable
 from gc_jupyter.session.waiting import interrupted
 from gc_jupyter.settings import Settings
@@ -58,10 +59,9 @@ class Session:
         self.default_endpoint = default_endpoint
         self.label_of = label_of
         self.settings = settings or Settings()
-        self.journal = journal
         #: Shows the user a line that isn't a cell's output.
         self.say: Callable[[str], object] = print
-        self.directory = Directory(self.settings, self.signed_in, journal, self._say)
+        self.use_journal(journal)
         #: This kernel's tasks by serial, as long as somebody holds them or they are open.
         self.tasks: weakref.WeakValueDictionary[int, TaskFuture] = weakref.WeakValueDictionary()
         #: Those whose results nobody has seen yet: interrupted, or not waited for.
@@ -331,8 +331,11 @@ class Session:
         tag = {"nonce": future.nonce, "kind": note.kind, "bind": note.bind, "label": future.label}
         tag["part"] = note.part
         executor = self.executor(target)
-        executor.submit_as(future, captured.function, *captured.arguments(call, tag))
+        live = "" if target.local else future.nonce if target.live else None
+        executor.submit_as(future, captured.function, *captured.arguments(call, tag, live))
         self.tasks[future.serial] = future
+        if live is not None:
+            follow(self, future, target)
 
     # --- what was seen ---------------------------------------------------------------------
 
@@ -366,9 +369,7 @@ class Session:
     def drop_unsent(self, where: Where = None) -> int:
         """Drop every task of a target that no request carries yet; how many they were."""
         executor = self._executors.get(self.target(where).key)
-        if executor is None:
-            return 0
-        return executor.cancel_unsent()
+        return 0 if executor is None else executor.cancel_unsent()
 
     def close_executors(self) -> None:
         """Let go of executors; what was sent runs on."""

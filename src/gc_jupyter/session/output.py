@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.remote_text import harmless, one_line
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
+    from gc_jupyter.capture.events import Event
 
 
 #: What one cell's tasks may add to a notebook, in characters; a single task's own limits are
@@ -19,6 +21,7 @@ DISPLAY_LIMIT = 20_000_000
 DISPLAYS = 1_000
 PIECES = 10_000
 
+_CUT = "\n[There is more than what can be shown while the task runs. It goes on.]\n"
 _HIDDEN = "HTML from an endpoint is shown on request only: run the cell with --html.\n"
 #: How IPython's own objects (HTML, Markdown, SVG, Javascript, IFrame, ...) become markup.
 _MARKUP = ("html", "svg", "markdown", "latex", "javascript", "json", "mimebundle")
@@ -26,55 +29,141 @@ _MARKUP = ("html", "svg", "markdown", "latex", "javascript", "json", "mimebundle
 
 def show_output(*futures: CellFuture) -> None:
     """Show here what tasks wrote and displayed, in order; a notebook gets their pictures."""
-    hidden = False
-    text_room, display_room = TEXT_LIMIT, DISPLAY_LIMIT
-    displays, pieces = DISPLAYS, PIECES
-    rest: dict[str, list[str]] = {"stdout": [], "stderr": []}
-    lost: dict[str, int] = {}  # task id -> characters
-    unshown = 0  # displays
+    screen = Screen()
     for future in futures:
-        for kind, content in future.events:
-            if kind in ("stdout", "stderr"):
-                shown, more = content[:text_room], max(0, len(content) - text_room)
-                text_room -= len(shown)
-                pieces -= 1
-                rest[kind].append(harmless(shown))
-                if pieces > 0:  # the last ones lose their place among each other
-                    _write(rest)
-            elif kind == "display":
-                size = sum(map(len, content.values()))
-                if displays == 0 or size > display_room:
-                    more = max(size, 1)
-                    unshown += 1
-                else:
-                    more = 0
-                    display_room -= size
-                    displays -= 1
-                    _display(content)
+        screen.show(future)
+        screen.explain(future)
+    screen.close()
+
+
+class Screen:
+    """What one cell shows of its tasks. Used by one thread."""
+
+    def __init__(self) -> None:
+        self._text_room, self._display_room = TEXT_LIMIT, DISPLAY_LIMIT
+        self._displays, self._pieces = DISPLAYS, PIECES
+        self._rest: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._lost: dict[str, int] = {}  # task id -> characters
+        self._unshown = 0  # displays
+        self._hidden = False
+        # of the one task that is followed: its events that are shown already
+        self._seen: list[Event] = []
+        self._handles: dict[int, Any] = {}  # of displays, by their places
+        self._of: list[Event] | None = None  # the list that they are from
+        self._clear = self._cut = False
+        self.shown = False
+        #: Whether it is said why there is nothing to show.
+        self.explained = False
+
+    def follow(self, future: CellFuture) -> None:
+        """Show what has come of a running task since the last call."""
+        events = future.so_far
+        if future.replied:  # `show` has it all
+            return
+        if events is not self._of:
+            if self._seen:
+                self._clear, self._seen, self._handles = True, [], {}
+            self._of = events
+        self._show_new(future, live=True)
+        if future.live.why and not self.explained and not self._seen:
+            self.explained = True
+            _display({"text/plain": future.live.why}, display_id=False)  # no output of the cell's
+        if future.live.cut and not self._cut:
+            self._cut = True
+            sys.stderr.write(_CUT)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()  # a kernel keeps it for 0.2 s
+
+    def show(self, future: CellFuture) -> None:
+        """Show what a task that has ended has shown, less what is shown already."""
+        if not _begins_with(future.so_far, self._seen):  # the reply is what counts
+            self._clear, self._seen, self._handles = bool(self._seen), [], {}
+        self._show_new(future, live=False)
+
+    def _show_new(self, future: CellFuture, *, live: bool) -> None:
+        events = list(future.so_far)
+        for at, handle in self._handles.items():
+            if at < len(events) and events[at] != self._seen[at]:
+                handle.update(events[at][1], raw=True)
+                self._seen[at] = events[at]
+        task = future.task_id or ""
+        if self._seen and len(events) >= len(self._seen):
+            (kind, before), (_, content) = self._seen[-1], events[len(self._seen) - 1]
+            if kind in self._rest and len(content) > len(before):
+                self._add(kind, content[len(before) :], task)
+        for at in range(len(self._seen), len(events)):
+            self._add(*events[at], task, at if live else None)
+        self._seen = events if live else []
+
+    def _add(self, kind: str, content: Any, task: str, at: int | None = None) -> None:
+        if self._clear:
+            _clear(wait=True)
+            self._clear = False
+        more = 0
+        if kind in self._rest:
+            shown, more = content[: self._text_room], max(0, len(content) - self._text_room)
+            self._text_room -= len(shown)
+            self._pieces -= 1
+            self._rest[kind].append(harmless(shown))
+            if self._pieces > 0:  # the last ones lose their place among each other
+                self._write()
+        elif kind == "display":
+            size = sum(map(len, content.values()))
+            if self._displays == 0 or size > self._display_room:
+                more = max(size, 1)
+                self._unshown += 1
             else:
-                hidden, more = hidden or kind == "hidden", 0
-            if more:
-                lost[future.task_id or ""] = lost.get(future.task_id or "", 0) + more
+                self._display_room -= size
+                self._displays -= 1
+                handle = _display(content, display_id=at is not None)
+                if at is not None and handle is not None:
+                    self._handles[at] = handle
+        else:
+            self._hidden = self._hidden or kind == "hidden"
+        self.shown = self.shown or kind != "hidden"
+        if more:
+            self._lost[task] = self._lost.get(task, 0) + more
+
+    def explain(self, future: CellFuture) -> None:
+        """Say which of a task's values are not here, and why."""
         for name, value in future.undecoded.items():
             what = f"{name} stays on" if name else "The value can't be brought back from"
             reason = one_line(value.reason, 500)
             sys.stderr.write(f"{what} {future.endpoint}: {reason}. What is shown is its text.\n")
-    _write(rest)
-    if lost:
-        of_displays = f" of text and {unshown:,} displays" if unshown else ""
-        sys.stderr.write(
-            f"\n[{sum(lost.values()):,} more characters{of_displays} are not shown here. %gc result"
-            f" {next(iter(lost))} shows one task's; .stdout of its future is the text.]\n"
-        )
-    if hidden:
-        sys.stderr.write(_HIDDEN)
+
+    def close(self) -> None:
+        """Show what is left, and say what isn't shown."""
+        if self._clear:
+            _clear(wait=False)
+        self._write()
+        if self._lost:
+            of_displays = f" of text and {self._unshown:,} displays" if self._unshown else ""
+            sys.stderr.write(
+                f"\n[{sum(self._lost.values()):,} more characters{of_displays} are not shown here."
+                f" %gc result {next(iter(self._lost))} shows one task's; .stdout of its future is"
+                " the text.]\n"
+            )
+        if self._hidden:
+            sys.stderr.write(_HIDDEN)
+
+    def _write(self) -> None:
+        for kind, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+            if self._rest[kind]:
+                stream.write("".join(self._rest[kind]))
+                self._rest[kind].clear()
 
 
-def _write(texts: dict[str, list[str]]) -> None:
-    for kind, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
-        if texts[kind]:
-            stream.write("".join(texts[kind]))
-            texts[kind].clear()
+def _begins_with(events: Sequence[Event], seen: Sequence[Event]) -> bool:
+    """Whether these are what was seen, and more; a display may be a newer one."""
+    if len(events) < len(seen):
+        return False
+    for at, (kind, part) in enumerate(seen):
+        now, content = events[at]
+        text = kind == now and isinstance(content, str)
+        same = content.startswith(part) if text and at == len(seen) - 1 else content == part
+        if now != kind or not (same or kind == "display"):
+            return False
+    return True
 
 
 def without_markup(value: Any) -> Any:
@@ -89,12 +178,28 @@ def without_markup(value: Any) -> Any:
     return value
 
 
-def _display(bundle: dict[str, Any]) -> None:
-    if "IPython" in sys.modules:
-        from IPython.core.interactiveshell import InteractiveShell
+def _display(bundle: dict[str, Any], *, display_id: bool) -> Any:
+    if _notebook():
         from IPython.display import display
 
-        if InteractiveShell.initialized():
-            display(bundle, raw=True)  # type: ignore[no-untyped-call]
-            return
+        show: Any = display
+        return show(bundle, raw=True, display_id=True) if display_id else show(bundle, raw=True)
     sys.stdout.write(bundle["text/plain"] + "\n")
+    return None
+
+
+def _clear(*, wait: bool) -> None:
+    """What the cell has shown so far goes."""
+    if _notebook():
+        from IPython.display import clear_output
+
+        clear: Any = clear_output
+        clear(wait)
+
+
+def _notebook() -> bool:
+    if "IPython" not in sys.modules:
+        return False
+    from IPython.core.interactiveshell import InteractiveShell
+
+    return bool(InteractiveShell.initialized())

@@ -46,12 +46,15 @@ class Target:
         JSON-serializable dicts for the endpoint's engine and template (Executor user guide).
     amqp_port:
         Port of the result stream: 443, 5671 or 5672; None for the service's choice.
+    live:
+        Whether what tasks show is wanted while they run. On this machine it always is.
     """
 
     endpoint: Endpoint
     resources: dict[str, Any] | None = None
     config: dict[str, Any] | None = None
     amqp_port: int | None = None
+    live: bool = False
 
     @property
     def name(self) -> str:

@@ -16,6 +16,8 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.nonces import SHORT, run_of
 from gc_jupyter.types import Hold
 
+#: Waits until all of these are done, for so many seconds or for ever; whether they are.
+Pause = Callable[[Sequence[TaskFuture], "float | None"], bool]
 #: How long an interrupt waits for the reply that names the tasks on their way.
 _IDS_S = 2.0
 #: A wait for the service's limit of this length is said.
@@ -42,6 +44,7 @@ def wait(
     late_s: float = 2.0,
     others: Callable[[], object] | None = None,
     quiet: bool = False,
+    pause: Pause | None = None,
 ) -> None:
     """Wait until all tasks are done.
 
@@ -58,6 +61,9 @@ def wait(
         Called on an interrupt: drops what else was not sent yet.
     quiet:
         Whether to keep from saying that the service's limit holds the tasks up.
+    pause:
+        What waits until all are done, for so many seconds or for ever, and says whether they are;
+        it may do something meanwhile.
 
     Raises
     ------
@@ -67,13 +73,15 @@ def wait(
     StillRunning
         After `timeout`.
     """
+    pause = pause or _pause
     end = math.inf if timeout is None else time.monotonic() + timeout
     try:
-        if _done_before(futures, end, late_s if when_late is not None else math.inf, quiet):
+        late_s = late_s if when_late is not None else math.inf
+        if _done_before(futures, end, late_s, quiet, pause):
             return
         if when_late is not None and time.monotonic() < end:
             when_late()
-        if not _wait(futures, end):
+        if not _wait(futures, end, pause):
             raise StillRunning(
                 f"Stopped waiting after {timeout:g} s: {_running(futures, endpoint)}"
             )
@@ -84,19 +92,24 @@ def wait(
         raise error from None
 
 
-def _wait(futures: Sequence[TaskFuture], end: float) -> bool:
+def _pause(futures: Sequence[TaskFuture], seconds: float | None) -> bool:
+    return not concurrent.futures.wait(futures, seconds).not_done
+
+
+def _wait(futures: Sequence[TaskFuture], end: float, pause: Pause) -> bool:
     """Wait until all are done, or until `end` (`time.monotonic`); whether they are."""
-    left = None if end == math.inf else max(0.0, end - time.monotonic())
-    return not concurrent.futures.wait(futures, left).not_done
+    return pause(futures, None if end == math.inf else max(0.0, end - time.monotonic()))
 
 
-def _done_before(futures: Sequence[TaskFuture], end: float, late_s: float, quiet: bool) -> bool:
+def _done_before(
+    futures: Sequence[TaskFuture], end: float, late_s: float, quiet: bool, pause: Pause
+) -> bool:
     """Wait until all are done or late, and say meanwhile what keeps them from leaving; whether
     they are done."""
     while True:
         begin, held = time.monotonic(), None
         for look in (min(HELD_S, late_s), late_s):
-            if _wait(futures, min(begin + look, end)):
+            if _wait(futures, min(begin + look, end), pause):
                 return True
             held = _hold(futures)
             if held is not None:
@@ -108,7 +121,7 @@ def _done_before(futures: Sequence[TaskFuture], end: float, late_s: float, quiet
             while (held := _hold(futures)) is not None and time.monotonic() < end:
                 if line is not None:
                     line.show(f"waiting {math.ceil(held.until - time.monotonic())} s: {held.why}")
-                if _wait(futures, min(held.until, end)):
+                if _wait(futures, min(held.until, end), pause):
                     return True
         finally:
             if line is not None:

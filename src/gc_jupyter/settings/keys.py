@@ -23,6 +23,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "amqp_port": (int,),
     "unencrypted": (str,),
     "html": (bool,),
+    "live": (bool,),
     "quiet": (bool,),
     "verbose": (bool,),
     "collect_results": (bool,),

@@ -14,8 +14,8 @@ import importlib.resources
 from gc_jupyter.travel import rebuild, texts
 
 PARTS = (
-    *("output", "displays", "failures", "loading", "packing", "importing", "hosting", "commands"),
-    *("namespace", "run"),
+    *("output", "spool", "live", "displays", "failures", "loading", "packing", "importing"),
+    *("hosting", "commands", "namespace", "run"),
 )
 
 

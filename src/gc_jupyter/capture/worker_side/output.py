@@ -39,6 +39,7 @@ class Output:
         self.lost = 0  # displays
         self.lock = threading.RLock()
         self.descriptors: Descriptors | None = None
+        self.live: Any = None  # whoever is told of it now (live.py)
         self.older_threads = {thread.ident for thread in threading.enumerate()}
 
     def write(self, kind: str, text: str) -> None:
@@ -51,6 +52,10 @@ class Output:
         self.length += len(text)
         if room > 0 and text:
             self.events.append((kind, text[:room]))
+            if self.live is not None:
+                self.live.tell(kind, text[:room])
+        if self.live is not None and 0 <= room < len(text):
+            self.live.tell("cut", "")
 
     def display(self, bundle: dict[str, Any], name: str = "", update: bool = False) -> None:
         """Show a MIME bundle; with `update` in the place of those that went by the same name."""
@@ -69,6 +74,8 @@ class Output:
                     self.displays += 1
                     self.events.append(("display", place))
                     self.named.setdefault(name, []).append(place)
+                if self.live is not None:
+                    self.live.tell("update" if update else "display", name, bundle)
 
     def size(self) -> int:
         """Bytes that this takes of a result."""
@@ -82,6 +89,8 @@ class Output:
         with self.lock:
             if not self.markup:  # it is said once
                 self.events.append(("hidden", ""))
+                if self.live is not None:
+                    self.live.tell("hidden", "")
             self.markup = True
 
     def clear(self) -> None:
@@ -92,6 +101,8 @@ class Output:
             self.named.clear()
             self.length = self.displayed = self.displays = self.lost = 0
             self.markup = False
+            if self.live is not None:
+                self.live.tell("clear", "")
 
     def drain(self) -> None:
         if self.descriptors is not None:

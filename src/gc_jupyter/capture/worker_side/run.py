@@ -17,6 +17,7 @@ from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import make_bundle, open_figures, show_figures
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
+from gc_jupyter.capture.worker_side.live import start_live
 from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
@@ -41,7 +42,8 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     options:
         `mimes` to bring back, `arguments` of a call (or a variable's value), `value`: whether the
         last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is,
-        `files`: how frames name the notebook's own texts, `python`: the notebook's version.
+        `files`: how frames name the notebook's own texts, `python`: the notebook's version, `live`:
+        the name of the spool for what it shows while it runs, or empty (live.py).
     """
     started = time.time()
     reply = Work(task, inputs, options).reply()
@@ -75,10 +77,13 @@ class Work:
         # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
         reply: dict[str, Any] = {"tag": self.options.get("tag"), "version": 1}
         start_output(self.output)
+        live = start_live(self.output, self.options.get("live"))
         try:
             with self.visit:
                 reply.update(self.results())
         finally:
+            if live is not None:
+                live.close()
             reply["events"] = end_output(self.output)
             for filename in self.files:
                 linecache.cache.pop(filename, None)

@@ -1,0 +1,161 @@
+"""Tells what a task shows while it runs, line by line: into its spool, or to the worker's host.
+
+A line is a list as JSON: what happened, and its content. The reply has all of it once more, and
+what it says is what counts; so nothing that goes wrong here is an error of the task.
+"""
+
+from __future__ import annotations
+
+import _thread
+import base64
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from gc_jupyter.capture.worker_side.output import ACTIVE, Output, current_output
+from gc_jupyter.capture.worker_side.spool import Spool
+
+#: Seconds between two looks at what C code and child processes have written to the descriptors,
+#: which are files here: there is nothing that could be waited for.
+TICK_S = 0.1
+SYNC_S = 0.5  # between two requests that a shared file system show what was written
+#: Lines that leave at once in such a time; more of them leave together.
+BURST = 100
+#: Of these, only the newest counts: one leaves in such a time.
+NEWEST = ("update", "progress")
+#: Bytes in all: an animation has no end.
+SPOOL_LIMIT = 20000000
+#: Has the worker's host's ear, where the worker is one of `local`.
+HOST = "gc_jupyter.service.local_worker"
+
+
+class Live:
+    """What one task shows, on its way out.
+
+    Parameters
+    ----------
+    output:
+        Where it is shown; holds its own lock while it calls `tell`.
+    send:
+        Takes whole lines.
+    limit:
+        Bytes that `send` takes in all.
+    """
+
+    def __init__(self, output: Output, send: Any, limit: float, sync: Any, close: Any) -> None:
+        self.output = output
+        self.send = send
+        self.room = limit
+        self.sync = sync
+        self.end = close
+        self.waiting: list[Any] = []
+        self.sends = 0
+        self.process = os.getpid()
+        self.over = threading.Event()
+
+    def tell(self, *event: Any) -> None:
+        kind = event[0]
+        if kind == "clear":
+            self.waiting.clear()
+        elif kind in NEWEST:
+            self.waiting = [one for one in self.waiting if one[:2] != event[:2]]
+        self.waiting.append(event)
+        if self.sends < (1 if kind in NEWEST else BURST):
+            self.flush()
+
+    def flush(self) -> None:
+        # a child process that was forked from this one shares the way out, and must not use it
+        if not self.waiting or self.send is None or os.getpid() != self.process:
+            return
+        waiting, self.waiting = self.waiting, []
+        self.sends += 1
+        try:
+            lines = "".join(json.dumps(one, default=as_text) + "\n" for one in waiting)
+            if len(lines) > self.room:
+                self.room, lines = 0, '["cut", ""]\n'
+            self.room -= len(lines)
+            self.send(lines.encode("ascii"))
+        except Exception:  # the disk is full, or the host is gone
+            self.room = 0
+        if self.room <= 0:
+            self.send = None
+
+    def run(self) -> None:
+        """Send what has gathered, until the task is over."""
+        synced = 0.0
+        while not self.over.wait(TICK_S):
+            with self.output.lock:
+                self.sends = 0
+                self.output.drain()
+                self.flush()
+            if self.sync is not None and time.monotonic() - synced > SYNC_S:
+                self.sync()
+                synced = time.monotonic()
+
+    def close(self) -> None:
+        self.over.set()
+        with self.output.lock:
+            self.flush()
+            self.send = self.output.live = None
+        if self.end is not None:
+            self.end()
+
+
+def as_text(content: Any) -> str:
+    return base64.b64encode(content).decode() if isinstance(content, bytes) else str(content)
+
+
+def start_live(output: Output, how: Any) -> Any:
+    """Begin to tell what `output` is shown; None where nobody wants to know, or nothing can be.
+
+    Parameters
+    ----------
+    output:
+        The task's.
+    how:
+        `name` of its spool; empty where the worker's host is told.
+    """
+    live = None
+    with contextlib.suppress(Exception):  # a home that can't be written, ...
+        host = getattr(sys.modules.get(HOST), "say", None)
+        if host is not None and how is not None:
+            live = Live(output, host, float("inf"), None, None)
+        elif how:
+            spool = Spool(how)
+            live = Live(output, spool.send, SPOOL_LIMIT, spool.sync, spool.close)
+    if live is not None:
+        # not `threading.Thread`: the cell's own threads are what it sees there
+        _thread.start_new_thread(live.run, ())
+    output.live = live
+    return live
+
+
+def progress(done: Any, total: Any = None) -> None:
+    """`gc_jupyter.progress` of a remote cell: how much of its work is done."""
+    output = current_output()
+    if output is not None and output.live is not None:
+        with output.lock:
+            output.live.tell("progress", float(done), None if total is None else float(total))
+
+
+def hold_outputs() -> None:
+    """A child process must not find these locks held by a thread that it doesn't have."""
+    HELD.extend(ACTIVE.values())
+    for output in HELD:
+        output.lock.acquire()
+
+
+def release_outputs() -> None:
+    while HELD:
+        HELD.pop().lock.release()
+
+
+HELD: list[Output] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=hold_outputs, after_in_parent=release_outputs, after_in_child=release_outputs
+    )

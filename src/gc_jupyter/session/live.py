@@ -1,0 +1,265 @@
+"""What tasks on endpoints show while they run: followed through a file that this kernel sees too,
+else through small tasks that wait for more of it on another worker.
+
+A task of Globus Compute has no way out but its result. So a cell's own runner keeps a spool (see
+`capture.worker_side.spool`), which both ways read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.resources
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.capture.worker_side.spool import remove_spool
+from gc_jupyter.errors import ComputeError
+from gc_jupyter.functions.source import SourceFunction
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.journal.sessions import UNRECORDED, Note
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.runtime.loop import kernel_loop
+from gc_jupyter.session.spools import LOOK_S, MOST, HereSpool
+
+if TYPE_CHECKING:
+    from gc_jupyter.session.core import Session
+    from gc_jupyter.session.futures import NotebookFuture
+    from gc_jupyter.session.target import Target
+
+#: Seconds from the submission until another worker is asked, where no file is seen here.
+_HERE_FIRST_S = 0.5
+#: Seconds that a reader waits for something new, and then gathers more: at first, and at most.
+_PATIENCE_S, _GATHER_S, _MOST_GATHER_S = 5.0, 1.2, 5.0
+_FIRST_GATHER_S = 0.3
+#: A reader that hasn't answered by then has found no worker.
+_ANSWER_S = 30.0
+#: One that takes so much longer than it had to has waited for its worker.
+_SLOW_S = 5.0
+#: Seconds between two questions where there is nothing to be read now: at first, and at most.
+_AGAIN_S, _MOST_AGAIN_S = 5.0, 60.0
+#: So long after the submission it is said why there is nothing.
+_SAY_AFTER_S = 3.0
+#: After so many readers that have not found the spool, it is said.
+_IN_VAIN = 2
+
+
+def follow(session: Session, future: NotebookFuture, target: Target) -> Callable[[], None]:
+    """Let `future.live` know what its task shows, until it ends; returns at once.
+
+    Parameters
+    ----------
+    session:
+        Submits readers.
+    future:
+        Of a task that was submitted with its nonce as the name of a spool.
+    target:
+        Where to.
+
+    Returns
+    -------
+    Callable
+        Ends that before.
+    """
+    future.live.followed = True
+    loop = kernel_loop()
+    follower = _Follower(session, future, target)
+
+    def begin() -> None:
+        _running.add(task := loop.aio.create_task(follower.run()))
+        task.add_done_callback(_running.discard)
+
+    def stop() -> None:
+        future.live.followed = False
+        loop.tell(follower.end)
+
+    if not target.local:  # whose workers tell the runtime
+        loop.call(begin)
+    return stop
+
+
+_running: set[asyncio.Task[None]] = set()  # asyncio itself holds them weakly
+
+
+class _Follower:
+    """The way of one task's output; on the loop."""
+
+    def __init__(self, session: Session, future: NotebookFuture, target: Target) -> None:
+        self._session = session
+        self._future = future
+        self._target = target
+        self._loop = kernel_loop()
+        self._here: HereSpool
+        self._offset = 0  # of what readers have brought
+        self._sure = False  # whether another worker has answered at once
+        self._over = False
+        self._began = 0.0
+
+    async def run(self) -> None:
+        """Follow it until its end."""
+        self._here = HereSpool(self._future.nonce)
+        self._future.add_done_callback(lambda _: self._loop.tell(self.end))
+        self._began = self._loop.aio.time()
+        try:
+            again, vain = _HERE_FIRST_S, 0
+            asked = self._loop.aio.time() + again
+            while not self._over:
+                data = await self._here.read()
+                if data is not None:
+                    await self._follow_here(data)
+                    return
+                if (left := asked - self._loop.aio.time()) > 0:
+                    await self._pause(min(LOOK_S, left))
+                    continue
+                there = await self._ask(_FIRST_GATHER_S)
+                if there:
+                    await self._follow_there()
+                    return
+                vain += there is not None
+                if vain == _IN_VAIN:
+                    self._say("it has not begun yet, or its workers share no folder")
+                again = min(max(_AGAIN_S, 2 * again), _MOST_AGAIN_S)
+                asked = self._loop.aio.time() + again
+        finally:
+            self._here.close()
+
+    def end(self) -> None:
+        """Follow it no more."""
+        self._over = True
+        self._here.wake()
+
+    @property
+    def _lost(self) -> bool:
+        """Whether the task has ended without a reply: its worker has left the spool."""
+        return self._future.done() and not self._future.replied
+
+    async def _pause(self, seconds: float) -> None:
+        if not self._over:
+            await self._here.change(seconds)
+
+    async def _follow_here(self, data: bytes | None) -> None:
+        while data is not None:
+            if data:
+                self._future.live.feed(data)
+            elif self._over:
+                break
+            else:
+                await self._pause(LOOK_S)
+            data = await self._here.read()
+        if self._lost:
+            await self._beside(remove_spool, self._future.nonce)
+
+    async def _follow_there(self) -> None:
+        """By one reader after the other, fewer in time."""
+        began = self._loop.aio.time()
+        while not self._over:
+            gather = _GATHER_S + (self._loop.aio.time() - began) / 50
+            if not await self._ask(min(gather, _MOST_GATHER_S)):
+                self._here.forget()
+                await self._pause(_AGAIN_S)
+        if self._lost:
+            await self._ask(0.0)
+
+    async def _ask(self, gather: float) -> bool | None:
+        """Send a reader and take in what it brings; whether it has found the spool, or None where
+        none can be sent now."""
+        try:
+            reader = await self._beside(self._send, gather)
+        except (ComputeError, RuntimeError) as error:
+            reader = f"{type(error).__name__}: {error}"
+        if isinstance(reader, str):
+            self._say(reader)
+            return None
+        sent = self._loop.aio.time()
+        answer = asyncio.wrap_future(reader)
+        await asyncio.wait({answer}, timeout=_ANSWER_S)
+        if not answer.done():
+            self._say("no other worker answers")
+            reader.cancel()
+            await asyncio.wait({answer})  # one at a time
+        self._sure = self._loop.aio.time() - sent < _PATIENCE_S + gather + _SLOW_S
+        if answer.cancelled() or answer.exception() is not None:
+            return None
+        found = answer.result()
+        data = found.get("data") if isinstance(found, dict) else None
+        if not isinstance(data, bytes) or not found.get("there"):
+            return False
+        self._offset += len(data)
+        if data and not self._future.replied:
+            self._future.live.feed(data)
+        return True
+
+    async def _beside(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Do what blocks."""
+        return await self._loop.aio.run_in_executor(self._loop.http, partial(call, *args))
+
+    def _send(self, gather: float) -> TaskFuture | str:
+        """A reader's future; or why none may be sent, empty where there is nothing to say of it."""
+        target, session = self._target, self._session
+        if target.resources:
+            return "its tasks reserve what --resources asks for"
+        where = target.endpoint.endpoint_id
+        others = sum(one.info.endpoint_id == where for one in session.open_tasks()) - 1
+        if others > 0 or not self._sure:
+            details = session.client.get_endpoint_status(where).get("details") or {}
+            if (reason := why_no_reader(details, others + 1)) is not None:
+                return reason
+        reader = TaskFuture(label=f"what {self._future.label or 'a cell'} shows")
+        reader._describe(Note(UNRECORDED))
+        patience = 0.0 if self._lost else _PATIENCE_S
+        arguments = self._future.nonce, self._offset, MOST, patience, gather, self._lost
+        return session.executor(target).submit_as(reader, reader_function(), *arguments)
+
+    def _say(self, reason: str) -> None:
+        if not reason:
+            return
+        where = self._target.name
+        line = f"Nothing is live from {where}: {reason}. The output comes at the end."
+        # the worker may be about to begin, and its spool to be seen here
+        at = max(self._loop.aio.time(), self._began + _SAY_AFTER_S)
+        self._loop.aio.call_at(at, self._explain, one_line(line, 1000))
+
+    def _explain(self, line: str) -> None:
+        if not self._over and not self._future.live.events:
+            self._future.live.explain(line)
+
+
+def why_no_reader(details: Mapping[str, Any], open_here: int) -> str | None:
+    """Why a further task may not be sent to an endpoint, which must not start a batch job for it.
+
+    Parameters
+    ----------
+    details:
+        What the endpoint has reported of itself; up to half a minute old.
+    open_here:
+        Tasks of this kernel that it has; it may not have reported them yet.
+
+    Returns
+    -------
+    str or None
+        None where it may; empty where no worker has reported yet.
+    """
+    numbers = {key: value for key, value in details.items() if isinstance(value, int)}
+    total = numbers.get("total_workers")
+    if total is None:
+        return "it doesn't tell how many workers are free, and a task might start a batch job"
+    if total == 0:
+        return ""
+    if total == 1:
+        return "it has one worker, which is the cell's"
+    busy = max(open_here, numbers.get("outstanding_tasks", 0))
+    free = min(total - busy, numbers.get("idle_workers", total))
+    if free < 1 or numbers.get("pending_tasks", 0):
+        return "none of its workers is free"
+    return None
+
+
+@functools.cache
+def reader_function() -> SourceFunction:
+    """What reads a spool on a worker: the same text for everybody who has this version."""
+    from gc_jupyter.capture import worker_side
+
+    text = importlib.resources.files(worker_side).joinpath("spool.py").read_text("utf-8")
+    what = "Brings what a notebook's cell shows while it runs"
+    return SourceFunction("await_spool", text, description=what, lasting=True)

@@ -1,0 +1,82 @@
+"""Waiting for one task, and showing what it shows while it runs."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gc_jupyter.session.output import Screen
+
+if TYPE_CHECKING:
+    from gc_jupyter.capture import CellFuture
+    from gc_jupyter.future import TaskFuture
+
+#: Seconds between two messages to the page, which draws each one.
+SPACING_S = 0.05
+
+
+class Watch:
+    """Shows one task's output in the cell that runs now; its methods are for that cell's thread.
+
+    Parameters
+    ----------
+    future:
+        The task's.
+    quiet:
+        Whether to keep from saying why there is nothing to show.
+
+    Attributes
+    ----------
+    screen:
+        Where it is shown.
+    """
+
+    def __init__(self, future: CellFuture, *, quiet: bool = False) -> None:
+        self.screen = Screen()
+        self.screen.explained = quiet
+        self._future = future
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._over = threading.Event()
+        future.live.listen(self._wake)
+        future.add_done_callback(self._end)
+
+    def _wake(self) -> None:
+        if self._news.empty():
+            self._news.put(None)
+
+    def _end(self, _future: object) -> None:
+        self._over.set()
+        self._news.put(None)
+
+    def pause(self, _futures: Sequence[TaskFuture], seconds: float | None) -> bool:
+        """Wait until the task is done, for so many seconds or for ever; whether it is.
+
+        Parameters
+        ----------
+        _futures:
+            The task's.
+        seconds:
+            How long, or None.
+        """
+        end = None if seconds is None else time.monotonic() + seconds
+        while not self._future.done():
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            try:
+                self._news.get(timeout=left)
+            except queue.Empty:
+                return False
+            self.screen.follow(self._future)
+            self._over.wait(SPACING_S)  # what comes meanwhile is one message
+        return True
+
+    def end(self) -> None:
+        """Show the rest of what is known, and listen no more."""
+        self._future.live.silence(self._wake)
+        self.screen.show(self._future)
+        self.screen.explain(self._future)
+        self.screen.close()
