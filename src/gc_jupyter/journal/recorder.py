@@ -113,8 +113,6 @@ class Journal:
             for task in some
             if task.future.note is None or task.future.note.kind != UNRECORDED
         ]
-        if not entries:
-            return
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
 
