@@ -93,6 +93,11 @@ NOW = [
     ("df.query('a > @limit and b < @row.b')", "df limit row"),
     ("df.query(f'a > {low} and b < @high')", "df low high"),
     ("pd.eval('a + b')\ndf.eval('c = d')", "pd a b df"),
+    # formulas: what isn't a column
+    ("ols('y ~ np.sin(x) + I((z - 5)**2) + a:C(b)', df)", "ols df np I C"),
+    ("ols(formula='y ~ bs(x, df=4)', data=df)", "ols df bs"),
+    ("dmatrix('~ x + scale(y)')", "dmatrix x scale y"),
+    ("open('~/f(x)')\nsay('some ~ 5 of them')", "open say"),
 ]
 LATER = [
     ("def f(n): return g(n) + f(n)", "f", "g"),

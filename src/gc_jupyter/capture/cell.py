@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gc_jupyter.capture.collect import Collector, Origin
+from gc_jupyter.capture.collect import Collector, Origin, as_capture_error
 from gc_jupyter.capture.compose import Task, compose, remote_filename, runner
 from gc_jupyter.capture.imports import packages
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.travel.names import Names, find_names
+from gc_jupyter.travel.sending import refuse_newer_syntax
 
 #: Raw bytes that fit the service's 10 MB once they are pickled and encoded (protocol, "Limits").
 SIZE_LIMIT = 7_500_000
@@ -139,6 +140,8 @@ def capture_cell(
             "The cell has an expression that is nested too deeply to be read.",
             next_step="Take it apart: give parts of it names of their own.",
         ) from None
+    with as_capture_error():
+        refuse_newer_syntax("The cell", text, python, first_line)
     if variable:
         namespace = {name: value for name, value in namespace.items() if name != variable}
     collector = Collector(namespace, also, python)

@@ -9,7 +9,7 @@ import io
 import itertools
 import textwrap
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
 from gc_jupyter.travel.names import Names
 from gc_jupyter.travel.pickler import NOTEBOOK
 from gc_jupyter.travel.refused import CannotTravel
-from gc_jupyter.travel.sending import SendingPickler, minor, names_of
+from gc_jupyter.travel.sending import SendingPickler, minor, names_of, refuse_newer_syntax
 
 #: What a notebook's namespace has as a module.
 MODULE_NAMES = {
@@ -293,6 +293,9 @@ class Collector:
         """The modules that workers don't have, as source; see `compose.Task`."""
         found = sorted(local_modules(self.modules).items())
         self.guard.texts({name: text for name, (text, _) in found})
+        for name, (text, _) in found:
+            with as_capture_error():
+                refuse_newer_syntax(f"The module {name}", text, self.python)
         return tuple(found)
 
     def sources(self) -> dict[str, str]:
@@ -311,6 +314,15 @@ class Collector:
             elif isinstance(value, type):
                 found[name] = "\n".join(_texts(value))
         return found
+
+
+@contextlib.contextmanager
+def as_capture_error() -> Iterator[None]:
+    """What can't travel is said of the cell."""
+    try:
+        yield
+    except CannotTravel as error:
+        raise CaptureError(f"{error}.", next_step=error.next_step) from None
 
 
 def _texts(kind: type) -> Iterable[str]:

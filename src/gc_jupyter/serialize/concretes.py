@@ -19,6 +19,7 @@ from gc_jupyter.serialize.pickles import (
     to_base64,
 )
 from gc_jupyter.serialize.source_text import function_source
+from gc_jupyter.travel.sending import refuse_newer_syntax
 
 _SAME_PYTHON = (
     "Bytecode travels only between equal Python versions (3.x): if they differ, use "
@@ -126,7 +127,9 @@ class _SourceStrategy(SerializationStrategy):
     )
 
     def encode(self, value: Any) -> str:
-        return self.join(*function_source(value))
+        name, source = function_source(value)
+        refuse_newer_syntax(name, source)
+        return self.join(name, source)
 
     def decode(self, body: str) -> Any:
         name, source = self.split(body)

@@ -1,4 +1,4 @@
-"""Names in text that a call evaluates: commands, `%time`, `eval`, pandas' `query`."""
+"""Names in text that a call evaluates: commands, `%time`, `eval`, pandas' `query`, formulas."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ def read_call(call: ast.Call) -> InText:
             found.code += texts[:1]
         elif function.attr in ("query", "eval"):
             found.names += [name for text in texts for name in _IN_QUERY.findall(text)]
+    has_data = len(call.args) > 1 or bool(call.keywords)
+    for text in [*texts, *_texts_by_name(call)]:
+        if "~" in text:
+            found.names += _formula(text, has_data=has_data)
     return found
 
 
@@ -49,6 +53,26 @@ def _texts(call: ast.Call) -> Iterator[str]:
         for part in parts:
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
                 yield part.value
+
+
+def _texts_by_name(call: ast.Call) -> Iterator[str]:
+    for keyword in call.keywords:
+        if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
+            yield keyword.value.value
+
+
+def _formula(text: str, *, has_data: bool) -> Iterator[str]:
+    """What ``y ~ np.sin(x) + a:b`` takes from the caller's variables: its functions and modules;
+    where there are no data beside it, the other names as well."""
+    try:
+        tree = ast.parse(text.replace("~", "+").replace(":", "*").strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return
+    used = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    used += [node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    for node in ast.walk(tree) if not has_data else used:
+        if isinstance(node, ast.Name):
+            yield node.id
 
 
 def _command(text: str) -> Iterator[str]:

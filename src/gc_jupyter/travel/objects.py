@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copyreg
 import functools
+import sys
 import threading
 import types
 import typing
@@ -159,6 +160,12 @@ def _own_reduction(_pickler: Any, one: Any) -> Any:
     return one.__reduce_ex__(4)
 
 
+def _array(_pickler: Any, one: Any) -> Any:
+    # NumPy leaves out what a subclass has beside the numbers
+    function, arguments, state = one.__reduce__()
+    return function, arguments, (state, vars(one)), None, None, rebuild.array
+
+
 _REDUCERS: dict[type, Any] = {
     types.FunctionType: "function",
     types.ModuleType: "module",
@@ -209,6 +216,8 @@ def reducer_of(kind: type) -> Any:
         return "module"
     if issubclass(kind, property):
         return _property
+    if _loses_attributes(kind):
+        return _array
     if issubclass(kind, (classmethod, staticmethod)):
         return _wrapping
     if issubclass(kind, BaseException) and kind.__reduce__ is BaseException.__reduce__:
@@ -223,3 +232,13 @@ def reducer_of(kind: type) -> Any:
         # frames along, and loses what a built-in exception keeps beside `args`
         return _own_reduction
     return None
+
+
+def _loses_attributes(kind: type) -> bool:
+    """Whether these are arrays of a subclass that has attributes, and says nothing of pickling."""
+    numpy = sys.modules.get("numpy")
+    array: Any = getattr(numpy, "ndarray", None)
+    if not isinstance(array, type) or not issubclass(kind, array) or not kind.__dictoffset__:
+        return False
+    names = ("__reduce__", "__reduce_ex__", "__setstate__")
+    return all(getattr(kind, name) is getattr(array, name) for name in names)

@@ -306,6 +306,12 @@ def exception(kind: Any, args: tuple[Any, ...]) -> Any:
     return error
 
 
+def array(value: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    """The numbers of an array, and what its subclass has beside them."""
+    value.__setstate__(state[0])
+    vars(value).update(state[1])
+
+
 def type_variable(kind: Any, name: str, constraints: Any, options: dict[str, Any]) -> Any:
     return kind(name, *constraints, **options)
 

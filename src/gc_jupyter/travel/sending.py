@@ -20,6 +20,7 @@ from gc_jupyter.travel.names import find_names
 from gc_jupyter.travel.objects import Helpers, Name
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.refused import CannotTravel
+from gc_jupyter.travel.syntax import find_lacking
 from gc_jupyter.travel.texts import name_texts
 
 _python: ContextVar[str] = ContextVar("gc_jupyter_python_there", default="")
@@ -43,6 +44,37 @@ def minor(version: str) -> str:
 
 
 HERE = platform.python_version()
+
+
+def refuse_newer_syntax(what: str, text: str, python: str | None = None, line: int = 1) -> None:
+    """Say before it is sent that the other Python can't read a text.
+
+    Parameters
+    ----------
+    what:
+        What the text is, as the subject of a sentence.
+    text:
+        Python, as this interpreter reads it.
+    python:
+        The version there; empty where it isn't known. None: as `going_to` says.
+    line:
+        The number of the text's first line.
+
+    Raises
+    ------
+    CannotTravel
+        It has syntax that is newer.
+    """
+    there = minor(_python.get() if python is None else python)
+    lacking = find_lacking(text, there)
+    if lacking is not None:
+        lacking = lacking._replace(line=lacking.line + line - 1)
+        raise CannotTravel(
+            f"{what} has {lacking}; the endpoint runs Python {there}, and this is Python"
+            f" {minor(HERE)}",
+            f"Write it as Python {there} has it, or use an endpoint with Python"
+            f" {lacking.version} or newer.",
+        )
 
 
 class SendingPickler(Pickler):
@@ -78,6 +110,13 @@ class SendingPickler(Pickler):
             )
         return super().module(module)
 
+    def code(self, one: types.CodeType) -> Any:
+        made = super().code(one)
+        if made[0] is rebuild.code:
+            _, line, text, name, *_ = made[1]
+            refuse_newer_syntax(name, text, self.python, line)
+        return made
+
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
         self.imported |= code_.imported_names(function.__code__)
         return names_of(function.__code__)
@@ -105,12 +144,17 @@ def names_of(code: types.CodeType | str) -> tuple[str, ...]:
     if isinstance(code, str):
         return tuple(find_names(ast.parse(code)).needed)
     found = code_.global_names(code)
-    if not _EVALUATE.isdisjoint(code_.all_names(code)):
+    if not _EVALUATE.isdisjoint(code_.all_names(code)) or _has_formula(code):
         with contextlib.suppress(code_.NoSource, SyntaxError):
             text = code_.recipe(code, code.co_filename)[2]
             tree = ast.parse(textwrap.dedent(text))
             found = tuple(dict.fromkeys([*found, *find_names(tree).needed]))
     return found
+
+
+def _has_formula(code: types.CodeType) -> bool:
+    constants = (one for part in code_.parts(code) for one in part.co_consts)
+    return any(isinstance(one, str) and "~" in one for one in constants)
 
 
 @dataclass(frozen=True)
@@ -142,6 +186,7 @@ class Statement:
                 f"{self.name!r} could not be defined here, and goes to a cell only",
                 "Use it in a %%gcrun cell.",
             )
+        refuse_newer_syntax(self.name, self.source, pickler.python, self.first_line)
         notebook: dict[str, Any] = {"__name__": "__main__"}
         needs = [
             Name(notebook, name, value)

@@ -145,20 +145,38 @@ def figure_png(figure: Any) -> bytes:
     return stream.getvalue()
 
 
-def open_figures() -> list[int]:
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    return list(pyplot.get_fignums()) if pyplot is not None else []
+class Figures:
+    """Pyplot's figures that a cell makes; those that are open before it are left alone."""
+
+    def __init__(self) -> None:
+        self.older = self.numbers()
+        self.taken: list[Any] = []
+
+    def numbers(self) -> list[int]:
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        return list(pyplot.get_fignums()) if pyplot is not None else []
+
+    def take(self) -> None:
+        """Close them: one that pyplot has open would be open where its pickle is read."""
+        for number in self.numbers():
+            if number not in self.older:
+                pyplot = sys.modules["matplotlib.pyplot"]
+                figure = pyplot.figure(number)
+                if figure.axes or figure.lines or figure.images or figure.texts:
+                    self.taken.append(figure)
+                pyplot.close(figure)
+
+    def show(self) -> None:
+        """Display those that were taken and have content."""
+        output = current_output()
+        while self.taken and output is not None:
+            output.display(make_bundle(self.taken.pop(0), output.mimes))
 
 
-def show_figures(older: Any = ()) -> None:
-    """Display every open figure that has content and isn't one of `older`, and close it."""
-    output = current_output()
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if output is None or pyplot is None:
-        return
-    for number in pyplot.get_fignums():
-        if number not in older:
-            figure = pyplot.figure(number)
-            if figure.axes or figure.lines or figure.images or figure.texts:
-                output.display(make_bundle(figure, output.mimes))
-            pyplot.close(figure)
+def show_figures() -> None:
+    """`pyplot.show`."""
+    if current_output() is not None:
+        figures = Figures()
+        figures.older = []
+        figures.take()
+        figures.show()

@@ -6,6 +6,7 @@ import importlib
 import io
 import pickle
 import types
+from collections.abc import Callable
 from typing import Any
 
 from gc_jupyter.capture.worker_side.displays import short_repr
@@ -125,8 +126,17 @@ class Packer:
         self.take(written)
         return written.packed
 
-    def together(self, values: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    def together(
+        self, values: dict[str, Any], meanwhile: Callable[[], int]
+    ) -> tuple[dict[str, Any], list[Any]]:
         """Values that may share objects.
+
+        Parameters
+        ----------
+        values:
+            By name.
+        meanwhile:
+            Is called once they are written, and says how many bytes of their room it has taken.
 
         Returns
         -------
@@ -136,13 +146,16 @@ class Packer:
             one of them can't be read, the others can.
         """
         written = {name: self.write(value) for name, value in values.items()}
+        found = groups({name: one for name, one in written.items() if one.data})
+        both = [self.write([values[one] for one in names]) for names in found if len(names) > 1]
+        self.room -= meanwhile()
         shared = []
-        for names in groups({name: one for name, one in written.items() if one.data}):
+        for names in found:
             if len(names) > 1:
-                both = self.write([values[name] for name in names])
-                if 0 < len(both.data) <= self.room:
-                    self.room -= len(both.data)
-                    shared.append((names, both.data))
+                data = both.pop(0).data
+                if 0 < len(data) <= self.room:
+                    self.room -= len(data)
+                    shared.append((names, data))
             for name in names:
                 self.take(written[name], needed=not any(name in some for some, _ in shared))
         return {name: one.packed for name, one in written.items()}, shared

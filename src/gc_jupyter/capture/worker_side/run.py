@@ -14,7 +14,7 @@ import types
 from typing import Any
 
 from gc_jupyter.capture.worker_side.commands import TIMED, Shell
-from gc_jupyter.capture.worker_side.displays import make_bundle, open_figures, show_figures
+from gc_jupyter.capture.worker_side.displays import Figures, make_bundle
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
 from gc_jupyter.capture.worker_side.live import start_live
@@ -92,17 +92,15 @@ class Work:
 
     def results(self) -> dict[str, Any]:
         """The last value, the names asked for, and the error: each as `Packer` has it."""
-        older = open_figures()
+        figures = Figures()
         try:
             try:
                 value = self.execute()
             finally:
                 self.shell.report_cell()
-            show_figures(older)
-            return self.packed(value)
+            return self.packed(value, figures)
         except BaseException as error:
-            show_figures(older)
-            results = self.packed(None)  # what was set before it failed may have taken hours
+            results = self.packed(None, figures)  # what it had set may have taken hours
             results["error"] = describe(error, self.files, self.packer())
             return results
 
@@ -111,13 +109,21 @@ class Work:
         modules = self.visit.modules.elsewhere()
         return Packer(self.reading.made, room, self.options["python"], modules)
 
-    def packed(self, value: Any) -> dict[str, Any]:
+    def packed(self, value: Any, figures: Figures) -> dict[str, Any]:
+        """The values as the cell left them, and then its figures: drawing moves their texts."""
         packer, bundle = self.packer(), None
         values = {name: self.namespace[name] for name in self.task["out"] if name in self.namespace}
+        figures.take()
         if value is not None and self.options["value"]:
             bundle = packer.fitting(make_bundle(value, self.output.mimes))
             values = {"": value, **values}
-        out, shared = packer.together(values)
+
+        def show() -> int:
+            before = self.output.size()
+            figures.show()
+            return self.output.size() - before
+
+        out, shared = packer.together(values, show)
         last = dict(out.pop(""), bundle=bundle) if bundle is not None else None
         return {"value": last, "out": out, "shared": shared, "error": None}
 
