@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ from tests.waiting import held_port, number_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# What it logs of connections that tests cut would bury the failure that it is printed with.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 # Where a change is judged, the same examples for all; at a desk, new ones each time.
 hypothesis.settings.register_profile("ci", derandomize=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -13,6 +14,9 @@ from pika.channel import Channel
 
 EXCHANGES = ("tasks", "results", "heartbeats")
 _FRAME_OVERHEAD = 8
+
+# Connections are cut on purpose: its lines would fill the report of whatever test fails.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 class Amqp:
