@@ -63,3 +63,19 @@ def sent(client: Client, futures: list[TaskFuture]) -> None:
     runtime.listen(look)
     runtime.loop.call(look)  # perhaps it has happened already
     assert everything.wait(TIMEOUT)
+
+
+def wait_for_stream(client: Client, amqp_port: int | None = None) -> None:
+    """Return once the stream of results is up."""
+    dispatcher = client.dispatcher("", amqp_port)
+    feed: Any = dispatcher._collector.feed
+    up = threading.Event()
+
+    def look() -> None:
+        real = feed.on_stream_up
+        feed.on_stream_up = lambda: (real(), up.set())
+        if feed._up:
+            up.set()
+
+    dispatcher.loop.ask(look)
+    assert up.wait(TIMEOUT)

@@ -66,7 +66,7 @@ def test_a_loop_of_submits_and_a_call_in_between(limited: Client, loopback: Loop
     done, pending = concurrent.futures.wait(futures, TIMEOUT)
     assert not pending
     assert all(future.exception() is None for future in done)
-    assert max(delays) < 5  # and not the minutes that the loop would take request by request
+    assert max(delays) < 20  # and not the minutes that the loop would take request by request
     assert loopback.busiest() <= LIMIT
     submits = loopback.requests("POST", "/submit")
     sent = [len(tasks) for one in submits for tasks in one["body"]["tasks"].values()]
@@ -84,7 +84,7 @@ def test_calls_one_after_another(limited: Client, loopback: Loopback) -> None:
         start = time.monotonic()
         executor.submit(work, number).result(TIMEOUT)
         delays.append(time.monotonic() - start)
-    assert max(delays[:20]) < 3
+    assert max(delays[:20]) < 8  # a wait for the limit takes ten
     assert time.monotonic() - begin > 10
     assert loopback.busiest() <= LIMIT
     assert refused(loopback) == 0
@@ -180,7 +180,7 @@ def test_reads_and_registrations_pass_freely(limited: Client, loopback: Loopback
         limited.get_result_amqp_url()
     for _ in range(30):
         limited.register_function(work)
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 25  # within the limit, they would take 30
     assert loopback.busiest(path="") == 70
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import queue
-import threading
 import uuid
 from typing import Any
 
@@ -16,7 +15,7 @@ from gc_jupyter.errors import ComputeError, WorkerLost
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.runtime import feed
 from gc_jupyter.service.base import TaskStatus
-from tests.executors import double, sent
+from tests.executors import double, sent, wait_for_stream
 from tests.service.handle import Loopback
 from tests.test_executor_faults import check_usable, executor, halve
 
@@ -94,11 +93,7 @@ def test_a_broker_that_refuses_the_password(executor: Executor, loopback: Loopba
     """Each try comes with a new address; the futures wait."""
     loopback.broker_fault(deny=2)
     assert executor.submit(double, 1).result(TIMEOUT) == 2
-    up = threading.Event()
-    runtime = executor.client.dispatcher("")
-    if runtime.loop.ask(lambda: runtime._collector.feed.error):
-        runtime.loop.ask(_on_up, runtime._collector.feed, up)
-        assert up.wait(TIMEOUT)
+    wait_for_stream(executor.client)
     assert len(loopback.requests("GET", "/v2/get_amqp_result_connection_url")) >= 3
     check_usable(executor)
 
@@ -173,16 +168,3 @@ def test_a_status_that_cant_be_true(
     monkeypatch.undo()
     loopback.reset()
     check_usable(executor)
-
-
-def _on_up(owner: Any, up: threading.Event) -> None:
-    """Set `up` when the stream comes (on the loop's thread)."""
-    original = owner.on_stream_up
-
-    def on_stream_up() -> None:
-        original()
-        up.set()
-
-    owner.on_stream_up = on_stream_up
-    if owner.error is None:
-        up.set()

@@ -6,7 +6,6 @@ The long form, 50 faults during 10,000 tasks, is a part of `make soak`.
 from __future__ import annotations
 
 import queue
-import threading
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from gc_jupyter import Client, Executor
 from gc_jupyter.runtime import feed
 from tests.conftest import connect
+from tests.executors import wait_for_stream
 from tests.faults.forwarder import Forwarder
 from tests.faults.storm import double, storm
 from tests.service.handle import Loopback
@@ -33,18 +33,8 @@ def test_every_result_comes_once(
     assert (seen.lost, seen.wrong, seen.doubled) == (0, 0, 0), seen.row()
     assert seen.slowest_s < 20, seen.row()  # two seconds; ten on a machine that is busy
     assert executor.submit(double, 21).result(60) == 42
-    runtime, up = client.dispatcher(""), threading.Event()
-    runtime.loop.ask(_tell_up, runtime._collector.feed, up)
-    assert up.wait(60)  # results came by HTTPS meanwhile
+    wait_for_stream(client)  # results came by HTTPS meanwhile
     client.close()
-
-
-def _tell_up(feed: Any, up: threading.Event) -> None:
-    """Say when the stream is up, once it is."""
-    real = feed.on_stream_up
-    feed.on_stream_up = lambda: (real(), up.set())
-    if feed.error is None:
-        up.set()
 
 
 def test_a_connection_that_swallows_everything(

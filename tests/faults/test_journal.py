@@ -89,7 +89,7 @@ def check(printed: tuple[str, str], problem: str) -> None:
     assert [line for line in out.splitlines() if line.isdigit()] == ["1", "2", "3", "44850"]
     assert (out + err).count("Cells run as ever") == 1, (out, err)
     assert problem in out + err
-    assert float(out.rpartition("took ")[2]) < 2.0  # at exit it isn't waited for
+    assert float(out.rpartition("took ")[2]) < 10  # at exit it isn't waited for
     assert "Traceback" not in out + err
 
 

@@ -16,7 +16,6 @@ import pytest
 from gc_jupyter.journal import Database, Entry, Journal, KernelSession
 from gc_jupyter.journal import results as results_module
 from gc_jupyter.journal.database import KEPT_S, VERSION
-from gc_jupyter.journal.recorder import PATIENCE_S
 from gc_jupyter.journal.results import Collected, message_form, read, status_form
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.protocol.nonces import new_run, nonce_of
@@ -397,7 +396,7 @@ def test_a_busy_cell_does_not_hold_up_requests(path: Path) -> None:
     for step in steps:
         start = time.monotonic()
         step(journal)
-        assert time.monotonic() - start < PATIENCE_S, step.__name__
+        assert time.monotonic() - start < 1000 * sys.getswitchinterval(), step.__name__
     found = journal.ask(lambda db: db.tasks(), [])
     assert [(one.task_id, one.state, one.seen) for one in found] == [
         (f"t{n}", "running", 1) for n in range(1000)

