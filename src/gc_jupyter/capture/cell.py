@@ -14,6 +14,7 @@ from gc_jupyter.capture.compose import Task, compose, remote_filename, runner
 from gc_jupyter.capture.imports import packages
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
+from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.names import Names, find_names
 from gc_jupyter.travel.sending import refuse_newer_syntax
 
@@ -203,7 +204,8 @@ def parse(text: str, filename: str = "", first_line: int = 1) -> ast.Module:
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     padded = "\n" * (first_line - 1) + text
     compile(padded, filename or "<cell>", "exec", flags, dont_inherit=True)  # what ast lets pass
-    return ast.parse(padded, filename or "<cell>")
+    tree: ast.Module = rebuild.parse(padded, filename or "<cell>")
+    return tree
 
 
 def annotations_flag(namespace: Mapping[str, Any]) -> int:

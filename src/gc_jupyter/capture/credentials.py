@@ -12,6 +12,7 @@ from typing import Any
 from gc_jupyter.credentials import Search
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.travel import rebuild
 
 
 class Guard:
@@ -72,7 +73,7 @@ def _root(name: str) -> str:
 def _parameters(text: str) -> list[str]:
     """The names of a function's parameters that may be given by position."""
     try:
-        (statement,) = ast.parse(text).body
+        (statement,) = rebuild.parse(text).body
     except (SyntaxError, ValueError, RecursionError):
         return []
     if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
 from gc_jupyter.travel.names import find_names
 
@@ -97,7 +98,7 @@ def local_modules(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
             source = stream.read()
         found[name] = (source, os.path.basename(filename) == "__init__.py")
         todo += _modules_of(name.partition(".")[0])  # relative imports stay inside the package
-        todo += find_names(ast.parse(source)).modules
+        todo += find_names(rebuild.parse(source)).modules
     return found
 
 
@@ -108,7 +109,7 @@ def changed_since(name: str, text: str) -> dict[str, Any]:
     if module is None:
         return {}
     bound: dict[str, list[ast.expr | None]] = {}
-    for node in ast.parse(text).body:
+    for node in rebuild.parse(text).body:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign) and node.value is not None:
             targets = [node.target]

@@ -14,6 +14,7 @@ import types
 from typing import Any, TypeAlias
 
 from gc_jupyter.errors import SerializationError
+from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.code import global_names
 
 _USE_DILL = "use DillCode, which sends the function with what it uses"
@@ -92,7 +93,7 @@ def _parse(source: str, name: str) -> tuple[str, _Definition]:
     block = f"if True:\n{source}" if source[:1].isspace() else source
     text = textwrap.dedent(source)
     try:
-        tree = ast.parse(block).body
+        tree = rebuild.parse(block).body
         if block is not source:
             tree = tree[0].body if isinstance(tree[0], ast.If) else []
             if not _same_code(text, tree):
@@ -110,7 +111,7 @@ def _parse(source: str, name: str) -> tuple[str, _Definition]:
 
 def _same_code(text: str, tree: list[ast.stmt]) -> bool:
     try:
-        return ast.dump(ast.parse(text)) == ast.dump(ast.Module(body=tree, type_ignores=[]))
+        return ast.dump(rebuild.parse(text)) == ast.dump(ast.Module(body=tree, type_ignores=[]))
     except SyntaxError:
         return False
 

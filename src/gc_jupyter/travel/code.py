@@ -124,7 +124,7 @@ def _functions(text: str) -> dict[tuple[str, int], list[tuple[Any, str, str]]]:
     name begins with."""
     found: dict[tuple[str, int], list[tuple[Any, str, str]]] = {}
     try:
-        tree = ast.parse(text)
+        tree = rebuild.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return found
     todo: list[tuple[Any, str, str]] = [(tree, "", "")]
@@ -150,7 +150,7 @@ def _imported(text: str) -> tuple[str, ...]:
     """The names that imports bind at a text's top level, which the compiler looks at."""
     found: dict[str, None] = {}
     try:
-        todo: list[Any] = [ast.parse(text)]
+        todo: list[Any] = [rebuild.parse(text)]
     except (SyntaxError, ValueError, RecursionError):
         return ()
     while todo:
@@ -210,7 +210,7 @@ def texts_in(annotation: Any, depth: int = 8) -> Iterator[str]:
 def names_in(expression: str) -> tuple[str, ...]:
     """The names in an expression; none where it is no Python."""
     try:
-        tree = ast.parse(expression, mode="eval")
+        tree = rebuild.parse(expression, mode="eval")
     except (SyntaxError, ValueError):
         return ()
     return tuple(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.names_in_text import read_call
 from gc_jupyter.travel.scopes import (
     Function,
@@ -342,6 +343,6 @@ class _Reader(ast.NodeVisitor):
         found = read_call(node)
         for code in found.code:
             with contextlib.suppress(SyntaxError):  # running it will show the error
-                self.run(ast.parse(code).body)
+                self.run(rebuild.parse(code).body)
         for name in found.names:
             self.read(name, node.lineno)

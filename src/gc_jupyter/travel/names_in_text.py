@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gc_jupyter.travel import rebuild
+
 _COMMANDS = {"system", "getoutput", "run_line_magic", "run_cell_magic"}
 _IN_COMMAND = re.compile(r"\{([^{}]+)\}|\$([A-Za-z_]\w*)")
 _IN_QUERY = re.compile(r"@([A-Za-z_]\w*)")
@@ -78,7 +80,7 @@ def _formula(text: str, *, has_data: bool) -> Iterator[str]:
 def _command(text: str) -> Iterator[str]:
     for match in _IN_COMMAND.finditer(text):
         try:
-            tree = ast.parse(match.group(1) or match.group(2), mode="eval")
+            tree = rebuild.parse(match.group(1) or match.group(2), mode="eval")
         except SyntaxError:
             continue  # the shell's own braces
         for node in ast.walk(tree):

@@ -112,6 +112,20 @@ def show_lines(filename: str, first: int, text: str) -> None:
     linecache.cache[filename] = (len(lines), None, lines, filename)
 
 
+def parse(text: str, filename: str = "<unknown>", mode: str = "exec", flags: int = 0) -> Any:
+    """The syntax tree of a text, as the module ast gives it, whatever other threads parse.
+
+    Python 3.11 has one counter of depth for all threads. Where another thread's tree is made
+    while this one's is, it finds its counter changed and raises SystemError.
+    """
+    for _ in range(100):
+        try:
+            return compile(text, filename, mode, flags | ast.PyCF_ONLY_AST, True)
+        except SystemError:
+            continue
+    return compile(text, filename, mode, flags | ast.PyCF_ONLY_AST, True)
+
+
 def code(filename: str, first: int, text: str, *rest: Any) -> types.CodeType:
     """The code of one function, compiled from its text by the Python that reads it.
 
@@ -146,10 +160,10 @@ def compiled(
     head, tail = ("(\n", "\n)") if name == "<lambda>" else ("if 1:\n", "")
     if name != "<lambda>" and not text[:1].isspace():
         head = "\n"
-    body = ast.parse(head + text + tail, filename).body
+    body = parse(head + text + tail, filename).body
     ast.increment_lineno(ast.Module(body, []), first - 2)
     if head == "if 1:\n":
-        body = body[0].body  # type: ignore[attr-defined]
+        body = body[0].body
     for node in ast.walk(body[0]):
         if isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
             _bare(node)
@@ -158,9 +172,9 @@ def compiled(
     # class's name change nothing for the private names of its methods.
     around = "____" + inside.lstrip("_")
     free = [one for one in outer if not (inside and one == "__class__")]
-    tree = ast.parse("def %s(%s):\n class %s:\n  pass" % (WRAPPER, ", ".join(free), around))
-    tree.body[0].body[0].body = body  # type: ignore[attr-defined]
-    tree.body += [ast.parse("import a as " + one).body[0] for one in imported]
+    tree = parse("def %s(%s):\n class %s:\n  pass" % (WRAPPER, ", ".join(free), around))
+    tree.body[0].body[0].body = body
+    tree.body += [parse("import a as " + one).body[0] for one in imported]
     found = compile(tree, filename, "exec", _DEFERRED * deferred, True)
     for scope in (WRAPPER, around, name):
         found = _inner(found, scope)

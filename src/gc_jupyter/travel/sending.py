@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import io
 import platform
@@ -142,12 +141,12 @@ def names_of(code: types.CodeType | str) -> tuple[str, ...]:
         A function's, or a text, which is read as a cell's is.
     """
     if isinstance(code, str):
-        return tuple(find_names(ast.parse(code)).needed)
+        return tuple(find_names(rebuild.parse(code)).needed)
     found = code_.global_names(code)
     if not _EVALUATE.isdisjoint(code_.all_names(code)) or _has_formula(code):
         with contextlib.suppress(code_.NoSource, SyntaxError):
             text = code_.recipe(code, code.co_filename)[2]
-            tree = ast.parse(textwrap.dedent(text))
+            tree = rebuild.parse(textwrap.dedent(text))
             found = tuple(dict.fromkeys([*found, *find_names(tree).needed]))
     return found
 

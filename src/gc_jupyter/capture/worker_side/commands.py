@@ -14,6 +14,7 @@ import timeit
 from typing import Any
 
 from gc_jupyter.capture.worker_side.failures import remember_lines
+from gc_jupyter.travel.rebuild import parse
 
 TIMED = "<timed>"
 
@@ -110,7 +111,7 @@ class Shell:
 
     def time_code(self, code: str) -> Any:
         remember_lines(TIMED, code)
-        tree: Any = compile(code, TIMED, "exec", ast.PyCF_ONLY_AST, True)
+        tree = parse(code, TIMED)
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             last = ast.Expression(tree.body[-1].value)

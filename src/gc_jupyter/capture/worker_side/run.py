@@ -22,7 +22,7 @@ from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
-from gc_jupyter.travel.rebuild import Reading
+from gc_jupyter.travel.rebuild import Reading, parse
 
 IMPORTS = "<import>"
 DEFERRED = __future__.annotations.compiler_flag
@@ -177,9 +177,7 @@ def run_cell(
     text: str, filename: str, first_line: int, flags: int, namespace: dict[str, Any]
 ) -> Any:
     """Run a cell; returns its last expression's value. `await` is allowed at the top level."""
-    tree = compile(
-        "\n" * (first_line - 1) + text, filename, "exec", flags | ast.PyCF_ONLY_AST, True
-    )
+    tree = parse("\n" * (first_line - 1) + text, filename, "exec", flags)
     last = None
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         last = ast.Expression(tree.body.pop().value)
