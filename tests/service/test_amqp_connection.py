@@ -34,7 +34,7 @@ class Fed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.connection: Any = DeliveryConnection.__new__(DeliveryConnection)
         self.connection._receivers = {}
-        self.connection._frame_buffer = b""
+        self.connection._begun = b""
         self.connection.bytes_received = self.connection.frames_received = 0
         self.received: list[tuple[Any, ...]] = []
         self.left = b""
@@ -56,7 +56,7 @@ def test_each_way_whatever_the_pieces(size: int, monkeypatch: pytest.MonkeyPatch
         fed.feed(STREAM[start : start + size])
     assert fed.received == [wanted for _, wanted in FRAMES if wanted]
     assert fed.left == b"".join(data for data, wanted in FRAMES if not wanted)
-    assert fed.connection._frame_buffer == b""
+    assert fed.connection._begun == b""
     assert fed.connection.bytes_received == len(STREAM) - len(fed.left)
 
 

@@ -24,10 +24,9 @@ _HAS_HEADERS = 0x20  # in the first byte of the property flags
 class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
     """See the module. Arguments as for pika's AsyncioConnection."""
 
-    _frame_buffer: bytes
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._receivers: dict[int, Receiver] = {}
+        self._begun = b""  # a frame whose end hasn't come yet
         super().__init__(*args, **kwargs)
 
     def receive(self, channel_number: int, receiver: Receiver) -> None:
@@ -36,7 +35,7 @@ class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
 
     def _on_data_available(self, data_in: bytes) -> None:
         """Called by pika with what the socket gave."""
-        data, self._frame_buffer = self._frame_buffer + data_in, b""
+        data, self._begun = self._begun + data_in, b""
         at = 0
         try:
             while at < len(data):
@@ -56,7 +55,7 @@ class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
                     at = found.end
                     receiver(found.tag, _headers(found), found.body)
         finally:
-            self._frame_buffer = data[at:]
+            self._begun = data[at:]
 
 
 def _frame_end(data: bytes, at: int) -> int | None:

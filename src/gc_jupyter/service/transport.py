@@ -8,6 +8,7 @@ query parameters, proxies) takes globus-sdk's own way.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
@@ -146,7 +147,7 @@ class DirectTransport(RequestsTransport):
         response.url = url
         response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
         response.encoding = "utf-8"  # as JSON always is
-        response._content = answer.data
+        response.raw = io.BytesIO(answer.data)  # all of it is here
         if answer.status >= 400:  # globus-sdk's errors name the request
             response.request = requests.Request(method, url, headers=headers).prepare()
         return response
