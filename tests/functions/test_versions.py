@@ -237,7 +237,7 @@ def test_compiled_code_of_another_python_is_never_run(
     read_there: Callable[[str], dict[str, Any]],
 ) -> None:
     serializer = ComputeSerializer()
-    with going_to(platform.python_version()):
+    with going_to(platform.python_version):
         parts = [serializer.serialize(part) for part in (made_by_exec(), (1,), {})]
     report = read_there(serializer.pack_buffers(parts))
     assert "'made' has no source" in report["error"] or "made has no source" in report["error"]

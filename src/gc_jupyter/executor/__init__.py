@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import platform
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,7 +123,6 @@ class Executor(Registrations):
         text = str(self._endpoint_id) if self._endpoint_id else ""
         self._route = replace(self._route, endpoint_id=text)
         self._functions.forget_serialized()  # another Python may need another strategy
-        self._python_there = ""
         self._checked: set[str] = set()  # registered functions whose Python was looked at
 
     @property
@@ -213,7 +211,7 @@ class Executor(Registrations):
         self._check_ready()
         function = self._functions.get(fn)
         if function is None:
-            with going_to(self._ask_python(fn)):
+            with going_to(self._python_there):
                 function = registration(fn, self.serializer)
             check_payload_size(function.code, f"function {function.name}")
             self._functions.put(fn, function)
@@ -335,7 +333,7 @@ class Executor(Registrations):
         kwargs: dict[str, Any],
     ) -> TaskFuture:
         serializer = self.serializer
-        with going_to(platform.python_version() if self._is_local else self._python_there):
+        with going_to(self._python_there):
             payload = serializer.pack_buffers(
                 [serializer.serialize(args), serializer.serialize(kwargs)]
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.client import Client
 from gc_jupyter.errors import ServiceError
 from gc_jupyter.executor.options import BatchOptions
-from gc_jupyter.functions.python import FunctionCache, Submittable, is_source, registration
+from gc_jupyter.functions.python import FunctionCache, Submittable, registration
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.travel.sending import going_to
@@ -31,7 +31,6 @@ class Registrations(BatchOptions):
     def __init__(self) -> None:
         super().__init__()
         self._functions = FunctionCache()
-        self._python_there = ""  # the endpoint's version, once it was asked for
         self._stopped = False
 
     @property
@@ -72,7 +71,7 @@ class Registrations(BatchOptions):
             attempt = f" (attempted id: {given})" if given else ""
             raise ValueError(f"Function already registered as function id: {known}{attempt}")
         if given is None:
-            with going_to(self._ask_python(fn)):
+            with going_to(self._python_there):
                 made = registration(fn, self.serializer, **options)
             given = self.client.with_login(partial(self._dispatcher().register, made))
         self._functions.put(fn, given)
@@ -99,15 +98,14 @@ class Registrations(BatchOptions):
         self._functions.put(SourceFunction(function_name, source), function_id)
         return function_id
 
-    def _ask_python(self, fn: Submittable) -> str:
-        """The Python that a function goes to; empty where that isn't known."""
+    def _python_there(self) -> str:
+        """The Python that runs the tasks; empty where that isn't known. It may ask the service."""
         if self._is_local:
             return platform.python_version()
-        if not self._route.endpoint_id or is_source(fn):
-            return ""
-        with contextlib.suppress(ServiceError):  # the submission itself will say what is wrong
-            self._python_there = self.client.endpoint_python(self._route.endpoint_id)
-        return self._python_there
+        if self._route.endpoint_id:
+            with contextlib.suppress(ServiceError):  # the submission itself will say what is wrong
+                return self.client.endpoint_python(self._route.endpoint_id)
+        return ""
 
     @property
     def _is_local(self) -> bool:

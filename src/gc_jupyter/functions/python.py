@@ -84,13 +84,6 @@ def registration(
     )
 
 
-def is_source(function: Submittable) -> bool:
-    """Whether it travels as source whatever the code strategy is."""
-    if isinstance(function, ShellFunction):
-        return not function.runs_own_code
-    return isinstance(function, SourceFunction)
-
-
 def _refuse(function: object) -> None:
     """Say now what a worker would only find out when it has run the function."""
     name = getattr(function, "__name__", repr(function)[:80])

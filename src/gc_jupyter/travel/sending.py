@@ -22,15 +22,16 @@ from gc_jupyter.travel.refused import CannotTravel
 from gc_jupyter.travel.syntax import find_lacking
 from gc_jupyter.travel.texts import name_texts
 
-_python: ContextVar[str] = ContextVar("gc_jupyter_python_there", default="")
+_python: ContextVar[Callable[[], str]] = ContextVar("gc_jupyter_python_there", default=str)
 #: What IPython puts into a notebook's globals, bound to the running shell.
 _SHELL_NAMES = {"exit", "quit", "get_ipython"}
 
 
 @contextlib.contextmanager
-def going_to(python: str) -> Iterator[None]:
-    """What is pickled meanwhile goes to this Python version; empty where it isn't known."""
-    token = _python.set(minor(python))
+def going_to(python: Callable[[], str]) -> Iterator[None]:
+    """What is pickled meanwhile goes to this Python version; empty where it isn't known. It is
+    asked for only where it matters: of code without a source."""
+    token = _python.set(python)
     try:
         yield
     finally:
@@ -82,11 +83,16 @@ class SendingPickler(Pickler):
     def __init__(
         self, stream: Any, has: Callable[[str], bool] = worker_has, **options: Any
     ) -> None:
-        options.setdefault("python", _python.get())
+        self._asks = None if "python" in options else _python.get()
         options.setdefault("wanted", _is_wanted)
         super().__init__(stream, has, **options)
         #: What functions that were written import when they are called.
         self.imported: set[str] = set()
+
+    def compiled(self, one: types.CodeType) -> Any:
+        if self._asks is not None:
+            self.python, self._asks = minor(self._asks()), None
+        return super().compiled(one)
 
     def helpers(self, one: Helpers) -> Any:
         name_texts()
