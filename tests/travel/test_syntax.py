@@ -158,6 +158,6 @@ def test_an_executors_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert dumps(function, SendingPickler, python="3.10")
     with Executor("local") as executor:
         assert executor.submit(function, 1).result() == "one"
-    monkeypatch.setattr(Executor, "_ask_python", lambda *_: "3.9.1")
+    monkeypatch.setattr(Executor, "_python_there", lambda *_: "3.9.1")
     with Executor("local") as executor, pytest.raises(SerializationError, match=NEWER):
         executor.submit(function, 1)

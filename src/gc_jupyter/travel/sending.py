@@ -19,7 +19,7 @@ from gc_jupyter.travel.names import find_names
 from gc_jupyter.travel.objects import Helpers, Name
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.refused import CannotTravel
-from gc_jupyter.travel.syntax import find_lacking
+from gc_jupyter.travel.syntax import OLDEST, find_lacking
 from gc_jupyter.travel.texts import name_texts
 
 _python: ContextVar[Callable[[], str]] = ContextVar("gc_jupyter_python_there", default=str)
@@ -30,7 +30,8 @@ _SHELL_NAMES = {"exit", "quit", "get_ipython"}
 @contextlib.contextmanager
 def going_to(python: Callable[[], str]) -> Iterator[None]:
     """What is pickled meanwhile goes to this Python version; empty where it isn't known. It is
-    asked for only where it matters: of code without a source."""
+    asked for only where it matters: code without a source, and syntax that is newer than the oldest
+    Python there is."""
     token = _python.set(python)
     try:
         yield
@@ -46,7 +47,9 @@ def minor(version: str) -> str:
 HERE = platform.python_version()
 
 
-def refuse_newer_syntax(what: str, text: str, python: str | None = None, line: int = 1) -> None:
+def refuse_newer_syntax(
+    what: str, text: str, python: str | Callable[[], str] | None = None, line: int = 1
+) -> None:
     """Say before it is sent that the other Python can't read a text.
 
     Parameters
@@ -56,7 +59,8 @@ def refuse_newer_syntax(what: str, text: str, python: str | None = None, line: i
     text:
         Python, as this interpreter reads it.
     python:
-        The version there; empty where it isn't known. None: as `going_to` says.
+        The version there, or what asks for it; empty where it isn't known. None: as `going_to`
+        says.
     line:
         The number of the text's first line.
 
@@ -65,7 +69,11 @@ def refuse_newer_syntax(what: str, text: str, python: str | None = None, line: i
     CannotTravel
         It has syntax that is newer.
     """
-    there = minor(_python.get() if python is None else python)
+    if not isinstance(python, str):
+        if find_lacking(text, OLDEST) is None:
+            return  # every Python can read it
+        python = (python or _python.get())()
+    there = minor(python)
     lacking = find_lacking(text, there)
     if lacking is not None:
         lacking = lacking._replace(line=lacking.line + line - 1)
@@ -89,10 +97,16 @@ class SendingPickler(Pickler):
         #: What functions that were written import when they are called.
         self.imported: set[str] = set()
 
-    def compiled(self, one: types.CodeType) -> Any:
+    @property
+    def python(self) -> str:
+        """See Pickler; asked for at its first use."""
         if self._asks is not None:
-            self.python, self._asks = minor(self._asks()), None
-        return super().compiled(one)
+            self._python, self._asks = minor(self._asks()), None
+        return self._python
+
+    @python.setter
+    def python(self, value: str) -> None:
+        self._python = value
 
     def helpers(self, one: Helpers) -> Any:
         name_texts()
@@ -119,7 +133,7 @@ class SendingPickler(Pickler):
         made = super().code(one)
         if made[0] is rebuild.code:
             _, line, text, name, *_ = made[1]
-            refuse_newer_syntax(name, text, self.python, line)
+            refuse_newer_syntax(name, text, lambda: self.python, line)
         return made
 
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
@@ -191,7 +205,7 @@ class Statement:
                 f"{self.name!r} could not be defined here, and goes to a cell only",
                 "Use it in a %%gcrun cell.",
             )
-        refuse_newer_syntax(self.name, self.source, pickler.python, self.first_line)
+        refuse_newer_syntax(self.name, self.source, lambda: pickler.python, self.first_line)
         notebook: dict[str, Any] = {"__name__": "__main__"}
         needs = [
             Name(notebook, name, value)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 #: The oldest Python that workers have.
 _OLDEST = (3, 8)
+OLDEST = "3.8"
 _ONLY_SINCE = re.compile(r"(.+) (?:is|are) only supported in Python (\d+)\.(\d+)")
 #: Nodes of a tree that tell all, by name.
 _NODES = {
