@@ -19,6 +19,8 @@ class TaskState(str, enum.Enum):
     """Where a task is; the value is the word a user reads."""
 
     UNSENT = "unsent"
+    WAITING_LIMIT = "waiting for request limit"  # as `EventSource.hold` says
+    UNCONFIRMED = "not confirmed"  # sent, and no reply says whether the service has it
     WAITING_ENDPOINT = "waiting for endpoint"
     ENDPOINT_OFFLINE = "endpoint offline"
     WAITING_NODES = "waiting for nodes"

@@ -64,6 +64,44 @@ def test_quiet_says_nothing(far: Kernel, loopback: Loopback) -> None:
     assert [one["kind"] for one in shown.outputs] == ["execute_result"]
 
 
+def test_what_the_table_says_of_tasks_on_their_way(far: Kernel, loopback: Loopback) -> None:
+    """Held up, sent and not answered, at the service: each by its own word, where a table is."""
+    endpoint, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    far.ok(f"%%gcrun {endpoint}\n1")
+    far.ok(WORDS)
+    loopback.fault(path=r"/v3/endpoints/.*/submit", status=429, headers={"Retry-After": "3"})
+    loopback.result_fault(early=True)  # the reply waits for the result
+    far.ok(f"%%gcrun {offline} -a -q --future late\n1")
+    far.ok("table, reached = show(late, 'waiting for request limit')")
+    assert far.ok("reached.wait(60)").text == "True"
+    assert far.ok("reached = until(table, 'not confirmed'); reached.wait(60)").text == "True"
+    far.ok("again, reached = show(late, 'not confirmed')")  # shown when it was under way
+    assert far.ok("reached.wait(60)").text == "True"
+    loopback.bring_online(offline)
+    assert far.ok("late.result(60)").text == "1"
+
+
+WORDS = """\
+import threading
+from gc_jupyter import TaskTable
+from gc_jupyter.runtime.loop import kernel_loop
+
+def until(table, word):
+    reached = threading.Event()
+    def look():
+        if table._rows.state(0).value == word:
+            reached.set()
+        else:
+            kernel_loop().aio.call_later(0.02, look)
+    kernel_loop().call(look)
+    return reached
+
+def show(future, word):
+    table = TaskTable([future])
+    return table, until(table, word)
+"""
+
+
 def test_a_pause_that_the_service_asks_for(far: Kernel, loopback: Loopback) -> None:
     endpoint = loopback.endpoint("inline")
     loopback.fault(path=r"/v3/endpoints/.*/submit", status=429, headers={"Retry-After": "4"})

@@ -201,6 +201,15 @@ def test_an_executors_tasks_have_the_name_of_their_endpoint(
     assert dict(zip(found["columns"], found["rows"][0], strict=True))["endpoint"] == name
 
 
+def test_what_was_written_down_before_it_was_sent(server: Server, journal: Database) -> None:
+    """Whether it was sent, nobody here knows."""
+    nameless = entry(task_id="", state="unsent")
+    write(journal, nameless)
+    found = server.ask("tasks")
+    row = dict(zip(found["columns"], found["rows"][0], strict=True))
+    assert row["state"] == nameless.word == "not confirmed"
+
+
 def test_what_every_row_has_is_defined_once() -> None:
     assert list(messages.COLUMNS) == list(messages.Task.__annotations__)
 

@@ -14,7 +14,7 @@ from gc_jupyter import Executor, TaskFuture
 from gc_jupyter.errors import TaskExecutionFailed
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.session import Tasks
-from gc_jupyter.types import TaskEvent, TaskInfo, TaskState
+from gc_jupyter.types import Hold, TaskEvent, TaskInfo, TaskState
 from gc_jupyter.widgets import TaskTable
 from gc_jupyter.widgets.flusher import flusher
 from gc_jupyter.widgets.live_widget import VIEW
@@ -29,6 +29,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.listeners: list[Callable[[Sequence[TaskEvent]], None]] = []
+        self.hold: Hold | None = None
 
     def watch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
         self.listeners.append(listener)
@@ -313,6 +314,25 @@ def test_tasks_of_cells_can_run_again_without_being_told_how(runtime: Runtime) -
     assert comm.front_end["can_rerun"] is True
     comm.receive({"type": "rerun", "row": 1})
     assert [one.serial for one in table.futures] == [futures[0].serial, 601]
+
+
+@pytest.mark.parametrize(
+    ("held", "submitted_at", "word"),
+    [
+        (False, None, "unsent"),
+        (True, None, "waiting for request limit"),
+        (False, 1.0, "not confirmed"),
+        (True, 1.0, "not confirmed"),
+    ],
+)
+def test_a_task_that_the_service_has_not_named(
+    runtime: Runtime, held: bool, submitted_at: float | None, word: str
+) -> None:
+    """What a table says that is shown only now."""
+    (future,) = futures_of(runtime, 1)
+    future._info = TaskInfo(submitted_at=submitted_at)
+    runtime.hold = Hold("so many in 10 s", time.monotonic() + 5) if held else None
+    assert [row["state"] for row in shown(flushed(TaskTable([future])))] == [word]
 
 
 def test_a_task_run_again_takes_its_row(runtime: Runtime) -> None:

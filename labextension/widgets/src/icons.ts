@@ -8,6 +8,8 @@ const DISC = "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13z";
 
 export const PATHS: Record<State, string> = {
   unsent: RING,
+  "waiting for request limit": `${RING}M6 5.5h1.4v5H6zM8.6 5.5H10v5H8.6z`,
+  "not confirmed": `${RING}M7.3 11.5V7.2H5.6L8 4.5l2.4 2.7H8.7v4.3z`,
   "waiting for endpoint": `${RING}M8 4.5a3.5 3.5 0 0 1 3.5 3.5H8z`,
   "endpoint offline": `${RING}M7.2 5h1.6v4H7.2zM7.2 10h1.6v1.5H7.2z`,
   "waiting for nodes": `${RING}M8 4.5a3.5 3.5 0 0 1 0 7z`,

@@ -3,6 +3,8 @@
 
 export const STATES = [
   "unsent",
+  "waiting for request limit",
+  "not confirmed",
   "waiting for endpoint",
   "endpoint offline",
   "waiting for nodes",

@@ -41,6 +41,8 @@ export const URGENCY: readonly State[] = [
   "waiting for nodes",
   "waiting for a worker",
   "waiting for endpoint",
+  "not confirmed",
+  "waiting for request limit",
   "unsent",
   "cancelled",
   "success",

@@ -107,6 +107,12 @@ class Entry:
         return f"not seen at the service at {at}{who}"
 
     @property
+    def word(self) -> str:
+        """Its state as a user reads it: it is written down right before it is sent."""
+        unsent = self.state == TaskState.UNSENT.value
+        return TaskState.UNCONFIRMED.value if unsent else self.state
+
+    @property
     def done(self) -> bool:
         """Whether it had ended when its kernel last heard of it."""
         return TaskState(self.state).done

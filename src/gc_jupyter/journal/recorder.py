@@ -40,8 +40,10 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 1.0
 #: Rows that are kept for the next attempt while the journal fails, the newest.
 KEPT_ROWS = 10_000
-_CLOSING_S = 1.8  # the end of the interpreter included
-_CLOSING_BROKEN_S = 0.2  # what has failed until now will fail once more
+#: An entry is written before its request leaves: these are no news of it.
+_ON_THE_WAY = (TaskState.WAITING_LIMIT, TaskState.UNCONFIRMED)
+#: The end of the interpreter included; and where what has failed until now will fail once more.
+_CLOSING_S, _CLOSING_BROKEN_S = 1.8, 0.2
 
 
 class _Posted(NamedTuple):
@@ -61,7 +63,6 @@ class Journal:
         The SQLite file; opened at the first write, by the thread that owns it.
     session:
         This kernel.
-
     place:
         Gives the cell that runs now; called on the threads that submit.
 
@@ -140,7 +141,7 @@ class Journal:
 
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """See Recorder."""
-        changes = [self._change(event) for event in events]
+        changes = [self._change(event) for event in events if event.state not in _ON_THE_WAY]
         self.post(lambda db: db.update_tasks(changes), rows=len(changes))
         workers = {
             event.info.endpoint_id: event.info.worker

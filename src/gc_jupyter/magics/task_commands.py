@@ -53,7 +53,7 @@ def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
     rows = [
         (
             one.task_id or "(no id yet)",
-            one.state,
+            one.word,
             one.endpoint or one.endpoint_id,
             time.strftime("%m-%d %H:%M:%S", time.localtime(one.submitted_at)),
             f"In[{one.execution_count}]" if one.execution_count else "",

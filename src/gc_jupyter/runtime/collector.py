@@ -215,6 +215,11 @@ class Collector:
             except Exception:  # a broken view must not stop results
                 log.exception("a listener of task events failed")
 
+    def show(self, futures: Iterable[TaskFuture], state: TaskState) -> None:
+        """As `announce`, of what is worth no word where nobody looks."""
+        if self.feed.watchers:
+            self.announce((one, state, None) for one in futures if not one.done())
+
     def watch(self, listener: Listener) -> None:
         """Tell this listener of tasks' states, and ask the service for them so often that the
         words shown are true: waiting for the endpoint, for nodes, or running."""

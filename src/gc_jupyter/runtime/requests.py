@@ -52,6 +52,8 @@ class Requests:
         self._told = False
         self._turn = asyncio.Lock()  # submissions leave in the order in which they came
         self._hold: Hold | None = None
+        #: Called on the loop when submissions begin to wait.
+        self.when_held: Callable[[], object] = _nobody_waits
 
     async def send(
         self, call: Callable[[], T], *, submission: bool = False, spare: bool = False
@@ -108,6 +110,11 @@ class Requests:
         hold = self._hold
         return hold if hold is not None and hold.until > time.monotonic() else None
 
+    def _keep_back(self, why: str, seconds: float) -> None:
+        """Submissions wait."""
+        self._hold = Hold(why, time.monotonic() + seconds)
+        self._loop.call(self.when_held)
+
     def spacing(self) -> float:
         """Seconds for which a fan-out should gather tasks now."""
         return 0.0 if self._budget is None else self._budget.spacing()
@@ -124,7 +131,7 @@ class Requests:
             if self._budget is not None:
                 self._budget.refused(delay)
             if submission:
-                self._hold = Hold(_PAUSE, time.monotonic() + delay)
+                self._keep_back(_PAUSE, delay)
             if delay >= TOLD_PAUSE_S and not self._told:
                 self._told = True
                 log.warning(
@@ -143,7 +150,7 @@ class Requests:
             return await self._on_http_thread(call, submission)
         async with self._turn:
             if wait := self._budget.wait():
-                self._hold = Hold(_PAUSE, time.monotonic() + wait)
+                self._keep_back(_PAUSE, wait)
                 await asyncio.sleep(wait)
             while True:
                 left: asyncio.Future[bool] = self._loop.aio.create_future()
@@ -152,7 +159,7 @@ class Requests:
                 if await left:
                     break
                 wait = self._budget.slot_in()
-                self._hold = Hold(_LIMIT, time.monotonic() + wait)
+                self._keep_back(_LIMIT, wait)
                 await asyncio.sleep(wait)
             self._hold = None
         return await answer
@@ -221,6 +228,10 @@ class Requests:
 
         self._loop.http.post(work)
         return await answer
+
+
+def _nobody_waits() -> None:
+    """There are no submissions."""
 
 
 def _settle(answer: asyncio.Future[T], value: T) -> None:

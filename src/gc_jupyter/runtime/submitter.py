@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import hashlib
 import json
 import logging
 import time
@@ -85,6 +84,7 @@ class Submitter:
         self._recalled: set[str] = set()  # ids that were remembered, and not registered here
         self._first_group = asyncio.Lock()  # two first batches would make two groups
         self.task_group_id: str | None = None
+        requests.when_held = self._kept_back
 
     def put(self, task: QueuedTask) -> None:
         """Queue a task; from any thread, and cheap: one wake-up serves a burst of calls."""
@@ -227,7 +227,7 @@ class Submitter:
 
     async def register(self, function: FunctionRegistration) -> str:
         """The function's id; the same text is registered once."""
-        key = _fingerprint(function)
+        key = function.fingerprint()
         registering = self._functions.get(key)
         if registering is None:
             registering = self._loop.aio.create_task(self._register(function, key.hex()))
@@ -259,7 +259,7 @@ class Submitter:
             function = tasks[0].function
             if function_id in self._recalled and not isinstance(function, str):
                 self._recalled.discard(function_id)
-                key = _fingerprint(function)
+                key = function.fingerprint()
                 self._functions.pop(key, None)
                 if self._memory is not None:
                     await run(self._memory.forget, f"function {key.hex()}")
@@ -280,15 +280,10 @@ class Submitter:
         now = time.time()
         submission = self._collector.book.begin()
         try:
-            reply = await self._requests.send(
-                partial(self._service.submit, request), submission=True
-            )
+            leave = partial(self._leave, request, route, sent)
+            reply = await self._requests.send(leave, submission=True)
         except SubmitUncertain as error:
-            for function_id, tasks in sent.items():
-                for task in tasks:
-                    task.future._learn(
-                        TaskInfo(None, group, route.endpoint_id, function_id, submitted_at=now)
-                    )
+            self._left(route, sent, now, group)
             self._recover(submission, group or error.task_group_id, sent.values(), error)
         except ComputeError as error:
             self._collector.give_up(submission)
@@ -317,6 +312,38 @@ class Submitter:
                 # nobody sees an id before the group is written down: it finds all of them again
                 await self.recorder.sending(route, reply.task_group_id, sent)
             self._accept(route, submission, reply, sent, now)
+
+    def _leave(
+        self, request: SubmitRequest, route: Route, sent: dict[str, list[QueuedTask]]
+    ) -> SubmitReply:
+        """Send it, now that it may be (`gc-http`)."""
+        if self._service.at_once:
+            return self._service.submit(request)
+        self._loop.tell(self._left, route, sent, time.time(), request.task_group_id)
+        try:
+            return self._service.submit(request)
+        except ComputeError as error:
+            if not isinstance(error, SubmitUncertain):
+                self._loop.tell(self._left, route, sent, None, request.task_group_id)
+            raise
+
+    def _left(
+        self, route: Route, sent: dict[str, list[QueuedTask]], now: float | None, group: str | None
+    ) -> None:
+        """A request is on its way, or was certainly not accepted."""
+        state = TaskState.UNSENT if now is None else TaskState.UNCONFIRMED
+        for function_id, tasks in sent.items():
+            for task in tasks:
+                if task.future.task_id is None:
+                    info = TaskInfo(None, group, route.endpoint_id, function_id, submitted_at=now)
+                    task.future._learn(info)
+            self._collector.show((task.future for task in tasks), state)
+
+    def _kept_back(self) -> None:
+        """Nothing leaves for a while."""
+        tasks = [task.future for task in (*self.unsent(), *self.under_way)]
+        kept = (one for one in tasks if one.info.submitted_at is None)
+        self._collector.show(kept, TaskState.WAITING_LIMIT)
 
     def _recover(
         self,
@@ -366,22 +393,8 @@ class Submitter:
         for tasks in sent.values():
             for task in tasks:
                 if not isinstance(task.function, str):
-                    self._functions.pop(_fingerprint(task.function), None)
+                    self._functions.pop(task.function.fingerprint(), None)
 
 
 def _from_json(text: str) -> Any:
     return json.loads(text) if text else None
-
-
-def _fingerprint(function: FunctionRegistration) -> bytes:
-    """Tells registrations apart without keeping their texts."""
-    parts = (
-        function.name,
-        function.code,
-        str(function.serialized),
-        function.description or "",
-        str(function.public),
-        function.group or "",
-        function.ha_endpoint_id or "",
-    )
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()

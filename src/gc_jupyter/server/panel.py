@@ -9,13 +9,15 @@ import time
 from gc_jupyter.journal.database import REACHABLE_S, Database
 from gc_jupyter.journal.sessions import KernelSession, may_run
 from gc_jupyter.server.messages import COLUMNS, JournalState
-from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskState
 
 #: What isn't a plain column of the table of tasks.
 _COMPUTED = {
     # an executor's tasks know its id alone
     "endpoint": f"coalesce(nullif(endpoint, ''), iif(endpoint_id = '{LOCAL_ENDPOINT_ID}',"
     f" '{LOCAL_NAME}', (SELECT name FROM endpoints WHERE endpoint_id = tasks.endpoint_id)), '')",
+    # it is written down right before it is sent
+    "state": f"iif(state = '{TaskState.UNSENT.value}', '{TaskState.UNCONFIRMED.value}', state)",
     "notebook": "iif(:folder != '' AND substr(notebook, 1, length(:folder)) = :folder,"
     " replace(substr(notebook, length(:folder) + 1), :separator, '/'), notebook)",
     "seen": "json(iif(seen, 'true', 'false'))",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -29,6 +30,19 @@ class FunctionRegistration:
     metadata: Mapping[str, str] = field(default_factory=dict)
     #: The same text for everybody who has this version of the package: its id is remembered.
     lasting: bool = False
+
+    def fingerprint(self) -> bytes:
+        """Tells registrations apart without keeping their texts."""
+        parts = (
+            self.name,
+            self.code,
+            str(self.serialized),
+            self.description or "",
+            str(self.public),
+            self.group or "",
+            self.ha_endpoint_id or "",
+        )
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ _TRACEBACK = 4_000  # characters of each
 
 _ICONS = {
     TaskState.UNSENT: "○",
+    TaskState.WAITING_LIMIT: "◎",
+    TaskState.UNCONFIRMED: "?",
     TaskState.WAITING_ENDPOINT: "◔",
     TaskState.ENDPOINT_OFFLINE: "◌",
     TaskState.WAITING_NODES: "◑",
@@ -41,6 +43,8 @@ URGENCY = (
     TaskState.WAITING_NODES,
     TaskState.WAITING_WORKER,
     TaskState.WAITING_ENDPOINT,
+    TaskState.UNCONFIRMED,
+    TaskState.WAITING_LIMIT,
     TaskState.UNSENT,
     TaskState.CANCELLED,
     TaskState.SUCCESS,

@@ -121,8 +121,7 @@ class TaskTable(LiveWidget):
             if source is not None and source not in self._sources:
                 self._sources.add(source)
                 source.watch(self._on_events)
-            if future.task_id:
-                self._rows.update(row, _waiting(future.info), future.info)
+            self._rows.update(row, _where(future), future.info)
 
     def _on_events(self, events: Sequence[TaskEvent]) -> None:
         for event in events:
@@ -282,10 +281,16 @@ def _when_ended(endpoints: Sequence[str]) -> str:
     return said
 
 
-def _waiting(info: TaskInfo) -> TaskState:
+def _where(future: TaskFuture) -> TaskState:
     """What is said of a task until the service was asked."""
-    local = info.endpoint_id == LOCAL_ENDPOINT_ID
-    return TaskState.WAITING_WORKER if local else TaskState.WAITING_ENDPOINT
+    info = future.info
+    if info.task_id:
+        local = info.endpoint_id == LOCAL_ENDPOINT_ID
+        return TaskState.WAITING_WORKER if local else TaskState.WAITING_ENDPOINT
+    if info.submitted_at is not None:
+        return TaskState.UNCONFIRMED
+    held = future.source is not None and future.source.hold is not None
+    return TaskState.WAITING_LIMIT if held else TaskState.UNSENT
 
 
 def _ended(future: TaskFuture) -> tuple[TaskState, TaskInfo, str]:
