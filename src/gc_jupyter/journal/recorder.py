@@ -40,8 +40,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 1.0
 #: Rows that are kept for the next attempt while the journal fails, the newest.
 KEPT_ROWS = 10_000
-#: An entry is written before its request leaves: these are no news of it.
-_ON_THE_WAY = (TaskState.WAITING_LIMIT, TaskState.UNCONFIRMED)
+_ON_THE_WAY = (TaskState.WAITING_LIMIT, TaskState.UNCONFIRMED)  # no news: it was written before
 #: The end of the interpreter included; and where what has failed until now will fail once more.
 _CLOSING_S, _CLOSING_BROKEN_S = 1.8, 0.2
 
