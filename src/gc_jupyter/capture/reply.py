@@ -135,6 +135,8 @@ class CellFuture(TaskFuture):
         self.endpoint = endpoint
         self.events: list[Event] = []
         self.out: dict[str, Any] = {}
+        #: Where the notebook's random numbers have got to there, if they went along.
+        self.random: dict[str, Any] = {}
         self.undecoded: dict[str, Undecoded] = {}
         self.place = Place(endpoint)
         #: The most frames that a traceback shows, the innermost; None for all.
@@ -217,6 +219,7 @@ class CellFuture(TaskFuture):
         self.replied = True
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
+        self.random = dict(reply.get("random", {}))
         last = {} if reply["value"] is None else {"": reply["value"]}
         values = self._values({**last, **reply["out"]}, reply.get("shared", ()))
         value = values.pop("", None)

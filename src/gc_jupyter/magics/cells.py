@@ -6,6 +6,7 @@ import reprlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from gc_jupyter.magics.calls import account, calls_of
 from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.definitions import define, definitions_beside_one, is_definitions
 from gc_jupyter.magics.dry_run import report, sizes
-from gc_jupyter.magics.generators import has_generator
+from gc_jupyter.magics.generators import go_on, has_generator, shared_states
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.source import CellSource, read_cell
@@ -79,10 +80,18 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         run = run_of(futures[0].nonce) if futures else ""
         tasks = Tasks(futures, labels, run=run, title=options.label or "Tasks")
         return _Run(magics, options, target).many(tasks, wanted=not source.silent)
+    sent = shared_states(shell.user_ns.get("In", ()))
+    if not options.quiet:
+        _say_of_generators(magics, options, source, captured, seeded=bool(sent))
+    if sent and options.block:
+        captured = replace(captured, options={**captured.options, "random": sent})
     future = session.submit(
         captured, target, label=options.label, note=note(), tb_limit=options.tb_limit
     )
-    return _Run(magics, options, target).one(future)
+    try:
+        return _Run(magics, options, target).one(future)
+    finally:
+        go_on(getattr(future, "random", {}), sent)
 
 
 def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
@@ -295,6 +304,30 @@ def _warn_of_generators(captured: Captured, namespace: Mapping[str, Any]) -> Non
             f"Each task draws the same random numbers from its copy of {', '.join(names)}. Make a"
             " generator in the cell, with a seed of the task's own: numpy.random.default_rng([seed,"
             f" {captured.task.variable}])."
+        )
+
+
+def _say_of_generators(
+    magics: NotebookMagics,
+    options: Options,
+    source: CellSource,
+    captured: Captured,
+    *,
+    seeded: bool,
+) -> None:
+    """What a cell draws there from the notebook's own generators isn't drawn here; said once."""
+    namespace = magics.shell.user_ns
+    for name in captured.sizes:
+        if name not in (*options.out, *magics.told) and has_generator(namespace.get(name)):
+            magics.told.add(name)
+            _say(
+                f"{name} is a copy there: what the cell draws from it is drawn here once more."
+                f" --out {name} brings it back as the cell leaves it."
+            )
+    if seeded and not options.block and "random" in source.text:
+        _say(
+            "The notebook's seed of random numbers doesn't go to a cell that isn't waited for: seed"
+            " them in the cell."
         )
 
 

@@ -57,6 +57,7 @@ class NotebookMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.shown = ShownResults()
+        self.told: set[str] = set()  # variables of which something was said once and for all
 
     @property
     def journal(self) -> Journal:

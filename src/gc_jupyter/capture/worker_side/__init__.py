@@ -15,7 +15,7 @@ from gc_jupyter.travel import rebuild, texts
 
 PARTS = (
     *("output", "spool", "live", "displays", "failures", "loading", "packing", "importing"),
-    *("hosting", "commands", "namespace", "run"),
+    *("hosting", "commands", "namespace", "randomness", "run"),
 )
 
 

@@ -22,6 +22,7 @@ from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
+from gc_jupyter.capture.worker_side.randomness import random_states, set_random_states
 from gc_jupyter.travel.rebuild import Reading, parse
 
 IMPORTS = "<import>"
@@ -93,16 +94,21 @@ class Work:
     def results(self) -> dict[str, Any]:
         """The last value, the names asked for, and the error: each as `Packer` has it."""
         figures = Figures()
+        given, own = self.options.get("random"), random_states()
         try:
             try:
                 value = self.execute()
             finally:
                 self.shell.report_cell()
-            return self.packed(value, figures)
+            results = self.packed(value, figures)
         except BaseException as error:
             results = self.packed(None, figures)  # what it had set may have taken hours
             results["error"] = describe(error, self.files, self.packer())
-            return results
+        if given is not None:
+            states = random_states()
+            results["random"] = {name: states[name] for name in given if name in states}
+            set_random_states(own)
+        return results
 
     def packer(self) -> Packer:
         room = self.options["limit"] - self.output.size()
@@ -156,6 +162,7 @@ class Work:
         if task["variable"]:
             given = Loader(self.options["arguments"], reading, elsewhere).load()
             namespace[task["variable"]] = given
+        set_random_states(self.options.get("random") or {})
         self.files.append(task["filename"])
         remember_lines(task["filename"], task["cell"], task["line"])
         flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
