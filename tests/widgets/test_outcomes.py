@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gc_jupyter.capture import Captured, CellFuture
 from gc_jupyter.errors import ServiceUnreachable, TaskExecutionFailed, TaskStopped
 from gc_jupyter.functions.shell import ShellResult
+from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.types import TaskState
-from gc_jupyter.widgets.outcomes import outcome, preview, whole_text
+from gc_jupyter.widgets.outcomes import WHOLE, outcome, preview, whole_text
 
 
 def finished(value: Any = None, error: BaseException | None = None) -> Future[Any]:
@@ -82,3 +84,17 @@ def test_the_whole_text_is_bounded_and_survives_a_broken_repr() -> None:
     assert len(whole_text(finished("x" * 10**6))) < 60_000
     assert "AssertionError" in whole_text(finished(Loud()))
     assert whole_text(Future()) == "The task has no result yet."
+
+
+def test_the_whole_text_has_what_was_printed() -> None:
+    future = CellFuture(Captured(SourceFunction("cell", ""), b"", {}, {}, {}), "there")
+    assert whole_text(future) == "The task has no result yet."
+    future.hear(
+        b'["stdout", "a\\n"]\n["stderr", "\\r 1/3"]\n["stderr", "\\r 2/3\\u001b]0;x\\u0007"]\n'
+    )
+    assert whole_text(future) == "a\n 2/3"
+    future.hear(b'["stdout", "' + b"x" * 200_000 + b'"]\n')
+    assert len(whole_text(future)) < WHOLE + 10
+    future.set_exception(TaskStopped("The task was stopped."))
+    assert whole_text(future).startswith("The task was stopped.")
+    assert "It has printed:" in whole_text(future)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
 
 import pytest
 
@@ -49,7 +51,25 @@ def test_a_task_from_beginning_to_end() -> None:
         "ended": 6500,
         "task_id": "id-1",
         "text": "49",
+        "progress": None,
     }
+
+
+def test_what_a_task_prints_and_how_far_it_is() -> None:
+    rows = rows_of(1)
+    rows.update(0, TaskState.RUNNING, INFO)
+    drain(rows)
+    rows.say(0, "epoch\t1\x1b[0m", (1.0, math.nan))
+    assert (rows.field(0, "text"), rows.field(0, "progress")) == ("epoch 1[0m", [1.0, None])
+    rows.say(0, "epoch 2", (2.0, 3.0))
+    rows.update(0, TaskState.RUNNING, INFO)  # as the service says again and again
+    assert (rows.field(0, "text"), rows.field(0, "progress")) == ("epoch 2", [2.0, 3.0])
+    json.dumps(drain(rows), allow_nan=False)
+    rows.say(0, "epoch 2", None)
+    assert not rows.dirty
+    rows.update(0, TaskState.SUCCESS, INFO, "")
+    rows.say(0, "late", (3.0, 3.0))
+    assert (rows.field(0, "text"), rows.field(0, "progress")) == ("", None)
 
 
 @pytest.mark.parametrize("end", [TaskState.SUCCESS, TaskState.FAILED, TaskState.CANCELLED])

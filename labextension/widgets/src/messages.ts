@@ -23,6 +23,7 @@ export const ROW = [
   "ended",
   "task_id",
   "text",
+  "progress",
 ] as const;
 export const PAGE_ROWS = 100;
 export const OUTPUTS_TARGET = "gc_jupyter.outputs";
@@ -61,7 +62,8 @@ export interface View {
   pages: number[];
 }
 
-// Front end to kernel: the whole result or traceback of a row, please.
+// Front end to kernel: the whole result or traceback of a row, please; what a task that runs
+// has printed so far.
 export interface Show {
   type: "show";
   request: string;

@@ -15,6 +15,7 @@ export class TaskDetails {
   private index = -1;
   private request = "";
   private asked = 0;
+  private printed = ""; // by a task that runs, when its output was asked for
   private readonly heading = make("h4");
   private readonly facts = make("dl");
   private readonly show = button("Result");
@@ -64,7 +65,7 @@ export class TaskDetails {
 
   start(index: number): void {
     this.index = index;
-    this.request = "";
+    this.request = this.printed = "";
     this.element.hidden = false;
     this.text.hidden = true;
     setText(this.text, "");
@@ -81,6 +82,7 @@ export class TaskDetails {
     const state = this.rows.state(row);
     const label = this.rows.label(this.index);
     const now = this.rows.now();
+    const done = this.rows.isDone(row);
     setText(this.heading, `${label}: ${state}`);
     this.element.setAttribute("aria-label", `Task ${label}`);
     const facts: [string, string][] = [
@@ -89,20 +91,23 @@ export class TaskDetails {
       ["Waits", WAITS[state] ?? ""],
       ["Queued", duration(this.rows.queued(row, now))],
       ["Running", duration(this.rows.running(row, now))],
-      [state === "failed" ? "Error" : "Result", row[FIELD.text]],
+      [state === "failed" ? "Error" : done ? "Result" : "Prints", row[FIELD.text]],
     ];
     const known = facts.filter(([, value]) => value !== "");
     if (this.facts.children.length !== 2 * known.length) {
       this.facts.replaceChildren(...known.flatMap(() => [make("dt"), make("dd")]));
     }
     known.flat().forEach((text, place) => setText(this.facts.children[place]!, text));
-    const what = state === "failed" ? "Traceback" : "Result";
+    const what = state === "failed" ? "Traceback" : done || row[FIELD.text] === "" ? "Result" : "Output";
     setText(this.show, what);
     this.text.setAttribute("aria-label", what);
-    setDisabled(this.show, !this.rows.isDone(row));
+    setDisabled(this.show, !done && row[FIELD.text] === "");
+    if (!this.text.hidden && !done && this.request === "" && row[FIELD.text] !== this.printed) {
+      this.askText(); // there is more of what is shown
+    }
     setDisabled(this.copy, row[FIELD.taskId] === "");
     this.rerun.hidden = this.model.get("can_rerun") !== true;
-    setDisabled(this.rerun, !this.rows.isDone(row));
+    setDisabled(this.rerun, !done);
   }
 
   private askText(): void {
@@ -110,7 +115,10 @@ export class TaskDetails {
       return;
     }
     this.request = `${Date.now()}-${++this.asked}-${Math.random()}`;
-    setText(this.note, "Asking the kernel…");
+    if (this.text.hidden) {
+      setText(this.note, "Asking the kernel…");
+    }
+    this.printed = this.rows.row(this.index)?.[FIELD.text] ?? "";
     this.model.send({ type: "show", request: this.request, row: this.index });
   }
 

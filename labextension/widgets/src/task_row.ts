@@ -11,6 +11,7 @@ export class TaskRow {
   readonly open = make("button", { type: "button", class: "gc-open", tabindex: -1 });
   private readonly icon = new StateIcon();
   private readonly word = make("span");
+  private readonly progress = make("progress", { class: "gc-progress", hidden: true });
   private readonly endpoint = make("td");
   private readonly queued = make("td", { class: "gc-number" });
   private readonly running = make("td", { class: "gc-number" });
@@ -21,7 +22,7 @@ export class TaskRow {
     "tr",
     {},
     make("th", { scope: "row" }, this.open),
-    make("td", { class: "gc-state" }, this.icon.element, this.word),
+    make("td", { class: "gc-state" }, this.icon.element, this.word, this.progress),
   );
   private timeline: boolean | null = null;
 
@@ -32,6 +33,7 @@ export class TaskRow {
     setText(this.open, rows.label(index));
     const row = rows.row(index);
     this.element.classList.toggle("gc-unknown", !row);
+    this.showProgress(row?.[FIELD.progress]);
     if (!row) {
       [this.word, this.endpoint, this.queued, this.running, this.text].forEach((cell) =>
         setText(cell, ""),
@@ -51,6 +53,24 @@ export class TaskRow {
     setText(this.running, duration(rows.running(row, now)));
     setText(this.text, row[FIELD.text]);
     this.text.title = row[FIELD.text];
+  }
+
+  // A notebook may be somebody else's: what isn't two numbers is no progress.
+  private showProgress(progress: unknown): void {
+    const [done, total] = Array.isArray(progress) ? progress : [];
+    this.progress.hidden = typeof done !== "number";
+    if (this.progress.hidden) {
+      return;
+    }
+    const text = typeof total === "number" && total > 0 ? `${done} of ${total}` : `${done}`;
+    if (typeof total === "number" && total > 0) {
+      this.progress.max = total;
+      this.progress.value = done;
+    } else {
+      this.progress.removeAttribute("value"); // it moves, and nobody knows how far
+    }
+    this.progress.setAttribute("aria-label", `Done: ${text}`);
+    this.progress.title = text;
   }
 
   private columns(timeline: boolean): void {

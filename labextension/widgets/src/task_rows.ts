@@ -15,6 +15,7 @@ export type Row = [
   ended: number | null,
   taskId: string,
   text: string,
+  progress: [done: number, total: number | null] | null,
 ];
 
 export const FIELD = {
@@ -26,6 +27,7 @@ export const FIELD = {
   ended: 5,
   taskId: 6,
   text: 7,
+  progress: 8,
 } as const;
 
 // A saved notebook may claim any number of rows, and be somebody else's.

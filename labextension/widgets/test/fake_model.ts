@@ -48,7 +48,7 @@ export class FakeModel implements Model {
 export const ORIGIN = 1_700_000_000;
 
 export function row(state: State, label: string, more: Partial<Record<number, unknown>> = {}): Row {
-  const made: unknown[] = [STATES.indexOf(state), label, 0, null, null, null, "", ""];
+  const made: unknown[] = [STATES.indexOf(state), label, 0, null, null, null, "", "", null];
   Object.entries(more).forEach(([field, value]) => (made[Number(field)] = value));
   return made as Row;
 }

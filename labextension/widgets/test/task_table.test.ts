@@ -197,6 +197,28 @@ test("an open task offers no result yet, an ended one can run again", () => {
   expect(model.sent).toEqual([{ type: "rerun", row: 1 }]);
 });
 
+test("a task that runs shows what it prints, and how far it is", async () => {
+  const at = (text: string, progress: unknown): Record<string, unknown> =>
+    stateOf([row("running", "a", { [FIELD.text]: text, [FIELD.progress]: progress })]);
+  const model = new FakeModel(at("epoch 1", [3, 12]));
+  const el = show(model);
+  const bar = el.querySelector<HTMLProgressElement>(".gc-progress")!;
+  expect([bar.hidden, bar.value, bar.max, bar.title]).toEqual([false, 3, 12, "3 of 12"]);
+  rowButton(el, "a").click();
+  action(el, "Output").click();
+  const { request } = model.sent[0] as { request: string };
+  model.emit("msg:custom", { type: "shown", request, row: 0, text: "epoch 1" });
+  model.update({ ...at("epoch 2", [4, null]), seq: 2 });
+  await frames();
+  expect(model.sent).toMatchObject([{ type: "show" }, { type: "show", row: 0 }]); // by itself
+  expect(bar.hasAttribute("value")).toBe(false);
+  for (const made of [null, "x", ["1", "2"], [{}], undefined]) {
+    model.update({ ...at(`epoch ${String(made)}`, made), seq: 3 });
+    await frames();
+    expect(bar.hidden).toBe(true);
+  }
+});
+
 test("what waits for an endpoint that is offline isn't lost", () => {
   const el = show(new FakeModel(stateOf([row("endpoint offline", "a"), row("running", "b")])));
   const kept = "The service keeps the task";

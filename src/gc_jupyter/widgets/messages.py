@@ -18,8 +18,12 @@ STATES = tuple(state.value for state in TaskState)
 
 #: A row is a list with these fields. Times are milliseconds since `TaskTableState.origin`, or null;
 #: `endpoint` is an index into `TaskTableState.endpoints`; `text` is a preview of the result, or
-#: the last line of the error.
-ROW = ("state", "label", "endpoint", "submitted", "started", "ended", "task_id", "text")
+#: the last line of the error, and before that what the task has printed last. `progress` is how
+#: much of it is done and of how much (null: unknown), or null.
+ROW = (
+    *("state", "label", "endpoint", "submitted", "started", "ended", "task_id", "text"),
+    "progress",
+)
 
 PAGE_ROWS = 100
 
@@ -85,7 +89,8 @@ class View(TypedDict):
 
 
 class Show(TypedDict):
-    """Front end to kernel: the whole result or traceback of a row, please."""
+    """Front end to kernel: the whole result or traceback of a row, please; what a task that runs
+    has printed so far."""
 
     type: Literal["show"]
     request: str

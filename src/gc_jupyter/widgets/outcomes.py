@@ -10,6 +10,7 @@ import concurrent.futures
 import reprlib
 from typing import Any
 
+from gc_jupyter.capture import CellFuture
 from gc_jupyter.credentials import masked
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed, gist
 from gc_jupyter.functions.shell import ShellResult
@@ -87,9 +88,14 @@ def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -
 def whole_text(future: concurrent.futures.Future[Any]) -> str:
     """The result as its `repr`, or what is known of the failure. Runs the user's code."""
     if not future.done():
-        return "The task has no result yet."
+        return _printed(future) or "The task has no result yet."
     if dropped(future):
         return "The task was cancelled before it was sent."
+    text, printed = _outcome_text(future), _printed(future)
+    return f"{text}\n\nIt has printed:\n{printed}" if printed else text
+
+
+def _outcome_text(future: concurrent.futures.Future[Any]) -> str:
     error = future.exception()
     if isinstance(error, ComputeError):
         return traceback_text(future)
@@ -99,3 +105,14 @@ def whole_text(future: concurrent.futures.Future[Any]) -> str:
         text = f"The result has no text: its repr raised {type(problem).__name__}."
     text = masked(harmless(text))
     return text if len(text) <= WHOLE else text[:WHOLE] + f"\n… {len(text) - WHOLE:,} more"
+
+
+def _printed(future: concurrent.futures.Future[Any]) -> str:
+    """What a task has printed so far, its end first of all; as a page shows it."""
+    if not isinstance(future, CellFuture):
+        return ""
+    lines = future.output[-2 * WHOLE :].split("\n")
+    # of a line, what a progress bar has written last
+    text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    text = masked(harmless(text)).rstrip()
+    return text if len(text) <= WHOLE else "…\n" + text[-WHOLE:]

@@ -98,12 +98,17 @@ def _cells(rows: TaskRows, row: int) -> tuple[str, ...]:
     running = (ended - started) / 1000 if None not in (started, ended) else None
     return (
         rows.field(row, "label"),
-        f"{_ICONS[state]} {state.value}",
+        f"{_ICONS[state]} {state.value}{_percent(rows.field(row, 'progress'))}",
         rows.endpoints[rows.field(row, "endpoint")],
         duration(queued),
         duration(running),
         rows.field(row, "text"),
     )
+
+
+def _percent(progress: list[float | None] | None) -> str:
+    done, total = progress or (None, None)
+    return "" if done is None or total is None else f" {100 * done / total:.0f}%"
 
 
 def _html(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -21,7 +22,9 @@ _VIEWED_PAGES = 8
 
 _STATES = tuple(TaskState)
 _INDEX = {state: index for index, state in enumerate(_STATES)}
-_STATE, _LABEL, _ENDPOINT, _SUBMITTED, _STARTED, _ENDED, _TASK_ID, _TEXT = range(len(ROW))
+_STATE, _LABEL, _ENDPOINT, _SUBMITTED, _STARTED, _ENDED, _TASK_ID, _TEXT, _PROGRESS = range(
+    len(ROW)
+)
 
 
 class TaskRows:
@@ -72,7 +75,9 @@ class TaskRows:
     def add(self, label: str, endpoint: str = "") -> int:
         """A new row, unsent; its number."""
         state = _INDEX[TaskState.UNSENT]
-        self.rows.append([state, one_line(label), self._endpoint(endpoint), *[None] * 3, "", ""])
+        self.rows.append(
+            [state, one_line(label), self._endpoint(endpoint), *[None] * 3, "", "", None]
+        )
         self.counts[state] += 1
         row = len(self.rows) - 1
         self._dirty.setdefault(row // PAGE_ROWS)
@@ -108,7 +113,8 @@ class TaskRows:
             new[_STARTED] = self._ms(running_since)
         new[_ENDED] = self._ms(info.ended_at)
         new[_TASK_ID] = info.task_id or ""
-        new[_TEXT] = text
+        new[_TEXT] = text if state.done else text or fields[_TEXT]
+        new[_PROGRESS] = None if state.done else fields[_PROGRESS]
         if new == fields:  # what the service says again and again while a task waits
             return
         self.counts[fields[_STATE]] -= 1
@@ -116,12 +122,24 @@ class TaskRows:
         self.rows[row] = new
         self._dirty.setdefault(row // PAGE_ROWS)
 
+    def say(self, row: int, text: str, progress: tuple[float, float] | None) -> None:
+        """What a task has printed last, and how far it is (see `LiveOutput`). What comes after its
+        end is ignored."""
+        fields = self.rows[row]
+        new = [*fields]
+        new[_TEXT] = one_line(text)
+        if progress is not None:
+            new[_PROGRESS] = [None if math.isnan(one) else round(one, 3) for one in progress]
+        if new != fields and not _STATES[fields[_STATE]].done:
+            self.rows[row] = new
+            self._dirty.setdefault(row // PAGE_ROWS)
+
     def restart(self, row: int) -> None:
         """A row's task is another one from now on, unsent as yet."""
         fields, unsent = self.rows[row], _INDEX[TaskState.UNSENT]
         self.counts[fields[_STATE]] -= 1
         self.counts[unsent] += 1
-        self.rows[row] = [unsent, fields[_LABEL], fields[_ENDPOINT], *[None] * 3, "", ""]
+        self.rows[row] = [unsent, fields[_LABEL], fields[_ENDPOINT], *[None] * 3, "", "", None]
         self._dirty.setdefault(row // PAGE_ROWS)
 
     def touch(self, pages: Iterable[int]) -> None:

@@ -13,8 +13,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, cast
 
+from gc_jupyter.capture import CellFuture
+from gc_jupyter.credentials import masked
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.loop import kernel_loop
@@ -122,6 +125,10 @@ class TaskTable(LiveWidget):
                 self._sources.add(source)
                 source.watch(self._on_events)
             self._rows.update(row, _where(future), future.info)
+            if isinstance(future, CellFuture) and future.live.followed:
+                heard = partial(self._heard, future)
+                future.live.listen(heard)
+                heard()
 
     def _on_events(self, events: Sequence[TaskEvent]) -> None:
         for event in events:
@@ -129,6 +136,12 @@ class TaskTable(LiveWidget):
             if row is not None and not event.state.done:  # ends come by `_finished`
                 self._rows.update(row, event.state, event.info, running_since=event.at)
         self._changed()
+
+    def _heard(self, future: CellFuture) -> None:
+        row = self._row_of.get(future)
+        if row is not None:
+            self._rows.say(row, masked(future.live.last_line()), future.live.progress)
+            self._changed()
 
     def _take_in(self) -> None:
         self._woken = False  # first: a future that ends from here on wakes the loop again
