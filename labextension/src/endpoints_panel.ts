@@ -22,11 +22,13 @@ export class EndpointsPanel {
   private readonly who = make("span", { class: "gc-who" });
   private readonly list = make("ul", { class: "gc-list", "aria-label": "Endpoints" });
   private readonly note = make("p", { class: "gc-note", role: "status" });
+  private readonly site = make("p", { class: "gc-site", hidden: true });
   private readonly items = new Map<string, EndpointItem>();
   readonly element = make(
     "div",
     { class: "gc-jupyter gc-panel gc-endpoints" },
     this.notice.element,
+    this.site,
     make("div", { class: "gc-tools" }, this.check, this.who),
     this.list,
     this.note,
@@ -52,8 +54,16 @@ export class EndpointsPanel {
     setText(this.who, endpoints?.signed_in ? `Signed in: ${endpoints.who || "you"}` : "");
     this.who.title = this.who.textContent ?? ""; // the column is narrow
     if (endpoints) {
+      this.drawSite(endpoints);
       this.drawItems(endpoints);
     }
+  }
+
+  // What the administrator says to everybody.
+  private drawSite({ notice, notice_link: link }: Endpoints): void {
+    this.site.hidden = notice === "" && link === "";
+    const shown = make("a", { href: link, target: "_blank", rel: "noopener" }, notice || link);
+    this.site.replaceChildren(link === "" ? notice : shown);
   }
 
   focus(): void {

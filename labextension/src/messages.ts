@@ -74,13 +74,16 @@ export interface Endpoint {
   at: number;
 }
 
-// `default` is the name or id that a cell without one uses; `who` is signed in.
+// `default` is the name or id that a cell without one uses; `who` is signed in; `notice` is the
+// site's line for everybody, with the address of a page about it.
 export interface Endpoints {
   signed_in: boolean;
   who: string;
   default: string;
   problem: string;
   next_step: string;
+  notice: string;
+  notice_link: string;
   endpoints: Endpoint[];
 }
 

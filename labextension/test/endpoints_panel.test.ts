@@ -81,6 +81,20 @@ test("a name from elsewhere is text, and no option of the magic", async () => {
   expect(notebook.done).toEqual(["insert id-of-local"]);
 });
 
+test("the site's line is text, with a link where there is one", async () => {
+  const site = all(".gc-site")[0]!;
+  await store.loadEndpoints(false);
+  expect(site.hidden).toBe(true);
+  const notice = "Debug queue: <b>10 minutes</b>";
+  server.answers.endpoints = { ...ENDPOINTS, notice };
+  await store.loadEndpoints(false);
+  expect([site.hidden, site.textContent, site.children.length]).toEqual([false, notice, 0]);
+  server.answers.endpoints = { ...ENDPOINTS, notice, notice_link: "https://hpc.example.org/jupyter" };
+  await store.loadEndpoints(false);
+  const link = site.querySelector("a")!;
+  expect([link.textContent, link.href]).toEqual([notice, "https://hpc.example.org/jupyter"]);
+});
+
 test("what is missing is said with the next step", async () => {
   server.failure = NOT_INSTALLED;
   await store.loadEndpoints(false);

@@ -52,6 +52,8 @@ export const ENDPOINTS: Endpoints = {
   default: "polaris",
   problem: "",
   next_step: "",
+  notice: "",
+  notice_link: "",
   endpoints: ["local", "polaris", "midway"].map((name) => ({
     endpoint_id: `id-of-${name}`,
     name,

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 _MOST_LINKS = 40
@@ -154,7 +155,13 @@ def _check_directory(path: Path) -> None:
         raise NotOwn(path, "other users can write into its directory")
 
 
-def read_own(path: Path, most: int, *, with_own_group: bool = False) -> bytes:
+def read_own(
+    path: Path,
+    most: int,
+    *,
+    with_own_group: bool = False,
+    owners: frozenset[int] = frozenset(),
+) -> bytes:
     """The bytes of a file that nobody but this user and root can have written, or put there.
 
     Each folder on the way, and each symbolic link, must be this user's or root's, and closed to
@@ -171,6 +178,8 @@ def read_own(path: Path, most: int, *, with_own_group: bool = False) -> bytes:
     with_own_group:
         Whether folders may be writable by a group that has this user alone, as containers for
         Jupyter have them.
+    owners:
+        Other users, by their number, whose files and folders are as good as root's.
 
     Raises
     ------
@@ -179,15 +188,16 @@ def read_own(path: Path, most: int, *, with_own_group: bool = False) -> bytes:
     OSError
         It can't be opened; FileNotFoundError where there is none.
     """
+    trusted = _Trusted(owners, with_own_group)
     if os.name == "posix":
-        path = _safe_way(path, with_own_group)
+        path = _safe_way(path, trusted)
     handle = os.open(path, os.O_RDONLY | _NO_SURPRISE | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise NotOwn(path, "it is no regular file")
         if os.name == "posix":
-            if found.st_uid not in (os.geteuid(), 0):
+            if not trusted.owns(found):
                 raise NotOwn(path, "it belongs to another user")
             if found.st_mode & 0o022:
                 raise NotOwn(path, "other users may have written it")
@@ -219,11 +229,22 @@ def write_own(path: Path, text: str) -> None:
     os.replace(name, path)
 
 
-def _safe_way(path: Path, with_own_group: bool) -> Path:
+@dataclass(frozen=True)
+class _Trusted:
+    """Whose folders and files are taken for the user's own."""
+
+    others: frozenset[int]
+    own_group: bool
+
+    def owns(self, found: os.stat_result) -> bool:
+        return found.st_uid in (os.geteuid(), 0) or found.st_uid in self.others
+
+
+def _safe_way(path: Path, trusted: _Trusted) -> Path:
     """The file that a path leads to, every step of the way checked."""
     absolute = Path(os.path.abspath(path)) if ".." not in path.parts else path.absolute()
     at, todo, links = Path(absolute.anchor), list(reversed(absolute.parts[1:])), 0
-    _check_folder(at, at.lstat(), with_own_group)
+    _check_folder(at, at.lstat(), trusted)
     while todo:
         part = todo.pop()
         if part == "..":
@@ -235,7 +256,7 @@ def _safe_way(path: Path, with_own_group: bool) -> Path:
             links += 1
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-            if found.st_uid not in (os.geteuid(), 0):
+            if not trusted.owns(found):
                 raise NotOwn(path, f"the link {here} belongs to another user")
             target = Path(os.readlink(here))
             if target.is_absolute():
@@ -243,19 +264,19 @@ def _safe_way(path: Path, with_own_group: bool) -> Path:
             todo += reversed(target.parts)
             continue
         if todo:
-            _check_folder(here, found, with_own_group)
+            _check_folder(here, found, trusted)
         elif not stat.S_ISREG(found.st_mode):  # to open a device may do something
             raise NotOwn(here, "it is no regular file")
         at = here
     return at
 
 
-def _check_folder(folder: Path, found: os.stat_result, with_own_group: bool) -> None:
-    if found.st_uid not in (os.geteuid(), 0):
+def _check_folder(folder: Path, found: os.stat_result, trusted: _Trusted) -> None:
+    if not trusted.owns(found):
         raise NotOwn(folder, f"the folder {folder} belongs to another user")
     if found.st_mode & stat.S_ISVTX or not found.st_mode & 0o022:
         return
-    if found.st_mode & 0o002 or not (with_own_group and _has_me_alone(found.st_gid)):
+    if found.st_mode & 0o002 or not (trusted.own_group and _has_me_alone(found.st_gid)):
         raise NotOwn(folder, f"other users may write the folder {folder}")
 
 

@@ -143,7 +143,7 @@ def test_globus_auth_refuses(person: tuple[Session, GlobusAuth]) -> None:
     auth.tokens.clear()
     one = bad(session, "Login")
     assert "Globus Auth refuses the Globus login in" in one.text
-    assert one.step == "sign in again: %gc login --force"
+    assert one.step == "Sign in again: %gc login --force."
 
 
 GARE = {
@@ -157,11 +157,12 @@ def test_a_missing_consent(person: tuple[Session, GlobusAuth], loopback: Loopbac
     loopback.fault(path="/v2/version", status=403, error=GARE)
     one = bad(session, "Scopes")
     assert one.text.startswith("a consent is missing")
-    assert one.step == "sign in again: %gc login --force"
+    assert one.step == "Sign in again: %gc login --force."
 
 
-def test_a_refused_token(session: Session, loopback: Loopback) -> None:
-    loopback.fault(path="/v2/version", status=401)
+@pytest.mark.parametrize("path", ["/v2/version", "/v2/endpoints"])
+def test_a_refused_token(session: Session, loopback: Loopback, path: str) -> None:
+    loopback.fault(path=path, status=401)
     assert "authorizer that has a valid token" in bad(session, "Scopes").step
 
 

@@ -210,6 +210,7 @@ def test_what_is_attached_to(client: Client, to_loopback: Loopback, tmp_path: Pa
     executor = Executor(to_loopback.endpoint("offline"), client=client)
     future = submitted(executor)
     executor.shutdown(wait=False, cancel_futures=True)
+    client.close()  # the earlier kernel, whose own futures may be of anything
     result = PAYLOADS["data"](made)
     to_loopback.change_task(future.task_id, status="success", result=result)
     mine = connect(to_loopback, rate_limited=False, serializer=JSON_ONLY)

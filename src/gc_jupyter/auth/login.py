@@ -183,6 +183,11 @@ class Login:
             return None
         return LoginFlow(self.app, self._flow_manager)
 
+    @property
+    def renewal(self) -> str:
+        """What a user can do once the service refuses the token."""
+        return self.next_step if self.flow() is None else "Sign in again: %gc login --force."
+
     def identity(self) -> Identity | None:
         """Who is logged in. Asks Globus Auth once; any thread; never prompts.
 

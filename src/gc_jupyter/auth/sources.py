@@ -9,7 +9,8 @@
    a person logs in, and the login is kept there
 
 The first that has something is used, and the only one: a refused token is never replaced silently
-by another identity's.
+by another identity's. The setting ``login`` leaves some out: ``own`` the 3rd to the 5th, ``hub``
+the last.
 
 A client id without its secret is an error here. The official SDK takes GLOBUS_COMPUTE_CLIENT_ID
 alone for a native client of the user's own; give such a client as ``app=UserApp(…)``.
@@ -25,6 +26,7 @@ from globus_sdk import ClientApp, GlobusApp, GlobusAppConfig, NativeAppAuthClien
 from globus_sdk.authorizers import AccessTokenAuthorizer, GlobusAuthorizer
 from globus_sdk.config import get_service_url
 from globus_sdk.scopes import AuthScopes, ComputeScopes
+from globus_sdk.token_storage import MemoryTokenStorage
 
 from gc_jupyter.auth.authorizers import HubAuthorizer, access_token_in
 from gc_jupyter.auth.flow import CodeLoginFlow, may_prompt
@@ -39,6 +41,7 @@ from gc_jupyter.auth.storage import (
 )
 from gc_jupyter.errors import LoginMisconfigured, ServiceError
 from gc_jupyter.secret import Environment
+from gc_jupyter.settings import Settings
 
 #: The official SDK's public native client. Refresh tokens are bound to their client, so sharing
 #: its login means being this client (protocol, "Credentials").
@@ -114,15 +117,20 @@ def resolve(
 
     environment = environment or environ.get("GLOBUS_SDK_ENVIRONMENT") or "production"
     notes: list[str] = []
-    return (
-        _client_credentials(environ, environment)
-        or _access_token(environ)
-        or _hub(environ, notes)
-        or _globus_data(environ, notes)
-        or user_login(
-            environ=environ, environment=environment, interactive=interactive, notes=notes
-        )
+    choice = login_setting()
+    found = _client_credentials(environ, environment)
+    if found is None and choice != "own":
+        found = _access_token(environ) or _hub(environ, notes) or _globus_data(environ, notes)
+    if found is None and choice == "hub":
+        found = _nobody(notes)
+    return found or user_login(
+        environ=environ, environment=environment, interactive=interactive, notes=notes
     )
+
+
+def login_setting() -> str:
+    """What the user, or the site, has set of `login`: ``own``, ``hub``, or nothing."""
+    return str(Settings(projects=False).get("login") or "")
 
 
 def user_login(
@@ -197,12 +205,31 @@ def _client_credentials(environ: Mapping[str, str], environment: str) -> Login |
     return None
 
 
+def _nobody(notes: list[str]) -> Login:
+    """For who may use the hub's login alone, where there is none."""
+    why = "The login comes from JupyterHub alone (%gc config login says where that is set)."
+    return Login(
+        "JupyterHub's login",
+        app=UserApp(
+            APP_NAME,
+            client_id=NATIVE_CLIENT_ID,
+            config=GlobusAppConfig(
+                token_storage=MemoryTokenStorage(), token_validation_error_handler=None
+            ),
+        ),
+        next_step=f"{_SIGN_IN_AT_THE_HUB}.",
+        notes=(*notes, why),
+    )
+
+
+_SIGN_IN_AT_THE_HUB = "Log out of the hub and in again, then restart your server"
+_OF_YOUR_OWN = "or sign in with a login of your own: %gc login --own"
 _OF_A_USER = (
     "Set GLOBUS_COMPUTE_ACCESS_TOKEN to a valid Compute token, or remove it to log in another way."
 )
 _OF_A_HUB = (
-    "Restart your server from the hub's control panel, which may give it a new token, or"
-    ' del os.environ["GLOBUS_COMPUTE_ACCESS_TOKEN"] and log in with %gc login.'
+    "Restart your server from the hub's control panel, which may give it a new token,"
+    f" {_OF_YOUR_OWN}."
 )
 
 
@@ -221,7 +248,7 @@ def _hub(environ: Mapping[str, str], notes: list[str]) -> Login | None:
     api_url, api_token, user = (environ.get(name, "") for name in names)
     if not (api_url and api_token and user):
         return None
-    next_step = "Log out of the hub and in again, then restart your server."
+    next_step = f"{_SIGN_IN_AT_THE_HUB}, {_OF_YOUR_OWN}."
     hub = HubAuthorizer(api_url, api_token, user, next_step)
     try:
         hub.get_authorization_header()
@@ -249,8 +276,8 @@ def _globus_data(environ: Mapping[str, str], notes: list[str]) -> Login | None:
         "JupyterHub's GLOBUS_DATA",
         authorizer=AccessTokenAuthorizer(token),
         # It has a lifetime but no date, and its refresh token is the hub's own client's.
-        next_step="Restart your server from the hub's control panel to get a new token, or remove "
-        'GLOBUS_DATA (del os.environ["GLOBUS_DATA"]) and log in with %gc login.',
+        next_step="Restart your server from the hub's control panel to get a new token,"
+        f" {_OF_YOUR_OWN}.",
         notes=tuple(notes),
         **_whose(state),
     )

@@ -24,7 +24,6 @@ from gc_jupyter.serialize.limits import results_limit
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
 
 if TYPE_CHECKING:
-    from gc_jupyter.auth import Login
     from gc_jupyter.session import Session
 
 
@@ -45,7 +44,7 @@ def login(session: Session, *, needed: bool) -> Iterator[Finding]:
     try:
         who = found.identity()
     except LoginRequired as error:
-        yield Finding(False, "Login", error.reason, _again(found))
+        yield Finding(False, "Login", error.reason, found.renewal)
     except ServiceError as error:
         text = f"by {found.source}; Globus Auth can't say whose it is: {error.reason}"
         yield Finding(False, "Login", text, "check the network and the proxies below")
@@ -54,29 +53,25 @@ def login(session: Session, *, needed: bool) -> Iterator[Finding]:
         yield Finding(True, "Login", f"{who.username if who else name}, by {found.source}")
 
 
-def _again(login: Login) -> str:
-    """How to get another token."""
-    return login.next_step if login.flow() is None else "sign in again: %gc login --force"
-
-
 def service(session: Session) -> Iterator[Finding]:
     """Whether the service answers, accepts the token, and accepts this version."""
     api = session.client.globus_service()
     url = api.v2.base_url
     try:
         reply: dict[str, Any] = api.call(partial(api.v2.get_version, service="all"))
+        api.call(api.v2.get_endpoints)  # the version is told to everybody
     except ServiceUnreachable as error:
         yield Finding(False, "Service", f"{url}: {error.reason}", error.next_step)
         return
     except LoginRequired as error:
         if error.gare is not None:
             text = f"a consent is missing: {error.reason}"
-            yield Finding(False, "Scopes", text, _again(session.client.login()))
+            yield Finding(False, "Scopes", text, session.client.login().renewal)
         elif error.status == 403:
             step = "ask for access, or sign in as somebody else: %gc login --force"
             yield Finding(False, "Scopes", error.reason, step)
         else:
-            yield Finding(False, "Scopes", error.reason, _again(session.client.login()))
+            yield Finding(False, "Scopes", error.reason, session.client.login().renewal)
         return
     except RateLimited as error:
         step = "wait a minute; for many tasks use --map, which sends them together"

@@ -26,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _login(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    login.sign_in(magics.session, force=line.force)
+    login.sign_in(magics.session, force=line.force, own=line.own)
 
 
 def _logout(magics: NotebookMagics, _line: argparse.Namespace) -> None:
@@ -49,7 +49,7 @@ _ENDPOINT: tuple[str, dict[str, Any]] = ("endpoint", {"nargs": "?"})
 
 #: Name -> what does it, and its arguments.
 COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]] = {
-    "login": (_login, [("--force", _FLAG)]),
+    "login": (_login, [("--force", _FLAG), ("--own", _FLAG)]),
     "logout": (_logout, []),
     "whoami": (_whoami, []),
     "endpoints": (endpoints.list_endpoints, []),

@@ -1,8 +1,9 @@
 """Options, all decided: where a value comes from that a magic's line leaves out.
 
-An option on the line wins over ``%config GCMagics``, which wins over a trusted project's
-pyproject.toml, which wins over the user's own file (`gc_jupyter.settings`). Of the endpoint,
-`%gc use` stands between ``%config`` and the files.
+What the site locks stays as it is. Else an option on the line wins over ``%config GCMagics``, which
+wins over a trusted project's pyproject.toml, which wins over the user's own file, which wins over
+the site's (`gc_jupyter.settings`). Of the endpoint, `%gc use` stands between ``%config`` and the
+files.
 """
 
 from __future__ import annotations
@@ -73,10 +74,12 @@ class Options:
         """
         said = {name: value for name, value in vars(line).items() if value is not None}
         said["given"] = frozenset(said)
-        files = settings.all()
+        files, site = settings.all(), settings.site()
         for name in CONFIGURABLE:
+            if name != "endpoint" and name in said:  # which a line may always name
+                site.refuse_locked(name)
             if name not in said:
-                value, where = configured(name)
+                value, where = (None, "") if name in site.locked else configured(name)
                 value, where = files.get(name, (None, "")) if value is None else (value, where)
                 if value is not None:
                     said[name] = value

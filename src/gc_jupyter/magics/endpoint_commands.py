@@ -82,6 +82,7 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
         _limit_results(settings, endpoint, line.results)
     if line.alias:
         settings.set_alias(line.alias, _id(endpoint))
+    settings.site().refuse_locked("endpoint")
     magics.session.default_endpoint = name
     if line.default:
         settings.set("endpoint", name)

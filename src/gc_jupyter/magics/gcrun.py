@@ -55,7 +55,7 @@ class GCMagics(NotebookMagics):
     def gc(self, line: str) -> Any:
         """Look after Globus Compute from a notebook.
 
-        %gc login [--force]            sign in
+        %gc login [--force | --own]    sign in; --own: with a login beside the hub's
         %gc logout                     sign out
         %gc whoami                     who is signed in, and where that comes from
         %gc endpoints                  the endpoints that you may use, and their states

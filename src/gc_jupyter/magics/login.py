@@ -57,15 +57,33 @@ def offer(login: Login, hint: str) -> bool:
     return True
 
 
-def sign_in(session: Session, *, force: bool) -> None:
+def sign_in(session: Session, *, force: bool, own: bool) -> None:
     """%gc login."""
+    if own:
+        session.settings.set("login", "own")
+        session.use_client(None)
+        print("Your own login is used from now on; %gc config login none goes back to the hub's.")
     login = session.client.login()
     if not force and not login.required:
         print(who(login))
+        if login.flow() is None and (refusal := _refusal(session)):
+            print(refusal)
         return
     if not offer(login, ""):
         login.renew()
         print(who(login))
+
+
+def _refusal(session: Session) -> str:
+    """Why the service doesn't accept the token, and what to do; empty where it does, or where it
+    can't be asked."""
+    try:
+        session.client.get_endpoints()
+    except LoginRequired as error:
+        return str(error)
+    except ServiceError:
+        return ""
+    return ""
 
 
 def sign_out(session: Session) -> None:
@@ -83,7 +101,8 @@ def sign_out(session: Session) -> None:
 def who(login: Login) -> str:
     """%gc whoami."""
     if login.required:
-        return "\n".join(["Nobody is signed in. %gc login signs in.", *login.notes])
+        step = "%gc login signs in." if login.flow() is not None else login.next_step
+        return "\n".join([f"Nobody is signed in. {step}", *login.notes])
     try:
         identity = login.identity()
     except ServiceError as error:

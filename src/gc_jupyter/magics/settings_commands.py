@@ -12,10 +12,10 @@ from IPython.core.error import UsageError
 
 from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.notebook import NotebookMagics
-from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.magics.tables import text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings import KEYS, OF_PROJECTS, Settings, shown
+from gc_jupyter.settings.keys import CHOICES
 from gc_jupyter.settings.project import find_project
 
 #: What a setting is where nobody has set it.
@@ -37,18 +37,23 @@ def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
     if line.value:
         text = " ".join(line.value)
         settings.set(line.key, None if text.lower() == "none" else _value(line.key, text))
+        if line.key == "login":
+            magics.session.use_client(None)
     print("  ".join([line.key, *_effective(magics, line.key)]))
 
 
 def _effective(magics: NotebookMagics, name: str) -> list[str]:
     """A setting's value, and where it is from."""
-    value, where = magics.configured(name)
+    settings = magics.session.settings
+    locked = settings.site().locked.get(name, "")
+    value, where = (None, "") if locked else magics.configured(name)
     if value is None:
-        value, where = magics.session.settings.find(name)
-    if value is not None:
-        return [_shown(value), where]
-    value = _BUILT_IN.get(name)
-    return ["-" if value in (None, "") else _shown(value), "built in"]
+        value, where = settings.find(name)
+    if value is None:
+        value, where = _BUILT_IN.get(name), "built in"
+    if locked:
+        where = f"{where}, locked" if where == locked else f"{where}, locked by {locked}"
+    return ["-" if value in (None, "") else _shown(value), where]
 
 
 def _shown(value: Any) -> str:
@@ -56,8 +61,8 @@ def _shown(value: Any) -> str:
 
 
 def _value(key: str, text: str) -> Any:
-    if key == "on_interrupt" and text not in INTERRUPTS:
-        raise UsageError(f"{text!r} is no value for {key}. Write {' or '.join(INTERRUPTS)}.")
+    if text not in CHOICES.get(key, (text,)):
+        raise UsageError(f"{text!r} is no value for {key}. Write {' or '.join(CHOICES[key])}.")
     if KEYS[key] == (str,):
         return text
     try:

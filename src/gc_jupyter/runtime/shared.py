@@ -106,6 +106,7 @@ class Shared:
                 authorizer=self.login().authorizer,
                 base_url=self._base_url,
                 environment=self._environment,
+                renewal=self.login().renewal,
             )
             with _lock:  # of two threads' first calls, one wins
                 self._service = self._service or made
@@ -237,7 +238,9 @@ def _identity(given: Any) -> object:
 
 
 def _who() -> str:
-    """The environment's part in who we are, as a digest: it holds tokens."""
+    """What says who we are, of the environment and the settings, as a digest: it holds tokens."""
+    from gc_jupyter.auth import login_setting
+
     names = sorted(name for name in os.environ if name.startswith(_PREFIXES) or name == "HOME")
-    said = "\0".join(f"{name}={os.environ[name]}" for name in names)
+    said = "\0".join([*(f"{name}={os.environ[name]}" for name in names), login_setting()])
     return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()

@@ -55,6 +55,7 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
     except ComputeError as error:
         problem, next_step = error.reason, error.next_step or ""
     known = directory.known()
+    site = settings.site()
     local = KnownEndpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME, "online")
     listed = [local, *(one for one in known.values() if one.name)]
     unnamed = aliases.keys() - {one.endpoint_id for one in listed} - {LOCAL_NAME}
@@ -65,6 +66,8 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
         "default": default,
         "problem": problem,
         "next_step": next_step,
+        "notice": site.notice,
+        "notice_link": site.notice_link,
         "endpoints": [_shown(one, aliases) for one in listed],
     }
 

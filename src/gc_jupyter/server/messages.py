@@ -81,13 +81,16 @@ class Endpoint(TypedDict):
 
 
 class Endpoints(TypedDict):
-    """`default` is the name or id that a cell without one uses; `who` is signed in."""
+    """`default` is the name or id that a cell without one uses; `who` is signed in; `notice` is the
+    site's line for everybody, with the address of a page about it."""
 
     signed_in: bool
     who: str
     default: str
     problem: str
     next_step: str
+    notice: str
+    notice_link: str
     endpoints: list[Endpoint]
 
 

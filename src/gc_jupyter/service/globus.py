@@ -74,6 +74,8 @@ class GlobusService:
         ``GLOBUS_SDK_ENVIRONMENT``).
     environment:
         A Globus environment other than the one named by ``GLOBUS_SDK_ENVIRONMENT``.
+    renewal:
+        What a user can do about a token that isn't accepted, for the error.
     """
 
     rate_limited = True
@@ -86,7 +88,9 @@ class GlobusService:
         authorizer: globus_sdk.authorizers.GlobusAuthorizer | None = None,
         base_url: str | None = None,
         environment: str | None = None,
+        renewal: str = "",
     ) -> None:
+        self._renewal = renewal
         base_url = base_url or globus_sdk.config.get_service_url("compute", environment)
         self.address = base_url
         self._in_clear = refused_host(base_url)
@@ -226,7 +230,7 @@ class GlobusService:
             data = method(*args).data
         except globus_sdk.GlobusAPIError as error:
             # not `from error`: globus-sdk notes the reply's whole body on it
-            raise refused(error) from None
+            raise refused(error, self._renewal) from None
         except globus_sdk.NetworkError as error:
             raise unreachable(error) from without_frames(error)
         except RecursionError:  # JSON of absurd depth

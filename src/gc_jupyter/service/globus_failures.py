@@ -34,12 +34,20 @@ _YEAR_S = 365 * 86400.0
 E = TypeVar("E", bound=errors.ServiceError)
 
 
-def refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
-    """The error for an answer with an error status."""
-    return _also(_refused(error), error)
+def refused(error: globus_sdk.GlobusAPIError, renewal: str = "") -> errors.ServiceRefused:
+    """The error for an answer with an error status.
+
+    Parameters
+    ----------
+    error:
+        What globus-sdk has raised.
+    renewal:
+        What a user can do about a token that isn't accepted.
+    """
+    return _also(_refused(error, renewal or "Log in again: %gc login --force."), error)
 
 
-def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
+def _refused(error: globus_sdk.GlobusAPIError, renewal: str) -> errors.ServiceRefused:
     raw = error.raw_json if isinstance(error.raw_json, dict) else {}
     said = str(raw.get("reason") or raw.get("detail") or error.message or error.http_reason or "")
     said = one_line(said, 2000)
@@ -58,7 +66,7 @@ def _refused(error: globus_sdk.GlobusAPIError) -> errors.ServiceRefused:
         return limited
     if status in (401, 403):
         step = (
-            "Log in again: %gc login."
+            renewal
             if status == 401
             else "Ask the endpoint's or function's owner for access, or log in as someone else:"
             " %gc login."

@@ -66,8 +66,7 @@ class Session:
         self.tasks: weakref.WeakValueDictionary[int, TaskFuture] = weakref.WeakValueDictionary()
         #: Those whose results nobody has seen yet: interrupted, or not waited for.
         self.unseen: dict[int, TaskFuture] = {}
-        self._client = client
-        self._own_client = client is None
+        self._client, self._own_client = client, client is None
         self._executors: dict[str, Executor] = {}
         #: Names of the notebook -> when the task was submitted whose future or values they have.
         self.names: dict[str, float] = {}
@@ -80,10 +79,13 @@ class Session:
     def _say(self, line: str) -> None:
         self.say(line)
 
-    def use_client(self, client: Client) -> None:
-        """Submit with this client from now on; executors are made anew."""
+    def use_client(self, client: Client | None) -> None:
+        """Submit with this client from now on; executors are made anew. None: with one of the
+        session's own, whose login is looked for again."""
         self.close_executors()
-        self._client, self._own_client = client, False
+        if self._own_client and self._client is not None:
+            self._client.close()
+        self._client, self._own_client = client, client is None
 
     # --- endpoints -------------------------------------------------------------------------
 
@@ -344,19 +346,18 @@ class Session:
         self.unseen.update((future.serial, future) for future in futures)
 
     def seen(self, futures: Sequence[TaskFuture]) -> None:
-        """These results were shown. (A task that may or may not be at the service has none.)"""
+        """These results were shown."""
         for future in futures:
             self.unseen.pop(future.serial, None)
         if self.journal is not None:
-            self.journal.seen([one for one in futures if one.task_id])
+            self.journal.seen([one for one in futures if one.task_id])  # others have none yet
 
     def unconfirmed(self) -> list[Entry]:
         """This kernel's tasks of which it isn't known whether the service has them, and which
         nobody waits for any more."""
-        journal = self.journal
-        entries: list[Entry] = []
-        if journal is not None:
-            entries = journal.ask(lambda db: db.unconfirmed(journal.session.session), entries)
+        if (journal := self.journal) is None:
+            return []
+        entries: list[Entry] = journal.ask(lambda db: db.unconfirmed(journal.session.session), [])
         waited_for = {serial for serial, future in self.tasks.items() if not future.done()}
         return [one for one in entries if one.serial not in waited_for]
 
@@ -381,9 +382,8 @@ class Session:
     def close(self) -> None:
         """Let go of executors and connections; what was sent runs on. Idempotent."""
         self.close_executors()
-        if self._own_client and self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._own_client:
+            self.use_client(None)
         if self.journal is not None:
             self.journal.close()
 

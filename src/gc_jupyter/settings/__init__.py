@@ -4,23 +4,32 @@ The user's file is ``gc_jupyter.toml`` in Jupyter's configuration directory (``~
 JUPYTER_CONFIG_DIR moves it). It holds the keys of `KEYS`, and a table ``aliases`` of names for
 endpoints. A project's are the table ``[tool.gc_jupyter]`` of the nearest pyproject.toml, from the
 kernel's directory upwards: once the user has said ``%gc trust``, it sets those of `OF_PROJECTS`,
-and wins. A value is text, a number or a table as it stands; nothing in it is evaluated.
+and wins. Below the user's file are those of the site (`gc_jupyter.settings.site`), which may lock a
+setting. A value is text, a number or a table as it stands; nothing in it is evaluated.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings.files import TomlFile, to_toml
-from gc_jupyter.settings.keys import KEYS, OF_PROJECTS, SettingsError, checked, shown
+from gc_jupyter.settings.keys import (
+    KEYS,
+    OF_PROJECTS,
+    RESULTS,
+    SettingsError,
+    checked,
+    shown,
+)
 from gc_jupyter.settings.known import NAME as KNOWN
-from gc_jupyter.settings.known import RESULTS, Known, Pinned
+from gc_jupyter.settings.known import Known, Pinned
 from gc_jupyter.settings.project import Project, find_project
+from gc_jupyter.settings.site import Site, SiteSettings
 from gc_jupyter.types import LOCAL_NAME
 from gc_jupyter.uuids import is_uuid_like
 
@@ -51,10 +60,17 @@ class Settings:
         Where the search for a pyproject.toml starts; by default the current one.
     projects:
         False where no project has a say: Jupyter Server starts anywhere.
+    site_files:
+        The site's files, from the nearest to the farthest; by default, where Jupyter looks.
     """
 
     def __init__(
-        self, user_file: Path | None = None, directory: Path | None = None, *, projects: bool = True
+        self,
+        user_file: Path | None = None,
+        directory: Path | None = None,
+        *,
+        projects: bool = True,
+        site_files: Sequence[Path] | None = None,
     ) -> None:
         if user_file is None:
             from jupyter_core.paths import jupyter_config_dir
@@ -63,7 +79,8 @@ class Settings:
         #: The user's own file; it may not exist.
         self.user_file = user_file
         #: What the user has agreed to.
-        self.known = Known(user_file.with_name(KNOWN))
+        self._site = Site(site_files)
+        self.known = Known(user_file.with_name(KNOWN), self._site)
         self._directory = directory
         self._projects = projects
         self._file = TomlFile(user_file)
@@ -79,27 +96,35 @@ class Settings:
 
     def all(self) -> dict[str, tuple[Any, str]]:
         """Every setting that can be used: its value, and the file. `problems` says what can't."""
-        found: dict[str, tuple[Any, str]] = {}
+        site = self.site()
+        found = dict(site.settings)
         with _passing_over():
             table = self._file.read()
-            for key in KEYS.keys() & table.keys():
+            for key in KEYS.keys() & table.keys() - site.locked.keys():
                 with _passing_over():
                     found[key] = checked(key, table[key]), str(self.user_file)
         with _passing_over():
             project = self.project()
             if project is not None and project.trusted(self.known.projects()):
-                found |= {key: (one, str(project.path)) for key, one in project.settings.items()}
+                free = project.settings.keys() - site.locked.keys()
+                found |= {key: (project.settings[key], str(project.path)) for key in free}
         return found
 
+    def site(self) -> SiteSettings:
+        """What whoever runs this Jupyter has set, for everybody."""
+        return self._site.read()
+
     def aliases(self) -> dict[str, str]:
-        """Names for endpoints -> their UUIDs, or ``local``; from the user's file alone.
+        """Names for endpoints -> their UUIDs, or ``local``; from the user's file and the site's.
 
         Raises
         ------
         SettingsError
             The file can't be read: nobody knows then what a name means.
         """
-        return {name: of for name, of in self._all_aliases() if not _why_no_alias(name, of)}
+        site = self.site()
+        both = [*site.aliases.items(), *([] if "aliases" in site.locked else self._all_aliases())]
+        return {name: of for name, of in both if not _why_no_alias(name, of)}
 
     def project(self) -> Project | None:
         """The project's file as it is now, trusted or not; None where none has settings."""
@@ -117,12 +142,17 @@ class Settings:
 
     def problems(self) -> list[SettingsError]:
         """What the files have that can't be used, and why."""
-        found: list[SettingsError] = []
+        site = self.site()
+        found = list(site.problems)
+        for name, of in site.aliases.items():
+            if why := _why_no_alias(name, of):
+                found.append(SettingsError(f"A file of this site: {why}", next_step=_ALIAS))
         try:
             table = self._file.read()
             for key in KEYS.keys() & table.keys():
                 try:
                     checked(key, table[key], str(self.user_file))
+                    site.refuse_locked(key, str(self.user_file))
                 except SettingsError as error:
                     found.append(error)
             for name, of in self._all_aliases():
@@ -150,8 +180,10 @@ class Settings:
         Raises
         ------
         SettingsError
-            The value can't be one, or the file can't be read or written.
+            The value can't be one, the site has locked it, or the file can't be read or written.
         """
+        if value is not None:
+            self.site().refuse_locked(key)
         with self._change() as table:
             table.pop(key, None)
             if value is not None:
@@ -165,6 +197,8 @@ class Settings:
         SettingsError
             The name is a UUID, or ``local``; or as `set`.
         """
+        if endpoint is not None:
+            self.site().refuse_locked("aliases")
         if endpoint is not None and (why := _why_no_alias(name, endpoint)):
             raise SettingsError(why, next_step=_ALIAS)
         with self._change() as table:

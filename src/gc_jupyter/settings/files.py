@@ -33,10 +33,13 @@ class TomlFile:
     ----------
     path:
         The file. It, and every folder above it, must be the user's own or root's.
+    owners:
+        Other users, by their number, who may own it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, owners: frozenset[int] = frozenset()) -> None:
         self.path = path
+        self._owners = owners
 
     def read(self) -> dict[str, Any]:
         """What it says now; not to be changed.
@@ -47,7 +50,7 @@ class TomlFile:
             It can't be read, isn't TOML, or somebody else may have written it.
         """
         try:
-            content = read_own(self.path, MOST, with_own_group=True)
+            content = read_own(self.path, MOST, with_own_group=True, owners=self._owners)
         except FileNotFoundError:
             return {}
         except NotOwn as error:

@@ -27,11 +27,14 @@ KEYS: dict[str, tuple[type, ...]] = {
     "quiet": (bool,),
     "verbose": (bool,),
     "collect_results": (bool,),
+    "login": (str,),
 }
 #: What a project may set: what is shown, and where cells go that name no endpoint.
 OF_PROJECTS = ("endpoint", "progress_after", "tb_limit", "label", "html", "quiet", "verbose")
+#: What an endpoint's results may be limited to.
+RESULTS = ("json",)
 #: The words that a text may be, where not every text will do.
-CHOICES = {"on_interrupt": ("detach", "cancel-unsent")}
+CHOICES = {"on_interrupt": ("detach", "cancel-unsent"), "login": ("hub", "own")}
 #: The least and the most that a number may be, where there is such a thing.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "timeout": (0, math.inf),

@@ -11,12 +11,11 @@ from typing import Any
 
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings.files import TomlFile
-from gc_jupyter.settings.keys import SettingsError
+from gc_jupyter.settings.keys import RESULTS, SettingsError
+from gc_jupyter.settings.site import Site
 from gc_jupyter.uuids import is_uuid_like
 
 _HEADER = "# Written by %gc trust and %gc use: what you have agreed to. Yours alone to change.\n"
-#: What an endpoint's results may be limited to.
-RESULTS = ("json",)
 NAME = "gc_jupyter_known.toml"
 
 
@@ -49,10 +48,13 @@ class Known:
     ----------
     path:
         The file.
+    site:
+        The site's files, which limit results too.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, site: Site | None = None) -> None:
         self._file = TomlFile(path)
+        self._site = Site([]) if site is None else site
         self._results: tuple[object, dict[str, str]] = (None, {})
 
     def projects(self) -> dict[str, str]:
@@ -68,7 +70,8 @@ class Known:
         }
 
     def results(self) -> dict[str, str]:
-        """Endpoints' UUIDs -> what their results may be, one of `RESULTS`.
+        """Endpoints' UUIDs -> what their results may be, one of `RESULTS`; what the site limits
+        stays limited.
 
         Asked for with each result, so the file is read again only where it is another one.
         """
@@ -80,7 +83,7 @@ class Known:
         if self._results[0] != seen or seen is None:
             results = {} if seen is None else self._part("results", _is_limit)
             self._results = seen, {key.lower(): value for key, value in results.items()}
-        return self._results[1]
+        return {**self._results[1], **self._site.read().results}
 
     def trust(self, project: Path, digest: str | None) -> None:
         """A project's file may be used with this content; None: not any more."""
@@ -127,12 +130,13 @@ class Known:
 def _known_with(*_decides: str | None) -> Known:
     from jupyter_core.paths import jupyter_config_dir
 
-    return Known(Path(jupyter_config_dir()) / NAME)
+    return Known(Path(jupyter_config_dir()) / NAME, Site())
 
 
 def known() -> Known:
     """What the user of this process has agreed to."""
-    return _known_with(os.environ.get("JUPYTER_CONFIG_DIR"), os.environ.get("HOME"))
+    decides = ("JUPYTER_CONFIG_DIR", "HOME", "JUPYTER_CONFIG_PATH")
+    return _known_with(*map(os.environ.get, decides))
 
 
 def _is_limit(value: Any) -> bool:
