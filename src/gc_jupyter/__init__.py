@@ -32,6 +32,7 @@ __all__ = [
     "TaskTable",
     "joblib_backend",
     "load_ipython_extension",
+    "progress",
 ]
 
 _HOMES = {
@@ -58,6 +59,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
+
+
+def progress(done: float, total: float | None = None) -> None:
+    """Say in a cell on an endpoint, or on `local`, how much of its work is done.
+
+    The task's bar in the table moves. Nothing happens in a cell that runs here, nor where nobody is
+    told of a task that runs (docs/live.md). An endpoint need not have gc_jupyter for it.
+
+    Parameters
+    ----------
+    done, total:
+        In any unit; without a total the bar only shows that something moves.
+    """
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import linecache
 import math
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import gc_jupyter
 from gc_jupyter.capture import capture_cell
 from gc_jupyter.capture.cell import SAFE_MIMES
 from gc_jupyter.capture.events import as_event
@@ -24,6 +27,7 @@ from gc_jupyter.capture.worker_side.spool import (
     read_spool,
     remove_spool,
 )
+from gc_jupyter.errors import CaptureError
 
 NAME = "gcj-" + "0" * 40
 PNG = base64.b64encode(b"\x89PNG").decode()
@@ -279,6 +283,74 @@ def test_forks_find_no_lock_held() -> None:
         "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7"
     )
     assert run(cell)["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("setup", "cell"),
+    [
+        ("", "import gc_jupyter\ngc_jupyter.progress(3, 10)"),
+        ("", "from gc_jupyter import progress\nprogress(3, total=10)"),
+        ("import gc_jupyter", "gc_jupyter.progress(3, 10)"),
+        ("import gc_jupyter as gc", "gc.progress(3, 10)"),
+        ("from gc_jupyter import progress", "progress(3, 10)"),
+        ("from gc_jupyter import progress\ndef f(): progress(3, 10)", "f()"),
+        ("import gc_jupyter\ndef f(): gc_jupyter.progress(3, 10)", "f()"),
+    ],
+)
+@pytest.mark.parametrize("installed", [True, False])
+def test_progress_from_inside(
+    setup: str, cell: str, installed: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An endpoint without gc_jupyter has it, too."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    filename = f"<progress {setup}>"
+    linecache.cache[filename] = (len(setup), None, setup.splitlines(True), filename)
+    exec(compile(setup, filename, "exec"), namespace)
+    original = gc_jupyter.progress
+    text = cell + COPY.format(spool=str(home / SPOOLS / NAME), copy=str(home / "copy"))
+    captured = capture_cell(text, namespace)
+    assert "gc_jupyter" not in captured.packages
+    made: dict[str, Any] = {}
+    exec(captured.function.source, made)
+    if not installed:
+        monkeypatch.delitem(sys.modules, "gc_jupyter")
+        monkeypatch.setattr(sys, "meta_path", [_Hidden(), *sys.meta_path])
+    reply = made[captured.function.name](*captured.arguments(live=NAME))
+    assert reply["error"] is None, reply["error"]
+    monkeypatch.undo()
+    live = LiveOutput()
+    live.feed((home / "copy").read_bytes())
+    assert live.progress == (3, 10)
+    assert gc_jupyter.progress is original
+
+
+class _Hidden:
+    """Finds gc_jupyter nowhere, but where the runner serves it."""
+
+    def find_spec(self, name: str, *_args: Any) -> Any:
+        if name != "gc_jupyter":
+            return None
+        last = sys.meta_path[-1]
+        return last.find_spec(name, None)  # type: ignore[arg-type]
+
+
+def test_the_rest_of_this_package_stays_here() -> None:
+    """As ever: nothing of it but `progress` is on a worker."""
+    for setup, cell in (
+        ("import gc_jupyter", "gc_jupyter.Client()"),
+        ("from gc_jupyter import Client", "Client()"),
+        ("import gc_jupyter\ndef f(): gc_jupyter.Client()", "f()"),
+    ):
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        filename = f"<refused {setup}>"
+        linecache.cache[filename] = (len(setup), None, setup.splitlines(True), filename)
+        exec(compile(setup, filename, "exec"), namespace)
+        with pytest.raises(CaptureError, match="gc_jupyter"):
+            capture_cell(cell, namespace)
+
+
+def test_progress_here_does_nothing() -> None:
+    assert gc_jupyter.progress(1, 2) is None  # type: ignore[func-returns-value]
 
 
 # --- read elsewhere

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import gc_jupyter
 from gc_jupyter.capture.credentials import Guard
 from gc_jupyter.capture.imports import (
     changed_since,
@@ -164,6 +165,10 @@ class Collector:
         if refusal is not None:
             reason, next_step = refusal(value)
             raise CaptureError(f"The cell uses {name!r}: {reason}.", next_step=next_step)
+        if value is gc_jupyter.progress:  # which the runner has
+            return import_object(name, "gc_jupyter", "progress")
+        if value is gc_jupyter and _only_progress(name, chains):
+            return import_module(name, gc_jupyter, ())
         if isinstance(value, types.ModuleType):
             self._refuse_notebook_only(name, value.__name__)
             there = worker_has(value) or is_local(value.__name__)
@@ -343,6 +348,12 @@ def _taken(stream: io.BytesIO) -> bytes:
     stream.seek(0)
     stream.truncate()
     return piece
+
+
+def _only_progress(name: str, chains: Iterable[str]) -> bool:
+    """Whether nothing else of this package is seen to be used."""
+    used = {chain.split(".")[1] for chain in chains if chain.startswith(f"{name}.")}
+    return used <= {"progress"}
 
 
 def _is_of_shell(value: Any) -> bool:

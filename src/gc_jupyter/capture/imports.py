@@ -180,5 +180,11 @@ def packages(modules: Iterable[str], sent: Iterable[str]) -> tuple[str, ...]:
     sent:
         Modules that travel as source.
     """
-    there = {*sys.stdlib_module_names, *(name.partition(".")[0] for name in sent), "IPython", ""}
+    there = {
+        *sys.stdlib_module_names,
+        *(name.partition(".")[0] for name in sent),
+        "IPython",
+        *NOTEBOOK_ONLY,
+        "",
+    }
     return tuple(sorted({name.partition(".")[0] for name in modules} - there))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two messages to the page, which draws each one.
 SPACING_S = 0.05
+#: `print` writes each of its arguments by itself.
+GATHER_S = 0.01
 
 
 class Watch:
@@ -70,6 +72,7 @@ class Watch:
                 self._news.get(timeout=left)
             except queue.Empty:
                 return False
+            self._over.wait(GATHER_S)
             self.screen.follow(self._future)
             self._over.wait(SPACING_S)  # what comes meanwhile is one message
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import platform
 import textwrap
@@ -123,11 +124,18 @@ class SendingPickler(Pickler):
         return found
 
     def module(self, module: types.ModuleType) -> Any:
+        if module.__name__ == "gc_jupyter" and self.reader_has_helpers:
+            return importlib.import_module, (module.__name__,)  # what runs cells has `progress`
         if is_ours(module.__name__):
-            raise CannotTravel(
-                "it uses the module gc_jupyter, which workers don't have", "Leave it out."
-            )
+            raise _ours()
         return super().module(module)
+
+    def module_names(self, module: Any, uses: Iterable[str]) -> list[Any]:
+        if not (isinstance(module, types.ModuleType) and is_ours(module.__name__)):
+            return super().module_names(module, uses)
+        if ({*getattr(module, "__all__", ())} - {"progress"}).intersection(uses):
+            raise _ours()
+        return []
 
     def code(self, one: types.CodeType) -> Any:
         made = super().code(one)
@@ -139,6 +147,10 @@ class SendingPickler(Pickler):
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
         self.imported |= code_.imported_names(function.__code__)
         return names_of(function.__code__)
+
+
+def _ours() -> CannotTravel:
+    return CannotTravel("it uses the module gc_jupyter, which workers don't have", "Leave it out.")
 
 
 def _is_wanted(name: str, value: Any) -> bool:

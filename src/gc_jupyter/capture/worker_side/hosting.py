@@ -22,6 +22,7 @@ from typing import Any
 
 from gc_jupyter.capture.worker_side.displays import OF_IPYTHON, ORIGINALS, show_figures
 from gc_jupyter.capture.worker_side.importing import TaskModules
+from gc_jupyter.capture.worker_side.live import progress
 from gc_jupyter.capture.worker_side.output import current_output
 
 
@@ -157,7 +158,18 @@ def prepare_display(module: Any) -> None:
     UNDO.append(undo)
 
 
-PREPARED = {"matplotlib.pyplot": prepare_pyplot, "IPython.display": prepare_display}
+def prepare_progress(package: Any) -> None:
+    """Let `gc_jupyter.progress` tell of this task, where gc_jupyter is installed on the worker."""
+    original = vars(package).get("progress")
+    package.progress = progress
+    UNDO.append(lambda: setattr(package, "progress", original))
+
+
+PREPARED = {
+    "matplotlib.pyplot": prepare_pyplot,
+    "IPython.display": prepare_display,
+    "gc_jupyter": prepare_progress,
+}
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
@@ -202,7 +214,8 @@ class Displayed:
 
 
 class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves `IPython.display` where the worker has no IPython (the last finder to be asked)."""
+    """Serves `IPython.display` and `gc_jupyter.progress` where the worker has no IPython and no
+    gc_jupyter (the last finder to be asked)."""
 
     kinds = {
         "HTML": "_repr_html_",
@@ -214,7 +227,7 @@ class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     }
 
     def find_spec(self, name: str, _path: Any, _target: Any = None) -> Any:
-        if name not in ("IPython", "IPython.display"):
+        if name not in ("IPython", "IPython.display", "gc_jupyter"):
             return None
         return importlib.util.spec_from_loader(name, self, is_package=name == "IPython")
 
@@ -227,6 +240,8 @@ class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 setattr(module, ours.__name__, ours)
             for name, method in self.kinds.items():
                 setattr(module, name, type(name, (Displayed,), {method: Displayed.show}))
+        elif module.__name__ == "gc_jupyter":
+            module.progress = progress
         else:
             module.get_ipython = lambda: None
         UNDO.append(lambda: sys.modules.pop(module.__name__, None))
