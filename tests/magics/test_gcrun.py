@@ -347,3 +347,17 @@ def test_errors_that_ipython_shows_in_its_own_way(
         everything = error.traceback + error.stream("stderr")
         assert "gc_jupyter" not in everything
         assert "concurrent" not in everything
+
+
+def test_which_values_are_shown_is_up_to_ipython(kernel: Kernel) -> None:
+    """`ast_node_interactivity`, as in a local cell."""
+    cell = "%%gcrun local\n1 + 1\nNone\nx = 5\n[x] * 2\nif x: 'no'\nx * 2"
+    choose = "get_ipython().ast_node_interactivity = "
+    for mode, expected in (("all", ["2", "[5, 5]", "10"]), ("none", []), ("last_expr", ["10"])):
+        kernel.run(f"{choose}{mode!r}")
+        shown = kernel.run(cell)
+        assert [one["data"]["text/plain"] for one in shown.outputs if "data" in one] == expected
+    kernel.run(f"{choose}'last_expr_or_assign'")
+    assert kernel.run("%%gcrun local\ny = 3").text == "3"
+    assert kernel.run("%%gcrun local\ny = 3;").outputs == []
+    kernel.run(f"{choose}'last_expr'")

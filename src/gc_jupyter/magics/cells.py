@@ -60,6 +60,9 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     variable, values = _values(options, shell.user_ns)
     python = session.directory.python_of(target)
     captured = _capture(options, source, shell.user_ns, variable, values, python)
+    if shell.ast_node_interactivity in ("all", "none"):
+        shown = {"each": True} if shell.ast_node_interactivity == "all" else {"value": False}
+        captured = replace(captured, options={**captured.options, **shown})
     if options.dry_run:
         print(report(session, target, captured, source.text, len(values) if variable else None))
         return None

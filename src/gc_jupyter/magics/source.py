@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gc_jupyter.capture import check_magics, keep_time, parse
@@ -77,4 +77,16 @@ def read_cell(shell: Any, cell: str) -> CellSource:
     except SyntaxError as error:
         raise CellSyntaxError(error, shell) from None
     check_magics(tree)
-    return CellSource(text, tree, filename)
+    source = CellSource(text, tree, filename)
+    if shell.ast_node_interactivity == "last_expr_or_assign" and not source.silent:
+        source = replace(source, text=text + _assigned(tree))
+    return source
+
+
+def _assigned(tree: ast.Module) -> str:
+    """What shows the value of a last statement that sets a variable, as IPython does if asked."""
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
+        return ""
+    target = last.targets[0] if isinstance(last, ast.Assign) else last.target
+    return f"\n{target.id}" if isinstance(target, ast.Name) else ""

@@ -29,6 +29,8 @@ _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _FROM_PYTHON = 1 << 9
 #: What compiled metaclasses make of other attributes, by the name of its type.
 _MADE_TYPES = {"CField"}
+#: What a class of ctypes is made of.
+_OF_CTYPES = ("_flags_", "_argtypes_", "_restype_", "_type_", "_length_")
 _OF_DATACLASS = {"__dataclass_fields__", "__dataclass_params__", "__match_args__"}
 
 
@@ -47,9 +49,10 @@ def reduce(pickler: Any, kind: Any) -> Any:
     if kind.__bases__[0] is tuple and isinstance(members.get("_fields"), tuple):
         return _named_tuple(pickler, kind)
     slots = members.get("__slots__")
+    of_ctypes = _OF_CTYPES if type(kind).__module__ == "_ctypes" else ()
     first = {
         name: members[name]
-        for name in ("__module__", "__qualname__", "__slots__")
+        for name in ("__module__", "__qualname__", "__slots__", *of_ctypes)
         if name in members
     }
     first["__qualname__"] = kind.__qualname__

@@ -35,6 +35,7 @@ _LOAD = (
 )
 _UNNAMED = {id(kind): name for name, kind in vars(types).items() if isinstance(kind, type)}
 _NOTHING = object()
+_STANDARD = getattr(sys, "stdlib_module_names", {"pathlib", "zipfile"})  # Python 3.10
 #: Under this key, the names that are written of a notebook, whichever dict has them here.
 NOTEBOOK = 0
 _HELPING = (vars(rebuild), vars(rebuild_classes))
@@ -131,10 +132,15 @@ class Pickler(pickle.Pickler):
             found = getattr(found, part, None)
         if found is not obj or not self.has(home):
             return None
+        public = None
         if home.startswith("IPython."):  # whose display may be a stand-in there
             public = sys.modules.get("IPython.display")
-            if getattr(public, path, None) is obj:
-                return getattr, (public, path)
+        elif (
+            "._" in home and home.partition(".")[0] in _STANDARD
+        ):  # pathlib._local is Python 3.13's
+            public = sys.modules.get(home.partition("._")[0])
+        if public is not None and getattr(public, path, None) is obj:
+            return getattr, (public, path)
         return NotImplemented
 
     def token(self, obj: Any) -> int | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.capture.worker_side.output import current_output
 
 REPR_LIMIT = 20000
+LINE = 79  # what Jupyter has in one
+CONTAINERS = (list, dict, tuple, set, frozenset)
 
 METHODS = [
     ("image/png", "_repr_png_"),
@@ -30,9 +34,67 @@ def short_repr(value: Any) -> str:
     return text if len(text) <= REPR_LIMIT else text[:REPR_LIMIT] + "..."
 
 
+def pretty_text(value: Any) -> str:
+    """What Jupyter shows of a value as text: containers over several lines, and what a class says
+    of it by `_repr_pretty_`. Where there is no IPython, containers stay on one line."""
+    text = short_repr(value)
+    own = hasattr(type(value), "_repr_pretty_")
+    if not own and (len(text) < LINE or not isinstance(value, CONTAINERS)):
+        return text
+    try:
+        from IPython.lib.pretty import pretty
+
+        made = pretty(value)
+    except Exception:
+        if not own:
+            return text
+        try:
+            printer = Printer()
+            value._repr_pretty_(printer, False)
+            made = "".join(printer.parts)
+        except Exception:  # it wants more of IPython's
+            return text
+    return made if len(made) <= REPR_LIMIT else made[:REPR_LIMIT] + "..."
+
+
+class Printer:
+    """As much of IPython's printer as `_repr_pretty_` methods use."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+
+    def text(self, text: str) -> None:
+        self.parts.append(text)
+
+    def breakable(self, sep: str = " ") -> None:
+        self.parts.append(sep)
+
+    def break_(self) -> None:
+        self.parts.append("\n")
+
+    def pretty(self, value: Any) -> None:
+        self.parts.append(pretty_text(value))
+
+    def begin_group(self, _indent: int = 0, open: str = "") -> None:
+        self.parts.append(open)
+
+    def end_group(self, _dedent: int = 0, close: str = "") -> None:
+        self.parts.append(close)
+
+    @contextlib.contextmanager
+    def group(self, _indent: int = 0, open: str = "", close: str = "") -> Iterator[None]:
+        self.parts.append(open)
+        yield
+        self.parts.append(close)
+
+    @contextlib.contextmanager
+    def indent(self, _indent: int) -> Iterator[None]:
+        yield
+
+
 def make_bundle(value: Any, mimes: list[str]) -> dict[str, Any]:
     """The MIME bundle that Jupyter shows of a value, limited to `mimes` beside text/plain."""
-    bundle: dict[str, Any] = {"text/plain": short_repr(value)}
+    bundle: dict[str, Any] = {"text/plain": pretty_text(value)}
     if isinstance(value, type):
         return bundle
     try:

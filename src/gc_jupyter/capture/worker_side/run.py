@@ -14,7 +14,7 @@ import types
 from typing import Any
 
 from gc_jupyter.capture.worker_side.commands import TIMED, Shell
-from gc_jupyter.capture.worker_side.displays import Figures, make_bundle
+from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
 from gc_jupyter.capture.worker_side.live import start_live
@@ -166,7 +166,8 @@ class Work:
         self.files.append(task["filename"])
         remember_lines(task["filename"], task["cell"], task["line"])
         flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
-        return run_cell(task["cell"], task["filename"], task["line"], flags, namespace)
+        where, each = (task["filename"], task["line"]), self.options.get("each", False)
+        return run_cell(task["cell"], *where, flags, namespace, each)
 
 
 def set_in_module(module: Any, variables: dict[str, Any]) -> None:
@@ -181,29 +182,41 @@ def set_in_module(module: Any, variables: dict[str, Any]) -> None:
 
 
 def run_cell(
-    text: str, filename: str, first_line: int, flags: int, namespace: dict[str, Any]
+    text: str, filename: str, first_line: int, flags: int, namespace: dict[str, Any], each: bool
 ) -> Any:
-    """Run a cell; returns its last expression's value. `await` is allowed at the top level."""
+    """Run a cell; returns its last expression's value, and displays that of `each` other one.
+    `await` is allowed at the top level."""
     tree = parse("\n" * (first_line - 1) + text, filename, "exec", flags)
-    last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr):
-        last = ast.Expression(tree.body.pop().value)
-    parts = [compile(tree, filename, "exec", flags, True)]
-    if last is not None:
-        parts.append(compile(last, filename, "eval", flags, True))
+    nodes: list[Any] = [ast.Module([], [])]  # statements, and expressions whose value is wanted
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and (each or node is tree.body[-1]):
+            nodes += [ast.Expression(node.value), ast.Module([], [])]
+        else:
+            nodes[-1].body.append(node)
+    parts = [
+        compile(node, filename, "eval" if isinstance(node, ast.Expression) else "exec", flags, True)
+        for node in nodes
+        if not isinstance(node, ast.Module) or node.body
+    ]
 
     async def perform() -> Any:
-        result = None
+        last = None
         for code in parts:
+            if last is not None:
+                display(last)
             result = eval(code, namespace)
-            if code.co_flags & inspect.CO_COROUTINE:
-                result = await result
-        return result
+            last = await result if code.co_flags & inspect.CO_COROUTINE else result
+        return last
 
     # A cell that awaits something is run by an event loop as a whole: it may make tasks first.
     if any(code.co_flags & inspect.CO_COROUTINE for code in parts):
         return run_awaited(perform())
-    return [eval(code, namespace) for code in parts][-1]
+    last = None
+    for code in parts:
+        if last is not None:
+            display(last)
+        last = eval(code, namespace)
+    return last
 
 
 def run_awaited(coroutine: Any) -> Any:
