@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import importlib
 import io
 import os
 import sys
@@ -42,9 +43,7 @@ def pretty_text(value: Any) -> str:
     if not own and (len(text) < LINE or not isinstance(value, CONTAINERS)):
         return text
     try:
-        from IPython.lib.pretty import pretty
-
-        made = pretty(value)
+        made = str(importlib.import_module("IPython.lib.pretty").pretty(value))
     except Exception:
         if not own:
             return text
