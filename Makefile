@@ -85,10 +85,10 @@ pytest: $(TEST_SETUP)
 # Run it on a quiet machine: everything shares the cores with the service that it measures.
 bench: $(TEST_SETUP)
 	$(BIN)/python $(PIP_INSTALL) -e '.[bench]'
-	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.distance
 	$(BIN)/python -m benchmarks.table
 	$(BIN)/python -m benchmarks.panels
+	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 
 # Every reader of remote bytes, a million inputs each: about 12 minutes.
 fuzz: $(TEST_SETUP)

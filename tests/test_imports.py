@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,23 @@ before = set(sys.modules)
 shell.run_line_magic("load_ext", "gc_jupyter")
 assert "gcrun" in shell.magics_manager.magics["cell"]
 """
+
+
+#: A kernel that was killed while a task ran has left it in the journal.
+AN_EARLIER_TASK = """
+import time
+from gc_jupyter.journal import Database, Entry, KernelSession, journal_path
+gone = KernelSession(kernel="gone", host="elsewhere")
+ids = "task", "group", "endpoint", "far", "function"
+entry = Entry(gone.session, 1, *ids, "", "cell", "", "", 1, "", "", "success", time.time())
+database = Database(journal_path())
+database.add_session(gone)
+database.add_tasks([entry])
+database.close()
+"""
+#: The parts of this package that may have been imported when the user is told of it.
+LIGHT = {"errors", "future", "journal", "magics", "own_files", "protocol", "remote_text", "runtime"}
+LIGHT |= {"types"}
 
 
 def run(code: str) -> tuple[list[str], list[str]]:
@@ -50,6 +68,20 @@ def test_import(code: str) -> None:
 def test_load_ext() -> None:
     shell_alone = run(IN_IPYTHON.partition("shell.run_line_magic")[0])
     assert run(IN_IPYTHON) == shell_alone
+
+
+def test_load_ext_with_an_earlier_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told of, and nothing is imported that only its result would need."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    run(AN_EARLIER_TASK)
+    code = f"import jupyter_core.paths\n{IN_IPYTHON}\nprint(*set(sys.modules) - before)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    said, loaded = done.stdout.splitlines()
+    assert said == "1 earlier task: 1 success. %gc attach"
+    names = [name.split(".") for name in loaded.split() if name.startswith("gc_jupyter.")]
+    assert {name[1] for name in names} <= LIGHT
 
 
 def test_naming_the_executor_starts_no_thread() -> None:

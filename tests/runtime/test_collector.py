@@ -422,9 +422,10 @@ def test_a_group_with_nothing_open_is_dropped(
 ) -> None:
     """The last one closes the stream; a later task opens it again."""
     monkeypatch.setattr(feeds, "LINGER_S", 0.05)
+    setup.loop.ask(setup.collector.close)  # what was opened with the longer time
     closed = threading.Event()
     monkeypatch.setattr(setup.service.stream, "close", closed.set)
-    for number in (1, 2):
+    for number in (2, 3):
         (future,) = setup.expect(setup.begin(), f"task {number}")
         setup.message(f"task {number}", number)
         assert future.result(TIMEOUT)
@@ -434,8 +435,37 @@ def test_a_group_with_nothing_open_is_dropped(
         assert setup.service.stream.opened == number
 
 
+def test_a_stream_for_which_no_task_comes(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was opened for one that failed before it was sent, or that nobody submitted after all."""
+    monkeypatch.setattr(feeds, "LINGER_S", 0.02)
+    setup.loop.ask(setup.collector.close)
+    closed = threading.Event()
+    monkeypatch.setattr(setup.service.stream, "close", closed.set)
+    setup.loop.ask(setup.collector.feed.open)
+    assert closed.wait(TIMEOUT)
+    assert setup.loop.ask(lambda: setup.collector.feed._stream) is None
+
+
+def test_the_first_question_leaves_when_the_task_had_its_time(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From far away the reply to a submission takes longer than the task."""
+    monkeypatch.setattr(feeds, "EARLY_S", 1000.0)
+    feed = setup.collector.feed
+    setup.expect(setup.begin(), "a")
+
+    def pause(on_its_way_s: float) -> float:
+        feed.on_group_down("group", StreamError("not heard yet"))
+        feed.follow("group", on_its_way_s)
+        return feed._pause()
+
+    monkeypatch.setattr(feeds, "ASK_UP_S", 2000.0)
+    assert [setup.loop.ask(pause, one) for one in (0.0, 400.0, 1000.0)] == [1000.0, 600.0, 0.0]
+
+
 def test_a_group_with_open_tasks_stays(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "LINGER_S", 0.02)
+    setup.loop.ask(setup.collector.close)
     dropped: queue.SimpleQueue[str] = queue.SimpleQueue()
     monkeypatch.setattr(setup.service.stream, "unsubscribe", dropped.put)
     setup.expect(setup.begin(), "waits")

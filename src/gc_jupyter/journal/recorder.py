@@ -23,7 +23,6 @@ from gc_jupyter.journal.results import outcomes
 from gc_jupyter.journal.sessions import UNRECORDED, KernelSession, Note, Place
 from gc_jupyter.own_files import NotOwn
 from gc_jupyter.runtime.ending import time_left
-from gc_jupyter.serialize.limits import both, results_limit
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
 
 if TYPE_CHECKING:
@@ -164,8 +163,9 @@ class Journal:
 
     def limits(self, task_ids: Sequence[str]) -> Mapping[str, str]:
         """See Recorder."""
-        nothing: list[tuple[str, str, str]] = []
-        known = self.ask(lambda db: db.limits(task_ids), nothing)
+        from gc_jupyter.serialize.limits import both, results_limit  # %load_ext needn't wait for it
+
+        known: list[tuple[str, str, str]] = self.ask(lambda db: db.limits(task_ids), [])
         return {task_id: both(limit, results_limit(where)) for task_id, limit, where in known}
 
     def release(self, task_group_id: str) -> None:

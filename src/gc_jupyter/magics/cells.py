@@ -31,7 +31,7 @@ from gc_jupyter.protocol.nonces import run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, without_markup
 from gc_jupyter.session.shell import capture_script
-from gc_jupyter.session.target import check_readable
+from gc_jupyter.session.target import check_readable, prepare
 from gc_jupyter.session.watching import Watch
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         calls = calls_of(session, options, target)
         define(shell, source, session, target, calls)
         _say_what_leaves(options, target)
+        prepare(target, session.signed_in)
         return None
+    if not options.dry_run:
+        prepare(target, session.signed_in)
     variable, values = _values(options, shell.user_ns)
     python = session.directory.python_of(target)
     captured = _capture(options, source, shell.user_ns, variable, values, python)
@@ -105,6 +108,7 @@ def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
         captured = capture_script(cell, options.walltime)
         print(report(session, target, captured, cell, None))
         return None
+    prepare(target, session.signed_in)
     require_login(session, target)
     _warn_of_running(session)
     _say_what_leaves(options, target)

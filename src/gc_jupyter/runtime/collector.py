@@ -73,12 +73,15 @@ class Collector:
         self._end(submission)
 
     def expect_more(
-        self, task_group_id: str, tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]]
+        self,
+        task_group_id: str,
+        tasks: Iterable[tuple[str, tuple[TaskFuture, Origin]]],
+        on_its_way_s: float = 0.0,
     ) -> None:
         """As `expect`, while the submission goes on: results of other tasks are kept."""
         for (future, origin), (message, tag) in self.book.expect(tasks):
             self._complete(Finished(future, message, origin, tag))
-        self.feed.follow(task_group_id)
+        self.feed.follow(task_group_id, on_its_way_s)
 
     def give_up(self, submission: int) -> None:
         """A submission failed: no ids will come of it."""

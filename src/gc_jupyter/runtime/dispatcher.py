@@ -144,6 +144,11 @@ class Dispatcher:
         futures = [*under_way, *(future for future, _ in others)]
         recorder.started([one for one in futures if not isinstance(one, Stray)], "")
 
+    def prepare(self) -> None:
+        """Open the way of results, so that the first task doesn't wait for it; any thread. It is
+        closed again where no task comes."""
+        self.loop.call(self._collector.feed.open)
+
     def submit(self, task: QueuedTask, label: str = "") -> None:
         """Queue a task, which is called `label` unless it has a name; any thread."""
         future = task.future

@@ -70,6 +70,7 @@ class _Group:
     used_at: float
     heard: bool = False  # whether its queue is
     patience: int = 0  # questions since new tasks came, or the queue was lost
+    head_start: float = 0.0  # seconds that new tasks had before they were told of
 
 
 class Feed:
@@ -126,15 +127,17 @@ class Feed:
     # --- what is followed ------------------------------------------------------------------
 
     def open(self) -> Stream:
-        """Open the stream, while the first submission is still on its way."""
+        """Open the stream, before the first submission or while it is still on its way."""
         if self._stream is None:
             self._stream = self._service().open_stream(
                 self._loop.aio, self._requests.send, self, port=self._port
             )
+            self.settled()  # perhaps no task ever comes
         return self._stream
 
-    def follow(self, group_id: str) -> None:
-        """More tasks of a group are open; without a group, of one that isn't known yet."""
+    def follow(self, group_id: str, on_its_way_s: float = 0.0) -> None:
+        """More tasks of a group are open; without a group, of one that isn't known yet. The service
+        had them for a part of the time that their submission took."""
         stream, now = self.open(), self._loop.aio.time()
         if not group_id:
             self._arm()
@@ -143,7 +146,7 @@ class Feed:
         if group is None:
             group = self._groups[group_id] = _Group(now)
             stream.subscribe(group_id)
-        group.used_at, group.patience = now, 0
+        group.used_at, group.patience, group.head_start = now, 0, on_its_way_s
         self._arm(restart=not group.heard)
 
     def settled(self) -> None:
@@ -152,7 +155,7 @@ class Feed:
             self._tidying = self._loop.aio.call_later(LINGER_S, self._tidy)
 
     def _tidy(self) -> None:
-        """Drop the groups with nothing open."""
+        """Drop the groups with nothing open, and the stream where no task is."""
         self._tidying = None
         now, open_ones = self._loop.aio.time(), self._taker.open_groups()
         for group_id, group in list(self._groups.items()):
@@ -162,6 +165,8 @@ class Feed:
                 self.drop(group_id)
             else:
                 self.settled()
+        if not self._groups and not open_ones:
+            self._close_stream()
 
     def drop(self, group_id: str) -> None:
         """Follow a group no more."""
@@ -191,10 +196,10 @@ class Feed:
 
     def close(self) -> None:
         """Stop receiving."""
-        for timer in (self._timer, self._tidying, self._late):
+        for timer in (self._timer, self._late):
             if timer is not None:
                 timer.cancel()
-        self._timer = self._tidying = self._late = None
+        self._timer = self._late = None
         if self._asking is not None:
             self._asking.cancel()
         self._groups.clear()
@@ -205,6 +210,9 @@ class Feed:
             self._stream.close()
         self._stream, self._up, self.error = None, False, None
         self._referenced.clear()
+        if self._tidying is not None:
+            self._tidying.cancel()
+            self._tidying = None
 
     # --- the stream's sink -----------------------------------------------------------------
 
@@ -289,7 +297,8 @@ class Feed:
             patience = min(group.patience for group in unheard.values())
             if len(tasks) > self._chunks.most:  # each question is many requests
                 patience = max(patience, 7)
-            pauses.append(EARLY_S * 2.0 ** min(patience, 12))
+            head_start = 0.0 if patience else max(one.head_start for one in unheard.values())
+            pauses.append(max(0.0, EARLY_S * 2.0 ** min(patience, 12) - head_start))
         return min(pauses)
 
     def _unheard(self) -> dict[str, _Group]:

@@ -17,14 +17,12 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
-from gc_jupyter.runtime.remembered import Remembered
-from gc_jupyter.types import LOCAL_ENDPOINT_ID
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `%load_ext` waits for what is imported here
     from gc_jupyter.auth import Login
     from gc_jupyter.errors import VersionMismatch
     from gc_jupyter.runtime.dispatcher import Dispatcher
     from gc_jupyter.runtime.recording import Recorder
+    from gc_jupyter.runtime.remembered import Remembered
     from gc_jupyter.service.base import Service
     from gc_jupyter.service.globus import GlobusService
 
@@ -95,6 +93,8 @@ class Shared:
 
     def memory(self) -> Remembered:
         """What earlier kernels have left."""
+        from gc_jupyter.runtime.remembered import Remembered
+
         return Remembered(f"{self.service().address} {self.login().source}")
 
     def service(self) -> GlobusService:
@@ -123,6 +123,7 @@ class Shared:
             AMQP port of the result stream; None for the one that the service names.
         """
         from gc_jupyter.runtime.dispatcher import Dispatcher
+        from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
         local = endpoint_id == LOCAL_ENDPOINT_ID
         key = (local, None if local else port)

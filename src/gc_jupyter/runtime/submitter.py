@@ -371,9 +371,8 @@ class Submitter:
             task.future._learn(TaskInfo(task_id, group, reply.endpoint_id, function_id, now))
             task.origin.submitted += 1
         if matched:
-            self._collector.expect_more(
-                group, ((task_id, (task.future, task.origin)) for _, task_id, task in matched)
-            )
+            tasks = ((task_id, (task.future, task.origin)) for _, task_id, task in matched)
+            self._collector.expect_more(group, tasks, time.time() - now)
         waits = TaskState.WAITING_ENDPOINT
         if reply.endpoint_id == LOCAL_ENDPOINT_ID:
             waits = TaskState.WAITING_WORKER

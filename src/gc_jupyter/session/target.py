@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
+
+if TYPE_CHECKING:
+    from gc_jupyter.client import Client
 
 
 def check_readable(target: Target) -> None:
@@ -32,6 +37,22 @@ def check_readable(target: Target) -> None:
             next_step="Use gc_jupyter.Executor for this endpoint: its results come as JSON then."
             f" Where you trust the endpoint, %gc use {target.name} --results any lifts this.",
         )
+
+
+def prepare(target: Target, client: Callable[[], Client | None]) -> None:
+    """Have the way of results opened while what will be sent is still looked at. Asks nobody to
+    sign in; what fails here, the submission says.
+
+    Parameters
+    ----------
+    target:
+        Where a cell, a script or a notebook function goes.
+    client:
+        Gives the client of somebody who is signed in, or None.
+    """
+    with contextlib.suppress(ComputeError):
+        if not target.local and (made := client()) is not None:
+            made.dispatcher(target.endpoint.endpoint_id, target.amqp_port).prepare()
 
 
 @dataclass(frozen=True)
