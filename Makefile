@@ -1,6 +1,9 @@
 # make run    the quickstart notebook on this machine, no account needed
 # make lab    the same notebook in JupyterLab
+# make check  lint, types and the quick tests, in two minutes; no Debian packages
 # make test   installs what the tests need, then lint, types and every test
+# make matrix oldest and newest versions of the dependencies, on each Python that is found
+# make docs   the documentation's site, in site/; its links are checked
 # make fuzz   odd bytes for everything that reads a remote machine's
 # make bench  floor, official SDK and this package on the same work
 # make soak   many faults and a day of use, for half an hour
@@ -14,9 +17,10 @@ ENDPOINT_BIN := .venv-endpoint/bin
 # Debian may come without ensurepip (package python3-venv): pip itself then fills the environment.
 make_venv = $(PYTHON) -m venv $(1) 2>/dev/null || { $(PYTHON) -m venv --clear --without-pip $(1) \
 	&& $(PYTHON) -m pip --python $(1)/bin/python install -q pip; }
-PIP_INSTALL = -m pip install -q --disable-pip-version-check
+PIP_INSTALL = -m pip install --disable-pip-version-check
 
-.PHONY: help run lab test lint types frontend pytest bench fuzz soak histories matrix-workers images clean
+.PHONY: help run lab check test lint types frontend pytest matrix docs bench fuzz soak histories \
+	matrix-workers images clean
 help:
 	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
@@ -26,9 +30,14 @@ help:
 	$(BIN)/python $(PIP_INSTALL) -e '.[notebook]'
 	@touch $@
 
-.venv/.test-installed: .venv/.installed
-	$(BIN)/python $(PIP_INSTALL) -e '.[test]'
+.venv/.check-installed: .venv/.installed
+	$(BIN)/python $(PIP_INSTALL) -e '.[check]'
 	@touch $@
+
+.venv/.test-installed: .venv/.installed
+	@echo "Installing what the tests need, about 1.5 GB with the next steps: some minutes."
+	$(BIN)/python $(PIP_INSTALL) -e '.[test]'
+	@touch $@ .venv/.check-installed
 
 # What a user's cluster has: the official endpoint and SDK, and no gc_jupyter.
 .venv-endpoint/.installed: tests/requirements-endpoint.txt
@@ -54,13 +63,17 @@ TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-inst
 	labextension/node_modules/.installed tests/hub/node_modules/.installed \
 	tests/browser/vscode/node_modules/.installed
 
-test: lint types frontend pytest
+# What needs no endpoint, broker, browser or kernel: tests/conftest.py says which.
+check: lint types
+	$(BIN)/python -m pytest -m quick -n auto --dist loadfile $(PYTEST_ARGS)
 
-lint: .venv/.test-installed
+test: .venv/.test-installed lint types frontend pytest
+
+lint: .venv/.check-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.test-installed
+types: .venv/.check-installed
 	$(BIN)/mypy
 
 # What checks the TypeScript half; the build itself needs none of it.
@@ -81,6 +94,15 @@ frontend: labextension/node_modules/.installed
 
 pytest: $(TEST_SETUP)
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+
+# Environments under .venv-matrix, made anew where pyproject.toml has changed: uv keeps the downloads.
+matrix: .venv/.installed
+	$(BIN)/python $(PIP_INSTALL) -e '.[matrix]'
+	$(BIN)/python -m tests.matrix $(MATRIX_ARGS)
+
+docs: .venv/.installed
+	$(BIN)/python $(PIP_INSTALL) -e '.[docs]'
+	$(BIN)/mkdocs build --strict
 
 # Run it on a quiet machine: everything shares the cores with the service that it measures.
 bench: $(TEST_SETUP)

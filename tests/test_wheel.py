@@ -17,7 +17,8 @@ import pytest
 import gc_jupyter
 
 ROOT = Path(__file__).parents[1]
-DATA = "gc_jupyter-0.1.0.data/data"
+VERSION = gc_jupyter.__version__
+DATA = f"gc_jupyter-{VERSION}.data/data"
 LAB = f"{DATA}/share/jupyter/labextensions/gc-jupyter"
 
 pytestmark = pytest.mark.timeout(240)
@@ -77,9 +78,9 @@ def test_the_wheel_has_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         size = sum(one.file_size for one in archive.infolist() if one.filename.startswith(LAB))
-    places = ("gc_jupyter/", f"{LAB}/", f"{DATA}/etc/jupyter/", "gc_jupyter-0.1.0.dist-info/")
+    places = ("gc_jupyter/", f"{LAB}/", f"{DATA}/etc/jupyter/", f"gc_jupyter-{VERSION}.dist-info/")
     assert [name for name in names if not name.startswith(places)] == []
-    assert [name for name in names if name.endswith((".map", ".ts", ".pyc"))] == []
+    assert [name for name in names if name.endswith((".map", ".ts", ".pyc", ".orig"))] == []
     assert len([name for name in names if "/remoteEntry." in name]) == 1
     assert size < 300_000
 
@@ -123,7 +124,7 @@ def test_pip_install_alone_enables_it(wheel: Path, tmp_path: Path) -> None:
 
     labextensions = listed("jupyterlab.labextensions")
     assert f"{prefix}/share/jupyter/labextensions" in labextensions
-    assert "gc-jupyter v0.1.0 enabled OK (python, gc-jupyter)" in labextensions
+    assert f"gc-jupyter v{VERSION} enabled OK (python, gc-jupyter)" in labextensions
     servers = listed("jupyter_server.extension.serverextension")
     assert re.search(r"gc_jupyter\.server +enabled", servers)
     assert re.search(r"gc_jupyter\.server.* OK", servers)

@@ -34,5 +34,5 @@ def test_a_text_that_is_wrong() -> None:
 def test_everything_is_parsed_there() -> None:
     package = Path(gc_jupyter.__file__).parent
     texts = {path: path.read_text("utf-8") for path in package.rglob("*.py")}
-    assert [path.name for path, text in texts.items() if "ast.parse(" in text] == []
+    assert [path.name for path, text in texts.items() if "ast.parse(" in text] == ["rebuild.py"]
     assert [path.name for path, text in texts.items() if "PyCF_ONLY_AST" in text] == ["rebuild.py"]

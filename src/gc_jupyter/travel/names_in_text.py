@@ -67,7 +67,7 @@ def _formula(text: str, *, has_data: bool) -> Iterator[str]:
     """What ``y ~ np.sin(x) + a:b`` takes from the caller's variables: its functions and modules;
     where there are no data beside it, the other names as well."""
     try:
-        tree = ast.parse(text.replace("~", "+").replace(":", "*").strip(), mode="eval")
+        tree = rebuild.parse(text.replace("~", "+").replace(":", "*").strip(), mode="eval")
     except (SyntaxError, ValueError):
         return
     used = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]

@@ -112,18 +112,28 @@ def show_lines(filename: str, first: int, text: str) -> None:
     linecache.cache[filename] = (len(lines), None, lines, filename)
 
 
-def parse(text: str, filename: str = "<unknown>", mode: str = "exec", flags: int = 0) -> Any:
+def parse(
+    text: str,
+    filename: str = "<unknown>",
+    mode: str = "exec",
+    flags: int = 0,
+    python: "tuple[int, int] | None" = None,
+) -> Any:
     """The syntax tree of a text, as the module ast gives it, whatever other threads parse.
 
     Python 3.11 has one counter of depth for all threads. Where another thread's tree is made
-    while this one's is, it finds its counter changed and raises SystemError.
+    while this one's is, it finds its counter changed and raises SystemError. `python` is the
+    version whose syntax is asked for, as far as this one knows it.
     """
-    for _ in range(100):
+    for last in [False] * 100 + [True]:
         try:
+            if python is not None:
+                return ast.parse(text, filename, mode, feature_version=python)
             return compile(text, filename, mode, flags | ast.PyCF_ONLY_AST, True)
         except SystemError:
-            continue
-    return compile(text, filename, mode, flags | ast.PyCF_ONLY_AST, True)
+            if last:
+                raise
+    return None
 
 
 def code(filename: str, first: int, text: str, *rest: Any) -> types.CodeType:

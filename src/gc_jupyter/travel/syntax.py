@@ -1,7 +1,8 @@
 """Syntax that an older Python lacks, told without that Python.
 
 It is looked for in the tree, and in the tokens where the tree has no trace of it.
-`ast.parse(feature_version=...)` knows a part of it only, not where it stands, and newer things.
+Python's own parser knows a part of it only (`feature_version`), not where it stands, and newer
+things.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import sys
 import tokenize
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from gc_jupyter.travel import rebuild
 
 #: The oldest Python that workers have.
 _OLDEST = (3, 8)
@@ -64,7 +67,7 @@ def find_lacking(text: str, python: str) -> Lacking | None:
     for before, after in (("", ""), ("if 1:\n", ""), ("(\n", "\n)")):
         whole = before + text + after
         try:
-            tree = ast.parse(whole)
+            tree = rebuild.parse(whole)
         except (SyntaxError, ValueError, RecursionError):
             continue
         found = [one for one in _all(whole, tree, (version[0], version[1])) if one.since > version]
@@ -79,7 +82,7 @@ def _all(text: str, tree: ast.Module, version: tuple[int, int]) -> Iterator[Lack
     for node in ast.walk(tree):
         yield from _in_tree(node, lines)
     try:  # of 3.9 it knows parentheses only, and some Pythons see them where there are none
-        ast.parse(text, feature_version=max(version, (3, 9)))
+        rebuild.parse(text, python=max(version, (3, 9)))
     except SyntaxError as error:
         if (said := _ONLY_SINCE.match(str(error.msg))) is not None:
             what, since = said[1][:1].lower() + said[1][1:], (int(said[2]), int(said[3]))

@@ -1,0 +1,94 @@
+"""The project's own files agree: what is imported is declared, and a fact stands in one place."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import gc_jupyter
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+HOME = PROJECT["tool"]["gc-jupyter"]["home"].rstrip("/")
+#: Imported, and not declared: whoever calls that part has them.
+OF_CALLERS = {
+    "joblib": "joblib_backend",
+    "jupyter_server": "Jupyter Server loads gc_jupyter.server",
+    "tornado": "Jupyter Server loads gc_jupyter.server",
+}
+
+
+def name_of(requirement: str) -> str:
+    found = re.match(r"[\w.-]+", requirement)
+    assert found is not None
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+def imported() -> dict[str, str]:
+    """Modules of others that the package imports, and a file that does."""
+    found = {}
+    for path in Path(gc_jupyter.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [one.name for one in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            found |= {name.split(".")[0]: str(path) for name in names}
+    return {
+        name: path
+        for name, path in found.items()
+        if name not in sys.stdlib_module_names and name not in ("gc_jupyter", *OF_CALLERS)
+    }
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = {name_of(one) for one in PROJECT["project"]["dependencies"]}
+    owners = {
+        key.lower(): value for key, value in importlib.metadata.packages_distributions().items()
+    }
+    for module, path in imported().items():
+        if module == "tomli" and sys.version_info >= (3, 11):
+            continue  # not installed here
+        names = {name_of(one) for one in owners[module.lower()]}
+        assert names & declared, f"{path} imports {module}"
+
+
+def test_conda_forge_s_recipe_has_the_same_requirements() -> None:
+    recipe = (ROOT / "packaging/conda-forge/recipe.yaml").read_text("utf-8")
+    run = recipe.partition("\n  run:\n")[2].partition("\n\n")[0]
+    listed = {line.strip("- \n").replace(" ", "") for line in run.splitlines()}
+    listed.remove("python>=${{python_min}}")
+    wanted = {one.partition(";")[0].replace(" ", "") for one in PROJECT["project"]["dependencies"]}
+    assert listed == wanted
+    assert f'  version: "{gc_jupyter.__version__}"' in recipe
+
+
+@pytest.mark.skipif(not HOME, reason="the project has no public home yet")
+def test_what_else_needs_the_public_home() -> None:
+    """`home` of [tool.gc-jupyter] is the one place; these can't read it."""
+    owner, repository = HOME.split("/")[-2:]
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert f"https://mybinder.org/v2/gh/{owner}/{repository}/" in readme
+    assert f"repository-code: {HOME}" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"repository: {HOME}" in (ROOT / "packaging/conda-forge/recipe.yaml").read_text("utf-8")
+    assert f"- {HOME}/security/advisories/new" in (ROOT / "SECURITY.md").read_text("utf-8")
+
+
+def test_the_python_versions_are_said_alike() -> None:
+    project = PROJECT["project"]
+    classifiers = [one for one in project["classifiers"] if re.search(r":: 3\.\d+$", one)]
+    assert project["requires-python"] == f">={classifiers[0].split()[-1]}"
+    checked = (ROOT / ".github/workflows/check.yml").read_text("utf-8")
+    for one in classifiers:
+        assert f'"{one.split()[-1]}"' in checked
