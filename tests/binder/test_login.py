@@ -48,6 +48,7 @@ def test_a_pasted_code_and_nothing_kept(
         who = kernel.ok("%gc whoami").stream("stdout")
         assert "ada@example.org" in who
         assert "by the Globus login in this kernel's memory" in who
+        assert "JupyterHub" not in who  # whose API has nothing to do with it
     finally:
         kernel.close()
     tokens = [token.encode() for token in globus_auth.tokens]

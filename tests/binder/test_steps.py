@@ -101,6 +101,7 @@ class Image:
             **{name: text for name, text in os.environ.items() if name.startswith(kept)},
             "PATH": path,
             "HOME": str(self.home),
+            "NB_PYTHON_PREFIX": str(self.python),
             "LANG": "C.UTF-8",
         }
 
@@ -119,5 +120,8 @@ def test_the_image_is_built_and_launches_the_quickstart(image: Image) -> None:
     image.run("python", "-m", "pip", "install", "--no-cache-dir", "-r", "binder/requirements.txt")
     shown = image.run("./binder/postBuild")
     assert "notebooks/quickstart.ipynb: every cell ran." in shown
+    assert not any(path.name == "node_modules" for path in image.repository.glob("*/*"))
+    left = [path.name for path in image.home.rglob("*") if path.name != ".cache"]
+    assert not {"journal.sqlite", ".npm", "_cacache"}.intersection(left)
     where = image.run("python", "-c", "import gc_jupyter; print(gc_jupyter.__file__)", cwd="/")
     assert where.startswith(str(image.python))

@@ -246,8 +246,8 @@ def _access_token(environ: Mapping[str, str]) -> Login | None:
 def _hub(environ: Mapping[str, str], notes: list[str]) -> Login | None:
     names = ("JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_USER")
     api_url, api_token, user = (environ.get(name, "") for name in names)
-    if not (api_url and api_token and user):
-        return None
+    if not (api_url and api_token and user) or not may_be_kept(environ):
+        return None  # BinderHub's hub knows nobody, and has no tokens to give
     next_step = f"{_SIGN_IN_AT_THE_HUB}, {_OF_YOUR_OWN}."
     hub = HubAuthorizer(api_url, api_token, user, next_step)
     try:
