@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import dropped
-from gc_jupyter.session import Interrupted, Session, Target, show_output, wait
+from gc_jupyter.session import Interrupted, Session, Target, Tasks, show_output, wait
 from gc_jupyter.session.watching import Watch
 from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.sending import Statement, names_of
@@ -131,18 +131,19 @@ class RemoteFunction:
         Raises
         ------
         RemoteException
-            What the first failing call raised, once all calls before it are done.
+            What the first failing call raised. Its `tasks` are the futures of all calls (`Tasks`):
+            ``tasks.values()`` has the other results, ``tasks.rerun()`` runs the failed ones again.
         """
         calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
             (args, {}) for args in zip(*iterables, strict=False)
         ]
         futures = self._submit(calls) if calls else []
         self._wait(futures)
-        results = []
-        for future in futures:
-            show_output(future)
-            results.append(self._taken(future))
-        return results
+        show_output(*futures)
+        tasks = Tasks(futures, title=self.__name__)
+        if (failed := tasks.failed) and len(futures) > 1:
+            _say_of_others(failed[0].exception(), tasks)
+        return [self._taken(future) for future in futures]
 
     @property
     def local(self) -> Callable[..., Any]:
@@ -224,3 +225,23 @@ class RemoteFunction:
     def __repr__(self) -> str:
         signature = "(…)" if self._original is None else str(inspect.signature(self._original))
         return f"<remote function {self.__name__}{signature} on {self.target.name}>"
+
+
+def _say_of_others(error: BaseException | None, tasks: Tasks) -> None:
+    """Let the failure of one call say where the other calls' results are."""
+    if not isinstance(error, ComputeError):
+        return  # dropped before it was sent
+    failed = len(tasks.failed)
+    said = f"{failed:,} of {len(tasks):,} calls failed; this is the first."
+    if failed < len(tasks):
+        good = len(tasks) - failed
+        said += f" sys.last_value.tasks.values() has the {good:,} other results, each in its place."
+    said += " sys.last_value.tasks.rerun() runs the failed ones again."
+    error.tasks = tasks  # type: ignore[attr-defined]
+    render = getattr(error, "_render_traceback_", None)
+    if render is None:
+        error.next_step = f"{error.next_step} {said}".lstrip()
+        return
+    error._render_traceback_ = lambda: [*render(), said]  # type: ignore[attr-defined]
+    if hasattr(error, "add_note"):  # Python 3.11: shown wherever there is no notebook
+        error.add_note(said)

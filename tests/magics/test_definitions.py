@@ -241,3 +241,17 @@ def test_definitions_that_are_not_kept(kernel: Kernel, cell: str, said: str) -> 
         assert "Not kept here: f" not in kernel.ok(f"%%gcrun local --out f\n{cell}").stream(
             "stderr"
         )
+
+
+def test_a_map_of_which_some_fail(defined: Kernel) -> None:
+    """The first failure, as it would be raised here; it says where the other results are."""
+    failed = defined.run("fails.map([1, 0, 4, 0])")
+    assert failed.error["ename"] == "ZeroDivisionError"
+    assert "2 of 4 calls failed; this is the first." in failed.traceback
+    assert "sys.last_value.tasks.values() has the 2 other results" in failed.traceback
+    values = defined.ok("import sys; values = sys.last_value.tasks.values(); values[::2]")
+    assert values.text == "[1.0, 0.25]"
+    assert defined.ok("values[1]").text.startswith("<no value: fails: ZeroDivisionError")
+    defined.ok("again = sys.last_value.tasks.rerun(); again[1].exception(60)")
+    caught = defined.ok("try: fails.map([0])\nexcept ZeroDivisionError as error: print(error)")
+    assert caught.stream("stdout") == "division by zero\n"
