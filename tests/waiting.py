@@ -39,12 +39,16 @@ def listens(port: int) -> bool:
     return True
 
 
-def poll(condition: Callable[[], Any], process: subprocess.Popen[Any] | None = None) -> Any:
+def poll(
+    condition: Callable[[], Any],
+    process: subprocess.Popen[Any] | None = None,
+    limit_s: float = LIMIT_S,
+) -> Any:
     """What `condition` says once that is true: asked 50 times a second, since nothing tells.
 
     The end of `process` ends the wait, too.
     """
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + limit_s
     while not (found := condition()):
         assert time.monotonic() < deadline, "it didn't come"
         if process is None:

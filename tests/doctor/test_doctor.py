@@ -288,7 +288,7 @@ def test_addresses_without_tls(session: Session, monkeypatch: pytest.MonkeyPatch
     one = bad(session, "Results")
     assert "an AMQP address without TLS (127.0.0.1)" in one.text
     assert "%gc config unencrypted 127.0.0.1" in one.step
-    session.client.shared._service = None
+    session.client.shared._services.clear()
     one = bad(session, "Service")
     assert "has no TLS: your login and your tasks could be read" in one.text
 

@@ -1,15 +1,18 @@
 """Random sequences of submissions, faults, kills and attaches: each name has its own task's result,
 or the words say that it isn't known.
 
-A sequence is one kernel that submits, at a service that refuses, answers late, cuts or garbles
-replies, and lists its groups in another order; it is killed at some step, or lives. Then it or a
-new kernel attaches, and one of another machine. The cells write down that they ran: what a kernel
-shows is compared with that. `make test` takes three, `make soak` as many as `GC_JUPYTER_SEQUENCES`
-says (100).
+A sequence is one kernel that submits cells, fan-outs and an Executor's plain tasks, at a service
+that refuses, answers late, cuts or garbles replies, and lists its groups in another order; it is
+killed at some step, or lives. A server's keeper may collect meanwhile, after which the service
+forgets what it has, and the kernel that attaches may be killed in the midst of it. Then the first
+or a new kernel attaches, and one of another machine. The tasks write down that they ran: what a
+kernel shows is compared with that. `make test` takes three, `make soak` as many as
+`GC_JUPYTER_SEQUENCES` says (100), from `GC_JUPYTER_FIRST_SEQUENCE` on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -21,10 +24,12 @@ import pytest
 
 from tests.scripts import start
 from tests.service.handle import Loopback
+from tests.waiting import poll
 
 COUNT = int(os.environ.get("GC_JUPYTER_SEQUENCES", "100"))
 WAIT_FOR_IDS = "from gc_jupyter.session.waiting import wait_for_ids; wait_for_ids"
-SEEDS = range(COUNT if os.environ.get("GC_JUPYTER_SOAK") else 3)
+FIRST = int(os.environ.get("GC_JUPYTER_FIRST_SEQUENCE", "0"))
+SEEDS = range(FIRST, FIRST + (COUNT if os.environ.get("GC_JUPYTER_SOAK") else 3))
 #: A notebook in a process: runs cells that it reads, and says what names have come to.
 NOTEBOOK = """\
 import json, os, sys
@@ -33,6 +38,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 shell = InteractiveShell.instance()
 shell.run_cell("%load_ext gc_jupyter")
+shell.run_cell('''
+def plain(path, name):
+    with open(path, "a") as ran:
+        print(name, file=ran)
+    return name
+''')
 from gc_jupyter.runtime import recovery
 recovery.LATE_S = 1.0
 
@@ -52,6 +63,28 @@ for line in sys.stdin:
         done = shell.run_cell(what["run"])
     looked = {name: look(name) for name in what["look"]}
     print("@@" + json.dumps({"text": shown.stdout + shown.stderr, "looked": looked}), flush=True)
+"""
+#: A server's keeper: collects until its line, then says what it has.
+KEEPER = """\
+import os, sys, time
+os.environ["JUPYTER_DATA_DIR"] = sys.argv[1]
+from gc_jupyter import Client
+from gc_jupyter.journal import Database, journal_path
+from gc_jupyter.server.keeper import Keeper
+
+keeper = Keeper(journal_path(), Client(do_version_check=False))
+
+def idle():
+    return keeper._groups and not keeper._pending and not keeper._ready and not keeper._storing
+
+end = time.monotonic() + 5
+while time.monotonic() < end and not keeper._loop.ask(idle):
+    time.sleep(0.05)
+database = Database(journal_path())
+kept = [row[0] for row in database.select("SELECT task_id FROM results")]
+print("@@", *kept, flush=True)
+sys.stdin.readline()
+keeper.close()
 """
 FAULTS: list[dict[str, Any] | None] = [
     *[None] * 3,
@@ -93,6 +126,23 @@ class Kernel:
         self.process.communicate()
 
 
+def collect(loopback: Loopback, directory: Path, *, killed: bool) -> list[str]:
+    """Let a server's keeper take what is there; the tasks whose results it has, which the service
+    then forgets."""
+    data = str(directory / "data")
+    process = start(loopback, directory, KEEPER, data, name="keeper.py")
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if killed:
+        process.kill()
+    _, said = process.communicate("\n")
+    assert line.startswith("@@"), said
+    kept = line.split()[1:]
+    for task_id in kept:
+        loopback.change_task(task_id, status="abandoned", result=None, exception=None)
+    return kept
+
+
 def named_groups(loopback: Loopback) -> set[str]:
     """The task groups that requests were for."""
     bodies = [one["body"] for one in loopback.requests("POST", "/submit")]
@@ -121,6 +171,7 @@ def test_each_name_has_its_own_result_or_it_is_said(
         for at in range(count):
             name, endpoint = f"n{at}", choose.choice([inline, offline])
             sweep, fault = choose.random() < 0.4, choose.choice(FAULTS)
+            plain = not sweep and choose.random() < 0.3
             note = f"open({str(ran_file)!r}, 'a').write"
             if sweep:
                 cell = f"-a -q --map x=range(3) --future {name}\n{note}(f'{name} {{x}}\\n')\n"
@@ -129,11 +180,15 @@ def test_each_name_has_its_own_result_or_it_is_said(
             else:
                 cell = f"-a -q --future {name}\n{note}('{name}\\n')\n'{name}'"
                 expected[name] = name
-            tellable[name] = group_known
+            if plain:
+                cell = f"from gc_jupyter import Executor\n{name} = Executor({endpoint!r})"
+                cell += f".submit(plain, {str(ran_file)!r}, {name!r})"
+            # a plain task's result says nothing of where it belongs
+            tellable[name] = group_known and not plain
             loopback.clear()
             if fault is not None:
                 loopback.fault(path=r".*/submit", **fault)
-            first.send(f"%%gcrun {endpoint} {cell}")
+            first.send(cell if plain else f"%%gcrun {endpoint} {cell}")
             if at == killed_at and choose.random() < 0.3:
                 break  # perhaps before anything has left
             first.read()
@@ -144,26 +199,41 @@ def test_each_name_has_its_own_result_or_it_is_said(
                 # its result isn't looked at: what was seen isn't offered again
                 futures = name if sweep else f"[{name}]"
                 first.run(f"{WAIT_FOR_IDS}({futures}, 60)")
-                group_known = tellable[name] = True
+                group_known = True
+                tellable[name] = not plain
             groups |= named_groups(loopback)
         groups |= named_groups(loopback)
         loopback.reset()
         loopback.result_fault(listed=choose.choice(["", "reversed"]))
         names = tuple(expected)
+        online_late = choose.random() < 0.5
+        collecting, cut_short = choose.random() < 0.4, choose.random() < 0.3
+        if not online_late:
+            loopback.bring_online(offline)
         if killed_at is not None:
             first.end()
+            if collecting:
+                collect(loopback, tmp_path, killed=choose.random() < 0.5)
+            if cut_short:  # at its first, second, … request
+                middle = Kernel(loopback, tmp_path, tmp_path / "data", "middle")
+                kernels.append(middle)
+                loopback.clear()
+                middle.send("%gc attach")
+                asked = choose.randrange(5)
+                with contextlib.suppress(AssertionError):  # it has less to ask
+                    poll(lambda: len(loopback.requests()) >= asked, limit_s=2.0)
+                middle.end()
             last = Kernel(loopback, tmp_path, tmp_path / "data", "new")
             kernels.append(last)
         else:
             last = first
-        online_late = choose.random() < 0.5
-        if not online_late:
-            loopback.bring_online(offline)
         said = last.run("%gc attach")["text"]
         if online_late:
             loopback.bring_online(offline)
         shown = last.run("", names)["looked"]
         said += last.run("%gc attach")["text"]
+        if killed_at is not None and cut_short:  # what the killed one has shown isn't offered
+            said += "".join(last.run(f"%gc attach {group}")["text"] for group in groups)
         again = last.run("", names)["looked"]
         ran = ran_file.read_text().splitlines()
         check(seed, expected, tellable, shown, ran, said, complete=False)

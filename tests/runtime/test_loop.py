@@ -40,7 +40,7 @@ def test_calls_keep_their_order(loop: KernelLoop) -> None:
 
 def test_one_loop_a_process() -> None:
     close_kernel_loop()
-    assert loops._current is None  # nothing starts by itself
+    assert not loops._current  # nothing starts by itself
     start = threading.Barrier(10)
     found = []
 

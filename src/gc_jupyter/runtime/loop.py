@@ -174,23 +174,26 @@ class KernelLoop:
         self.aio.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-_current: KernelLoop | None = None
-_creation = threading.Lock()  # two threads' first submits must not make two loops
+#: One; of two threads' first submits, one wins. No lock: an interrupt as it is left would keep it.
+_current: dict[str, KernelLoop] = {}
 
 
 def kernel_loop() -> KernelLoop:
     """This process's loop, made at first use (and made anew in a forked child)."""
-    global _current
-    with _creation:
-        if _current is None or not _current.usable:
-            _current = KernelLoop()
-        return _current
+    found = _current.get("")
+    if found is not None and not found.usable:
+        _current.pop("", None)
+        found = None
+    if found is None:
+        made = KernelLoop()
+        found = _current.setdefault("", made)
+        if found is not made:
+            made.close()
+    return found
 
 
 def close_kernel_loop() -> None:
     """End the loop; the next use makes a new one."""
-    global _current
-    with _creation:
-        if _current is not None:
-            _current.close()
-            _current = None
+    found = _current.pop("", None)
+    if found is not None:
+        found.close()

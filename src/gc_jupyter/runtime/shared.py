@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -28,8 +27,6 @@ if TYPE_CHECKING:  # `%load_ext` waits for what is imported here
 
 #: The environment variables that say who we are, and where the service is.
 _PREFIXES = ("GLOBUS_", "FUNCX_", "JUPYTERHUB_")
-
-_lock = threading.Lock()
 
 
 def _nobody() -> None:
@@ -63,16 +60,14 @@ class Shared:
         self._base_url = base_url
         self._rate_limited = rate_limited
         self._login: Login | None = None
-        self._service: GlobusService | None = None
+        self._services: dict[str, GlobusService] = {}  # one
         self.dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
         self._groups: dict[tuple[bool, int | None], str | None] = {}  # of those that were closed
         self.users: WeakSet[object] = WeakSet()
         self.accepted = False  # whether the service has said that it takes this version
         self.refused: VersionMismatch | None = None  # or that it doesn't
         self.asking = False
-        self._token_key = ""
-        self._functions: dict[str, dict[str, Any]] = {}
-        self._pythons: dict[str, Future[str]] = {}
+        self._known: tuple[str, dict[str, dict[str, Any]], dict[str, Future[str]]] = ("", {}, {})
 
     def login(self) -> Login:
         """Where the token comes from; asks nobody and no network by itself."""
@@ -86,10 +81,9 @@ class Shared:
 
     def known(self, token_key: str) -> tuple[dict[str, dict[str, Any]], dict[str, Future[str]]]:
         """What is remembered of functions, and of endpoints' Pythons, under this token."""
-        with _lock:
-            if self._token_key != token_key:
-                self._token_key, self._functions, self._pythons = token_key, {}, {}
-            return self._functions, self._pythons
+        if self._known[0] != token_key:
+            self._known = (token_key, {}, {})
+        return self._known[1:]
 
     def memory(self) -> Remembered:
         """What earlier kernels have left."""
@@ -101,16 +95,16 @@ class Shared:
         """The web service."""
         from gc_jupyter.service.globus import GlobusService
 
-        if self._service is None:
+        service = self._services.get("")
+        if service is None:
             made = GlobusService(
                 authorizer=self.login().authorizer,
                 base_url=self._base_url,
                 environment=self._environment,
                 renewal=self.login().renewal,
             )
-            with _lock:  # of two threads' first calls, one wins
-                self._service = self._service or made
-        return self._service
+            return self._services.setdefault("", made)
+        return service
 
     def dispatcher(self, endpoint_id: str, port: int | None = None) -> Dispatcher:
         """The runtime for tasks of this endpoint, made at first use.
@@ -128,7 +122,10 @@ class Shared:
         local = endpoint_id == LOCAL_ENDPOINT_ID
         key = (local, None if local else port)
         found = self.dispatchers.get(key)
-        if found is None or not found.usable:
+        if found is not None and not found.usable:  # after a fork
+            self.dispatchers.pop(key, None)
+            found = None
+        if found is None:
             service: Service
             if local:
                 from gc_jupyter.service.local import local_service
@@ -144,18 +141,13 @@ class Shared:
                 task_group_id=self._groups.get(key),
                 recorder=self.recorder(),
             )
-            with _lock:  # an unusable one (after a fork) is replaced
-                found = self.dispatchers.get(key)
-                if found is None or not found.usable:
-                    found = self.dispatchers[key] = made
+            found = self.dispatchers.setdefault(key, made)
         return found
 
     def record(self, recorder: Callable[[], Recorder | None]) -> None:
         """Have a recorder hear of the tasks, also of those that are open."""
         self.recorder = recorder
-        with _lock:
-            dispatchers = list(self.dispatchers.values())
-        for one in dispatchers:
+        for one in list(self.dispatchers.values()):
             if one.usable:
                 one.record(recorder())
 
@@ -164,13 +156,12 @@ class Shared:
         self.users.discard(user)
         if self.users:
             return
-        with _lock:
-            dispatchers, self.dispatchers = self.dispatchers, {}
-            service, self._service = self._service, None
+        dispatchers, self.dispatchers = self.dispatchers, {}
+        services, self._services = self._services, {}
         for key, dispatcher in dispatchers.items():
             self._groups[key] = dispatcher.task_group_id
             dispatcher.close()
-        if service is not None:
+        for service in services.values():
             service.close()
 
     def __repr__(self) -> str:
@@ -197,11 +188,10 @@ class Registry:
         objects = tuple(_identity(one) for one in given if one is not None)
         key = (*options, *(objects or (_who(),)))
         table: Any = self._given if objects else self._own
-        with _lock:
-            found: Shared | None = table.get(key)
-            if found is None:
-                found = table[key] = Shared(given, *options, self._recorder)
-            return found
+        found: Shared | None = table.get(key)
+        if found is None:
+            found = table.setdefault(key, Shared(given, *options, self._recorder))
+        return found
 
     def record(self, recorder: Callable[[], Recorder | None]) -> None:
         """Record every task from now on, those that are open already, too.
@@ -211,17 +201,14 @@ class Registry:
         recorder:
             Gives the recorder, or None where none can be had; called when tasks need it.
         """
-        with _lock:
-            self._recorder = recorder
-            known = [*self._own.values(), *self._given.values()]
-        for one in known:
+        self._recorder = recorder
+        for one in [*self._own.values(), *self._given.values()]:
             one.record(recorder)
 
     def forget(self) -> None:
         """Nothing is shared with the clients that there are."""
-        with _lock:
-            self._own.clear()
-            self._given.clear()
+        self._own.clear()
+        self._given.clear()
 
 
 #: The one of this process.
