@@ -166,6 +166,7 @@ def test_a_worker_that_dies(kernel: Kernel) -> None:
         ("%%gcrun local --timeout -1\n1", "-1 is no number of seconds; write 60"),
         ("%%gcrun local --future f\ndef g(): pass", "f.submit(…) of a function f"),
         ("%%gcrun local -a\ndef g(): pass", "-a: this cell only defines"),
+        ("%%gcrun local --map i=range(2)\ndef g(): pass", "--map: this cell only defines"),
         ("%%gcrun local --out a\ndef g(): pass", "a function's value is what f(…) returns"),
         ("%%gcrun local -a --out a --label x\ndef g(): pass", "-a, --out: this cell only"),
         ("%%gcrun local --resources {1}\n1", 'write {"name": value}'),

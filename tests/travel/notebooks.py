@@ -128,9 +128,11 @@ def main() -> None:
     counts: Counter[str] = Counter()
     different = []
     for path in arguments.notebooks:
+        before = counts["cells that are the same"]
         found = compare(path.resolve(), arguments.where, arguments.limit, counts)
         different += found
-        print(f"{path.name}: {len(found)} differ", flush=True)
+        same = counts["cells that are the same"] - before
+        print(f"{path.name}: {same} the same, {len(found)} differ", flush=True)
         if arguments.differences:
             arguments.differences.write_text(json.dumps(different, indent=1))
     for name, count in counts.most_common():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from gc_jupyter import __version__
 from gc_jupyter.doctor.finding import Finding
 from gc_jupyter.functions.versions import differs
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def versions(session: Session, target: Endpoint | None) -> Iterator[Finding]:
     """Python and dill, here and at the endpoint."""
     mine = version("dill")
-    here = f"Python {platform.python_version()}, dill {mine}, gc_jupyter {version('gc-jupyter')}"
+    here = f"Python {platform.python_version()}, dill {mine}, gc_jupyter {__version__}"
     if target is None or target.endpoint_id == LOCAL_ENDPOINT_ID:
         yield Finding(True, "Versions", here)
         return

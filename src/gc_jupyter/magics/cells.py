@@ -49,7 +49,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     target = magics.target(options)
     check_readable(target)
     source = read_cell(shell, cell)
-    if options.map is None and is_definitions(source.tree):
+    if is_definitions(source.tree):
         if options.dry_run:
             print("This cell only defines: nothing is sent before a function is called.")
             return None
