@@ -52,7 +52,9 @@ def in_a_row(calls: int, trip: float) -> float:
 
 
 ROWS = (
-    Row("cells", "first", "first cell", lambda trip: trip),
+    Row("cells", "ever", "a user's first cell of all", lambda trip: 2 * trip),
+    Row("cells", "first", "first cell of a kernel", lambda trip: trip),
+    Row("cells", "second", "new cell right behind it", lambda trip: trip),
     Row("cells", "new", "new cell", lambda trip: trip),
     Row("cells", "again", "the same again", lambda trip: trip),
     Row("cells", "remote_1", "remote function, 1st call", lambda trip: trip),
