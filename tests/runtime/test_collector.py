@@ -36,6 +36,7 @@ class Stream:
         self.sink: Any = None
         self.heard = True  # whether a group's queue is, as soon as it is subscribed
         self.reconnects: list[Exception] = []
+        self.received = 0
         self.opened = 0
 
     def subscribe(self, task_group_id: str) -> None:
@@ -402,6 +403,17 @@ def test_a_message_that_never_comes_shows_a_dead_connection(
     (future,) = setup.expect(setup.begin(), "a")
     assert future.result(TIMEOUT) == "decoded r"
     assert reconnected.wait(TIMEOUT)
+
+
+def test_a_connection_on_which_something_comes_is_alive(setup: Setup) -> None:
+    """The message may be behind a large one."""
+    feed, stream = setup.collector.feed, setup.service.stream
+    setup.loop.ask(feed.on_stream_up)
+    stream.received = 7
+    setup.loop.ask(feed._never_came, stream, 6)
+    assert stream.reconnects == []
+    setup.loop.ask(feed._never_came, stream, 7)
+    assert len(stream.reconnects) == 1
 
 
 def test_a_message_that_comes_late_is_no_sign(

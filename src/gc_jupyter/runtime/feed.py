@@ -374,14 +374,19 @@ class Feed:
 
     def _expect_message(self, task_id: str) -> None:
         """A result is there, of a group that is heard: its message comes soon."""
-        if self._late is None and self._taker.is_open(task_id):
+        stream = self._stream
+        if stream is not None and self._late is None and self._taker.is_open(task_id):
             self._late_task = task_id
-            self._late = self._loop.aio.call_later(LATE_S, self._never_came, self._stream)
+            self._late = self._loop.aio.call_later(
+                LATE_S, self._never_came, stream, stream.received
+            )
 
-    def _never_came(self, stream: Stream | None) -> None:
-        """The connection is dead, and nobody has said so: packets vanish."""
+    def _never_came(self, stream: Stream, received: int) -> None:
+        """The connection is dead, and nobody has said so: packets vanish. (Where something else
+        came, the message may be behind a large one.)"""
         self._late = None
         now = self._loop.aio.time()
-        if stream is not None and stream is self._stream and self._up and now > self._doubt_until:
+        alive = stream.received != received
+        if stream is self._stream and self._up and not alive and now > self._doubt_until:
             self._doubt_until = now + DOUBT_S
             stream.reconnect(StreamError("The connection to the broker brings nothing any more."))

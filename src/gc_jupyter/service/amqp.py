@@ -156,6 +156,11 @@ class AmqpStream:
         for consumer in touched:
             consumer.flush()
 
+    @property
+    def received(self) -> int:
+        """See Stream."""
+        return 0 if self._connection is None else int(self._connection.bytes_received)
+
     def reconnect(self, error: Exception) -> None:
         """See Stream."""
         connection = self._connection

@@ -139,6 +139,10 @@ class Stream(Protocol):
     def ack(self, tags: Sequence[object]) -> None:
         """These messages are dealt with: their futures are resolved, or their bytes stored."""
 
+    @property
+    def received(self) -> int:
+        """So many bytes have come on the connection: it is alive while they grow."""
+
     def reconnect(self, error: Exception) -> None:
         """The connection is dead, though nothing has said so."""
 

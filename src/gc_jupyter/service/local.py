@@ -256,6 +256,11 @@ class LocalStream:
         """Free these results' bytes."""
         self._post(self._service._table.acknowledge, cast("list[str]", list(tags)))
 
+    @property
+    def received(self) -> int:
+        """See Stream."""
+        return 0
+
     def reconnect(self, error: Exception) -> None:
         """See Stream: nothing is between."""
 
