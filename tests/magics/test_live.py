@@ -132,6 +132,15 @@ def test_a_future_has_what_there_is_so_far(
     assert far.ok("f.output").text == repr("first\nlast\n")
 
 
+def test_a_sweep_is_bounded(far: Kernel, two: str, loopback_session: Loopback) -> None:
+    """Its own tasks have the workers: no reader is sent."""
+    loopback_session.clear()
+    cell = "import time\nprint(i)\ntime.sleep(0.2)\ni"
+    assert far.ok(f"%%gcrun {two} --live --map i=range(20)\n{cell}").text == str([*range(20)])
+    sent = [one["body"]["tasks"] for one in loopback_session.requests("POST", "/submit")]
+    assert sum(len(some) for tasks in sent for some in tasks.values()) == 20
+
+
 def test_tail_follows_a_task_of_an_earlier_kernel(
     loopback_session: Loopback, two: str, tmp_path: Path
 ) -> None:

@@ -15,12 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture.worker_side.spool import remove_spool
-from gc_jupyter.errors import ComputeError
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.sessions import UNRECORDED, Note
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.runtime.loop import kernel_loop
+from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.session.spools import LOOK_S, MOST, HereSpool
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ _SLOW_S = 5.0
 _AGAIN_S, _MOST_AGAIN_S = 5.0, 60.0
 #: So long after the submission it is said why there is nothing.
 _SAY_AFTER_S = 3.0
+#: Tasks that are followed at a time; others wait for their turn.
+_MOST_FOLLOWED = 16
 #: After so many readers that have not found the spool, it is said.
 _IN_VAIN = 2
 
@@ -82,6 +83,24 @@ def follow(session: Session, future: NotebookFuture, target: Target) -> Callable
 _running: set[asyncio.Task[None]] = set()  # asyncio itself holds them weakly
 
 
+class _Bounds:
+    """What all of a loop's followers share: a sweep has thousands of tasks."""
+
+    def __init__(self) -> None:
+        self.following = asyncio.Semaphore(_MOST_FOLLOWED)
+        self.asking = asyncio.Lock()
+
+
+def _bounds_of(loop: KernelLoop) -> _Bounds:
+    if loop not in _bounds:
+        _bounds.clear()
+        _bounds[loop] = _Bounds()
+    return _bounds[loop]
+
+
+_bounds: dict[KernelLoop, _Bounds] = {}
+
+
 class _Follower:
     """The way of one task's output; on the loop."""
 
@@ -94,10 +113,15 @@ class _Follower:
         self._offset = 0  # of what readers have brought
         self._sure = False  # whether another worker has answered at once
         self._over = False
-        self._began = 0.0
+        self._began = 0.0  # nothing is open before that
 
     async def run(self) -> None:
-        """Follow it until its end."""
+        """Follow it until its end, once its turn has come."""
+        async with _bounds_of(self._loop).following:
+            if not self._over and not self._future.done():
+                await self._follow()
+
+    async def _follow(self) -> None:
         self._here = HereSpool(self._future.nonce)
         self._future.add_done_callback(lambda _: self._loop.tell(self.end))
         self._began = self._loop.aio.time()
@@ -127,7 +151,8 @@ class _Follower:
     def end(self) -> None:
         """Follow it no more."""
         self._over = True
-        self._here.wake()
+        if self._began:
+            self._here.wake()
 
     @property
     def _lost(self) -> bool:
@@ -163,10 +188,14 @@ class _Follower:
 
     async def _ask(self, gather: float) -> bool | None:
         """Send a reader and take in what it brings; whether it has found the spool, or None where
-        none can be sent now."""
+        none can be sent now. One at a time, of all tasks."""
+        async with _bounds_of(self._loop).asking:
+            return None if self._over and not self._lost else await self._ask_now(gather)
+
+    async def _ask_now(self, gather: float) -> bool | None:
         try:
             reader = await self._beside(self._send, gather)
-        except (ComputeError, RuntimeError) as error:
+        except Exception as error:  # it costs what is live alone
             reader = f"{type(error).__name__}: {error}"
         if isinstance(reader, str):
             self._say(reader)

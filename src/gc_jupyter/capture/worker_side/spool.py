@@ -112,8 +112,11 @@ def read_spool(name: str, offset: int, most: int) -> Any:
         except OSError:
             continue
         with os.fdopen(descriptor, "rb") as file:
-            file.seek(offset)
-            return file.read(most)
+            try:
+                file.seek(offset)
+                return file.read(most)
+            except OSError:  # a file system that is away
+                return b""
     return None
 
 
