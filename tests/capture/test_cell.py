@@ -6,7 +6,6 @@ import linecache
 import pickle
 import sys
 import threading
-import types
 from pathlib import Path
 
 import pytest
@@ -390,14 +389,12 @@ def test_map_packs_every_call(notebook: Notebook) -> None:
 
 
 def test_two_tasks_in_one_process_keep_their_output_apart() -> None:
-    both = types.ModuleType("both_threads")
-    both.barrier = threading.Barrier(2, timeout=30)  # type: ignore[attr-defined]
-    sys.modules["both_threads"] = both
+    sys.both_threads = threading.Barrier(2, timeout=30)  # type: ignore[attr-defined]
     text = """
-import both_threads, sys
-both_threads.barrier.wait()
+import sys
+sys.both_threads.wait()
 print("out", mine)
-both_threads.barrier.wait()
+sys.both_threads.wait()
 print("err", mine, file=sys.stderr)
 """
     replies = {}
@@ -411,7 +408,7 @@ print("err", mine, file=sys.stderr)
         thread.start()
     for thread in threads:
         thread.join(60)
-    del sys.modules["both_threads"]
+    del sys.both_threads  # type: ignore[attr-defined]
     for mine in (1, 2):
         expected = [("stdout", f"out {mine}\n"), ("stderr", f"err {mine}\n")]
         assert replies[mine]["events"] == expected

@@ -18,7 +18,10 @@ def far(loopback_session: Loopback) -> Iterator[Kernel]:
         yield kernel
 
 
-@pytest.mark.parametrize("history", read_cases("found"), ids=lambda one: one.kinds[0])
+CASES = [*read_cases("found"), *read_cases("modules")]
+
+
+@pytest.mark.parametrize("history", CASES, ids=lambda one: one.kinds[0])
 def test_the_same(far: Kernel, history: History) -> None:
     answer = far.see(history)
     assert not answer.before, "a cell before it fails"

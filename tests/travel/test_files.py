@@ -97,6 +97,16 @@ PLACES = {
     "reduced": "class R:\n    def __reduce__(self): return (list, ([self.fh],))\n"
     "held = R(); held.fh = F",
     "handler": "held = logging.StreamHandler(F)",
+    "module": "import lg as held\nheld.fh = F",
+    "class of a module": "import lg as held\nheld.K.fh = F",
+    "instance in a module": "import lg as held\nheld.k = held.K(); held.k.fh = F",
+    "default in a module": "import lg as held\nheld.f.__defaults__ = (F,)",
+    "closure in a module": "import lg as held\ndef hold(fh):\n    def inner(): return fh\n"
+    "    return inner\nheld.f = hold(F)",
+    "module that another one imports": "import lh as held\nheld.lg.fh = F",
+    "function of such a module": "import lg\nfrom lg import f as held\nlg.fh = F",
+    "instance of such a module": "import lg\nheld = lg.K()\nlg.fh = F",
+    "made module": "import types\nheld = types.ModuleType('made')\nheld.fh = F",
 }  # fmt: skip
 
 
@@ -128,8 +138,14 @@ def test_an_open_file(far: Kernel, kind: str) -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_wherever_it_hangs(far: Kernel, place: str, kind: str) -> None:
     cell = PLACES[place].replace("F", OPEN_FILES[kind])
-    answer = see(far, SETUP, cell, "type(held).__name__")
-    assert re.search("'(held|fh|R)'", answer.refused), answer.there  # R is what held is made of
+    modules = (
+        "%%writefile lg.py\ndef f(x=1): return x\nclass K: pass",
+        "%%writefile lh.py\nimport lg",
+    )
+    written = modules if "import l" in cell else ()
+    answer = see(far, *written, SETUP, cell, "type(held).__name__")
+    # R is what held is made of
+    assert re.search(r"'(held|fh|R|lg\.\w+)'", answer.refused), answer.there
 
 
 @pytest.mark.parametrize("name", ["sys.stdout", "sys.stderr", "sys.stdin"])

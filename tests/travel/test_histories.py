@@ -26,21 +26,9 @@ from tests.travel.histories import STEPS, History, histories
 from tests.travel.kernel import Kernel, KernelDied
 
 _MANY = int(os.environ.get("GC_JUPYTER_HISTORIES", "0"))
-#: Modules go as their source, so what was set in them since is not there (docs/travel.md); and
-#: members of a class keep another order.
-WAITING: set[str] = {
-    "about_the_class",
-    "module_changed",
-    "module_edited",
-    "module_made_by_hand",
-    "module_reloaded",
-    "module_taken_from",
-    "module_with_effects",
-    "modules_of_each_other",
-}
-#: Steps of a woven history: more when the kinds above are mended.
+#: Steps of a woven history.
 _MOST = 5
-_KINDS = sorted(set(STEPS) - WAITING)
+_KINDS = sorted(STEPS)
 
 
 def invented(few: int, share: float) -> settings:

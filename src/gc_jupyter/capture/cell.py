@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gc_jupyter.capture.collect import Collector, Origin, as_capture_error
+from gc_jupyter.capture.collect import Collector
 from gc_jupyter.capture.compose import Task, compose, remote_filename, runner
 from gc_jupyter.capture.imports import packages
+from gc_jupyter.capture.pieces import Origin, as_capture_error
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.travel import rebuild
@@ -152,10 +153,11 @@ def capture_cell(
     collector.add(Names(now=dict.fromkeys(also, 0)))
     packed = collector.pickle(*values)
     remote = remote_filename("cell", text)
-    collector.origins[remote] = Origin(filename, first_line, text)
+    collector.pieces.origins[remote] = Origin(filename, first_line, text)
     task = Task(
         steps=collector.steps(),
-        modules=collector.module_sources(),
+        modules=collector.pieces.sources(),
+        brought=tuple(collector.pieces.brought),
         cell=text,
         filename=remote,
         line=first_line,
@@ -195,7 +197,12 @@ def capture_calls(
     collector.add(Names(now=dict.fromkeys((name, *also), 0)))
     collector.guard.arguments(calls, collector.sources().get(name, ""))
     packed = collector.pickle(*calls)
-    task = Task(steps=collector.steps(), modules=collector.module_sources(), call=name)
+    task = Task(
+        steps=collector.steps(),
+        modules=collector.pieces.sources(),
+        brought=tuple(collector.pieces.brought),
+        call=name,
+    )
     return _captured(name, task, collector, value=True, html=html, calls=packed)
 
 
@@ -223,27 +230,27 @@ def _captured(
     html: bool,
     calls: Sequence[bytes] = (),
 ) -> Captured:
-    sizes = {name: len(piece) for name, piece in collector.pieces.items()}
+    sizes = {name: len(piece) for name, piece in collector.pieces.content.items()}
     total = sum(sizes.values()) + max(map(len, calls), default=0)
     if total > SIZE_LIMIT:
         raise PayloadTooLarge(_size_report(sizes, total), next_step=_SMALLER)
     return Captured(
         function=compose(name, task) if len(calls) > 1 else runner(),
-        inputs=b"".join(collector.pieces.values()),
+        inputs=b"".join(collector.pieces.content.values()),
         sizes=sizes,
-        origins=collector.origins,
-        objects=dict(enumerate(collector.sent)),
+        origins=collector.pieces.origins,
+        objects=dict(enumerate(collector.pieces.sent)),
         sources=collector.sources(),
         calls=calls,
         options={
             "mimes": list(ALL_MIMES if html else SAFE_MIMES),
             "value": value,
             "limit": SIZE_LIMIT,
-            "files": [*collector.origins],
+            "files": [*collector.pieces.origins],
             "python": ".".join(platform.python_version_tuple()[:2]),
         },
         task=task,
-        packages=packages(collector.modules, [name for name, _ in task.modules]),
+        packages=packages(collector.modules, [*task.brought, *(name for name, _ in task.modules)]),
         unsent=frozenset(collector.namespace.keys() - {step[1] for step in task.steps}),
     )
 

@@ -5,31 +5,22 @@ from __future__ import annotations
 import builtins
 import contextlib
 import inspect
-import io
 import itertools
 import textwrap
 import types
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import gc_jupyter
 from gc_jupyter.capture.credentials import Guard
-from gc_jupyter.capture.imports import (
-    changed_since,
-    find_home,
-    import_module,
-    import_object,
-    is_local,
-    local_modules,
-)
+from gc_jupyter.capture.imports import find_home, import_module, import_object, is_local
+from gc_jupyter.capture.pieces import Pieces
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
 from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
+from gc_jupyter.travel.modules import is_imported
 from gc_jupyter.travel.names import Names
-from gc_jupyter.travel.pickler import NOTEBOOK
-from gc_jupyter.travel.refused import CannotTravel
-from gc_jupyter.travel.sending import SendingPickler, minor, names_of, refuse_newer_syntax
+from gc_jupyter.travel.sending import minor, names_of
 
 #: What a notebook's namespace has as a module.
 MODULE_NAMES = {
@@ -44,15 +35,6 @@ HISTORY = {"In": "_ih", "Out": "_oh", "_ih": "_ih", "_oh": "_oh", "_dh": "_dh"}
 _NAMED = (types.FunctionType, type)
 #: Items of a container, for what they are.
 _LOOKED_AT = 8
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a text that travels stands in the notebook: frames on the worker are mapped back."""
-
-    filename: str
-    first_line: int
-    source: str
 
 
 class Collector:
@@ -73,18 +55,15 @@ class Collector:
     ) -> None:
         self.namespace = namespace
         self.guard = Guard(named)
-        self.python = minor(python)
         self.imports: dict[str, str] = {}  # name -> statement
         self.values: dict[str, Any] = {}  # in the order of the pieces
-        self.pieces: dict[str, bytes] = {}
-        self.changed: list[str] = []  # modules whose variables come along, after the pieces
-        self.origins: dict[str, Origin] = {}
-        self.modules: set[str] = set()  # to be sent as source, where they aren't installed
-        self.sent: list[Any] = []  # a reply may refer to them, by their place here
+        self.pieces = Pieces(namespace, self.guard, minor(python), self._wanted_by_function)
+        self.modules = self.pieces.modules
 
     def add(self, names: Names) -> None:
         """Everything that a text needs and that this namespace has."""
         self.modules |= names.modules
+        self.pieces.reloads |= "importlib.reload" in names.chains or "reload" in names.needed
         for name in names.needed:
             self._place(name, names.chains)
 
@@ -171,7 +150,8 @@ class Collector:
             return import_module(name, gc_jupyter, ())
         if isinstance(value, types.ModuleType):
             self._refuse_notebook_only(name, value.__name__)
-            there = worker_has(value) or is_local(value.__name__)
+            by_name = is_imported(value) or type(value) is not types.ModuleType
+            there = by_name and (worker_has(value) or is_local(value.__name__))
             return import_module(name, value, chains) if there else None
         if hasattr(type(value), "gc_travels"):
             return None
@@ -193,71 +173,9 @@ class Collector:
     # --- values -> pieces ------------------------------------------------------------------
 
     def pickle(self, *calls: Any) -> list[bytes]:
-        """Fill `pieces`, and return each of `calls` (arguments, or a variable's value) pickled.
-
-        One pickle for all names, piece by piece: what they share is still shared there. Each call
-        is a pickle of its own.
-        """
+        """Fill `pieces`, and return each of `calls` (arguments, or a variable's value) pickled."""
         self._guard()  # before a pickler runs what values bring
-        stream = io.BytesIO()
-        pickler = self._pickler(stream)
-        written = pickler.written.setdefault(NOTEBOOK, set(self.imports))
-        for name, value in self.values.items():
-            try:
-                pickler.dump(value)
-            except Exception as error:
-                raise _cannot_send(name, error) from error
-            written.add(name)
-            self.pieces[name] = _taken(stream)
-        self.modules |= pickler.imported
-        packed = [self._call(call, written) for call in calls]
-        self._add_changes(pickler, stream)
-        for filename in pickler.files:
-            text = code.text_of(filename)
-            self.origins[filename] = Origin(filename, 1, text)
-        return packed
-
-    def _add_changes(self, pickler: SendingPickler, stream: io.BytesIO) -> None:
-        """What the notebook has set in modules that go as their text."""
-        for name, (text, _) in sorted(local_modules(self.modules).items()):
-            changed = changed_since(name, text)
-            self.guard.values({f"{name}.{key}": value for key, value in changed.items()})
-            if not changed:
-                continue
-            try:
-                pickler.dump(changed)
-            except Exception as error:
-                raise _cannot_send(name, error) from error
-            self.changed.append(name)
-            self.pieces[f"{name} (set since)"] = _taken(stream)
-
-    def _call(self, call: Any, written: set[str]) -> bytes:
-        stream = io.BytesIO()
-        known = {id(one): token for token, one in enumerate(self.sent)}
-        pickler = self._pickler(stream, known=known)
-        pickler.written[NOTEBOOK] = set(written)
-        try:
-            pickler.dump(call)
-        except Exception as error:
-            raise CaptureError(
-                f"An argument can't be sent: {_text(error)}",
-                next_step=getattr(error, "next_step", "")
-                or "Pass plain values, or build the object where it is used.",
-            ) from error
-        self.modules |= pickler.imported
-        return stream.getvalue()
-
-    def _pickler(self, stream: io.BytesIO, **options: Any) -> SendingPickler:
-        return SendingPickler(
-            stream,
-            self._has,
-            python=self.python,
-            notebook=self.namespace,
-            wanted=self._wanted_by_function,
-            sent=self.sent,
-            reader_has_helpers=True,  # they come with the cell
-            **options,
-        )
+        return self.pieces.pickle(self.values, self.imports, calls)
 
     def _wanted_by_function(self, name: str, value: Any) -> bool:
         """As `_wanted`, for what is found on the way."""
@@ -280,28 +198,17 @@ class Collector:
             plain = {key: one for key, one in held.items() if not callable(one)}
             self.guard.values({f"{name}.{key}": one for key, one in plain.items()})
 
-    def _has(self, module: str) -> bool:
-        there = worker_has(module) or is_local(module)
-        if there:
-            self.modules.add(module)
-        return there
-
     # --- what the worker is told -----------------------------------------------------------
 
     def steps(self) -> tuple[tuple[str, ...], ...]:
         """What the worker does before the cell; see `compose.Task`."""
+        pieces = self.pieces
+        first = [("bring", name) for name in pieces.modules_first]
+        last = [("bring", name) for name in pieces.modules_last]
         imported = [("import", name, text) for name, text in sorted(self.imports.items())]
         loads = [("load", name) for name in self.values]
-        return (*imported, *loads, *(("module", name) for name in self.changed))
-
-    def module_sources(self) -> tuple[tuple[str, tuple[str, bool]], ...]:
-        """The modules that workers don't have, as source; see `compose.Task`."""
-        found = sorted(local_modules(self.modules).items())
-        self.guard.texts({name: text for name, (text, _) in found})
-        for name, (text, _) in found:
-            with as_capture_error():
-                refuse_newer_syntax(f"The module {name}", text, self.python)
-        return tuple(found)
+        changed = [("module", name) for name in pieces.changed]
+        return (*first, *imported, *loads, *last, *changed, *pieces.settings())
 
     def sources(self) -> dict[str, str]:
         """Of the values that are functions and classes, the text where there is one."""
@@ -321,15 +228,6 @@ class Collector:
         return found
 
 
-@contextlib.contextmanager
-def as_capture_error() -> Iterator[None]:
-    """What can't travel is said of the cell."""
-    try:
-        yield
-    except CannotTravel as error:
-        raise CaptureError(f"{error}.", next_step=error.next_step) from None
-
-
 def _texts(kind: type) -> Iterable[str]:
     """The texts of a class's methods."""
     for one in vars(kind).values():
@@ -343,13 +241,6 @@ def _file(function: types.FunctionType) -> str:
     return function.__code__.co_filename
 
 
-def _taken(stream: io.BytesIO) -> bytes:
-    piece = stream.getvalue()
-    stream.seek(0)
-    stream.truncate()
-    return piece
-
-
 def _only_progress(name: str, chains: Iterable[str]) -> bool:
     """Whether nothing else of this package is seen to be used."""
     used = {chain.split(".")[1] for chain in chains if chain.startswith(f"{name}.")}
@@ -360,17 +251,3 @@ def _is_of_shell(value: Any) -> bool:
     """Whether this is IPython's own, and not what the notebook has bound the name to."""
     home = getattr(value, "__module__", None)  # IPython's `open` says that it is io's
     return str(home).startswith("IPython.") or getattr(value, "__wrapped__", None) is open
-
-
-def _text(error: Exception) -> str:
-    """What went wrong: our own words as they are, others' with their type."""
-    return str(error) if isinstance(error, CannotTravel) else f"{type(error).__name__}: {error}"
-
-
-def _cannot_send(name: str, error: Exception) -> CaptureError:
-    return CaptureError(
-        f"The cell uses {name!r}, which can't be sent: {_text(error)}",
-        next_step=getattr(error, "next_step", "")
-        or f"Make {name!r} inside the cell, or send plain data (numbers, text, lists, arrays) in"
-        " its place.",
-    )

@@ -53,9 +53,13 @@ class Task:
     ----------
     steps:
         ``("import", name, statement)``, or ``("load", name)``: the next piece of the inputs, or
-        ``("module", name)``: the next piece has variables that were set in that module.
+        ``("module", name)``: the next piece has variables that were set in that module, or
+        ``("bring", name)``: the next piece is that module itself, or ``("settings", name, (file,
+        statements))``: what that module's text has set in installed ones, with line numbers.
     modules:
         Pairs of module name and (source, is a package): importable by the steps and the cell.
+    brought:
+        The modules that come as objects: importable, too.
     cell, filename, line:
         The cell's text, how frames name it, and the number of its first line.
     deferred:
@@ -70,6 +74,7 @@ class Task:
 
     steps: tuple[tuple[Any, ...], ...] = ()
     modules: tuple[tuple[str, tuple[str, bool]], ...] = ()
+    brought: tuple[str, ...] = ()
     cell: str = ""
     filename: str = ""
     line: int = 1
@@ -83,6 +88,7 @@ class Task:
         return {
             "steps": list(self.steps),
             "modules": dict(self.modules),
+            "brought": list(self.brought),
             "cell": self.cell,
             "filename": self.filename,
             "line": self.line,

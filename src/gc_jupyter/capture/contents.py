@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
 from gc_jupyter.capture.cell import Captured
+from gc_jupyter.capture.pieces import module_piece
 
 Kind = Literal["import", "source", "data", "module"]
 
@@ -43,6 +45,10 @@ def contents(captured: Captured) -> tuple[Part, ...]:
         elif step[0] == "load":
             kind: Kind = "source" if name in captured.sources else "data"
             parts.append(Part(name, kind, captured.sizes[name], captured.sources.get(name, "")))
+    for name in captured.task.brought:
+        size = captured.sizes.get(module_piece(name), 0)  # or within another's
+        origin = captured.origins.get(str(getattr(sys.modules.get(name), "__file__", "")))
+        parts.append(Part(name, "module", size, origin.source if origin else ""))
     for name, (text, _) in captured.task.modules:
         parts.append(Part(name, "module", len(text.encode()), text))
     return tuple(parts)

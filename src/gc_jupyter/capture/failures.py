@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gc_jupyter.capture.collect import Origin
+from gc_jupyter.capture.pieces import Origin
 from gc_jupyter.errors import ComputeError, RemoteException
 from gc_jupyter.remote_text import harmless, one_line
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import importlib.util
 import os
 import sys
-import tokenize
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
-from gc_jupyter.travel.names import find_names
-
-#: Of a package that isn't loaded, so many modules are looked at.
-_MOST_FILES = 300
 
 
 def import_module(name: str, module: ModuleType, chains: Iterable[str]) -> str:
@@ -79,53 +71,6 @@ def offers(value: Any, name: str, home: str) -> bool:
     return getattr(sys.modules.get(home), name, None) is value
 
 
-def local_modules(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
-    """Sources of the modules among `names`, and of what they import, that workers don't have.
-
-    Returns
-    -------
-    dict
-        Module name -> (source text, whether it is a package).
-    """
-    found: dict[str, tuple[str, bool]] = {}
-    todo = [*names]
-    while todo:
-        name = todo.pop()
-        if name in found or not is_local(name):
-            continue
-        filename = file_of(name)
-        with tokenize.open(filename) as stream:  # in the encoding that the file names
-            source = stream.read()
-        found[name] = (source, os.path.basename(filename) == "__init__.py")
-        todo += _modules_of(name.partition(".")[0])  # relative imports stay inside the package
-        todo += find_names(rebuild.parse(source)).modules
-    return found
-
-
-def changed_since(name: str, text: str) -> dict[str, Any]:
-    """What a module's plain variables are here and not by its text: set since, or the text has
-    changed."""
-    module = sys.modules.get(name)
-    if module is None:
-        return {}
-    bound: dict[str, list[ast.expr | None]] = {}
-    for node in rebuild.parse(text).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets = [node.target]
-        for target in targets:
-            if isinstance(target, ast.Name):
-                bound.setdefault(target.id, []).append(getattr(node, "value", None))
-    found = {}
-    for variable, (value, *others) in bound.items():
-        if variable in vars(module) and not others and not variable.startswith("__"):
-            with contextlib.suppress(ValueError, TypeError, SyntaxError):  # no literal
-                literal = ast.literal_eval(value) if value is not None else None
-                if repr(literal) != repr(vars(module)[variable]):
-                    found[variable] = vars(module)[variable]
-    return found
-
-
 def is_local(name: str) -> bool:
     """Whether a module's source is here, and workers don't have it."""
     return name.partition(".")[0] not in NOTEBOOK_ONLY and (
@@ -153,21 +98,6 @@ def file_of(name: str) -> str:
             if os.path.isfile(found):
                 return found
     return ""
-
-
-def _modules_of(root: str) -> list[str]:
-    """A package's modules: those that are loaded, or where it isn't, those that it has."""
-    if root in sys.modules:
-        return [other for other in list(sys.modules) if other.partition(".")[0] == root]
-    start = os.path.dirname(file_of(root))
-    found = []
-    if os.path.basename(file_of(root)) == "__init__.py":
-        for folder, inner, files in os.walk(start):
-            inner[:] = [one for one in inner if one.isidentifier()]
-            parts = [root, *os.path.relpath(folder, start).split(os.sep)]
-            path = ".".join(part for part in parts if part != ".")
-            found += [f"{path}.{one[:-3]}" for one in files if one.endswith(".py")][:_MOST_FILES]
-    return [one.removesuffix(".__init__") for one in found[:_MOST_FILES]]
 
 
 def packages(modules: Iterable[str], sent: Iterable[str]) -> tuple[str, ...]:

@@ -15,10 +15,12 @@ def load(shell: Any) -> None:
     """
     from gc_jupyter.magics.gcrun import GCMagics
     from gc_jupyter.runtime.shared import registry
+    from gc_jupyter.travel.code import remember_modules
 
     magics = GCMagics(shell)
     shell.register_magics(magics)
     shell.events.register("pre_run_cell", magics.enter_cell)
+    shell.events.register("post_run_cell", lambda _result: remember_modules())
 
     @context_matcher(identifier="gc_jupyter")
     def matcher(context: CompletionContext) -> dict[str, Any]:

@@ -10,8 +10,11 @@ import ast
 import contextlib
 import functools
 import linecache
+import os
+import sys
+import tokenize
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gc_jupyter.travel import rebuild
@@ -21,6 +24,10 @@ _NESTED = 0x10  # says that a function stands in another, and changes nothing
 #: Further texts that were compiled under a file's name: a %%gcrun cell's, which linecache has as
 #: the call of the magic.
 _texts: dict[str, list[str]] = {}
+_seen: dict[str, tuple[int, int]] = {}  # file -> time and size of the text that was remembered
+#: What is installed, by its path alone.
+_PACKAGES = os.sep + "site-packages" + os.sep
+_STANDARD = os.path.dirname(os.__file__) + os.sep
 
 
 class NoSource(Exception):
@@ -32,6 +39,29 @@ def remember_text(filename: str, text: str) -> None:
     known = _texts.setdefault(filename, [])
     if text not in known:
         known.append(text)
+
+
+def remember_modules() -> None:
+    """The texts of modules that are loaded from somebody's own files: one that is edited later
+    still has its source then."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if not isinstance(file, str) or not file.endswith(".py"):
+            continue
+        if _PACKAGES in file or file.startswith(_STANDARD) or name.startswith("gc_jupyter"):
+            continue
+        with contextlib.suppress(OSError, SyntaxError, UnicodeDecodeError):
+            found = os.stat(file)
+            mark = (found.st_mtime_ns, found.st_size)
+            if _seen.get(file) != mark:
+                remember_text(file, read_text(file))
+                _seen[file] = mark
+
+
+def read_text(file: str) -> str:
+    """A Python file's text."""
+    with tokenize.open(file) as stream:  # in the encoding that the file names
+        return stream.read()
 
 
 @functools.lru_cache(maxsize=2048)
@@ -50,17 +80,34 @@ def recipe(code: types.CodeType, filename: str) -> Any:
     NoSource
         There is no text, or none that gives this code: `exec` made it, or its file has changed.
     """
-    texts = ["".join(linecache.getlines(filename)), *_texts.get(filename, ())]
-    for text in texts:
+    for text in texts_of(filename):
         for found in _recipes(code, filename, text):
             return found
     raise NoSource(code.co_name)
 
 
+def texts_of(filename: str) -> list[str]:
+    """The texts that code of this file name may have been compiled from, as far as known."""
+    return ["".join(linecache.getlines(filename)), *_texts.get(filename, ())]
+
+
 def text_of(filename: str) -> str:
-    """The text that code of this file name was compiled from, as far as it is known."""
-    texts: list[str] = [*_texts.get(filename, ()), "".join(linecache.getlines(filename))]
-    return texts[0]
+    """The text that is shown of a file."""
+    text, *remembered = texts_of(filename)
+    return remembered[0] if remembered else text
+
+
+def recipe_in(code: types.CodeType, texts: Iterable[str]) -> Any:
+    """What `rebuild.code_in` makes equal code from, which has the whole text of a module; None
+    where none of these gives this code."""
+    for text in texts:
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+            place = code.co_name, code.co_firstlineno
+            found = rebuild.codes_of(code.co_filename, text).get(place, ())
+            for at, one in enumerate(found):
+                if same_code(one, code):
+                    return (code.co_filename, text, *place, at)
+    return None
 
 
 def _recipes(code: types.CodeType, filename: str, text: str) -> Iterator[Any]:
@@ -183,16 +230,22 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=4096)
 def imported_names(code: types.CodeType) -> frozenset[str]:
-    """The modules that code, and the functions and classes within, import."""
+    """The modules that code, and the functions and classes within, import; and what they take from
+    these, which may be modules, too."""
     import dis
 
-    return frozenset(
-        instruction.argval
-        for part in parts(code)
-        for instruction in dis.get_instructions(part)
-        if instruction.opname == "IMPORT_NAME"
-    )
+    found = set()
+    for part in parts(code):
+        module = ""
+        for instruction in dis.get_instructions(part):
+            if instruction.opname == "IMPORT_NAME":
+                module = instruction.argval
+                found.add(module)
+            elif instruction.opname == "IMPORT_FROM":
+                found.add((module + "." + instruction.argval).lstrip("."))
+    return frozenset(found)
 
 
 def texts_in(annotation: Any, depth: int = 8) -> Iterator[str]:

@@ -21,7 +21,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from gc_jupyter.travel import classes, code, rebuild, rebuild_classes
+from gc_jupyter.travel import classes, code, modules, rebuild, rebuild_classes
 from gc_jupyter.travel.objects import HELPERS, Call, Helpers, Name, reducer_of
 from gc_jupyter.travel.refused import CannotTravel
 
@@ -97,6 +97,10 @@ class Pickler(pickle.Pickler):
         self.owners: dict[int, Call] = {}
         #: What is known here in the place of an object that is sent, by its id.
         self.stands_for: dict[int, Any] = {}
+        #: Modules that go whole, and are imported there by these names.
+        self.brought: list[str] = []
+        self._whole: dict[int, types.ModuleType | None] = {}
+        self._texts: dict[str, list[str]] = {}  # of their files
         self._cells: set[int] = set()
         self._filled: set[int] = set()
         self._kept: list[Any] = []  # whose ids are in use above
@@ -164,6 +168,7 @@ class Pickler(pickle.Pickler):
         cells = function.__closure__
         for cell in cells or ():
             self._cells.add(id(cell))
+        self.goes_whole(function.__globals__)
         made_of = (
             *(self.token(function), function.__code__, self.owner(function.__globals__)),
             *(function.__name__, cells),
@@ -218,7 +223,7 @@ class Pickler(pickle.Pickler):
         for cell in function.__closure__ or ():
             with contextlib.suppress(ValueError):  # not bound yet
                 found += self.module_names(cell.cell_contents, uses)
-        if self.is_module(owner):
+        if self.is_module(owner) or self.goes_whole(owner):
             return found
         names: Mapping[str, Any] = owner
         if self.is_notebook(owner):
@@ -264,8 +269,8 @@ class Pickler(pickle.Pickler):
         found = self.owners.get(id(owner))
         if found is None:
             name = str(owner.get("__name__") or "__main__")
-            module = sys.modules.get(name)
-            if self.is_module(owner):
+            module = self.goes_whole(owner) or sys.modules.get(name)
+            if self.is_module(owner) or self.goes_whole(owner):
                 found = Call(vars, module)
             elif self.is_notebook(owner):
                 found = Call(rebuild.notebook)
@@ -281,34 +286,39 @@ class Pickler(pickle.Pickler):
     # --- modules -------------------------------------------------------------------------------
 
     def module(self, module: types.ModuleType) -> Any:
-        name = module.__name__
-        if name == "__main__" or self.has(name):
-            return importlib.import_module, (name,)
-        partly = id(vars(module)) in self.written
-        wanted = () if partly else [one for one in vars(module) if not one.startswith("__")]
-        state = self.module_names(module, wanted)
-        return types.ModuleType, (name, module.__doc__), state, None, None, rebuild.nothing
+        return modules.reduce_module(self, module)
 
     def module_names(self, module: Any, uses: Iterable[str]) -> list[Any]:
         """Has these names of a module be there, as far as they are its."""
-        if not isinstance(module, types.ModuleType):
-            return []
-        if self.has(module.__name__):
-            return [Call(importlib.import_module, one) for one in _loaded(module, uses)]
-        if module.__name__ == "__main__":
-            return []
-        owner = vars(module)
-        self.written.setdefault(id(owner), set())
-        found: list[Any] = []
-        for name in sorted(set(uses).intersection(owner)):
-            if not name.startswith("__") and name not in self.written[id(owner)]:
-                found += self.module_names(owner[name], uses) if owner[name] is not module else []
-                found.append(Name(owner, name, owner[name]))
-        return found
+        return modules.module_names(self, module, uses)
+
+    def goes_whole(self, owner: Mapping[str, Any]) -> types.ModuleType | None:
+        """The module of these globals, where it goes along with all its names."""
+        if self.notebook is None or self.is_notebook(owner):
+            return None
+        if id(owner) not in self._whole:
+            found = None if self.is_module(owner) else modules.module_of(self, owner)
+            self._whole[id(owner)] = found
+            if found is not None:
+                self.module_text(found)
+        return self._whole[id(owner)]
+
+    def module_text(self, module: types.ModuleType) -> str | None:
+        """What a module's file is shown as; None where it has none."""
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or not file.endswith(".py"):
+            return None
+        if file not in self._texts:
+            self._texts[file] = code.texts_of(file)
+        return self._texts[file][0]
 
     # --- code ----------------------------------------------------------------------------------
 
     def code(self, one: types.CodeType) -> Any:
+        recipe = code.recipe_in(one, self._texts.get(one.co_filename, ()))
+        if recipe is not None:
+            self.files[recipe[0]] = None
+            return rebuild.code_in, recipe
         try:
             recipe = code.recipe(one, one.co_filename)
         except code.NoSource:
@@ -360,18 +370,6 @@ class Pickler(pickle.Pickler):
         """What stands for something that the other side has in another form; see
         `remote_function` and `magics.definitions`."""
         return one.gc_travels(self)
-
-
-def _loaded(package: types.ModuleType, names: Iterable[str]) -> list[str]:
-    """The submodules of a package that are loaded here and whose every part is among `names`."""
-    if not hasattr(package, "__path__"):
-        return []
-    prefix, wanted = package.__name__ + ".", set(names)
-    return [
-        name
-        for name in list(sys.modules)
-        if name.startswith(prefix) and wanted.issuperset(name[len(prefix) :].split("."))
-    ]
 
 
 def dumps(value: Any, has: Callable[[str], bool], **options: Any) -> bytes:

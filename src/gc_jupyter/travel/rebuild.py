@@ -23,6 +23,8 @@ NAME: str
 PACKED: bytes
 
 WRAPPER = "_gc_around"
+#: Stands for lines of a text that didn't come: no function goes on after it.
+_GAP = "...\n"
 _DEFERRED = __future__.annotations.compiler_flag
 _now = threading.local()
 
@@ -38,6 +40,9 @@ class Reading:
         What the reader has itself, by the token that stands for it, or by name.
     writer:
         What the Python that wrote it is called, where it isn't this one's minor version.
+    bring:
+        Makes a module that imports find from now on: of its name, whether it is a package, and
+        its text.
     """
 
     def __init__(
@@ -45,8 +50,10 @@ class Reading:
         namespace: dict[str, Any] | None = None,
         known: Mapping[Any, Any] | None = None,
         writer: str = "",
+        bring: Callable[[str, bool, str | None], types.ModuleType] | None = None,
     ) -> None:
         self.namespace = namespace
+        self.bring = bring
         self.writer = writer
         self.known = known or {}
         #: id -> object and token, of what was made here and is known to the sender.
@@ -106,9 +113,11 @@ def show_lines(filename: str, first: int, text: str) -> None:
     if known is None and os.path.exists(filename):
         return  # linecache reads it
     lines = list(known[2]) if known is not None and len(known) == 4 else []
-    new = [line + "\n" for line in text.split("\n")]
-    lines += ["\n"] * (first - 1 + len(new) - len(lines))
-    lines[first - 1 : first - 1 + len(new)] = new
+    new = text.split("\n")
+    lines += [_GAP] * (first - 1 + len(new) - len(lines))
+    for at, line in enumerate(new, first - 1):
+        if lines[at] == _GAP or line.strip() not in lines[at]:  # a lambda's are within others
+            lines[at] = line + "\n"
     linecache.cache[filename] = (len(lines), None, lines, filename)
 
 
@@ -150,6 +159,26 @@ def code(filename: str, first: int, text: str, *rest: Any) -> types.CodeType:
     """
     show_lines(filename, first, text)
     return compiled(filename, first, text, *rest)
+
+
+def code_in(filename: str, text: str, name: str, first: int, at: int) -> types.CodeType:
+    """The code of one function of a module, whose whole text is compiled once: of those of its name
+    and first line, that at this place."""
+    if linecache.cache.get(filename, ())[:2] != (len(text), None):
+        linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    return codes_of(filename, text)[name, first][at]
+
+
+@functools.lru_cache(maxsize=512)
+def codes_of(filename: str, text: str) -> dict[tuple[str, int], list[types.CodeType]]:
+    """All code within a text by name and first line, the outermost first."""
+    found: dict[tuple[str, int], list[types.CodeType]] = {}
+    todo = [compile(text, filename, "exec", 0, True)]
+    while todo:
+        one = todo.pop(0)
+        found.setdefault((one.co_name, one.co_firstlineno), []).append(one)
+        todo += [inner for inner in one.co_consts if isinstance(inner, types.CodeType)]
+    return found
 
 
 @functools.lru_cache(maxsize=4096)
@@ -254,7 +283,21 @@ def compiled_elsewhere(version: tuple[int, int], name: str, data: bytes) -> type
     return found
 
 
-# --- functions ------------------------------------------------------------------------------------
+# --- functions and modules ------------------------------------------------------------------------
+
+
+def module(
+    token: int | None, name: str, doc: str | None, imported: bool, package: bool, text: str | None
+) -> types.ModuleType:
+    """A module without its variables, which come next; `imported` is whether imports find it."""
+    bring = _now.reading.bring
+    if imported and bring is not None:
+        found: types.ModuleType = bring(name, package, text)
+    else:
+        found = types.ModuleType(name)
+    found.__doc__ = doc
+    made(token, found)
+    return found
 
 
 def cell() -> Any:

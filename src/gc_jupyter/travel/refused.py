@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from typing import Any
 
 
@@ -19,11 +20,14 @@ class CannotTravel(pickle.PicklingError):
         What it is.
     next_step:
         What to write in its place.
+    is_open:
+        Whether it is open here: nothing opens it again there.
     """
 
-    def __init__(self, reason: str, next_step: str = "") -> None:
+    def __init__(self, reason: str, next_step: str = "", is_open: bool = False) -> None:
         super().__init__(reason)
         self.next_step = next_step
+        self.is_open = is_open
 
 
 _STREAM: Any = io.FileIO.__mro__[-2]  # what all of io's have in common
@@ -80,7 +84,14 @@ def refuse(_pickler: Any, obj: Any) -> Any:
     runs = what.startswith(("a running", "a thread", "a process", "a pool"))
     name = "" if runs else _named(obj)
     shown = "%s (%s.%s%s)" % (what, kind.__module__, kind.__qualname__, name)
-    raise CannotTravel("it is, or holds, " + shown, _RUNS if runs else _OPEN)
+    is_open = not runs and not _writes_to_the_screen(obj)
+    raise CannotTravel("it is, or holds, " + shown, _RUNS if runs else _OPEN, is_open)
+
+
+def _writes_to_the_screen(obj: Any) -> bool:
+    """Whether a logging handler is one of those that any process can have."""
+    stream = getattr(obj, "stream", None)
+    return hasattr(obj, "emit") and (stream is None or stream in (sys.stdout, sys.stderr))
 
 
 def _named(obj: Any) -> str:

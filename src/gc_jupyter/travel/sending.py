@@ -95,7 +95,7 @@ class SendingPickler(Pickler):
         self._asks = None if "python" in options else _python.get()
         options.setdefault("wanted", _is_wanted)
         super().__init__(stream, has, **options)
-        #: What functions that were written import when they are called.
+        #: What functions that were written import when they are called, and homes of classes.
         self.imported: set[str] = set()
 
     @property
@@ -142,15 +142,40 @@ class SendingPickler(Pickler):
         if made[0] is rebuild.code:
             _, line, text, name, *_ = made[1]
             refuse_newer_syntax(name, text, lambda: self.python, line)
+        elif made[0] is rebuild.code_in:
+            filename, text, *_ = made[1]
+            refuse_newer_syntax(f"The file {filename}", text, lambda: self.python)
         return made
 
+    def function(self, function: types.FunctionType) -> Any:
+        found = super().function(function)
+        if isinstance(found, tuple) and found[0] is rebuild.function:
+            self.imported.update(_imported(function))
+        return found
+
+    def kind(self, one: type) -> Any:
+        home = str(one.__module__)
+        if home != "__main__" and not self.has(home):
+            self.imported.add(home)  # who looks at a class may look there
+        return super().kind(one)
+
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
-        self.imported |= code_.imported_names(function.__code__)
         return names_of(function.__code__)
 
 
 def _ours() -> CannotTravel:
     return CannotTravel("it uses the module gc_jupyter, which workers don't have", "Leave it out.")
+
+
+def _imported(function: types.FunctionType) -> Iterator[str]:
+    """The modules that a function may import, those of its own package by their full names."""
+    package = str(function.__globals__.get("__package__") or "")
+    for name in code_.imported_names(function.__code__):
+        yield name
+        inner = package
+        while inner:
+            yield f"{inner}.{name}"
+            inner = inner.rpartition(".")[0]
 
 
 def _is_wanted(name: str, value: Any) -> bool:

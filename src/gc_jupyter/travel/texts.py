@@ -16,7 +16,7 @@ from gc_jupyter.travel import rebuild
 #: One module on a worker, whose text is in each pickle that needs it.
 READING = ("rebuild", "rebuild_classes")
 #: Another one, which comes with cells: it writes their replies.
-WRITING = ("refused", "code", "objects", "classes", "pickler")
+WRITING = ("refused", "code", "objects", "classes", "modules", "pickler")
 _READING_NAME = "_gc_jupyter_reading_"
 _OURS = ("from __future__", "from gc_jupyter.travel")
 

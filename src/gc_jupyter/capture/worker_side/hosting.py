@@ -34,13 +34,15 @@ class Visit:
     main:
         The module that is `__main__` for the task; not where tasks share the process as threads.
     sources:
-        The modules that came with it.
+        The modules that came with it as text.
+    brought:
+        The names of those that came as objects.
     """
 
-    def __init__(self, main: types.ModuleType, sources: dict[str, Any]) -> None:
+    def __init__(self, main: types.ModuleType, sources: dict[str, Any], brought: list[str]) -> None:
         self.main = main
         self.alone = threading.current_thread() is threading.main_thread()
-        self.modules = TaskModules(sources, self.alone)
+        self.modules = TaskModules(sources, brought, self.alone)
 
     def __enter__(self) -> Visit:
         with HOSTING:

@@ -28,23 +28,25 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     the cell and of these modules look here first (`importlib` and pickles of the cell's own don't).
     """
 
-    def __init__(self, sources: dict[str, Any], alone: bool) -> None:
+    def __init__(self, sources: dict[str, Any], brought: Any, alone: bool) -> None:
         self.sources = sources  # name -> (source, is a package)
         self.alone = alone
-        self.names = set(sources)
-        for name in sources:
+        self.brought = set(brought)  # names; the objects themselves come
+        self.names = {*sources, *brought}
+        for name in [*self.names]:
             parts = name.split(".")
             self.names.update(".".join(parts[:size]) for size in range(1, len(parts)))
         self.loaded: dict[str, Any] = {}
+        self.texts: dict[str, Any] = {}  # of those that were brought
         self.aside: dict[str, Any] = {}
         self.lock = threading.RLock()
         self.builtins: Any = builtins
-        if sources and not alone:
+        if self.names and not alone:
             self.builtins = types.ModuleType("builtins")
             self.builtins.__dict__.update(vars(builtins), __import__=self.import_)
 
     def enter(self) -> None:
-        if self.sources and self.alone:
+        if self.names and self.alone:
             for name in list(sys.modules):
                 if self.covers(name):
                     self.aside[name] = sys.modules.pop(name)
@@ -66,14 +68,28 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def elsewhere(self) -> TaskModules | None:
         """This, where it isn't `sys.modules` that has them."""
-        return self if self.sources and not self.alone else None
+        return self if self.names and not self.alone else None
+
+    def bring(self, name: str, package: bool, text: Any) -> Any:
+        """A module whose variables come as objects; imports find it."""
+        spec = importlib.machinery.ModuleSpec(
+            name, self, origin=place_of(name, package), is_package=package
+        )
+        spec.has_location = True
+        module = importlib.util.module_from_spec(spec)
+        module.__builtins__ = self.builtins  # type: ignore[attr-defined]
+        self.texts[name] = text
+        self.loaded[name] = module
+        if self.alone:
+            sys.modules[name] = module
+        return module
 
     # --- as a finder and loader of `sys.meta_path`
 
     def find_spec(self, name: str, _path: Any, _target: Any = None) -> Any:
         if name in self.sources:
             return importlib.util.spec_from_loader(name, self, is_package=self.sources[name][1])
-        if name in self.names:  # a folder without __init__.py
+        if name in self.names and name not in self.brought:  # a folder without __init__.py
             return importlib.machinery.ModuleSpec(name, None, is_package=True)
         return None
 
@@ -83,15 +99,13 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: Any) -> None:
         name = module.__name__
         source, package = self.sources[name]
-        # as if it lay in this folder: modules look there for their data
-        path = [*name.split("."), *["__init__"] * package]
-        module.__file__ = os.path.abspath(os.path.join(*path)) + ".py"
+        module.__file__ = place_of(name, package)
         module.__builtins__ = self.builtins
         remember_lines(text_name(name), source)
         exec(compile(source, text_name(name), "exec", dont_inherit=True), module.__dict__)
 
-    def get_source(self, name: str) -> str:
-        return str(self.sources[name][0])
+    def get_source(self, name: str) -> Any:
+        return self.texts[name] if name in self.texts else self.sources[name][0]
 
     # --- where tasks are threads
 
@@ -155,6 +169,12 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for part in path.split("."):
             found = getattr(found, part)
         return found
+
+
+def place_of(name: str, package: bool) -> str:
+    """As if a module lay in this folder: it looks there for its data."""
+    path = [*name.split("."), *["__init__"] * package]
+    return os.path.abspath(os.path.join(*path)) + ".py"
 
 
 def text_name(module: str) -> str:

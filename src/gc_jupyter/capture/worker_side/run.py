@@ -67,9 +67,9 @@ class Work:
         self.output = Output(options["mimes"])
         self.shell = Shell()
         main = types.ModuleType("__main__", MAIN_DOC)
-        self.visit = Visit(main, task["modules"])
+        self.visit = Visit(main, task["modules"], task["brought"])
         self.namespace = make_namespace(main, self.shell, self.visit.modules.builtins)
-        self.reading = Reading(self.namespace)
+        self.reading = Reading(self.namespace, bring=self.visit.modules.bring)
         self.files: list[str] = [TIMED, *options["files"]]
 
     def reply(self) -> dict[str, Any]:
@@ -148,6 +148,10 @@ class Work:
             try:
                 if step[0] == "module":
                     set_in_module(loader.import_module(name), loader.load())
+                elif step[0] == "bring":
+                    loader.load()
+                elif step[0] == "settings":
+                    set_up(vars(loader.import_module(name)), *step[2])
                 else:
                     namespace[name] = loader.load()
             except Exception as error:
@@ -168,6 +172,13 @@ class Work:
         flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
         where, each = (task["filename"], task["line"]), self.options.get("each", False)
         return run_cell(task["cell"], *where, flags, namespace, each)
+
+
+def set_up(variables: dict[str, Any], filename: str, statements: Any) -> None:
+    """What a module's text has set in modules that are installed."""
+    for first, text in statements:
+        code = compile("\n" * (first - 1) + text, filename, "exec", 0, True)
+        exec(code, variables)
 
 
 def set_in_module(module: Any, variables: dict[str, Any]) -> None:

@@ -1,0 +1,334 @@
+"""Values and modules -> pieces of one pickle, and what the worker is told to do with them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gc_jupyter.capture import modules
+from gc_jupyter.capture.credentials import Guard
+from gc_jupyter.capture.imports import is_local
+from gc_jupyter.errors import CaptureError
+from gc_jupyter.travel import code
+from gc_jupyter.travel.installed import worker_has
+from gc_jupyter.travel.modules import module_contents
+from gc_jupyter.travel.pickler import NOTEBOOK
+from gc_jupyter.travel.refused import CannotTravel
+from gc_jupyter.travel.sending import SendingPickler, refuse_newer_syntax
+
+#: Bytes of a module's variables: its text makes them anew rather than have so many sent.
+_LARGE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a text that travels stands in the notebook: frames on the worker are mapped back."""
+
+    filename: str
+    first_line: int
+    source: str
+
+
+class Pieces:
+    """Pickles what a cell uses: one pickle for all names, piece by piece, so that what they share
+    is still shared there. A module is a piece, too, unless it goes as its text.
+
+    Parameters
+    ----------
+    namespace:
+        The notebook's variables.
+    guard:
+        Refuses credentials.
+    python:
+        The endpoint's minor version of Python; empty where it isn't known.
+    wanted:
+        Whether a name that a function uses is to be sent.
+
+    Attributes
+    ----------
+    content:
+        The pieces in their order.
+    modules:
+        The names of modules that are used; those that aren't installed go along.
+    modules_first, modules_last:
+        The modules that go as they are: those that are known to be used, and those that values
+        were found to use.
+    brought:
+        All modules that go as they are, within other pieces, too.
+    as_text:
+        The texts of modules that are loaded here, and run there all the same.
+    changed:
+        Those of them whose variables were set since.
+    reloads:
+        Whether the cell reloads modules, which needs the text that is there now.
+    sent:
+        What a reply may refer to, by its place here.
+    origins:
+        How frames name a text -> where it stands.
+    """
+
+    def __init__(
+        self,
+        namespace: Mapping[str, Any],
+        guard: Guard,
+        python: str,
+        wanted: Callable[[str, Any], bool],
+    ) -> None:
+        self._guard = guard
+        self._options: dict[str, Any] = {
+            "has": self._has,
+            "python": python,
+            "notebook": namespace,
+            "wanted": wanted,
+            "reader_has_helpers": True,  # they come with the cell
+        }
+        self.content: dict[str, bytes] = {}
+        self.modules: set[str] = set()
+        self.modules_first: list[str] = []
+        self.modules_last: list[str] = []
+        self.brought: dict[str, None] = {}
+        self.as_text: dict[str, str] = {}
+        self.changed: list[str] = []
+        self.reloads = False
+        self.sent: list[Any] = []
+        self.origins: dict[str, Origin] = {}
+        self._looked_at: set[str] = set()
+        self._stream = io.BytesIO()
+        self._pickler = self._new_pickler()
+
+    def pickle(
+        self, values: Mapping[str, Any], imports: Mapping[str, str], calls: Sequence[Any]
+    ) -> list[bytes]:
+        """Fill `content`, and return each of `calls` (arguments, or a variable's value), which is a
+        pickle of its own.
+
+        Parameters
+        ----------
+        values:
+            What names stand for, in the order of their pieces.
+        imports:
+            Names that are there by a statement.
+        """
+        code.remember_modules()
+        while True:
+            with contextlib.suppress(_AsText):  # known by now
+                return self._pickle(values, imports, calls)
+
+    def _pickle(
+        self, values: Mapping[str, Any], imports: Mapping[str, str], calls: Sequence[Any]
+    ) -> list[bytes]:
+        for known in (self.content, self.sent, self.brought):
+            known.clear()
+        self._stream = io.BytesIO()
+        self._pickler = pickler = self._new_pickler()
+        written = pickler.written.setdefault(NOTEBOOK, set(imports))
+        self.modules_first = self._add_modules()
+        for name, value in values.items():
+            self._add(name, name, value)
+            written.add(name)
+        self.modules |= pickler.imported
+        self.modules_last = self._add_modules()
+        packed = [self._call(call, written) for call in calls]
+        self._add_changes()
+        for filename in pickler.files:
+            self.origins[filename] = Origin(filename, 1, code.text_of(filename))
+        return packed
+
+    def _add(self, piece: str, name: str, value: Any) -> None:
+        try:
+            self._pickler.dump(value)
+        except _AsText:
+            raise
+        except Exception as error:
+            self._look_at_modules()
+            raise _cannot_send(name, error) from error
+        finally:
+            self.brought.update(dict.fromkeys(self._pickler.brought))
+        self.content[piece] = self._stream.getvalue()
+        self._stream.seek(0)
+        self._stream.truncate()
+
+    def _call(self, call: Any, written: set[str]) -> bytes:
+        known = {id(one): token for token, one in enumerate(self.sent)}
+        stream = io.BytesIO()
+        pickler = self._new_pickler(stream, known=known)
+        pickler.written[NOTEBOOK] = set(written)
+        try:
+            pickler.dump(call)
+        except _AsText:
+            raise
+        except Exception as error:
+            raise CaptureError(
+                f"An argument can't be sent: {_text(error)}",
+                next_step=getattr(error, "next_step", "")
+                or "Pass plain values, or build the object where it is used.",
+            ) from error
+        self.modules |= pickler.imported
+        self.brought.update(dict.fromkeys(pickler.brought))
+        return stream.getvalue()
+
+    def _new_pickler(self, stream: io.BytesIO | None = None, **options: Any) -> SendingPickler:
+        return SendingPickler(stream or self._stream, sent=self.sent, **self._options, **options)
+
+    def _has(self, module: str) -> bool:
+        loaded = module in sys.modules
+        if loaded and module not in self.as_text and not worker_has(module):
+            self._choose(modules.reached([module]))
+        there = worker_has(module) or module in self.as_text or (not loaded and is_local(module))
+        if there:
+            self.modules.add(module)
+        return there
+
+    # --- modules ---------------------------------------------------------------------------
+
+    def _add_modules(self) -> list[str]:
+        """The modules that go as they are, as far as they haven't."""
+        added: list[str] = []
+        while True:
+            found = modules.reached(self.modules)
+            self._choose(found)
+            todo = [name for name in found if name not in {*self.as_text, *self.brought, *added}]
+            for name in todo:
+                added.append(name)
+                self._add(module_piece(name), name, found[name])
+                self.modules |= self._pickler.imported
+                if len(self.content[module_piece(name)]) > _LARGE and self._take_text(name):
+                    raise _AsText
+            if not todo:
+                return added
+
+    def _choose(self, found: Mapping[str, types.ModuleType]) -> None:
+        """Which of these run there from their text: those that installed packages know, and what
+        they import; unless that was changed here since."""
+        for name, module in found.items():
+            if name in self.as_text or name in self._looked_at:
+                continue
+            self._looked_at.add(name)
+            text = modules.text_as_is(module)
+            if text is not None and modules.registers(module, text):
+                self._take_text(name)
+            elif name not in self.as_text:
+                self._check(name, module, text)
+
+    def _check(self, name: str, module: types.ModuleType, text: str | None) -> None:
+        shown = text if text is not None else modules.shown_text(module)
+        self._guard.texts({name: shown})
+        with contextlib.suppress(SyntaxError), as_capture_error():  # it may be edited by now
+            refuse_newer_syntax(f"The module {name}", shown, self._options["python"])
+        for variable in module_contents(module):
+            value = vars(module)[variable]
+            if callable(value) or isinstance(value, types.ModuleType):
+                continue
+            try:
+                self._guard.values({f"{name}.{variable}": value})
+            except CaptureError:
+                if text is None or not modules.binds(text, variable) or not self._take_text(name):
+                    raise
+                return  # the text has no credential, and finds one there, or none
+
+    def _take_text(self, name: str) -> bool:
+        """Have a module and what it imports run there; False where one of them was changed."""
+        found = {one: modules.text_as_is(module) for one, module in modules.reached([name]).items()}
+        if None in found.values():
+            return False
+        self.as_text.update({one: text for one, text in found.items() if text is not None})
+        if found.keys() & {*self.brought, *self._pickler.brought}:
+            raise _AsText
+        return True
+
+    def _look_at_modules(self) -> None:
+        """After a failure: whether a module has something that can't be sent. What its text makes
+        anew there is left to it; else the cell is refused."""
+        names = {*self.modules, *self.brought, *self._pickler.brought}
+        for name, module in modules.reached(names).items():
+            for variable in module_contents(module) if name not in self.as_text else ():
+                try:
+                    _Probe(io.BytesIO(), **self._options).dump(vars(module)[variable])
+                except _AsText:
+                    raise
+                except Exception as error:
+                    text = modules.text_as_is(module)
+                    anew = text is not None and modules.binds(text, variable)
+                    is_open = getattr(error, "is_open", False)
+                    if is_open or not anew or not self._take_text(name):
+                        raise _cannot_send(f"{name}.{variable}", error) from error
+                    raise _AsText from error
+
+    def _add_changes(self) -> None:
+        """What the notebook has set in modules that go as their text."""
+        self.changed = []
+        for name, text in self.as_text.items():
+            module = sys.modules[name]
+            changed = modules.changed_since(module, text)
+            self._guard.values({f"{name}.{key}": value for key, value in changed.items()})
+            if changed:
+                self._add(f"{name} (set since)", name, changed)
+                self.changed.append(name)
+
+    def settings(self) -> list[tuple[Any, ...]]:
+        """What modules that go as they are have set in installed ones; see `compose.Task`."""
+        found = []
+        for name in [one for one in sys.modules if one in self.brought]:
+            module = sys.modules[name]
+            statements = modules.settings(modules.text_as_is(module) or modules.shown_text(module))
+            if statements:
+                found.append(("settings", name, (str(module.__file__), statements)))
+        return found
+
+    def sources(self) -> tuple[tuple[str, tuple[str, bool]], ...]:
+        """The modules that run there from their source; see `compose.Task`."""
+        texts = dict(self.as_text)
+        if self.reloads:
+            texts.update({name: modules.text_now(sys.modules[name]) for name in self.brought})
+        found = sorted(modules.sources({*self.modules, *texts}, texts.get).items())
+        self._guard.texts({name: text for name, (text, _) in found})
+        for name, (text, _) in found:
+            with as_capture_error():
+                refuse_newer_syntax(f"The module {name}", text, self._options["python"])
+        return tuple(found)
+
+
+@contextlib.contextmanager
+def as_capture_error() -> Iterator[None]:
+    """What can't travel is said of the cell."""
+    try:
+        yield
+    except CannotTravel as error:
+        raise CaptureError(f"{error}.", next_step=error.next_step) from None
+
+
+class _AsText(Exception):
+    """Another module has to go as its text: all is pickled again."""
+
+
+class _Probe(SendingPickler):
+    """Tries what a module holds, without the modules that it knows."""
+
+    def module(self, module: types.ModuleType) -> Any:
+        super().module(module)
+        return importlib.import_module, (module.__name__,)
+
+
+def module_piece(module: str) -> str:
+    """What a module's size is told under."""
+    return f"module {module}"
+
+
+def _text(error: Exception) -> str:
+    """What went wrong: our own words as they are, others' with their type."""
+    return str(error) if isinstance(error, CannotTravel) else f"{type(error).__name__}: {error}"
+
+
+def _cannot_send(name: str, error: Exception) -> CaptureError:
+    return CaptureError(
+        f"The cell uses {name!r}, which can't be sent: {_text(error)}",
+        next_step=getattr(error, "next_step", "")
+        or f"Make {name!r} inside the cell, or send plain data (numbers, text, lists, arrays) in"
+        " its place.",
+    )
