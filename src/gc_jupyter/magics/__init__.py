@@ -8,6 +8,13 @@ from typing import Any
 from IPython.core.completer import CompletionContext, context_matcher
 
 
+def remember_modules(_result: object) -> None:
+    """After a cell: the texts of the modules that it has imported, which may be edited later."""
+    from gc_jupyter.travel import code
+
+    code.remember_modules()
+
+
 def load(shell: Any) -> None:
     """Register the magics with an IPython shell, and have its tasks journaled.
 
@@ -15,12 +22,11 @@ def load(shell: Any) -> None:
     """
     from gc_jupyter.magics.gcrun import GCMagics
     from gc_jupyter.runtime.shared import registry
-    from gc_jupyter.travel.code import remember_modules
 
     magics = GCMagics(shell)
     shell.register_magics(magics)
     shell.events.register("pre_run_cell", magics.enter_cell)
-    shell.events.register("post_run_cell", lambda _result: remember_modules())
+    shell.events.register("post_run_cell", remember_modules)
 
     @context_matcher(identifier="gc_jupyter")
     def matcher(context: CompletionContext) -> dict[str, Any]:
