@@ -26,11 +26,18 @@ class _Counter:
     """A stream's sink that counts, acknowledges, and tells when the expected number is there."""
 
     def __init__(self, service: LocalService) -> None:
-        self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.loop = service._loop
         self.expected, self.seen = 0, 0
         self.complete = threading.Event()
-        self.stream = service.open_stream(self.loop, _never_asked, self)
+        self.stream = self.ask(service.open_stream, self.loop, _never_asked, self)
+
+    def ask(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Run it on the loop."""
+
+        async def run() -> Any:
+            return call(*args)
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result()
 
     def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
         assert body
@@ -39,6 +46,9 @@ class _Counter:
         self.stream.ack([tag])
         if self.seen == self.expected:
             self.complete.set()
+
+    def on_message_of(self, task_id: str, message: bytes) -> None:
+        """Not needed."""
 
     def on_stream_up(self) -> None:
         pass
@@ -63,21 +73,23 @@ def measure_local(workers: int = 2) -> dict[str, float]:
     payload = serializer.pack_buffers([serializer.serialize((1,)), serializer.serialize({})])
     figures: dict[str, float] = {}
     begin = time.perf_counter()
-    service = LocalService(workers)
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    service = LocalService(loop, workers)
     counter = _Counter(service)
-    function = service.register_function(
-        FunctionRegistration("f", "def f(x):\n    return x\n", serialized=False)
-    )
+    registration = FunctionRegistration("f", "def f(x):\n    return x\n", serialized=False)
+    function = counter.ask(service.register_function, registration)
     group: str | None = None
 
     def run(count: int) -> None:
         nonlocal group
         counter.expected = counter.seen + count
         counter.complete.clear()
-        reply = service.submit(SubmitRequest("local", {function: [payload] * count}, group))
+        request = SubmitRequest("local", {function: [payload] * count}, group)
+        reply = counter.ask(service.submit, request)
         if group is None:
             group = reply.task_group_id
-            counter.loop.call_soon_threadsafe(counter.stream.subscribe, group)
+            counter.ask(counter.stream.subscribe, group)
         counter.complete.wait()
 
     run(1)
@@ -88,8 +100,11 @@ def measure_local(workers: int = 2) -> dict[str, float]:
         begin = time.perf_counter()
         run(count)
         figures[f"{count:,}"] = time.perf_counter() - begin
-    service.close()
-    counter.loop.call_soon_threadsafe(counter.loop.stop)
+    host = service._host
+    assert host is not None
+    counter.ask(service.end)
+    asyncio.run_coroutine_threadsafe(asyncio.wait([host._running]), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
     return figures
 
 

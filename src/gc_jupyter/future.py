@@ -204,6 +204,17 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """Whether `cancel` had its way: the task was dropped before it was sent, or stopped."""
         return dropped(self) or (self.done() and isinstance(self.exception(), TaskStopped))
 
+    def hear(self, message: bytes) -> None:
+        """The task says something while it runs (`service.local_worker.say`): nobody listens.
+
+        A subclass may. Called on `gc-loop`, in the order in which it was said, before the result.
+
+        Parameters
+        ----------
+        message:
+            As it was said.
+        """
+
     def decode(self, value: Any) -> Any:
         """The future's result, from what the task returned: the value itself.
 

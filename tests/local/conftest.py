@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pytest
 
 from gc_jupyter.protocol.messages import ResultMessage, unpack_result
 from gc_jupyter.serialize import ComputeSerializer
-from gc_jupyter.service.base import FunctionRegistration, SubmitRequest
+from gc_jupyter.service.base import (
+    FunctionRegistration,
+    SubmitReply,
+    SubmitRequest,
+    TaskStatus,
+)
 from gc_jupyter.service.local import LocalService
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 from tests.waiting import poll
 
+T = TypeVar("T")
 TIMEOUT = 30.0
 SERIALIZER = ComputeSerializer()
 
@@ -31,10 +38,9 @@ class Consumer:
         self.threads: set[str] = set()
         self.up = threading.Event()
         self._changed = threading.Condition()
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="test-loop")
-        self._thread.start()
-        self.stream = service.open_stream(self.loop, never_asked, self)
+        self.loop = service._loop
+        self.said: dict[str, list[bytes]] = {}
+        self.stream = self.on_loop(service.open_stream, self.loop, never_asked, self)
         self.group: str | None = None
 
     def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
@@ -61,27 +67,49 @@ class Consumer:
     def on_stream_down(self, error: Exception) -> None:
         raise AssertionError(error)
 
-    def on_loop(self, call: Callable[..., object], *args: object) -> None:
-        """Run `call` on the loop's thread, and wait for it."""
-        done = threading.Event()
-        self.loop.call_soon_threadsafe(lambda: (call(*args), done.set()))
-        assert done.wait(TIMEOUT)
+    def on_message_of(self, task_id: str, message: bytes) -> None:
+        assert task_id not in self.messages, "said after its result"
+        with self._changed:
+            self.said.setdefault(task_id, []).append(message)
+            self._changed.notify_all()
+
+    def on_loop(self, call: Callable[..., T], *args: Any) -> T:
+        """Run `call` on the loop's thread, and wait for what it returns or raises."""
+
+        async def run() -> T:
+            return call(*args)
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(TIMEOUT)
+
+    def register(self, source: str) -> str:
+        """The function id of `source`'s function `f`."""
+        registration = FunctionRegistration("f", source, serialized=False)
+        return self.on_loop(self.service.register_function, registration)
+
+    def send(self, tasks: dict[str, list[str]], *, group: str | None = None) -> SubmitReply:
+        """Submit packed tasks, by function id."""
+        return self.on_loop(self.service.submit, SubmitRequest(LOCAL_ENDPOINT_ID, tasks, group))
+
+    def statuses(self, *task_ids: str) -> Mapping[str, TaskStatus]:
+        """See Service."""
+        return self.on_loop(self.service.task_statuses, task_ids)
+
+    def tasks(self, group: str | None = None) -> Sequence[str]:
+        """The ids of a group's tasks; of its own by default."""
+        return self.on_loop(self.service.task_group, group or self.group or "")
 
     def submit(
         self, source: str, *calls: Sequence[object], serializers: Sequence[str] = ()
     ) -> list[str]:
         """Submit `source`'s function `f` once for each tuple of arguments; returns task ids."""
-        function_id = self.service.register_function(
-            FunctionRegistration("f", source, serialized=False)
+        function_id = self.register(source)
+        request = SubmitRequest(
+            endpoint_id=LOCAL_ENDPOINT_ID,
+            tasks={function_id: [pack_arguments(*call) for call in calls]},
+            task_group_id=self.group,
+            result_serializers=serializers,
         )
-        reply = self.service.submit(
-            SubmitRequest(
-                endpoint_id=LOCAL_ENDPOINT_ID,
-                tasks={function_id: [pack_arguments(*call) for call in calls]},
-                task_group_id=self.group,
-                result_serializers=serializers,
-            )
-        )
+        reply = self.on_loop(self.service.submit, request)
         if self.group is None:
             self.group = reply.task_group_id
             self.on_loop(self.stream.subscribe, self.group)
@@ -106,9 +134,6 @@ class Consumer:
 
     def close(self) -> None:
         self.on_loop(self.stream.close)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(TIMEOUT)
-        self.loop.close()
 
 
 def never_asked(call: Callable[[], Any], *, repeatable: bool = True) -> Any:
@@ -143,11 +168,32 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@contextmanager
+def serving(workers: int | None = 2) -> Iterator[LocalService]:
+    """A service with a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="test-loop")
+    thread.start()
+    service = LocalService(loop, workers)
+    yield service
+    asyncio.run_coroutine_threadsafe(ending(service), loop).result(TIMEOUT)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(TIMEOUT)
+    loop.close()
+
+
+async def ending(service: LocalService) -> None:
+    """Close it, and wait until its host has ended."""
+    host = service._host
+    service.end()
+    if host is not None:
+        await host._running
+
+
 @pytest.fixture
 def service() -> Iterator[LocalService]:
-    service = LocalService(workers=2)
-    yield service
-    service.close()
+    with serving() as service:
+        yield service
 
 
 @pytest.fixture

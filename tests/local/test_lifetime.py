@@ -6,13 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from gc_jupyter.errors import ServiceUnreachable
 from gc_jupyter.service import local_process
 from tests.local.conftest import Consumer, is_alive, wait_until_gone
 
@@ -23,10 +21,12 @@ PIDS = "import os\ndef f():\n    return os.getpid(), os.getppid()\n"
 SCRIPT = """
 import sys
 print("started", flush=True)
-from gc_jupyter.service.local import LocalService
 from gc_jupyter.service.base import FunctionRegistration, SubmitRequest
 from gc_jupyter.serialize import ComputeSerializer
-service = LocalService(workers=2)
+from gc_jupyter.runtime.loop import kernel_loop
+from gc_jupyter.service.local import local_service
+loop = kernel_loop()
+service = local_service(loop.aio)
 serializer = ComputeSerializer()
 source = '''
 import os, subprocess, time
@@ -36,13 +36,14 @@ def f(path):
         out.write(f"{os.getpid()} {child.pid}")
     time.sleep(1000)
 '''
-function = service.register_function(FunctionRegistration("f", source, serialized=False))
+registration = FunctionRegistration("f", source, serialized=False)
+function = loop.ask(service.register_function, registration)
 payload = serializer.pack_buffers(
     [serializer.serialize((sys.argv[1],)), serializer.serialize({})]
 )
-reply = service.submit(SubmitRequest("local", {function: [payload, *[""] * 50]}))
+reply = loop.ask(service.submit, SubmitRequest("local", {function: [payload, *[""] * 50]}))
 with open(sys.argv[1]) as pids:
-    print(pids.read(), service._host._process.pid, flush=True)
+    print(pids.read(), service._host.pid, flush=True)
 """
 
 
@@ -106,7 +107,7 @@ except KeyboardInterrupt:
     print("interrupted", flush=True)
 sys.stdin.read()
 task = reply.tasks[function][0]
-print(service.task_statuses([task])[task].done, flush=True)
+print(loop.ask(service.task_statuses, [task])[task].done, flush=True)
 """
     process, pids = start_busy(tmp_path, ending)
     assert process.stdout is not None
@@ -120,29 +121,21 @@ print(service.task_statuses([task])[task].done, flush=True)
         wait_until_gone(pid)
 
 
-def test_only_daemon_threads_and_none_at_import() -> None:
+def test_local_has_no_thread_of_its_own() -> None:
     script = """
 import threading
-import gc_jupyter.service.local
+from gc_jupyter import Executor
 assert threading.active_count() == 1, threading.enumerate()
-service = gc_jupyter.service.local.local_service()
-assert all(t.daemon for t in threading.enumerate()[1:])
+with Executor("local") as executor:
+    assert executor.submit(abs, -1).result() == 1
+threads = threading.enumerate()[1:]
+assert all(t.daemon for t in threads)
+names = {t.name for t in threads}
+assert names <= {"gc-loop", "gc-http", "gc-results", "gc-journal"}, names
 """
     process = start(script)
     out, errors = process.communicate()
     assert (process.returncode, out, errors) == (0, "", "")
-
-
-def test_the_owner_thread_ends_with_its_service() -> None:
-    from gc_jupyter.service.local_thread import OwnerThread
-
-    owner = OwnerThread("test-owner")
-    thread = owner.ask(threading.current_thread)
-    assert thread.name == "test-owner"
-    assert thread.daemon
-    del owner
-    thread.join(10)
-    assert not thread.is_alive()
 
 
 def test_close_stops_what_is_open_and_a_new_submit_starts_anew(
@@ -182,7 +175,8 @@ def f(fifo):
     pids = [int(word) for word in fifo.read_text().split()]
     host = consumer.service._host
     assert host is not None
-    os.kill(host._process.pid, signal.SIGKILL)
+    assert host.pid is not None
+    os.kill(host.pid, signal.SIGKILL)
     message = consumer.wait([task])[0]
     assert message.error_code == "WorkerLost"
     assert "host process ended" in message.data
@@ -191,13 +185,14 @@ def f(fifo):
     assert consumer.value(ECHO, 1) == 1
 
 
-def test_no_interpreter_to_start_is_an_error_of_the_submit(
+def test_no_interpreter_to_start_is_an_error_of_the_task(
     consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/nowhere/python")
-        with pytest.raises(ServiceUnreachable, match="/nowhere/python"):
-            consumer.submit(ECHO, (1,))
+        message = consumer.run(ECHO, 1)
+        assert message.error_code == "WorkerLost"
+        assert "/nowhere/python" in message.data
     assert consumer.value(ECHO, 1) == 1
 
 
@@ -215,16 +210,16 @@ def test_a_host_that_cannot_start_says_why(
 def test_a_forked_child_gets_a_service_of_its_own() -> None:
     script = """
 import os
-from gc_jupyter.service.local import local_service
-from gc_jupyter.service.base import FunctionRegistration
-parent = local_service()
-registration = FunctionRegistration("f", "def f(): pass", serialized=False)
-parent.register_function(registration)
+from gc_jupyter import Executor
+with Executor("local") as executor:
+    assert executor.submit(abs, -1).result() == 1
 if (pid := os.fork()) == 0:
-    assert local_service() is not parent
-    local_service().register_function(registration)
+    with Executor("local") as executor:
+        assert executor.submit(abs, -2).result() == 2
     os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+with Executor("local") as executor:
+    assert executor.submit(abs, -3).result() == 3
 """
     out, errors = start(script).communicate(timeout=20)
     assert (out, errors) == ("7\n", "")
@@ -235,12 +230,11 @@ def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
     path.write_text(
         """
 print("imported")
-from tests.local.conftest import Consumer
-from gc_jupyter.service.local import LocalService
-service = LocalService(workers=2)
-consumer = Consumer(service)
-print(consumer.value("def f(x):\\n    return x + 1\\n", 1))
-consumer.close()
+from tests.local.conftest import Consumer, serving
+with serving(2) as service:
+    consumer = Consumer(service)
+    print(consumer.value("def f(x):\\n    return x + 1\\n", 1))
+    consumer.close()
 """
     )
     root = str(Path(__file__).parents[2])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gc_jupyter.service.local_wire import Frames, Place, Report, Run, Stop, frame
+from gc_jupyter.service.local_wire import Ended, Frames, Place, Run, Said, Started, Stop, frame
 
 VALUES = [
     Stop("a"),
-    Run([("a", b"x" * 300)], Place("/", ("",)), ("s",)),
-    [Report("a"), Report("b", b"", True)],
+    Run([("a", "f", "x" * 300)], Place("/", ("",)), ("s",)),
+    [Started("a"), Said("a", b"x"), Ended("b", b"", True)],
     [],
 ]
 
@@ -27,3 +27,12 @@ def test_many_values_in_one_chunk_come_at_once() -> None:
     data = b"".join(map(frame, VALUES))
     assert frames.feed(data + data[:5]) == VALUES
     assert frames.feed(data[5:]) == VALUES
+
+
+def test_a_reader_that_asks_what_is_missing_reads_no_byte_more() -> None:
+    data, frames, values = frame(VALUES[1]) + frame(VALUES[0]), Frames(), []
+    while not values:
+        chunk, data = data[: frames.missing], data[frames.missing :]
+        values = frames.feed(chunk)
+    assert values == VALUES[1:2]
+    assert data == frame(VALUES[0])

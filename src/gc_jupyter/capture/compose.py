@@ -31,7 +31,9 @@ def {name}(inputs, options):
     packed = b"" if known else zlib.compress(_READING.encode(), 9)
     reading = module({reading!r}, _READING, NAME={reading!r}, PACKED=packed)
     module({writing!r}, _WRITING, {parts!r}, rebuild=reading, rebuild_classes=reading)
-    return module({module!r}, _WORKER).run(options.get("task") or _TASK, inputs, options)
+    worker = module({module!r}, _WORKER)
+    if options is not None:
+        return worker.run(options.get("task") or _TASK, inputs, options)
 """
 #: What runs a single cell or call is called at the service.
 _RUNNER = "cell"

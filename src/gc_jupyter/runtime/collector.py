@@ -106,6 +106,12 @@ class Collector:
         """See Taker."""
         self._deliver(message.task_id, message, tag)
 
+    def take_said(self, task_id: str, message: bytes) -> None:
+        """See Taker."""
+        owner = self.book.owner(task_id)
+        if owner is not None and not isinstance(owner[0], Stray):
+            owner[0].hear(message)
+
     async def take_statuses(
         self,
         asked: Sequence[str],  # noqa: ARG002

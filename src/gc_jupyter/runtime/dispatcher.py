@@ -154,8 +154,7 @@ class Dispatcher:
         future = task.future
         if self._recorder is not None:
             self._recorder.queued(future)
-        # elsewhere than here a registered task can't be stopped
-        stop = None if self.service.rate_limited else partial(self._stop, future)
+        stop = partial(self._stop, future) if self.service.here else None
         future._enter(next(serials), self, label, stop)
         self._submitter.put(task)
 
@@ -253,7 +252,7 @@ class Dispatcher:
     def _outcomes(self, task_group_id: str, task_ids: Sequence[str]) -> dict[str, Outcome]:
         """How those of these tasks that are over have ended: as it was collected, or as the
         service knows it."""
-        recorder = self._recorder if self.service.rate_limited and task_group_id else None
+        recorder = self._recorder if task_group_id and not self.service.here else None
         outcomes: dict[str, Outcome] = {}
         if recorder is not None:
             outcomes.update(recorder.take(task_group_id, task_ids))
@@ -358,7 +357,7 @@ class Dispatcher:
             lines.append(f"not sent: {_tasks(unsent)}.")
         if unanswered := len(self._submitter.under_way) + len(self._recovery.unconfirmed()):
             lines.append(f"sent, but not yet confirmed by the service: {_tasks(unanswered)}.")
-        if self.service.rate_limited:  # this machine's own workers end with the interpreter
+        if not self.service.here:  # this machine's own workers end with the interpreter
             owners = self._collector.book.owners()
             futures = [future for future, _ in owners if not isinstance(future, Stray)]
             groups = Counter(future.info.task_group_id for future in futures)

@@ -40,6 +40,9 @@ class Taker(Protocol):
     def take(self, message: ResultMessage, body: bytes, tag: object) -> None:
         """A result came; `tag` is for `Feed.ack`."""
 
+    def take_said(self, task_id: str, message: bytes) -> None:
+        """What a task says while it runs."""
+
     async def take_statuses(
         self, asked: Sequence[str], found: Mapping[str, TaskStatus], tags: Mapping[str, object]
     ) -> None:
@@ -236,6 +239,10 @@ class Feed:
             return
         self._chunks.saw(len(body))
         self._taker.take(message, body, tag)
+
+    def on_message_of(self, task_id: str, message: bytes) -> None:
+        """See StreamSink."""
+        self._taker.take_said(task_id, message)
 
     def on_stream_up(self) -> None:
         """See StreamSink."""

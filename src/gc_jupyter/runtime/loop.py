@@ -106,6 +106,8 @@ class KernelLoop:
         self.http = DaemonPool("gc-http", _HTTP_THREADS)
         self.aio: asyncio.AbstractEventLoop = _Loop(self.http)
         self.results = DaemonPool("gc-results", 1)
+        #: Called on the loop as it ends.
+        self.at_end: list[Callable[[], object]] = []
         self._thread = threading.Thread(target=self._run, name="gc-loop", daemon=True)
         self.http.ready()
         self.results.ready()
@@ -163,6 +165,8 @@ class KernelLoop:
         try:
             self.aio.run_forever()
         finally:
+            for call in self.at_end:
+                call()
             self._end_tasks()
             self.aio.close()
 

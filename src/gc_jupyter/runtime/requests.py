@@ -39,7 +39,7 @@ class Requests:
     budget:
         What the service allows, or None where there is no limit.
     service:
-        Says whether the loop may do the calls itself, and what to say where there is no answer.
+        Says whether its calls belong to the loop, and what to say where there is no answer.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Requests:
     ) -> None:
         self._loop = loop
         self._budget = budget
-        self._at_once = service is not None and service.at_once
+        self._here = service is not None and service.here
         self._answers = Answers(loop, service)
         self._told = False
         self._turn = asyncio.Lock()  # submissions leave in the order in which they came
@@ -89,7 +89,7 @@ class Requests:
 
     def wait(self, call: Callable[[], T], *, submission: bool = False) -> T:
         """As `send`, on the caller's own thread, which is not the loop's."""
-        if self._at_once:  # what it asks belongs to the loop
+        if self._here:  # what it asks belongs to the loop
             return self.run(self.send(call, submission=submission))
         attempt, start = 0, time.monotonic()
         while True:
@@ -143,7 +143,7 @@ class Requests:
 
     async def _once(self, call: Callable[[], T], submission: bool) -> T:
         if self._budget is None:
-            return call() if self._at_once else await self._on_http_thread(call, submission)
+            return call() if self._here else await self._on_http_thread(call, submission)
         if not submission:
             if wait := self._budget.wait():
                 await asyncio.sleep(wait)

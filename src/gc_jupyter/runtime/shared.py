@@ -128,9 +128,12 @@ class Shared:
         if found is None:
             service: Service
             if local:
+                from gc_jupyter.runtime.loop import kernel_loop
                 from gc_jupyter.service.local import local_service
 
-                service = local_service()
+                loop = kernel_loop()
+                service = local_service(loop.aio)
+                loop.at_end.append(service.end)
             else:
                 service = self.service()
             made = Dispatcher(

@@ -317,7 +317,7 @@ class Submitter:
         self, request: SubmitRequest, route: Route, sent: dict[str, list[QueuedTask]]
     ) -> SubmitReply:
         """Send it, now that it may be (`gc-http`)."""
-        if self._service.at_once:
+        if self._service.here:
             return self._service.submit(request)
         self._loop.tell(self._left, route, sent, time.time(), request.task_group_id)
         try:

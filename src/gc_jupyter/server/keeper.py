@@ -207,6 +207,9 @@ class Keeper:
         group = self._pending.get(message.task_id, "")
         self._keep(of_message(body, message, group), tag)
 
+    def take_said(self, task_id: str, message: bytes) -> None:
+        """See Taker: it is for the kernel alone."""
+
     async def take_statuses(
         self, asked: Sequence[str], found: Mapping[str, TaskStatus], tags: Mapping[str, object]
     ) -> None:

@@ -28,7 +28,8 @@ class FunctionRegistration:
     group: str | None = None
     ha_endpoint_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    #: The same text for everybody who has this version of the package: its id is remembered.
+    #: The same text for everybody who has this version of the package: its id is remembered. Called
+    #: with None for each argument, the function gets ready and does nothing else.
     lasting: bool = False
 
     def fingerprint(self) -> bytes:
@@ -113,6 +114,10 @@ class StreamSink(Protocol):
         """A result message. `tag` is for `Stream.ack`; `by_reference`: the data must be fetched
         by `task_statuses` (high assurance)."""
 
+    def on_message_of(self, task_id: str, message: bytes) -> None:
+        """What a task says while it runs, before its result; this machine's tasks alone can
+        (`local_worker.say`)."""
+
     def on_stream_up(self) -> None:
         """Messages flow (again); what was missed meanwhile must be swept."""
 
@@ -153,8 +158,8 @@ class Stream(Protocol):
 class Service(Protocol):
     """The small interface behind every executor.
 
-    The blocking calls run on the `gc-http` threads, or on the loop where they are `at_once`, and
-    raise only `gc_jupyter.errors`.
+    The blocking calls run on the `gc-http` threads. A service that is `here` belongs to the loop:
+    nothing of it blocks, and the loop's thread alone calls it. They raise only `gc_jupyter.errors`.
     """
 
     #: Whether submissions count against the service's limit of 20 in 10 s.
@@ -163,8 +168,8 @@ class Service(Protocol):
     address: str
     #: How long a request waits for its answer, in seconds; None without a limit.
     answer_s: float | None
-    #: Whether blocking calls take less time than it takes to hand them to another thread.
-    at_once: bool
+    #: Whether its tasks run on this machine: they can be stopped, and end with this process.
+    here: bool
 
     def register_function(self, registration: FunctionRegistration) -> str:
         """Store a function; returns its function id. Blocks."""
@@ -181,9 +186,13 @@ class Service(Protocol):
     def endpoint_online(self, endpoint_id: str) -> bool:
         """Whether the endpoint is connected: what is submitted to one that isn't waits. Blocks."""
 
-    def stop_task(self, task_id: str) -> bool:
+    def stop_task(self, task_id: str, patience: float = 0.0) -> bool:
         """Really stop a task; False where that can't be done (registered tasks at the web
-        service never can). Any thread, returns at once."""
+        service never can). Any thread, returns at once.
+
+        One that waits never runs. One that runs is killed, and its result says `TaskStopped`; with
+        `patience`, it first gets a KeyboardInterrupt, and so many seconds to end by it.
+        """
 
     def open_stream(
         self,

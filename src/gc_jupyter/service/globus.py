@@ -79,7 +79,7 @@ class GlobusService:
     """
 
     rate_limited = True
-    at_once = False
+    here = False
 
     def __init__(
         self,
@@ -170,7 +170,7 @@ class GlobusService:
         """See Service; GET /v2/endpoints/{id}/status."""
         return _part(self.call(self.v2.get_endpoint_status, endpoint_id), "status", str) == "online"
 
-    def stop_task(self, task_id: str) -> bool:  # noqa: ARG002
+    def stop_task(self, task_id: str, patience: float = 0.0) -> bool:  # noqa: ARG002
         """See Service: registered tasks can't be cancelled (docs/protocol.md, "Limits")."""
         return False
 

@@ -1,27 +1,34 @@
-"""The embedded endpoint behind `local`: the same bytes as the web service, processes on this
-machine.
+"""The embedded endpoint behind `local`: the same results as from the web service, from processes on
+this machine.
 
 ::
 
-    gc-loop ── register, submit ──► gc-local ── Run ──► host process ──► workers
-    gc-loop ◄─ result messages ──── gc-local ◄─ gc-local-read ◄─ Report ─┘
+    gc-loop ── register, submit ──► table ── Function, Run, Stop ──► host process ──► workers
+    gc-loop ◄─ results, messages ── table ◄─ Started, Said, Ended ── host process ◄── workers
 
-`gc-local` owns functions, tasks, groups and subscriptions. The host process starts with the first
-task, and ends with `close` or with this process.
+The loop owns all of it: functions, tasks, groups, subscriptions, and the socket of the host
+process, which it never waits for. The host starts with the first task, and ends with `close` or
+with this process. What a task says while it runs comes through `_take_reports` to the sinks of its
+group (`StreamSink.on_message_of`), always before its result.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import json
+import multiprocessing
 import os
+import pickle
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
+from weakref import WeakKeyDictionary
 
-from gc_jupyter.errors import NotFound
-from gc_jupyter.protocol.messages import ResultMessage, TaskMessage, pack_result, pack_task
+from gc_jupyter.errors import NotFound, ServiceUnreachable
+from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import (
     Ask,
@@ -34,47 +41,55 @@ from gc_jupyter.service.base import (
 )
 from gc_jupyter.service.local_process import HostProcess
 from gc_jupyter.service.local_table import TaskTable
-from gc_jupyter.service.local_thread import OwnerThread
-from gc_jupyter.service.local_wire import Place, Report, Run, Stop
+from gc_jupyter.service.local_wire import Ended, Function, Place, Report, Run, Said, Stop
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 WORKERS_VARIABLE = "GC_JUPYTER_LOCAL_WORKERS"
-RESULT_LIMIT = 10 * 1024 * 1024  # protocol: 10 MB per result, counted on the encoded text
 
 
 class LocalService:
     """A `Service` over worker processes on this machine.
 
-    Tasks run in the working directory and with the `sys.path` that this process has when they are
-    submitted. `resource_specification` and `user_endpoint_config` mean nothing here.
+    Tasks run in the working directory and with the `sys.path`, the environment, the `umask` and so
+    on that this process has when they are submitted (`local_wire.Place`). `resource_specification`
+    and `user_endpoint_config` mean nothing here. Every method but `stop_task` and `close` is called
+    on the loop's thread, and returns at once.
 
     Parameters
     ----------
+    loop:
+        Owns it.
     workers:
         How many worker processes at most; each is started when a task needs it. By default
         ``GC_JUPYTER_LOCAL_WORKERS``, or one for each core.
-    result_limit:
-        The largest result, in characters of encoded text.
     """
 
     rate_limited = False
     address = "local"
     answer_s: float | None = None
-    at_once = True
+    here = True
 
-    def __init__(self, workers: int | None = None, *, result_limit: int = RESULT_LIMIT) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, workers: int | None = None) -> None:
+        self._loop = loop
         self._workers = workers
-        self._result_limit = result_limit
-        self._owner = OwnerThread("gc-local")
-        # From here on, everything belongs to the owner thread.
-        self._functions: dict[str, str] = {}  # function id -> its buffer, packed
+        self._functions: dict[str, Function] = {}
         self._table = TaskTable()
         self._subscribers: dict[str, list[LocalStream]] = {}  # by task group
+        self._early: dict[str, list[Said]] = {}  # by task group, until somebody subscribes
         self._host: HostProcess | None = None
+        self._place = b""  # digest of the one that the host knows: environments hold secrets
 
     def register_function(self, registration: FunctionRegistration) -> str:
         """Store a function; the same code gets the same function id."""
-        return self._owner.ask(self._register, registration)
+        code = registration.code
+        if not registration.serialized:
+            code = ComputeSerializer.pack_buffers([f"st\n{registration.name}:{code}"])
+        function_id = str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps([registration.name, code])))
+        if function_id not in self._functions:
+            made = self._functions[function_id] = Function(function_id, code, registration.lasting)
+            if self._host is not None:
+                self._host.send(made)
+        return function_id
 
     def submit(self, request: SubmitRequest) -> SubmitReply:
         """Run one batch.
@@ -84,26 +99,51 @@ class LocalService:
         NotFound
             A function or the task group isn't known here; nothing was submitted.
         ServiceUnreachable
-            The worker processes can't be started; nothing was submitted.
+            This system has no workers; nothing was submitted.
         """
-        return self._owner.ask(self._submit, request, _place())
+        for function_id in request.tasks:
+            if function_id not in self._functions:
+                raise NotFound(
+                    f"The local endpoint has no function {function_id}.",
+                    next_step="Register it in this kernel first: local functions last as long.",
+                    status=404,
+                )
+        host = self._ready_host()
+        group_id = self._table.enter_group(request.task_group_id)
+        ids: dict[str, list[str]] = {}
+        tasks: list[tuple[str, str, str]] = []
+        for function_id, payloads in request.tasks.items():
+            ids[function_id] = self._table.add(group_id, len(payloads))
+            tasks += [
+                (task_id, function_id, payload)
+                for task_id, payload in zip(ids[function_id], payloads, strict=True)
+            ]
+        place = _place()
+        known, self._place = self._place, hashlib.blake2b(pickle.dumps(place)).digest()
+        news = None if known == self._place else place
+        host.send(Run(tasks, news, tuple(request.result_serializers)))
+        return SubmitReply(
+            task_group_id=group_id,
+            endpoint_id=LOCAL_ENDPOINT_ID,
+            request_id=str(uuid.uuid4()),
+            tasks=ids,
+        )
 
     def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
         """The state of these tasks. Once its result is acknowledged, a task has a status only."""
-        return self._owner.ask(self._table.statuses, task_ids)
+        return self._table.statuses(task_ids)
 
     def task_group(self, task_group_id: str) -> Sequence[str]:
         """The ids of a group's tasks; NotFound for one that isn't known here."""
-        return self._owner.ask(self._table.task_ids, task_group_id)
+        return self._table.task_ids(task_group_id)
 
     def endpoint_online(self, endpoint_id: str) -> bool:  # noqa: ARG002
         """See Service: this machine always is."""
         return True
 
-    def stop_task(self, task_id: str) -> bool:
-        """Stop a task: one that waits never runs, one that runs has its process killed, and the
-        processes that it started. Its result then says `TaskStopped`, unless it ended before."""
-        self._owner.post(self._stop, task_id)
+    def stop_task(self, task_id: str, patience: float = 0.0) -> bool:
+        """See Service. The processes that the task has started end with it."""
+        self._call(self._send, Stop(task_id, patience))
         return True
 
     def open_stream(
@@ -114,108 +154,92 @@ class LocalService:
         *,
         port: int | None = None,  # noqa: ARG002 - no broker
     ) -> Stream:
-        """A stream that delivers to `sink` on `loop`; a message's tag is its task id."""
-        stream = LocalStream(self, loop, sink)
-        loop.call_soon_threadsafe(sink.on_stream_up)
-        return stream
+        """A stream that delivers to `sink`; a message's tag is its task id."""
+        loop.call_soon(sink.on_stream_up)
+        return LocalStream(self, sink)
 
     def close(self) -> None:
         """End the worker processes; unfinished tasks end as `TaskStopped`. A later submit starts
-        new ones."""
-        # Daemon threads no longer run then, and the host ends with this process anyway.
-        if not sys.is_finalizing():
-            self._owner.ask(self._close)
+        new ones. Any thread."""
+        self._call(self.end)
 
-    # On the owner thread.
+    def _call(self, call: Callable[..., object], *args: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed, and the workers with it
+            self._loop.call_soon_threadsafe(call, *args)
 
-    def _register(self, registration: FunctionRegistration) -> str:
-        code = registration.code
-        if not registration.serialized:
-            code = ComputeSerializer.pack_buffers([f"st\n{registration.name}:{code}"])
-        function_id = str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps([registration.name, code])))
-        self._functions[function_id] = code
-        return function_id
+    # --- the host --------------------------------------------------------------------------
 
-    def _submit(self, request: SubmitRequest, place: Place) -> SubmitReply:
-        for function_id in request.tasks:
-            if function_id not in self._functions:
-                raise NotFound(
-                    f"The local endpoint has no function {function_id}.",
-                    next_step="Register it in this kernel first: local functions last as long.",
-                    status=404,
-                )
+    def _ready_host(self) -> HostProcess:
         if self._host is None:
+            if not hasattr(os, "fork"):
+                raise ServiceUnreachable(
+                    "local needs a system where processes can fork: Linux or macOS.",
+                    next_step="Run the cell plainly, or on an endpoint.",
+                )
             workers = _worker_count() if self._workers is None else self._workers
-            self._host = HostProcess(workers, self._result_limit, self._post_reports)
-        group_id = self._table.enter_group(request.task_group_id)
-        ids: dict[str, list[str]] = {}
-        tasks: list[tuple[str, bytes]] = []
-        for function_id, payloads in request.tasks.items():
-            code = self._functions[function_id]
-            ids[function_id] = self._table.add(group_id, len(payloads))
-            for task_id, payload in zip(ids[function_id], payloads, strict=True):
-                # Packed buffers concatenate: function, then args and kwargs.
-                tasks.append((task_id, pack_task(TaskMessage(task_id, code + payload))))
-        self._host.send(Run(tasks, place, tuple(request.result_serializers)))
-        return SubmitReply(
-            task_group_id=group_id,
-            endpoint_id=LOCAL_ENDPOINT_ID,
-            request_id=str(uuid.uuid4()),
-            tasks=ids,
-        )
+            self._host = HostProcess(self._loop, workers, self._take_reports, self._host_ended)
+            self._place = b""
+            for function in self._functions.values():
+                self._host.send(function)
+        return self._host
 
-    def _stop(self, task_id: str) -> None:
+    def _send(self, message: Stop) -> None:
         if self._host is not None:
-            self._host.send(Stop(task_id))
+            self._host.send(message)
 
-    def _post_reports(self, host: HostProcess, reports: list[Report]) -> None:
-        # The one method of this section that runs on the reader's thread.
-        self._owner.post(self._take_reports, host, reports)
-
-    def _take_reports(self, host: HostProcess, reports: list[Report]) -> None:
+    def _take_reports(self, host: HostProcess, reports: Sequence[Report]) -> None:
         if host is not self._host:
             return  # closed meanwhile; what it had was reported then
-        if not reports:
-            self._host = None
-            reason = host.close() or "no reason given"
-            self._fail_all("WorkerLost", f"The local workers' host process ended: {reason}")
-        self._deliver(reports)
-
-    def _deliver(self, reports: Sequence[Report]) -> None:
         arrived: dict[str, list[tuple[str, bytes]]] = {}  # by group
-        for task_id, body, failed in reports:
-            if body is None:
-                self._table.start(task_id)
-            elif (group_id := self._table.finish(task_id, body, failed)) is not None:
-                arrived.setdefault(group_id, []).append((task_id, body))
+        for report in reports:
+            if isinstance(report, Ended):
+                group_id = self._table.finish(report.task_id, report.body, report.failed)
+                if group_id is not None:
+                    arrived.setdefault(group_id, []).append((report.task_id, report.body))
+            elif isinstance(report, Said):
+                group_id = self._table.group_of(report.task_id)
+                for stream in list(self._subscribers.get(group_id, ())):
+                    stream.pass_on(report)
+                if group_id and group_id not in self._subscribers:
+                    self._early.setdefault(group_id, []).append(report)
+            else:
+                self._table.start(report.task_id)
         for group_id, results in arrived.items():
             for stream in list(self._subscribers.get(group_id, ())):
                 stream.deliver(results)
 
-    def _fail_all(self, code: str, text: str) -> None:
-        self._deliver(
-            [
-                Report(
-                    task_id,
-                    pack_result(ResultMessage(task_id, text, error_code=code, error_message=text)),
-                    failed=True,
-                )
-                for task_id in self._table.unfinished()
-            ]
-        )
+    def _host_ended(self, host: HostProcess, reason: str) -> None:
+        self._fail_all(host, "WorkerLost", f"The local workers' host process ended: {reason}")
+        self._host = None
 
-    def _close(self) -> None:
+    def _fail_all(self, host: HostProcess, code: str, text: str) -> None:
+        failed = [
+            Ended(
+                task_id,
+                pack_result(ResultMessage(task_id, text, error_code=code, error_message=text)),
+                failed=True,
+            )
+            for task_id in self._table.unfinished()
+        ]
+        self._take_reports(host, failed)
+
+    def end(self) -> None:
+        """As `close`, on the loop's thread."""
         if self._host is not None:
-            host, self._host = self._host, None
-            host.close()
-            self._fail_all("TaskStopped", "The local endpoint was closed.")
+            self._host.close()
+            self._fail_all(self._host, "TaskStopped", "The local endpoint was closed.")
+            self._host = None
+
+    # --- its streams -----------------------------------------------------------------------
 
     def _subscribe(self, stream: LocalStream, group_id: str) -> None:
         streams = self._subscribers.setdefault(group_id, [])
         if stream not in streams:
             streams.append(stream)
+            for said in self._early.pop(group_id, ()):
+                self._loop.call_soon(stream.pass_on, said)
             if results := self._table.results(group_id):
-                stream.deliver(results)
+                self._loop.call_soon(stream.deliver, results)
 
     def _unsubscribe(self, stream: LocalStream, group_id: str) -> None:
         streams = self._subscribers.get(group_id, [])
@@ -230,31 +254,28 @@ class LocalService:
 
 
 class LocalStream:
-    """Results of the subscribed groups, handed to `sink` on `loop`.
+    """Results of the subscribed groups, handed to `sink`.
 
     Streams of one group each get all its results; those that were ready before come first.
     """
 
-    def __init__(
-        self, service: LocalService, loop: asyncio.AbstractEventLoop, sink: StreamSink
-    ) -> None:
+    def __init__(self, service: LocalService, sink: StreamSink) -> None:
         self._service = service
-        self._loop = loop
         self._sink = sink
-        self._closed = False  # owned by the loop
+        self._closed = False
 
     def subscribe(self, task_group_id: str) -> None:
         """Receive this group's results from now on, and those that wait."""
-        self._post(self._service._subscribe, self, task_group_id)
-        self._loop.call_soon(self._sink.on_group_up, task_group_id)
+        self._service._subscribe(self, task_group_id)
+        self._service._loop.call_soon(self._sink.on_group_up, task_group_id)
 
     def unsubscribe(self, task_group_id: str) -> None:
         """Stop receiving this group's results; they wait for the next subscription."""
-        self._post(self._service._unsubscribe, self, task_group_id)
+        self._service._unsubscribe(self, task_group_id)
 
     def ack(self, tags: Sequence[object]) -> None:
         """Free these results' bytes."""
-        self._post(self._service._table.acknowledge, cast("list[str]", list(tags)))
+        self._service._table.acknowledge(cast("list[str]", list(tags)))
 
     @property
     def received(self) -> int:
@@ -267,32 +288,26 @@ class LocalStream:
     def close(self) -> None:
         """End the stream; what wasn't acknowledged waits for another."""
         self._closed = True
-        self._post(self._service._forget, self)
+        self._service._forget(self)
 
     def deliver(self, results: list[tuple[str, bytes]]) -> None:
-        """Hand (task id, result message) pairs over to the loop, in one wake-up."""
-        try:
-            self._loop.call_soon_threadsafe(self._arrive, results)
-        except RuntimeError:  # the loop was closed, and the stream was not
-            self._service._forget(self)
-
-    def _arrive(self, results: list[tuple[str, bytes]]) -> None:
+        """Hand over (task id, result message) pairs."""
         for task_id, body in results:
             if not self._closed:
                 self._sink.on_message(body, task_id)
 
-    def _post(self, call: object, *args: object) -> None:
-        self._service._owner.post(call, *args)  # type: ignore[arg-type]
+    def pass_on(self, said: Said) -> None:
+        """Hand over what a task says while it runs."""
+        self._sink.on_message_of(said.task_id, said.message)
 
 
-def local_service() -> LocalService:
-    """This process's local endpoint. Nothing but a waiting thread starts before the first task."""
-    # `setdefault` keeps one of two made at once; a forked child has a thread of its own to make.
-    process = os.getpid()
-    return _services.get(process) or _services.setdefault(process, LocalService())
+def local_service(loop: asyncio.AbstractEventLoop) -> LocalService:
+    """The loop's local endpoint. Nothing starts before the first task. Any thread."""
+    # `setdefault` keeps one of two made at once
+    return _services.get(loop) or _services.setdefault(loop, LocalService(loop))
 
 
-_services: dict[int, LocalService] = {}
+_services: WeakKeyDictionary[asyncio.AbstractEventLoop, LocalService] = WeakKeyDictionary()
 
 
 def _place() -> Place:
@@ -300,7 +315,30 @@ def _place() -> Place:
         directory = os.getcwd()
     except OSError:  # it was removed: workers then stay where they are
         directory = ""
-    return Place(directory, tuple(sys.path))
+    cores = getattr(os, "sched_getaffinity", None)
+    return Place(
+        directory,
+        tuple(sys.path),
+        tuple(sys.argv),
+        dict(os.environ),
+        _umask(),
+        # of the main thread, where cells run
+        None if cores is None else frozenset(cores(os.getpid())),
+        multiprocessing.get_start_method(allow_none=True),
+        sys.getrecursionlimit(),
+    )
+
+
+def _umask() -> int | None:
+    """The process's; None where it can't be told without changing it for all threads."""
+    try:
+        with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+            for line in status:
+                if line.startswith("Umask:"):
+                    return int(line.split()[1], 8)
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def _worker_count() -> int:
@@ -309,5 +347,5 @@ def _worker_count() -> int:
     except ValueError:
         # the cores that this process may use, where the system says so
         usable = getattr(os, "sched_getaffinity", None)
-        count = len(usable(0)) if usable else os.cpu_count() or 1
+        count = len(usable(os.getpid())) if usable else os.cpu_count() or 1
     return max(1, count)

@@ -1,116 +1,95 @@
-"""The host process of the local workers: keeps them, gives each one task at a time, kills them.
+"""The host process of the local workers: keeps them, gives each one task at a time, ends them.
 
-The kernel starts it and talks with it over its standard input and output (`local_wire`). Workers
-are forked by multiprocessing's fork server, which has the serializers loaded already; never from
-the kernel, whose threads and `__main__` they don't inherit. When standard input ends, because the
-kernel closed it or died, the workers are killed and the host ends.
+The kernel starts it and talks with it over a socket, which is its standard input (`local_wire`).
+It has no threads, and has the serializers loaded; so workers are forks of it (`local_worker`), and
+share nothing with the kernel. When the socket ends, because the kernel closed it or died, the
+workers are killed and the host ends.
 
 A worker that dies costs the task it was running and no other, whatever its exit code was.
+
+What a task says while it runs (`local_worker.say`) comes on its worker's socket as `Said`, and goes
+on to the kernel at once, before the task's `Ended`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import math
-import multiprocessing
-import multiprocessing.context
 import os
 import selectors
 import shutil
 import signal
+import socket
 import sys
 import tempfile
-import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NoReturn
 
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
-from gc_jupyter.service.local_wire import Frames, Place, Report, Run, frame
+from gc_jupyter.service.local_wire import (
+    Assignment,
+    Ended,
+    Frames,
+    Function,
+    Place,
+    Ready,
+    Renew,
+    Report,
+    Run,
+    Said,
+    Started,
+    Stop,
+    frame,
+)
+from gc_jupyter.service.local_worker import Worker
+from gc_jupyter.travel.texts import helpers
 
 _CHUNK = 1 << 20
-_WORKER = "gc_jupyter.service.local_worker"
 _START_DELAY = 0.02  # seconds
 _RESULT_DELAY = 0.002  # seconds
-_PATIENCE = 1.0  # seconds that a process gets to be seen dead
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    body: bytes
-    batch: Run
+    function: Function
+    payload: str
+    place: Place
+    result_serializers: tuple[str, ...]
 
 
-class _Worker:
-    """One worker process, and the task that it runs now."""
+class _Seat:
+    """A worker as the host sees it: its process, and the task that it has now."""
 
-    def __init__(
-        self, context: multiprocessing.context.BaseContext, result_limit: int, folder: str
-    ) -> None:
-        self.connection, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_serve, args=(theirs, result_limit, folder), name="gc-local-worker"
-        )
-        self.process.start()
-        theirs.close()
+    def __init__(self, pid: int, connection: socket.socket, place: Place) -> None:
+        self.pid = pid
+        self.connection = connection
+        self.place = place
+        self.frames = Frames()
+        self.process: int | None = None  # which runs the task, or waits for one
         self.task_id: str | None = None
-        self.place: Place | None = None
+        self.used_for: str | None = None  # the function that its process has run
+        self.interrupted = False  # the task that it has now
+        self.free_since = 0
 
-    def run(self, task_id: str, task: _Task) -> None:
-        """Give it a task. It waits for one, so that this doesn't block for long."""
-        place = task.batch.place
-        news = None if place == self.place else place
-        self.task_id, self.place = task_id, place
-        # A worker that is dead already is found by its sentinel.
+    def interrupt(self) -> None:
+        """As the stop button of a notebook does it: the task's processes hear of it too."""
+        self.interrupted = True
+        if self.process is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.process, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it, and the processes that its task has started."""
         with contextlib.suppress(OSError):
-            self.connection.send((task_id, task.body, task.batch.result_serializers, news))
-
-    def end(self) -> str:
-        """Kill it, if it still lives, and the processes that its task started; says how it
-        ended."""
-        if self.process.pid is not None and hasattr(os, "killpg"):
+            os.kill(self.pid, signal.SIGKILL)
+        if self.process is not None:
             with contextlib.suppress(OSError):  # no such group: nothing of it is left
-                os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()  # no effect on one that ended by itself: its exit code stays
-        self.process.join(_PATIENCE)
-        self.connection.close()
-        return describe_exit(self.process.exitcode)
-
-
-Source = Connection | int
-
-
-class _Sources:
-    """What the host waits for; a selector keeps them where the system has one that takes pipes."""
-
-    def __init__(self) -> None:
-        self._selector = None if os.name == "nt" else selectors.DefaultSelector()
-        self._all: list[Source] = []
-
-    def add(self, *sources: Source) -> None:
-        """Wait for these too."""
-        self._all += sources
-        if self._selector is not None:
-            for source in sources:
-                self._selector.register(source, selectors.EVENT_READ)
-
-    def remove(self, *sources: Source) -> None:
-        """No longer wait for these; they must be open still."""
-        for source in sources:
-            self._all.remove(source)
-            if self._selector is not None:
-                self._selector.unregister(source)
-
-    def ready(self, timeout: float | None) -> list[Any]:
-        """Those that have something to read, or that ended; none after `timeout` seconds."""
-        if self._selector is None:
-            return wait(self._all, timeout)
-        return [key.fileobj for key, _ in self._selector.select(timeout)]
+                os.killpg(self.process, signal.SIGKILL)
 
 
 class Host:
@@ -118,221 +97,302 @@ class Host:
 
     Parameters
     ----------
-    inbox:
-        Something to wait for: the pipe from the kernel.
-    read:
-        Reads what is in the inbox; no bytes or EOFError when it has ended, which ends the host.
-    report:
-        Takes reports, in order.
+    kernel:
+        The socket that it is served by; its end ends the host.
     workers:
         How many processes at most; each is started when a task needs it.
-    result_limit:
-        The largest result, in characters of encoded text.
     folder:
         Below it is a folder of each task while it runs, for files that it leaves unnamed.
     """
 
-    def __init__(
-        self,
-        inbox: Source,
-        read: Callable[[], bytes],
-        report: Callable[[list[Report]], None],
-        workers: int,
-        result_limit: int,
-        folder: str,
-    ) -> None:
-        self._inbox = inbox
-        self._read = read
+    def __init__(self, kernel: socket.socket, workers: int, folder: str) -> None:
+        self._kernel = kernel
         self._frames = Frames()
-        self._report = report
+        self._limit = workers
+        self._folder = folder
         self._reports: list[Report] = []  # not sent yet
         self._due = math.inf  # when they must be, by the monotonic clock
-        self._limit = workers
-        self._result_limit = result_limit
-        self._folder = folder
-        self._context = _start_context()
+        self._functions: dict[str, Function] = {}
+        self._loaded: dict[str, Any] = {}  # those that last
+        self._place = Place("")
         self._waiting: OrderedDict[str, _Task] = OrderedDict()
-        self._workers: dict[Source, _Worker] = {}  # by process sentinel
-        self._talking: dict[Source, _Worker] = {}  # by connection
-        self._idle: list[_Worker] = []
-        self._sources = _Sources()
-        self._sources.add(inbox)
+        self._seats: dict[int, _Seat] = {}  # by process id
+        self._ends: list[tuple[float, int, str]] = []  # when interrupted tasks are killed: a heap
+        self._numbers = itertools.count()
+        self._selector = selectors.DefaultSelector()
+        self._alive, self._alive_here = os.pipe()  # ends, for the workers, with this process
+        self._wake, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self._wake.setblocking(False)
+        self._signals = theirs
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        self._watch(kernel, self._hear_kernel)
+        self._watch(self._wake, self._reap)
 
     def run(self) -> None:
-        """Serve until the inbox ends, then kill the workers."""
+        """Serve until the kernel's socket ends, then kill the workers."""
         try:
             while True:
-                ready = self._sources.ready(self._patience())
-                for source in ready:
-                    if source in self._talking:
-                        self._finish(self._talking[source])
-                for source in ready:
-                    if source in self._workers:
-                        self._lose(self._workers[source])
-                if self._inbox in ready:
-                    self._take()
+                for key, _ in self._selector.select(self._patience()):
+                    if self._selector.get_map().get(key.fd) is key:  # else it was let go just now
+                        key.data()
+                self._end_interrupted()
                 self._assign()
-                if self._patience() == 0:
-                    self._report(self._reports)
-                    self._reports, self._due = [], math.inf
-        except (EOFError, BrokenPipeError):
+                if self._reports and time.monotonic() >= self._due:
+                    reports, self._reports, self._due = self._reports, [], math.inf
+                    self._kernel.sendall(frame(reports))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
             pass  # the kernel is gone, or wants us gone
         finally:
-            for worker in self._workers.values():
-                worker.end()
+            for seat in self._seats.values():
+                seat.kill()
 
-    def _tell(self, report: Report) -> None:
-        # The kernel wakes for each frame. That a task has started is told with the next result, or
-        # once it takes long; while tasks wait, results that come close together share a frame.
-        ended = report.body is not None
-        delay = (_RESULT_DELAY if self._waiting else 0.0) if ended else _START_DELAY
+    def _watch(self, source: socket.socket, call: Callable[[], object]) -> None:
+        self._selector.register(source, selectors.EVENT_READ, call)
+
+    def _patience(self) -> float | None:
+        """Seconds until something is due; None if nothing is."""
+        due = min(self._due, self._ends[0][0] if self._ends else math.inf)
+        return None if due == math.inf else max(0.0, due - time.monotonic())
+
+    def _tell(self, report: Report, delay: float = 0.0) -> None:
         self._reports.append(report)
         self._due = min(self._due, time.monotonic() + delay)
 
-    def _patience(self) -> float | None:
-        """Seconds until the reports are due; None if there are none."""
-        return max(0.0, self._due - time.monotonic()) if self._reports else None
+    # --- the kernel ------------------------------------------------------------------------
 
-    def _take(self) -> None:
-        chunk = self._read()
+    def _hear_kernel(self) -> None:
+        chunk = self._kernel.recv(_CHUNK)
         if not chunk:
             raise EOFError
         for message in self._frames.feed(chunk):
-            if isinstance(message, Run):
-                for task_id, body in message.tasks:
-                    self._waiting[task_id] = _Task(body, message)
-            else:
-                self._stop(message.task_id)
+            if isinstance(message, Function):
+                self._take_function(message)
+            elif isinstance(message, Run):
+                self._place = message.place or self._place
+                for task_id, function_id, payload in message.tasks:
+                    self._waiting[task_id] = _Task(
+                        self._functions[function_id],
+                        payload,
+                        self._place,
+                        message.result_serializers,
+                    )
+            elif isinstance(message, Stop):
+                self._stop(message)
+
+    def _take_function(self, function: Function) -> None:
+        self._functions[function.function_id] = function
+        if function.lasting:
+            from gc_jupyter.serialize import ComputeSerializer
+
+            serializer = ComputeSerializer()
+            (buffer,) = serializer.unpack_buffers(function.code)
+            loaded = serializer.deserialize(buffer)
+            loaded(None, None)
+            self._loaded[function.function_id] = loaded
+            for seat in [one for one in self._seats.values() if one.task_id is None]:
+                self._retire(seat)  # those that are made from now on have it
+
+    def _stop(self, stop: Stop) -> None:
+        seat = next((one for one in self._seats.values() if one.task_id == stop.task_id), None)
+        if seat is not None and stop.patience:
+            seat.interrupt()
+            end = time.monotonic() + stop.patience
+            heapq.heappush(self._ends, (end, next(self._numbers), stop.task_id))
+            return
+        if seat is not None:
+            self._retire(seat)
+        elif self._waiting.pop(stop.task_id, None) is None:
+            return  # it has ended: its result is on its way
+        self._tell(_failure(stop.task_id, "TaskStopped", "The task was stopped on request."))
+
+    def _end_interrupted(self) -> None:
+        while self._ends and self._ends[0][0] <= time.monotonic():
+            self._stop(Stop(heapq.heappop(self._ends)[2]))
+
+    # --- the workers -----------------------------------------------------------------------
 
     def _assign(self) -> None:
-        while self._waiting and (self._idle or len(self._workers) < self._limit):
-            task_id, task = self._waiting.popitem(last=False)
-            try:
-                worker = self._idle.pop() if self._idle else self._new_worker()
-            except (OSError, EOFError) as error:
-                text = f"No worker process could be started: {error}"
-                self._tell(_failure(task_id, "WorkerLost", text))
-                continue
-            worker.run(task_id, task)
-            self._tell(Report(task_id))
+        """Give tasks to those that are free. A worker serves tasks of one place."""
+        while self._waiting:
+            task_id, task = next(iter(self._waiting.items()))
+            free = [one for one in self._seats.values() if one.task_id is None]
+            seat = _best(free, task, full=len(self._seats) >= self._limit)
+            if seat is None:
+                if len(self._seats) >= self._limit:
+                    if not free:
+                        break
+                    self._retire(free[0])
+                try:
+                    seat = self._new_seat(task.place)
+                except OSError as error:
+                    del self._waiting[task_id]
+                    text = f"No worker process could be started: {error}"
+                    self._tell(_failure(task_id, "WorkerLost", text))
+                    continue
+            del self._waiting[task_id]
+            self._run(seat, task_id, task)
+        else:
+            self._keep_one_ready()
 
-    def _new_worker(self) -> _Worker:
-        worker = _Worker(self._context, self._result_limit, self._folder)
-        self._workers[worker.process.sentinel] = worker
-        self._talking[worker.connection] = worker
-        self._sources.add(worker.connection, worker.process.sentinel)
-        return worker
+    def _run(self, seat: _Seat, task_id: str, task: _Task) -> None:
+        function_id, code, lasting = task.function
+        if seat.used_for is not None and (lasting or seat.used_for != function_id):
+            seat.process = None
+            with contextlib.suppress(OSError):
+                seat.connection.sendall(frame(Renew()))
+        seat.task_id, seat.used_for = task_id, function_id
+        assignment = Assignment(
+            task_id,
+            function_id,
+            None if function_id in self._loaded else code,
+            task.payload,
+            task.result_serializers,
+        )
+        # One that is dead already is found by its exit. It waits for a task, or will at once, so
+        # that this doesn't block for long.
+        with contextlib.suppress(OSError):
+            seat.connection.sendall(frame(assignment))
+        # The kernel wakes for each frame: so this is told with the next result, or once the task
+        # takes long.
+        self._tell(Started(task_id), _START_DELAY)
 
-    def _finish(self, worker: _Worker) -> None:
+    def _keep_one_ready(self) -> None:
+        """While all are busy, have another for the next task."""
+        if 0 < len(self._seats) < self._limit and all(
+            one.task_id is not None for one in self._seats.values()
+        ):
+            with contextlib.suppress(OSError):
+                self._new_seat(self._place)
+
+    def _new_seat(self, place: Place) -> _Seat:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(ours, theirs, place)
+        theirs.close()
+        seat = self._seats[pid] = _Seat(pid, ours, place)
+        self._watch(ours, lambda: self._hear(seat))
+        return seat
+
+    def _become_worker(self, ours: socket.socket, theirs: socket.socket, place: Place) -> NoReturn:
+        """In the new process: let go of what is the host's alone."""
+        code = 1
         try:
-            body, failed = worker.connection.recv()
-        except (EOFError, OSError):
-            self._lose(worker)
-            return
-        self._tell(Report(worker.task_id or "", body, failed))
-        worker.task_id = None
-        self._idle.append(worker)
+            signal.set_wakeup_fd(-1)
+            self._selector.close()
+            os.close(self._alive_here)
+            others = [seat.connection for seat in self._seats.values()]
+            for one in (ours, self._kernel, self._wake, self._signals, *others):
+                one.close()
+            code = Worker(theirs, self._alive, place, self._folder, self._loaded).run()
+        finally:
+            os._exit(code)
 
-    def _lose(self, worker: _Worker) -> None:
-        task_id = worker.task_id
-        how = self._retire(worker)
+    def _hear(self, seat: _Seat) -> None:
+        try:
+            chunk = seat.connection.recv(_CHUNK)
+        except OSError:
+            chunk = b""
+        if not chunk:  # its exit says the rest
+            self._selector.unregister(seat.connection)
+            return
+        for message in seat.frames.feed(chunk):
+            if isinstance(message, Ready):
+                seat.process = message.process
+                if seat.task_id is None:  # the one before has left traces
+                    seat.used_for = None
+                elif seat.interrupted:
+                    seat.interrupt()
+            elif isinstance(message, Said):
+                self._tell(message)
+            else:
+                self._take_result(seat, message)
+
+    def _take_result(self, seat: _Seat, result: Ended) -> None:
+        seat.task_id, seat.interrupted, seat.free_since = None, False, next(self._numbers)
+        if seat.used_for in self._loaded:  # a cell has a process of its own
+            seat.process = seat.used_for = None
+        # while tasks wait, results that come close together share a frame
+        self._tell(result, _RESULT_DELAY if self._waiting else 0.0)
+
+    def _reap(self) -> None:
+        """Workers have ended."""
+        with contextlib.suppress(BlockingIOError):
+            self._wake.recv(_CHUNK)
+        for seat in list(self._seats.values()):
+            pid, status = os.waitpid(seat.pid, os.WNOHANG)
+            if pid:
+                self._lose(seat, os.waitstatus_to_exitcode(status))
+
+    def _lose(self, seat: _Seat, exit_code: int) -> None:
+        # its last result may be there still
+        with contextlib.suppress(OSError, ValueError):
+            seat.connection.setblocking(False)
+            while seat.connection.fileno() in self._selector.get_map():
+                self._hear(seat)
+        task_id = seat.task_id
+        self._forget(seat)
         if task_id is not None:
-            text = f"The worker process {how} while it ran this task."
+            text = f"The worker process {describe_exit(exit_code)} while it ran this task."
             self._tell(_failure(task_id, "WorkerLost", text))
 
-    def _stop(self, task_id: str) -> None:
-        running = next((w for w in self._workers.values() if w.task_id == task_id), None)
-        if running is not None:
-            self._retire(running)
-        elif self._waiting.pop(task_id, None) is None:
-            return  # it has ended: its result is on its way
-        self._tell(_failure(task_id, "TaskStopped", "The task was stopped on request."))
+    def _retire(self, seat: _Seat) -> None:
+        seat.kill()
+        os.waitpid(seat.pid, 0)
+        self._forget(seat)
 
-    def _retire(self, worker: _Worker) -> str:
-        del self._workers[worker.process.sentinel], self._talking[worker.connection]
-        self._sources.remove(worker.connection, worker.process.sentinel)
-        with contextlib.suppress(ValueError):
-            self._idle.remove(worker)
-        how = worker.end()
-        if worker.task_id is not None:
-            shutil.rmtree(os.path.join(self._folder, worker.task_id), ignore_errors=True)
-        return how
+    def _forget(self, seat: _Seat) -> None:
+        seat.kill()  # what its task has started
+        del self._seats[seat.pid]
+        if seat.connection.fileno() in self._selector.get_map():
+            self._selector.unregister(seat.connection)
+        seat.connection.close()
+        if seat.task_id is not None:
+            shutil.rmtree(os.path.join(self._folder, seat.task_id), ignore_errors=True)
 
 
-def main(workers: int, result_limit: int) -> None:
-    """Be the host: called in a process of its own, with the kernel at both standard streams."""
-    incoming, outgoing = _take_standard_streams()
-
-    def report(reports: list[Report]) -> None:
-        _write_all(outgoing, frame(reports))
-
-    inbox: Source = incoming
-    if os.name == "nt":
-        inbox, read = bridge(incoming)
-    else:
-        read = partial(os.read, incoming, _CHUNK)
-    with tempfile.TemporaryDirectory(prefix="gc-local-", ignore_cleanup_errors=True) as folder:
-        Host(inbox, read, report, workers, result_limit, folder).run()
+def _best(free: Sequence[_Seat], task: _Task, *, full: bool) -> _Seat | None:
+    """Which worker is to have the task: one that has just run the function, else a new process;
+    None for a new worker."""
+    fitting = [one for one in free if one.place == task.place]
+    used = [one for one in fitting if one.used_for == task.function.function_id]
+    if used and not task.function.lasting:
+        return min(used, key=lambda one: one.free_since)
+    new = [one for one in fitting if one.used_for is None]
+    ready = [one for one in new if one.process is not None]
+    return next(iter(ready or new or (fitting if full else ())), None)
 
 
-def bridge(incoming: int) -> tuple[Connection, Callable[[], bytes]]:
-    """A pipe's end as something that Windows can wait for, and what reads from it (EOFError at
-    the end): a thread hands the bytes on."""
-    inbox, feeder = multiprocessing.Pipe(duplex=False)
-
-    def forward() -> None:
-        with feeder:
-            while chunk := os.read(incoming, _CHUNK):
-                feeder.send_bytes(chunk)
-
-    threading.Thread(target=forward, daemon=True).start()
-    return inbox, inbox.recv_bytes
-
-
-def _take_standard_streams() -> tuple[int, int]:
-    """Keep both pipes for ourselves: workers, and what they start, get the null device.
-
-    Duplicates are not inherited. Our own errors still go to the file that the kernel gave.
-    """
-    incoming, outgoing = os.dup(0), os.dup(1)
+def main(workers: int) -> None:
+    """Be the host: called in a process of its own, with the kernel at standard input."""
+    kernel = socket.socket(fileno=os.dup(0))
+    # Workers, and what they start, get the null device; our own errors go to the kernel's file.
     sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     os.close(null)
-    return incoming, outgoing
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    helpers()  # what most payloads need to be read is there, then
+    with tempfile.TemporaryDirectory(prefix="gc-local-", ignore_cleanup_errors=True) as folder:
+        Host(kernel, workers, folder).run()
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _nothing(*_: object) -> None:
+    """A signal is told by the wake-up descriptor; it needs some handler."""
 
 
-def _start_context() -> multiprocessing.context.BaseContext:
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, _WORKER])
-    return context
-
-
-def _serve(*args: Any) -> None:
-    # Imported in the workers, where the fork server has it loaded: the host needs no serializers.
-    from gc_jupyter.service.local_worker import serve
-
-    serve(*args)
-
-
-def _failure(task_id: str, code: str, text: str) -> Report:
+def _failure(task_id: str, code: str, text: str) -> Ended:
     result = ResultMessage(task_id, text, error_code=code, error_message=text)
-    return Report(task_id, pack_result(result), True)
+    return Ended(task_id, pack_result(result), True)
 
 
-def describe_exit(exit_code: int | None) -> str:
+def describe_exit(exit_code: int) -> str:
     """How a process ended, in words: `exit_code` is minus the signal's number if one ended it."""
-    if exit_code is None or exit_code >= 0:
-        return f"ended (exit code {'unknown' if exit_code is None else exit_code})"
+    if exit_code >= 0:
+        return f"ended (exit code {exit_code})"
     with contextlib.suppress(ValueError):
         return f"was ended by {signal.Signals(-exit_code).name}"
     return f"was ended by signal {-exit_code}"

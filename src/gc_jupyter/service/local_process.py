@@ -1,116 +1,153 @@
-"""The kernel's end of the local host process: start it, write to it, read from it, end it."""
+"""The kernel's end of the local host process: started, written to and read by the loop alone."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 import gc_jupyter
-from gc_jupyter.errors import ServiceUnreachable
-from gc_jupyter.service.local_wire import Frames, Report, Run, Stop, frame
+from gc_jupyter.service.local_wire import Frames, Function, Report, Run, Stop, frame
 
-_CHUNK = 1 << 20
 _PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is found
 _PATIENCE = 5.0  # seconds for the host to kill its workers and end
 _START = (
     "import sys; sys.path[:] = {path!r}; "
-    "from gc_jupyter.service.local_host import main; main({workers}, {limit})"
+    "from gc_jupyter.service.local_host import main; main({workers})"
 )
 
 
-class HostProcess:
-    """A running host (`local_host`) with its workers.
+class HostProcess(asyncio.Protocol):
+    """A host (`local_host`) with its workers. Every method is called on the loop's thread.
+
+    What is sent before it has started waits here; what it doesn't read waits here, too: nothing
+    blocks.
 
     Parameters
     ----------
+    loop:
+        Watches the socket.
     workers:
         How many worker processes at most.
-    result_limit:
-        The largest result, in characters of encoded text.
     on_reports:
-        Called with this host and its reports, in order; with none when the host has ended. On a
-        reader thread.
-
-    Raises
-    ------
-    ServiceUnreachable
-        The process can't be started.
+        Called with this host and its reports, in order.
+    on_end:
+        Called with this host and the reason, once, when it has ended or couldn't be started.
     """
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         workers: int,
-        result_limit: int,
-        on_reports: Callable[[HostProcess, list[Report]], None],
+        on_reports: Callable[[HostProcess, Sequence[Report]], None],
+        on_end: Callable[[HostProcess, str], None],
     ) -> None:
+        self._loop = loop
+        self._workers = workers
+        self._on_reports = on_reports
+        self._on_end = on_end
+        self._frames = Frames()
+        self._unsent: list[bytes] = []
+        self._transport: asyncio.WriteTransport | None = None
+        self._closed = False
+        self._lost: asyncio.Future[None] = loop.create_future()
+        self._running = loop.create_task(self._run())
+        self.pid: int | None = None
+
+    def send(self, message: Function | Run | Stop) -> None:
+        """Write a message. One that comes too late is lost: the end will be reported."""
+        data = frame(message)
+        if self._transport is None:
+            self._unsent.append(data)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """End it and its workers. Nothing is reported any more."""
+        self._closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- asyncio.Protocol ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See Protocol."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        transport.writelines(self._unsent)
+        self._unsent.clear()
+        if self._closed:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """See Protocol."""
+        reports = [report for part in self._frames.feed(data) for report in part]
+        if reports and not self._closed:
+            self._on_reports(self, reports)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """See Protocol."""
+        self._lost.set_result(None)
+
+    # --- its life --------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        """Start it, wait for its end, and say why it has ended."""
+        run = self._loop.run_in_executor
+        with tempfile.TemporaryFile() as errors:
+            try:
+                process, ours = await run(None, self._start, errors)
+            except (OSError, ValueError) as error:
+                what = sys.executable or "the Python interpreter"
+                self._end(f"it can't be started: {error}. Check that {what} can be run")
+                return
+            self.pid = process.pid
+            await self._loop.create_connection(lambda: self, sock=ours)
+            await self._lost
+            reason = await run(None, _ended, process, errors)
+        self._end(reason or "no reason given")
+
+    def _start(self, errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
         # Its own imports must not find a user's module named like one of the standard library:
         # it starts without the notebook's directory, which tasks get with their place.
         here = {"", os.path.realpath(os.curdir)}
         path = [*(p for p in sys.path if p not in here), _PACKAGES]
-        code = _START.format(path=path, workers=workers, limit=result_limit)
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                cwd=sys.prefix,
-                # no windows from a worker, and no kernel's display hook in it
-                env={**os.environ, "MPLBACKEND": "Agg"},
-                # an interrupt of the kernel goes to its process group: not to this one
-                start_new_session=True,
-                creationflags=_CREATION_FLAGS,
-            )
-        except (OSError, ValueError) as error:
-            self._errors.close()
-            raise ServiceUnreachable(
-                f"The local workers can't be started: {error}",
-                next_step=f"Check that {sys.executable or 'the Python interpreter'} can be run.",
-            ) from error
-        threading.Thread(
-            target=self._read, args=(on_reports,), name="gc-local-read", daemon=True
-        ).start()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", _START.format(path=path, workers=self._workers)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    cwd=sys.prefix,
+                    # an interrupt of the kernel goes to its process group: not to this one
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        return process, ours
 
-    def send(self, message: Run | Stop) -> None:
-        """Write a message. One that comes too late is lost: the end will be reported."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(frame(message))
-            self._process.stdin.flush()
-
-    def close(self) -> str:
-        """End it and its workers; returns the last line that it wrote to its standard error."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        with self._errors as errors:
-            errors.seek(0)
-            lines = errors.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
-
-    def _read(self, on_reports: Callable[[HostProcess, list[Report]], None]) -> None:
-        assert self._process.stdout is not None
-        frames = Frames()
-        with self._process.stdout as pipe:
-            while chunk := os.read(pipe.fileno(), _CHUNK):
-                if reports := [report for part in frames.feed(chunk) for report in part]:
-                    on_reports(self, reports)
-        on_reports(self, [])
+    def _end(self, reason: str) -> None:
+        if not self._closed:
+            self._closed = True
+            self._on_end(self, reason)
 
 
-_CREATION_FLAGS: int = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
-    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
-)
+def _ended(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
+    """Wait until it has ended, and read the last line that it wrote to its standard error."""
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    errors.seek(0)
+    lines = errors.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""

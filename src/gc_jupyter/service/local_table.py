@@ -1,4 +1,4 @@
-"""What the local service knows of its tasks: states, results, groups. Values only, no threads."""
+"""What the local service knows of its tasks: states, results, groups. Values only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TaskTable:
     """Tasks and their groups. A result's bytes stay until they are acknowledged; after that only
     the status is known, of the newest `kept` tasks.
 
-    Belongs to the service's owner thread.
+    Belongs to the loop.
     """
 
     def __init__(self, kept: int = _KEPT) -> None:
@@ -56,6 +56,10 @@ class TaskTable:
         self._open.update(dict.fromkeys(task_ids))
         self._groups[group_id].update(dict.fromkeys(task_ids))
         return task_ids
+
+    def group_of(self, task_id: str) -> str:
+        """The task's group; empty where the task isn't known, or has ended."""
+        return self._tasks[task_id].group_id if task_id in self._open else ""
 
     def start(self, task_id: str) -> None:
         """A worker has it now."""

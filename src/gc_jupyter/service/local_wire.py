@@ -1,49 +1,101 @@
-"""What the kernel and the host of its local workers say to each other, over the host's pipes.
+"""What the kernel, the host of its local workers, and the workers say to each other.
 
-A frame is eight bytes of length, then a pickle: both ends are this package on this machine, and
-the pipes belong to nobody else.
+A frame is eight bytes of length, then a pickle: all ends are this package on this machine, and the
+sockets belong to nobody else.
 
 ::
 
-    kernel ── Run, Stop ──► host ── one task at a time ──► worker processes
-    kernel ◄─ [Report, …] ─ host ◄─ result bytes ───────── worker processes
+    kernel ── Function, Run, Stop ────────────► host ── Assignment, Renew ────► worker
+    kernel ◄─ [Started | Said | Ended, …] ───── host ◄─ Ready, Said, Ended ──── worker
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
-    """Where tasks run: the kernel's working directory and `sys.path` at submission."""
+    """What a task finds in its process: as the kernel has it when the task is submitted."""
 
     directory: str
-    path: tuple[str, ...]
+    path: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}
+    umask: int | None = None
+    cores: frozenset[int] | None = None
+    start_method: str | None = None
+    recursion_limit: int | None = None
+
+
+class Function(NamedTuple):
+    """A function that tasks will name: its packed buffer. One that lasts is loaded before workers
+    are made."""
+
+    function_id: str
+    code: str
+    lasting: bool = False
 
 
 class Run(NamedTuple):
-    """Run these tasks: (task id, task message) pairs."""
+    """Run these tasks: (task id, function id, packed arguments). No place: the one before."""
 
-    tasks: Sequence[tuple[str, bytes]]
-    place: Place
+    tasks: Sequence[tuple[str, str, str]]
+    place: Place | None
     result_serializers: tuple[str, ...] = ()
 
 
 class Stop(NamedTuple):
-    """Never run this task; where it runs already, kill its worker."""
+    """Never run this task. Where it runs, kill it: at once, or `patience` seconds after an
+    interrupt."""
+
+    task_id: str
+    patience: float = 0.0
+
+
+class Assignment(NamedTuple):
+    """A task for a worker; without `code` where the worker has the function."""
+
+    task_id: str
+    function_id: str
+    code: str | None
+    payload: str
+    result_serializers: tuple[str, ...]
+
+
+class Renew(NamedTuple):
+    """The next task needs a new process."""
+
+
+class Ready(NamedTuple):
+    """The new process that waits for the next task."""
+
+    process: int
+
+
+class Started(NamedTuple):
+    """A worker has the task."""
 
     task_id: str
 
 
-class Report(NamedTuple):
-    """A task started (`body` is None), or ended with this result message."""
+class Said(NamedTuple):
+    """What a task says while it runs."""
 
     task_id: str
-    body: bytes | None = None
+    message: bytes
+
+
+class Ended(NamedTuple):
+    """A task ended with this result message."""
+
+    task_id: str
+    body: bytes
     failed: bool = False
 
+
+Report = Started | Said | Ended
 
 _HEAD = 8
 
@@ -55,10 +107,17 @@ def frame(value: object) -> bytes:
 
 
 class Frames:
-    """Bytes in, as they come from a pipe; values out, as they become complete."""
+    """Bytes in, as they come; values out, as they become complete."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+
+    @property
+    def missing(self) -> int:
+        """How many bytes the value that has begun waits for, as far as that is known."""
+        if len(self._buffer) < _HEAD:
+            return _HEAD - len(self._buffer)
+        return _HEAD + int.from_bytes(self._buffer[:_HEAD], "big") - len(self._buffer)
 
     def feed(self, chunk: bytes) -> list[Any]:
         """Add `chunk`; returns the values that are complete now, in order."""

@@ -1,0 +1,176 @@
+"""What a task finds in its process, and the traces that it leaves there."""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import gc
+import locale
+import logging
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import sysconfig
+import threading
+import types
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from gc_jupyter.service.local_wire import Place
+
+#: Packages that take long to import, and bear a fork afterwards.
+WARM = {
+    *("IPython", "PIL", "matplotlib", "networkx", "numpy", "pandas", "scipy", "skimage", "sklearn"),
+    *("statsmodels", "sympy", "torch", "xarray"),
+}
+#: Modules that code is likeliest to change for all.
+PATCHED = (
+    *("builtins", "json", "math", "os", "random", "subprocess", "time"),
+    *("matplotlib.pyplot", "numpy", "numpy.random", "pandas"),
+)
+_STDLIB = sysconfig.get_path("stdlib")
+_OURS = "_gc_jupyter_"  # what cells come with: it is put back by itself
+_GROWTH = 64 * 1024  # KB that a process may grow by
+_SIGNALS = {
+    *(signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGHUP),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE),
+}
+
+
+def enter(place: Place) -> None:
+    """Make this process what the kernel is for a plain cell."""
+    sys.stderr = sys.__stderr__
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    with contextlib.suppress(OSError):  # it was removed
+        os.chdir(place.directory or ".")
+    sys.path[:] = place.path
+    sys.argv[:] = place.arguments
+    for name in set(os.environ) - set(place.environment):
+        del os.environ[name]
+    os.environ.update(place.environment)
+    os.environ["MPLBACKEND"] = "Agg"  # no windows from here, and no kernel's display hook
+    if place.umask is not None:
+        os.umask(place.umask)
+    if place.cores and hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, place.cores)
+    if place.start_method is not None:
+        multiprocessing.set_start_method(place.start_method, force=True)
+    if place.recursion_limit is not None:
+        sys.setrecursionlimit(place.recursion_limit)
+
+
+class Traces:
+    """What a process was when this was made.
+
+    Looked at are the directory, environment, `umask`, streams, hooks and limits, signal handlers,
+    threads and child processes, open files, logging, warnings, the locale, memory, which modules
+    are loaded, how many names each has, and what is bound to the names of those in `PATCHED`. What
+    is deeper isn't; random states don't matter (`draw_anew`).
+    """
+
+    def __init__(self) -> None:
+        self._state = _state()
+        self._modules = {**sys.modules}
+        self._counts = _counts(self._modules)
+        self._patched = _patched(self._modules)
+
+    def none(self) -> bool:
+        """Whether nothing has changed. It takes some 0.1 ms."""
+        try:
+            if new := sys.modules.keys() - self._modules.keys():
+                if not all(name.startswith(_OURS) for name in new):
+                    return False
+                self._modules.update((name, sys.modules[name]) for name in new)
+                self._counts = _counts(self._modules)
+            return (
+                self._modules == sys.modules
+                and self._counts == _counts(self._modules)
+                and self._patched == _patched(sys.modules)
+                and self._state == _state()
+            )
+        except Exception:  # values that can't be compared: arrays, for one
+            return False
+
+
+def _counts(modules: Mapping[str, Any]) -> list[int]:
+    return [len(getattr(one, "__dict__", ())) for one in modules.values()]
+
+
+def _patched(modules: Mapping[str, Any]) -> list[list[Any]]:
+    return [[*vars(modules[name]).values()] for name in PATCHED if name in modules]
+
+
+def _state() -> tuple[Any, ...]:
+    root, manager = logging.root, logging.root.manager
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return (
+        mask,
+        _directory(),
+        dict(os.environb),
+        [*sys.path],
+        [*sys.argv],
+        [signal.getsignal(number) for number in _SIGNALS],
+        signal.getitimer(signal.ITIMER_REAL),
+        (sys.stdin, sys.stdout, sys.stderr, sys.excepthook, sys.displayhook, sys.gettrace()),
+        ([*sys.meta_path], [*sys.path_hooks], sys.getrecursionlimit(), sys.getswitchinterval()),
+        (threading.active_count(), _has_children(), _files()),
+        (gc.isenabled(), gc.get_threshold(), socket.getdefaulttimeout()),
+        (str(decimal.getcontext()), locale.setlocale(locale.LC_ALL), [*warnings.filters]),
+        (root.level, [*root.handlers], [*root.filters], manager.disable, {**manager.loggerDict}),
+        [(one.level, [*one.handlers]) for one in _loggers(manager)],
+        multiprocessing.get_start_method(allow_none=True),
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _GROWTH,
+    )
+
+
+def _directory() -> str | None:
+    with contextlib.suppress(OSError):
+        return os.getcwd()
+    return None
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _files() -> int:
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        with contextlib.suppress(OSError):
+            return len(os.listdir(folder))
+    return 0
+
+
+def _loggers(manager: logging.Manager) -> list[logging.Logger]:
+    return [one for one in manager.loggerDict.values() if isinstance(one, logging.Logger)]
+
+
+def imported_since(before: set[str]) -> list[str]:
+    """The modules that the worker is to import, too: of large packages, and Python's own."""
+    names = []
+    for name, module in sys.modules.items():
+        root = name.partition(".")[0]
+        origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
+        if name in before or name.count(".") > 1:
+            continue
+        if root in WARM or (root in sys.stdlib_module_names and origin.startswith(_STDLIB)):
+            names.append(name)
+    return names[:500]
+
+
+def draw_anew() -> None:
+    """Random numbers differ from task to task."""
+    random.seed()
+    for name in ("numpy.random", "torch"):
+        if name in sys.modules:
+            sys.modules[name].seed()
