@@ -3,7 +3,7 @@
 # make check  lint, types and the quick tests, in two minutes; no Debian packages
 # make test   installs what the tests need, then lint, types and every test
 # make matrix oldest and newest versions of the dependencies, on each Python that is found
-# make docs   the documentation's site, in site/; its links are checked
+# make docs   the documentation as a site, in site/: notebooks run, links are checked
 # make fuzz   odd bytes for everything that reads a remote machine's
 # make bench  floor, official SDK and this package on the same work
 # make soak   many faults and a day of use, for half an hour

@@ -92,3 +92,10 @@ def test_the_python_versions_are_said_alike() -> None:
     checked = (ROOT / ".github/workflows/check.yml").read_text("utf-8")
     for one in classifiers:
         assert f'"{one.split()[-1]}"' in checked
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in ROOT.glob("*.md")))
+def test_links_lead_somewhere(page: str) -> None:
+    """Those of the pages beside the documentation; `make docs` checks its own."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8")):
+        assert (ROOT / target).exists(), target

@@ -61,7 +61,7 @@ def test_a_storm_of_refusals_and_cut_replies(
     ]
     loopback.clear()
     futures = []
-    for n in range(30):
+    for n in range(2 * len(faults)):
         loopback.fault(path=SUBMIT, **faults[n % len(faults)])
         futures += [executor.submit(double, 10 * n + one) for one in range(10)]
         futures[-1].exception(TIMEOUT)
