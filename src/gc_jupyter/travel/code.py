@@ -27,7 +27,7 @@ _texts: dict[str, list[str]] = {}
 _seen: dict[str, tuple[int, int]] = {}  # file -> time and size of the text that was remembered
 #: What is installed, by its path alone.
 _PACKAGES = os.sep + "site-packages" + os.sep
-_STANDARD = os.path.dirname(os.__file__) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 class NoSource(Exception):
@@ -48,7 +48,7 @@ def remember_modules() -> None:
         file = getattr(module, "__dict__", {}).get("__file__")
         if not isinstance(file, str) or not file.endswith(".py"):
             continue
-        if _PACKAGES in file or file.startswith(_STANDARD) or name.startswith("gc_jupyter"):
+        if _PACKAGES in file or file.startswith(_LIBRARY) or name.startswith("gc_jupyter"):
             continue
         with contextlib.suppress(OSError, SyntaxError, UnicodeDecodeError):
             found = os.stat(file)
