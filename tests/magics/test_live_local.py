@@ -1,0 +1,193 @@
+"""On `local`, what a cell shows is seen as it is made. No clock decides: a cell goes on once it was
+seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.magics.conftest import Kernel, Shown
+from tests.magics.test_live import waiting
+
+FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+LOGGING = (
+    "import logging\nlog = logging.getLogger('gc-live')\n"
+    "log.addHandler(logging.StreamHandler())\nlog.warning('seen')"
+)
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("print('seen')", "seen"),
+        ("print('seen', end='')", "seen"),
+        ("import sys\nsys.stderr.write('\\r50%|## | 1/2 seen')", "\r50%"),
+        ("import sys\nsys.stdout.buffer.write(b'seen')", "seen"),
+        (LOGGING, "seen"),
+        ("display('seen')", "seen"),
+        (FIGURE, "image/png"),
+        ("import os\nos.write(1, b'seen')", "seen"),
+        ("import subprocess\nsubprocess.run(['echo', 'seen'])", "seen"),
+        ("!echo seen", "seen"),
+        ("import threading\nthreading.Thread(target=print, args=('seen',)).start()", "seen"),
+        ("shown = display('no', display_id=True)\nshown.update('seen')", "seen"),
+    ],
+)
+def test_it_is_seen_as_it_is_made(kernel: Kernel, part: str, text: str, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    shown, times = seen_first(kernel, f"{part}\n{waiting(seen)}\nprint('last')", text, seen)
+    assert shown.status == "ok", shown.outputs
+    assert shown.outputs[-1]["text"].endswith("last\n")
+    assert times == 1  # once
+
+
+def seen_first(kernel: Kernel, cell: str, text: str, seen: Path) -> tuple[Shown, int]:
+    """The cell, which goes on once this text was seen; and how often it was."""
+    done: list[Any] = []
+
+    def look(kind: str, content: Any) -> None:
+        shown = kind in ("stream", "display_data", "update_display_data")
+        if shown and text in (content.get("text") or str(content)):
+            done.append(content)
+            seen.touch()
+
+    kernel.on_output = look
+    try:
+        return kernel.run(f"%%gcrun local\n{cell}"), len(done)
+    finally:
+        kernel.on_output = None
+
+
+def test_streams_keep_their_order(kernel: Kernel, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    cell = (
+        "import sys\nprint('a')\nprint('b', file=sys.stderr)\ndisplay('c')\nprint('d')\n"
+        f"{waiting(seen)}\nprint('e')\ndisplay('f')\nprint('g', file=sys.stderr)\n8"
+    )
+    shown, _ = seen_first(kernel, cell, "d", seen)
+    assert shown.order == [
+        *("stdout", "stderr", "display_data", "stdout"),
+        *("display_data", "stderr", "execute_result"),
+    ]
+    assert shown.stream("stdout") == "a\nd\ne\n"
+
+
+def test_clearing_clears(kernel: Kernel, tmp_path: Path) -> None:
+    cell = (
+        "from IPython.display import clear_output\nprint('old')\n"
+        f"{waiting(tmp_path / 'seen')}\nclear_output(wait=True)\nprint('new')"
+    )
+    cleared: list[str] = []
+    kinds: list[str] = []
+
+    def look(kind: str, content: Any) -> None:
+        kinds.append(kind)
+        if kind == "clear_output":
+            cleared.append(kind)
+        if kind == "stream" and "old" in content["text"]:
+            (tmp_path / "seen").touch()
+
+    kernel.on_output = look
+    try:
+        shown = kernel.ok(f"%%gcrun local\n{cell}")
+    finally:
+        kernel.on_output = None
+    assert cleared == ["clear_output"]
+    assert shown.stream("stdout") == "old\nnew\n"  # this test's front end clears nothing
+
+
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import os; os._exit(3)", "WorkerLost"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "WorkerLost"),
+        ("import ctypes; ctypes.string_at(0)", "WorkerLost"),
+        ("exit(3)", ""),
+    ],
+)
+def test_what_was_printed_stays_when_it_ends_badly(kernel: Kernel, end: str, name: str) -> None:
+    """The last line, too, which was printed right before."""
+    shown = kernel.run(f"%%gcrun local\nprint('first')\nprint('last')\n{end}")
+    assert shown.status == "error"
+    assert name in shown.error["ename"]
+    assert shown.stream("stdout") == "first\nlast\n"
+
+
+def test_what_was_printed_stays_after_an_interrupt(kernel: Kernel) -> None:
+    cell = "%%gcrun local\nprint('first')\nimport time\ntime.sleep(60)"
+    shown = kernel.run_until(cell, "first", kernel.interrupt)
+    assert shown.status == "error"
+    assert shown.stream("stdout") == "first\n"
+    kernel.ok("%%gcrun local\n1")
+
+
+def test_a_flood_is_bounded_and_said(kernel: Kernel) -> None:
+    shown = kernel.ok("%%gcrun local\nfor n in range(40_000):\n    print('x' * 99)")
+    assert len(shown.stream("stdout")) == 2_000_000
+    assert "more than what can be shown" in shown.stream("stderr")
+    assert "2,000,000 more characters left out" in shown.stream("stderr")
+
+
+def test_functions_are_live_too(kernel: Kernel, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    body = _indented(f"print('seen')\n{waiting(seen)}\nreturn 5")
+    kernel.ok(f"%%gcrun local\ndef wait():\n{body}")
+    shown = kernel.run_until("wait()", "seen", seen.touch)
+    assert (shown.stream("stdout"), shown.text) == ("seen\n", "5")
+
+
+def test_a_script_is_live_too(kernel: Kernel, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    script = f"echo seen\nuntil [ -e {seen} ]; do sleep 0.02; done\necho last"
+    shown = kernel.run_until(f"%%gcshell local\n{script}", "seen", seen.touch)
+    assert shown.stream("stdout") == "seen\nlast\n"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def test_a_future_and_tail(kernel: Kernel, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    kernel.ok(f"%%gcrun local -a --future f\nprint('first')\n{waiting(seen)}\nprint('last')")
+    kernel.ok(
+        "import threading\nthere = threading.Event()\n"
+        "def look():\n    if 'first' in f.output: there.set()\n"
+        "f.live.listen(look); look()\nassert there.wait(60)"
+    )
+    identifier = kernel.ok("f.task_id").text.strip("'")
+    shown = kernel.run_until(f"%gc tail {identifier}", "first", seen.touch)
+    assert shown.stream("stdout").startswith("first\nlast\nIt has ended: success")
+
+
+def test_a_fan_out_shows_its_lines_in_the_table_alone(kernel: Kernel, tmp_path: Path) -> None:
+    """Until all have ended: then the cell shows them in order."""
+    seen = tmp_path / "seen"
+    cell = (
+        f"%%gcrun local --map i=range(2) --progress-after 0\nimport gc_jupyter\nprint('line', i)\n"
+        f"gc_jupyter.progress(i + 1, 4)\n{waiting(seen)}\ni"
+    )
+    told: list[str] = []
+    order: list[str] = []
+
+    def look(kind: str, content: Any) -> None:
+        if kind == "stream":
+            order.append(content["text"])
+        state = content.get("data", {}).get("state", {}) if kind.startswith("comm_") else {}
+        told.extend(str(row) for row in state.get("page_0", ()))
+        if not seen.exists() and all(
+            any(f"'line {i}', [{i + 1}.0, 4.0]" in row for row in told) for i in range(2)
+        ):
+            assert order == []
+            seen.touch()
+
+    kernel.on_output = look
+    try:
+        shown = kernel.ok(cell)
+    finally:
+        kernel.on_output = None
+    assert shown.stream("stdout") == "line 0\nline 1\n"
+    assert seen.exists()
