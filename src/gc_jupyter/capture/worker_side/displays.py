@@ -8,7 +8,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gc_jupyter.capture.worker_side.output import current_output
@@ -91,9 +91,11 @@ class Printer:
         yield
 
 
-def make_bundle(value: Any, mimes: list[str]) -> dict[str, Any]:
+def make_bundle(
+    value: Any, mimes: list[str], text: Callable[[Any], str] = pretty_text
+) -> dict[str, Any]:
     """The MIME bundle that Jupyter shows of a value, limited to `mimes` beside text/plain."""
-    bundle: dict[str, Any] = {"text/plain": pretty_text(value)}
+    bundle: dict[str, Any] = {"text/plain": text(value)}
     if isinstance(value, type):
         return bundle
     try:

@@ -14,7 +14,7 @@ import types
 from typing import Any
 
 from gc_jupyter.capture.worker_side.commands import TIMED, Shell
-from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle
+from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle, short_repr
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
 from gc_jupyter.capture.worker_side.live import start_live
@@ -121,7 +121,8 @@ class Work:
         values = {name: self.namespace[name] for name in self.task["out"] if name in self.namespace}
         figures.take()
         if value is not None and self.options["value"]:
-            bundle = packer.fitting(make_bundle(value, self.output.mimes))
+            # the notebook makes its text, where the value itself arrives
+            bundle = packer.fitting(make_bundle(value, self.output.mimes, short_repr))
             values = {"": value, **values}
 
         def show() -> int:
