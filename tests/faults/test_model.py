@@ -49,7 +49,9 @@ recovery.LATE_S = 1.0
 
 def one(future):
     error = future.exception(60)
-    return ["error", type(error).__name__] if error is not None else ["value", future.result()]
+    if error is not None:
+        return ["error", type(error).__name__, str(error)[-400:]]
+    return ["value", future.result()]
 
 def look(name):
     found = shell.user_ns.get(name)
@@ -265,12 +267,12 @@ def check(
         found = shown[name]
         each = [] if found is None else found if isinstance(own, list) else [found]
         for value, one in zip(its, each, strict=False):
-            kind, content = one
+            kind, content, *text = one
             if kind == "value":
                 assert content == value, f"{seed}: {name} has {content}"
                 assert value in ran, f"{seed}: {value} never ran"
             else:
-                assert content == "SubmitUncertain", f"{seed}: {name}: {content}"
+                assert content == "SubmitUncertain", f"{seed}: {name}: {content}: {text}"
         has = [one[0] == "value" for one in each]
         if complete and its[0] in ran and not (has and all(has)):
             # it ran, and nobody has the result: that must be said, and be so

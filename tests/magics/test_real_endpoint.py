@@ -54,6 +54,13 @@ def test_cell(far: Kernel, where: str) -> None:
     assert far.ok("type(_) is Point, _.x").text == "(True, 0.3)"
 
 
+def test_ipythons_open_stays_here(far: Kernel, where: str) -> None:
+    """A notebook's `open` is IPython's; a function of an Executor finds its own."""
+    far.ok("import os\nfrom gc_jupyter import Executor")
+    far.ok("def first_line(path):\n    with open(path) as lines:\n        return lines.readline()")
+    assert far.ok(f"Executor({where!r}).submit(first_line, os.devnull).result(60)").text == "''"
+
+
 def test_no_gc_jupyter_there(far: Kernel, where: str) -> None:
     if where == "local":
         return

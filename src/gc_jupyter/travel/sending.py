@@ -24,8 +24,8 @@ from gc_jupyter.travel.syntax import OLDEST, find_lacking
 from gc_jupyter.travel.texts import name_texts
 
 _python: ContextVar[Callable[[], str]] = ContextVar("gc_jupyter_python_there", default=str)
-#: What IPython puts into a notebook's globals, bound to the running shell.
-_SHELL_NAMES = {"exit", "quit", "get_ipython"}
+#: What IPython puts into a notebook's globals: bound to the running shell, or around a builtin.
+_SHELL_NAMES = {"exit", "quit", "get_ipython", "open"}
 
 
 @contextlib.contextmanager
@@ -179,7 +179,8 @@ def _imported(function: types.FunctionType) -> Iterator[str]:
 
 
 def _is_wanted(name: str, value: Any) -> bool:
-    return not (name in _SHELL_NAMES and type(value).__module__.startswith("IPython."))
+    ipythons = type(value).__module__.startswith("IPython.")
+    return not (name in _SHELL_NAMES and (ipythons or getattr(value, "__wrapped__", "") is open))
 
 
 #: What evaluates names in a text: `eval("x + 1")`, `df.query("a > @x")`, `!ls {folder}`.
