@@ -89,7 +89,7 @@ def direct(compiled: str) -> str:
 
 
 def run(inner: Path, tests: Sequence[str], arguments: Sequence[str]) -> str:
-    """How these tests end, in pytest's own words."""
+    """How these tests end, in pytest's own words; all of them are in the environment's folder."""
     done = subprocess.run(
         [str(inner), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, *tests],
         cwd=ROOT,
@@ -98,10 +98,12 @@ def run(inner: Path, tests: Sequence[str], arguments: Sequence[str]) -> str:
         text=True,
         check=False,
     )
-    if done.returncode:
-        sys.stderr.write(done.stdout[-6000:] + done.stderr[-2000:])
-    last = (done.stdout.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return re.sub(r" in [\d.]+s.*", "", last)
+    output = inner.parents[1] / "output.txt"
+    output.write_text(done.stdout + done.stderr, "utf-8")
+    ended = re.findall(r"^\d+ \w+.* in [\d.]+s", done.stdout, re.MULTILINE)
+    if not ended:
+        return f"failed with exit code {done.returncode}: {output}"
+    return re.sub(r" in [\d.]+s", "", ended[-1]) + (f": {output}" if done.returncode else "")
 
 
 def main() -> int:

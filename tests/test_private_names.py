@@ -26,10 +26,6 @@ LISTED = re.findall(r"^\| `([\w.]+):([\w.]+)` \| `([\w./]+)` \|", TEXT, re.MULTI
 #: ways, modules and names of ours.
 DOCUMENTED = {
     *("_ih", "_oh", "_dh", "_exit", "_exit_code", "_fields", "_field_defaults", "_esm"),
-    *("_repr_", "_repr_html_", "_repr_json_", "_repr_latex_", "_repr_markdown_", "_repr_svg_"),
-    *("_repr_jpeg_", "_repr_png_", "_repr_mimebundle_", "_ipython_display_"),
-    *("_render_traceback_", "_gc_around", "_gc_jupyter", "_gc_jupyter_reading_"),
-    *("_gc_jupyter_worker", "_gc_jupyter_writing_", "_repr_pretty_"),
 }
 #: What metaclasses put into each class.
 MADE = {
@@ -39,7 +35,11 @@ MADE = {
 
 
 def private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name.isidentifier()
+    """Whether it looks like one. What begins with _gc_ is ours; `_name_` is how enum, ctypes and
+    IPython write documented ones."""
+    if name.startswith(("__", "_gc_")) or name.endswith("_"):
+        return False
+    return name.startswith("_") and name.isidentifier()
 
 
 @functools.lru_cache(None)
