@@ -54,10 +54,10 @@ def test_a_figure_is_a_picture(kernel: Kernel) -> None:
 
 def test_remote_text_is_never_markup(kernel: Kernel) -> None:
     cell = "from IPython.display import HTML, display\ndisplay(HTML('<script>1</script>'))"
-    shown, said = kernel.ok(f"%%gcrun local\n{cell}").outputs
+    shown, said = kernel.ok(f"%%gcrun local --progress-after -1\n{cell}").outputs
     assert set(shown["data"]) == {"text/plain"}
     assert said["text"].endswith("run the cell with --html.\n")
-    (shown,) = kernel.ok(f"%%gcrun local --html\n{cell}").outputs
+    (shown,) = kernel.ok(f"%%gcrun local --html --progress-after -1\n{cell}").outputs
     assert shown["data"]["text/html"] == "<script>1</script>"
 
 
