@@ -8,6 +8,8 @@
     │   └── DeserializationError
     ├── CaptureError                a cell that can't travel
     ├── PayloadTooLarge             over the service's 10 MB
+    ├── StoreRefused                an endpoint's store can't be used
+    │   └── ValuesMissing           what a task needs isn't there any more
     ├── UnknownEndpoint             no such endpoint, or not a name, alias or UUID
     ├── ServiceError                what came back from the web service
     │   ├── ServiceUnreachable      no connection, no name, no answer
@@ -96,6 +98,31 @@ class CaptureError(ComputeError):
 
 class PayloadTooLarge(ComputeError):
     """More than the service takes: 10 MB of encoded text per submission or result."""
+
+
+class StoreRefused(ComputeError):
+    """The store of an endpoint's account can't be used; the reason is one line."""
+
+
+class ValuesMissing(StoreRefused):
+    """Values that a task needs aren't in the endpoint's store any more. Nothing of it has run.
+
+    Parameters
+    ----------
+    reason:
+        What is missing where.
+    names:
+        The parts.
+    """
+
+    def __init__(self, reason: str, names: Sequence[str]) -> None:
+        super().__init__(
+            reason,
+            next_step="They were purged, or the workers share no folder: name one that all of them"
+            " have by GC_JUPYTER_STORE in their environment, or by %gc config store_folder PATH."
+            " Run the cell again: values of the notebook go once more.",
+        )
+        self.names = tuple(names)
 
 
 class UnknownEndpoint(ComputeError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture.failures import show_at_caller
-from gc_jupyter.errors import ComputeError
+from gc_jupyter.errors import ComputeError, ValuesMissing
 from gc_jupyter.future import dropped
 from gc_jupyter.session import Interrupted, Session, Target, Tasks, show_output, wait
 from gc_jupyter.session.watching import Watch
@@ -113,13 +113,7 @@ class RemoteFunction:
         """Run on the endpoint and wait; what the function prints appears here."""
         if _here.get() and self._original is not None:
             return self._original(*args, **kwargs)
-        future = self.submit(*args, **kwargs)
-        watch = Watch(future)
-        try:
-            self._wait([future], watch)
-        finally:
-            watch.end()
-        return self._taken(future)
+        return self._called((args, kwargs))
 
     def submit(self, *args: Any, **kwargs: Any) -> CellFuture:
         """Run on the endpoint; returns a future at once."""
@@ -139,6 +133,10 @@ class RemoteFunction:
         ]
         futures = self._submit(calls) if calls else []
         self._wait(futures)
+        if places := self._purged(futures):
+            for at, future in zip(places, self._submit([calls[at] for at in places]), strict=True):
+                futures[at] = future
+            self._wait(futures)
         show_output(*futures)
         tasks = Tasks(futures, title=self.__name__)
         if (failed := tasks.failed) and len(futures) > 1:
@@ -215,6 +213,27 @@ class RemoteFunction:
         except Interrupted:
             self._session.keep([one for one in futures if not dropped(one)])
             raise
+
+    def _called(self, call: tuple[tuple[Any, ...], dict[str, Any]], again: bool = True) -> Any:
+        """A call's value; where its values were purged there, they are sent once more."""
+        [future] = self._submit([call])
+        watch = Watch(future)
+        try:
+            self._wait([future], watch)
+        finally:
+            watch.end()
+        if again and self._purged([future]):
+            return self._called(call, again=False)
+        return self._taken(future)
+
+    def _purged(self, futures: Sequence[CellFuture]) -> list[int]:
+        """The places of those that have not run, since values that they need were purged."""
+        places = []
+        for at, future in enumerate(futures):
+            if not dropped(future) and isinstance(error := future.exception(), ValuesMissing):
+                self._session.stores.purged(error, self.target)
+                places.append(at)
+        return places
 
     def _taken(self, future: CellFuture) -> Any:
         self._session.seen([future])

@@ -17,7 +17,13 @@ from gc_jupyter.capture import Captured, capture_cell
 from gc_jupyter.capture.worker_side import PARTS, worker_text
 from gc_jupyter.errors import RemoteException
 from gc_jupyter.travel import rebuild, texts
-from gc_jupyter.travel.texts import reading_text, writing_name, writing_text
+from gc_jupyter.travel.texts import (
+    reading_text,
+    store_name,
+    store_text,
+    writing_name,
+    writing_text,
+)
 from tests.capture.conftest import Notebook, run_here
 from tests.pythons import run_captured
 
@@ -65,15 +71,15 @@ def test_imports_are_of_the_standard_library() -> None:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add((node.module or "").partition(".")[0])
-    assert names - sys.stdlib_module_names == {rebuild.NAME, writing_name()}
-    for node in ast.walk(ast.parse(reading_text() + writing_text())):
+    assert names - sys.stdlib_module_names == {*(rebuild.NAME, writing_name(), store_name())}
+    for node in ast.walk(ast.parse(reading_text() + writing_text() + store_text())):
         if isinstance(node, ast.Import | ast.ImportFrom):
             top = getattr(node, "module", None) or node.names[0].name
             assert top.partition(".")[0] in sys.stdlib_module_names
 
 
 def test_a_name_stands_once_in_each_text() -> None:
-    for text in (worker_text(), reading_text(), writing_text()):
+    for text in (worker_text(), reading_text(), writing_text(), store_text()):
         ast.parse(text, feature_version=(3, 8))
         assert "'''" not in text
         names: list[str] = []
@@ -387,6 +393,7 @@ def test_endless_recursion_is_shortened(notebook: Notebook) -> None:
         ("gc_jupyter.capture.worker_side", PARTS),
         ("gc_jupyter.travel", texts.WRITING),
         ("gc_jupyter.travel", texts.READING),
+        ("gc_jupyter.travel", texts.STORING),
     ],
 )
 def test_files_of_one_text_bind_no_name_twice(package: str, parts: tuple[str, ...]) -> None:

@@ -55,7 +55,7 @@ SHOWN = {
     "tutorial": [
         "Nothing was sent. This would be:",
         "Trip(start='Lima', end='Oslo', km=11038)",
-        "PayloadTooLarge: This cell's data have 12.0 MB (picture 12.0 MB)",
+        "Sent: picture 12.0 MB in 2 parts.",
         "KeyError on ",
         "----> 2     return min(others, key=lambda other: distance(towns[name], towns[other]))",
         "There is no 'Atlantis'",

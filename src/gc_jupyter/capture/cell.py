@@ -13,6 +13,7 @@ from gc_jupyter.capture.collect import Collector
 from gc_jupyter.capture.compose import Task, compose, remote_filename, runner
 from gc_jupyter.capture.imports import packages
 from gc_jupyter.capture.pieces import Origin, as_capture_error
+from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.travel import rebuild
@@ -35,7 +36,7 @@ class Captured:
     function:
         The self-contained source: the same one for all cells, or that of a fan-out.
     inputs:
-        The data that it is called with, pickled.
+        The data that it is called with, pickled; see `worker_side.loading.Loader`.
     sizes:
         Bytes per data name.
     origins:
@@ -55,26 +56,36 @@ class Captured:
         The notebook's variables that the cell is not seen to use.
     sources:
         Of the inputs that are functions and classes, the text.
+    storing:
+        What has to be in the endpoint's store before this is submitted.
     """
 
     function: SourceFunction
-    inputs: bytes
+    inputs: Any
     sizes: Mapping[str, int]
     origins: Mapping[str, Origin]
     objects: Mapping[Any, Any]
-    calls: Sequence[bytes] = ()
+    calls: Sequence[Any] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     task: Task = field(default_factory=Task)
     packages: Sequence[str] = ()
     unsent: Collection[str] = frozenset()
     sources: Mapping[str, str] = field(default_factory=dict)
+    storing: Storing | None = None
+
+    @property
+    def large(self) -> str:
+        """The names that are large, as far as a line has room for them."""
+        least = SIZE_LIMIT if self.storing is None else self.storing.least
+        names = [name for name, size in self.sizes.items() if size > least] or ["arguments"]
+        return ", ".join(names[:3]) + ", …" * (len(names) > 3)
 
     def arguments(
         self,
         call: int | None = None,
         tag: Mapping[str, Any] | None = None,
         live: str | None = None,
-    ) -> tuple[bytes, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """What to submit `function` with; `call` is the index of a function's call, or of a
         variable's value, `tag` what the reply begins with, `live` the name of a spool (empty: the
         worker's host is told)."""
@@ -101,6 +112,7 @@ def capture_cell(
     variable: str = "",
     values: Sequence[Any] = (),
     python: str = "",
+    storing: Storing | None = None,
 ) -> Captured:
     """Make a cell self-contained.
 
@@ -125,6 +137,8 @@ def capture_cell(
         For one task per value: the name that each task finds its own value under.
     python:
         The endpoint's Python version; empty where it isn't known.
+    storing:
+        Takes what is large; None where all of it goes with the cell.
 
     Raises
     ------
@@ -146,7 +160,7 @@ def capture_cell(
         refuse_newer_syntax("The cell", text, python, first_line)
     if variable:
         namespace = {name: value for name, value in namespace.items() if name != variable}
-    collector = Collector(namespace, also, python)
+    collector = Collector(namespace, also, python, storing)
     if variable not in also:
         collector.guard.values({f"{variable}[{at}]": one for at, one in enumerate(values)})
     collector.add(names)
@@ -176,6 +190,7 @@ def capture_calls(
     html: bool = False,
     also: Sequence[str] = (),
     python: str = "",
+    storing: Storing | None = None,
 ) -> Captured:
     """Make a notebook function self-contained, with the arguments of one or more calls.
 
@@ -185,7 +200,7 @@ def capture_calls(
         The function, as `namespace` knows it.
     calls:
         `(args, kwargs)` of each call.
-    namespace, html, also, python:
+    namespace, html, also, python, storing:
         As for `capture_cell`.
 
     Raises
@@ -193,7 +208,7 @@ def capture_calls(
     CaptureError, PayloadTooLarge
         As `capture_cell`.
     """
-    collector = Collector(namespace, also, python)
+    collector = Collector(namespace, also, python, storing)
     collector.add(Names(now=dict.fromkeys((name, *also), 0)))
     collector.guard.arguments(calls, collector.sources().get(name, ""))
     packed = collector.pickle(*calls)
@@ -228,16 +243,18 @@ def _captured(
     *,
     value: bool,
     html: bool,
-    calls: Sequence[bytes] = (),
+    calls: Sequence[Any] = (),
 ) -> Captured:
-    sizes = {name: len(piece) for name, piece in collector.pieces.content.items()}
-    total = sum(sizes.values()) + max(map(len, calls), default=0)
-    if total > SIZE_LIMIT:
-        raise PayloadTooLarge(_size_report(sizes, total), next_step=_SMALLER)
+    storing, inputs = collector.pieces.storing, _inputs(collector, many=len(calls) > 1)
+    if storing is None:
+        total = len(inputs) + max(map(len, calls), default=0)
+        if total > SIZE_LIMIT:
+            raise PayloadTooLarge(_size_report(collector.pieces.sizes, total), next_step=_SMALLER)
     return Captured(
         function=compose(name, task) if len(calls) > 1 else runner(),
-        inputs=b"".join(collector.pieces.content.values()),
-        sizes=sizes,
+        inputs=inputs,
+        sizes=dict(collector.pieces.sizes),
+        storing=storing,
         origins=collector.pieces.origins,
         objects=dict(enumerate(collector.pieces.sent)),
         sources=collector.sources(),
@@ -248,11 +265,27 @@ def _captured(
             "limit": SIZE_LIMIT,
             "files": [*collector.pieces.origins],
             "python": ".".join(platform.python_version_tuple()[:2]),
+            "store": None if storing is None else storing.options(),
         },
         task=task,
         packages=packages(collector.modules, [*task.brought, *(name for name, _ in task.modules)]),
         unsent=frozenset(collector.namespace.keys() - {step[1] for step in task.steps}),
     )
+
+
+def _inputs(collector: Collector, many: bool) -> Any:
+    """The pieces as one pickle; in the store where one of them is large, or all of them together
+    are, or each of `many` tasks would carry them."""
+    pieces, storing = collector.pieces.content, collector.pieces.storing
+    data: Any = b"".join(pieces.values())
+    if storing is None:
+        return data
+    largest = max(map(len, pieces.values()), default=0)
+    if largest > storing.least or len(data) > (storing.least if many else SIZE_LIMIT):
+        data = storing.add(data)
+    if isinstance(data, bytes) and not collector.pieces.buffers:
+        return data
+    return storing.pickled(data, collector.pieces.buffers)
 
 
 _SMALLER = (

@@ -15,6 +15,7 @@ import gc_jupyter
 from gc_jupyter.capture.credentials import Guard
 from gc_jupyter.capture.imports import find_home, import_module, import_object, is_local
 from gc_jupyter.capture.pieces import Pieces
+from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
 from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
@@ -48,16 +49,24 @@ class Collector:
         Those that are sent whatever they hold.
     python:
         The endpoint's Python version; empty where it isn't known.
+    storing:
+        Takes what is large; None where all of it goes with the cell.
     """
 
     def __init__(
-        self, namespace: Mapping[str, Any], named: Collection[str] = (), python: str = ""
+        self,
+        namespace: Mapping[str, Any],
+        named: Collection[str] = (),
+        python: str = "",
+        storing: Storing | None = None,
     ) -> None:
         self.namespace = namespace
         self.guard = Guard(named)
         self.imports: dict[str, str] = {}  # name -> statement
         self.values: dict[str, Any] = {}  # in the order of the pieces
-        self.pieces = Pieces(namespace, self.guard, minor(python), self._wanted_by_function)
+        self.pieces = Pieces(
+            namespace, self.guard, minor(python), self._wanted_by_function, storing
+        )
         self.modules = self.pieces.modules
 
     def add(self, names: Names) -> None:
@@ -172,7 +181,7 @@ class Collector:
 
     # --- values -> pieces ------------------------------------------------------------------
 
-    def pickle(self, *calls: Any) -> list[bytes]:
+    def pickle(self, *calls: Any) -> list[Any]:
         """Fill `pieces`, and return each of `calls` (arguments, or a variable's value) pickled."""
         self._guard()  # before a pickler runs what values bring
         return self.pieces.pickle(self.values, self.imports, calls)

@@ -9,7 +9,15 @@ from typing import Any
 from gc_jupyter.capture.worker_side import worker_text
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.travel import rebuild
-from gc_jupyter.travel.texts import WRITING, digest, reading_text, writing_name, writing_text
+from gc_jupyter.travel.texts import (
+    WRITING,
+    digest,
+    reading_text,
+    store_name,
+    store_text,
+    writing_name,
+    writing_text,
+)
 
 #: Names the module that worker_side.py becomes on a worker; its text's digest is added.
 WORKER_MODULE = "_gc_jupyter_worker"
@@ -31,6 +39,7 @@ def {name}(inputs, options):
     packed = b"" if known else zlib.compress(_READING.encode(), 9)
     reading = module({reading!r}, _READING, NAME={reading!r}, PACKED=packed)
     module({writing!r}, _WRITING, {parts!r}, rebuild=reading, rebuild_classes=reading)
+    module({storing!r}, _STORING)
     worker = module({module!r}, _WORKER)
     if options is not None:
         return worker.run(options.get("task") or _TASK, inputs, options)
@@ -43,7 +52,10 @@ _RUNNER = "cell"
 def _constant() -> str:
     """The part of a task's text that is the same for all cells."""
     worker = worker_text()  # names the others
-    pairs = (("READING", reading_text()), ("WRITING", writing_text()), ("WORKER", worker))
+    pairs = (
+        *(("READING", reading_text()), ("WRITING", writing_text()), ("STORING", store_text())),
+        ("WORKER", worker),
+    )
     return "".join(f"_{name} = r'''{text}'''\n" for name, text in pairs)
 
 
@@ -127,6 +139,7 @@ def _text(name: str, plain: dict[str, Any] | None) -> SourceFunction:
         module=f"{WORKER_MODULE}_{digest(worker_text())}",
         reading=rebuild.NAME,
         writing=writing_name(),
+        storing=store_name(),
         parts=WRITING,
     )
     return SourceFunction(name, f"{constant}_TASK = {plain!r}\n{entry}")

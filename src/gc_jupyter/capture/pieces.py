@@ -14,6 +14,7 @@ from typing import Any
 from gc_jupyter.capture import modules
 from gc_jupyter.capture.credentials import Guard
 from gc_jupyter.capture.imports import is_local
+from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
 from gc_jupyter.travel.installed import worker_has
@@ -49,11 +50,17 @@ class Pieces:
         The endpoint's minor version of Python; empty where it isn't known.
     wanted:
         Whether a name that a function uses is to be sent.
+    storing:
+        Takes what is large; None where all of it goes with the cell.
 
     Attributes
     ----------
     content:
         The pieces in their order.
+    buffers:
+        Of the pieces, taken out of them.
+    sizes:
+        Bytes of each piece, with what was taken out.
     modules:
         The names of modules that are used; those that aren't installed go along.
     modules_first, modules_last:
@@ -79,7 +86,11 @@ class Pieces:
         guard: Guard,
         python: str,
         wanted: Callable[[str, Any], bool],
+        storing: Storing | None = None,
     ) -> None:
+        self.storing = storing
+        self.buffers: list[Any] = []
+        self.sizes: dict[str, int] = {}
         self._guard = guard
         self._options: dict[str, Any] = {
             "has": self._has,
@@ -104,9 +115,9 @@ class Pieces:
 
     def pickle(
         self, values: Mapping[str, Any], imports: Mapping[str, str], calls: Sequence[Any]
-    ) -> list[bytes]:
+    ) -> list[Any]:
         """Fill `content`, and return each of `calls` (arguments, or a variable's value), which is a
-        pickle of its own.
+        pickle of its own: as `worker_side.loading.Loader` takes it.
 
         Parameters
         ----------
@@ -122,8 +133,8 @@ class Pieces:
 
     def _pickle(
         self, values: Mapping[str, Any], imports: Mapping[str, str], calls: Sequence[Any]
-    ) -> list[bytes]:
-        for known in (self.content, self.sent, self.brought):
+    ) -> list[Any]:
+        for known in (self.content, self.sent, self.brought, self.buffers, self.sizes):
             known.clear()
         self._stream = io.BytesIO()
         self._pickler = pickler = self._new_pickler()
@@ -132,6 +143,10 @@ class Pieces:
         for name, value in values.items():
             self._add(name, name, value)
             written.add(name)
+        if self.storing is not None and not self.storing.alone:
+            options = {key: self._options[key] for key in ("has", "python", "reader_has_helpers")}
+            if self.storing.take_large(values, self.content, options, _AsText):
+                raise _AsText
         self.modules |= pickler.imported
         self.modules_last = self._add_modules()
         packed = [self._call(call, written) for call in calls]
@@ -141,6 +156,7 @@ class Pieces:
         return packed
 
     def _add(self, piece: str, name: str, value: Any) -> None:
+        before = len(self.buffers)
         try:
             self._pickler.dump(value)
         except _AsText:
@@ -151,13 +167,16 @@ class Pieces:
         finally:
             self.brought.update(dict.fromkeys(self._pickler.brought))
         self.content[piece] = self._stream.getvalue()
+        alone = 0 if self.storing is None else self.storing.alone.get(piece, 0)
+        self.sizes[piece] = len(self.content[piece]) + sum(map(len, self.buffers[before:])) + alone
         self._stream.seek(0)
         self._stream.truncate()
 
-    def _call(self, call: Any, written: set[str]) -> bytes:
+    def _call(self, call: Any, written: set[str]) -> Any:
         known = {id(one): token for token, one in enumerate(self.sent)}
         stream = io.BytesIO()
-        pickler = self._new_pickler(stream, known=known)
+        buffers: list[Any] = []
+        pickler = self._new_pickler(stream, buffers, known=known)
         pickler.written[NOTEBOOK] = set(written)
         try:
             pickler.dump(call)
@@ -171,10 +190,26 @@ class Pieces:
             ) from error
         self.modules |= pickler.imported
         self.brought.update(dict.fromkeys(pickler.brought))
-        return stream.getvalue()
+        data: Any = stream.getvalue()
+        if self.storing is None:
+            return data
+        if len(data) > self.storing.least:
+            data = self.storing.add(data)
+        plain = isinstance(data, bytes) and not buffers
+        return data if plain else self.storing.pickled(data, buffers)
 
-    def _new_pickler(self, stream: io.BytesIO | None = None, **options: Any) -> SendingPickler:
-        return SendingPickler(stream or self._stream, sent=self.sent, **self._options, **options)
+    def _new_pickler(
+        self, stream: io.BytesIO | None = None, buffers: list[Any] | None = None, **options: Any
+    ) -> SendingPickler:
+        made: type[SendingPickler] = SendingPickler
+        if self.storing is not None:
+            made = self.storing.pickler()
+            options["buffers"] = self.storing.callback(self.buffers if buffers is None else buffers)
+        found: Any = made(stream or self._stream, sent=self.sent, **self._options, **options)
+        if self.storing is not None and self.storing.known:
+            found.stored = self.storing.known
+        pickler: SendingPickler = found
+        return pickler
 
     def _has(self, module: str) -> bool:
         loaded = module in sys.modules
@@ -304,7 +339,7 @@ def as_capture_error() -> Iterator[None]:
 
 
 class _AsText(Exception):
-    """Another module has to go as its text: all is pickled again."""
+    """All is pickled again: another module goes as its text, or a value has its own pickle."""
 
 
 class _Probe(SendingPickler):

@@ -14,11 +14,12 @@ from gc_jupyter.capture.cell import SAFE_MIMES, Captured
 from gc_jupyter.capture.events import STREAMS, Event, as_bundle, as_event, text_of
 from gc_jupyter.capture.failures import LabelOf, Place, make_exception
 from gc_jupyter.capture.live import LiveOutput
-from gc_jupyter.errors import BadReply
+from gc_jupyter.errors import BadReply, StoreRefused, ValuesMissing
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.remote_text import harmless, one_line
 from gc_jupyter.serialize.foreign import ForeignCode, guard, writer, written_by
 from gc_jupyter.serialize.official import same_class_here
+from gc_jupyter.travel.store import is_name
 from gc_jupyter.travel.texts import helpers, import_helpers
 
 _MINOR = "{}.{}.".format(*sys.version_info)
@@ -193,6 +194,8 @@ class CellFuture(TaskFuture):
         ------
         BadReply
             It isn't a cell's: the worker may be somebody else's program.
+        StoreRefused
+            What it needs can't be had there; nothing has run.
         """
         try:
             with written_by(value["python"]):
@@ -215,6 +218,8 @@ class CellFuture(TaskFuture):
                 "What came for this task is another task's result.",
                 next_step="Run the cell again; if it stays so, tell the service's operators.",
             )
+        if reply.get("store") is not None:
+            raise _of_store(reply["store"])
         self.events = [as_event(kind, content, self._mimes) for kind, content in reply["events"]]
         self.replied = True
         host, python = one_line(reply["host"]), one_line(reply["python"])
@@ -278,6 +283,13 @@ class CellFuture(TaskFuture):
                 made.__dict__.update(members)
                 return made
         return None
+
+
+def _of_store(said: Mapping[str, Any]) -> StoreRefused:
+    """What a worker says of its store."""
+    text = f"{one_line(str(said['text']), 500)}."
+    missing = [name for name in said["missing"] if is_name(name)]
+    return ValuesMissing(text, missing) if missing else StoreRefused(text)
 
 
 def _shortened(described: dict[str, Any], limit: int) -> dict[str, Any]:

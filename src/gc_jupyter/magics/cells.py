@@ -5,20 +5,20 @@ from __future__ import annotations
 import reprlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.display import display
 
-from gc_jupyter.capture import Captured, CellFuture, capture_cell
+from gc_jupyter.capture import Captured, CellFuture
 from gc_jupyter.credentials import masked
-from gc_jupyter.errors import ComputeError
+from gc_jupyter.errors import ComputeError, ValuesMissing, gist
 from gc_jupyter.future import dropped
 from gc_jupyter.journal import Note
 from gc_jupyter.magics.calls import account, calls_of
+from gc_jupyter.magics.captured import bring, captured_with, values_of
 from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.definitions import define, definitions_beside_one, is_definitions
 from gc_jupyter.magics.dry_run import report, sizes
@@ -60,18 +60,24 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         return None
     if not options.dry_run:
         prepare(target, session.signed_in)
-    variable, values = _values(options, shell.user_ns)
-    python = session.directory.python_of(target)
-    captured = _capture(options, source, shell.user_ns, variable, values, python)
-    if shell.ast_node_interactivity in ("all", "none"):
-        shown = {"each": True} if shell.ast_node_interactivity == "all" else {"value": False}
-        captured = replace(captured, options={**captured.options, **shown})
+    variable, values = values_of(options, shell.user_ns)
+
+    def capture() -> Captured:
+        sending = session.stores.sending(target)
+        found = captured_with(options, source, shell.user_ns, variable, values, sending)
+        if shell.ast_node_interactivity in ("all", "none"):
+            shown = {"each": True} if shell.ast_node_interactivity == "all" else {"value": False}
+            found = replace(found, options={**found.options, **shown})
+        return found
+
+    captured = capture()
     if options.dry_run:
         print(report(session, target, captured, source.text, len(values) if variable else None))
         return None
     require_login(session, target)
     _warn_of_running(session)
-    _say_what_leaves(options, target, captured)
+    sent = bring(session, options, target, captured)
+    _say_what_leaves(options, target, captured, sent)
     if not options.quiet:
         _say_what_stays(source, options, target)
     if variable and not options.quiet:
@@ -85,19 +91,28 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         futures = session.submit_all(captured, target, labels, note=note, tb_limit=options.tb_limit)
         run = run_of(futures[0].nonce) if futures else ""
         tasks = Tasks(futures, labels, run=run, title=options.label or "Tasks")
-        return _Run(magics, options, target).many(tasks, wanted=not source.silent)
-    sent = shared_states(shell.user_ns.get("In", ()))
+
+        def send() -> None:
+            bring(session, options, target, capture())
+
+        return _Run(magics, options, target).many(tasks, wanted=not source.silent, send=send)
+    states = shared_states(shell.user_ns.get("In", ()))
     if not options.quiet:
-        _say_of_generators(magics, options, source, captured, seeded=bool(sent))
-    if sent and options.block:
-        captured = replace(captured, options={**captured.options, "random": sent})
-    future = session.submit(
-        captured, target, label=options.label, note=note(), tb_limit=options.tb_limit
-    )
+        _say_of_generators(magics, options, source, captured, seeded=bool(states))
+    submitted: list[NotebookFuture] = []
+
+    def submit(captured: Captured) -> NotebookFuture:
+        if states and options.block:
+            captured = replace(captured, options={**captured.options, "random": states})
+        given: Any = {"label": options.label, "note": note(), "tb_limit": options.tb_limit}
+        submitted.append(session.submit(captured, target, **given))
+        return submitted[-1]
+
+    future = submit(captured)
     try:
-        return _Run(magics, options, target).one(future)
+        return _Run(magics, options, target).one(future, again=lambda: submit(capture()))
     finally:
-        go_on(getattr(future, "random", {}), sent)
+        go_on(getattr(submitted[-1], "random", {}), states)
 
 
 def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
@@ -133,8 +148,9 @@ class _Run:
         self._options = options
         self._target = target
 
-    def one(self, future: NotebookFuture) -> Any:
-        """A cell's value; its future where it isn't waited for."""
+    def one(self, future: NotebookFuture, again: Callable[[], NotebookFuture] | None = None) -> Any:
+        """A cell's value; its future where it isn't waited for. `again` submits it once more, where
+        its values were purged there."""
         options = self._options
         if options.future:
             self._bind_future(future)
@@ -150,6 +166,8 @@ class _Run:
             raise
         finally:
             watch.end()
+        if again is not None and self._purged([future]):
+            return self.one(again())
         self._session.seen([future])
         self._magics.shown.add(future)
         if options.verbose:
@@ -167,8 +185,19 @@ class _Run:
             raise short(error, f"on {future.endpoint}, task {future.task_id}") from error.__cause__
         return value if options.html else without_markup(value)
 
-    def many(self, tasks: Tasks, *, wanted: bool) -> Any:
-        """The values of a fan-out; its futures where it isn't waited for."""
+    def _purged(self, futures: Sequence[NotebookFuture]) -> bool:
+        """Whether some have not run, since values that they need were purged."""
+        failed = [one.exception() for one in futures if not dropped(one)]
+        missing = [one for one in failed if isinstance(one, ValuesMissing)]
+        for error in missing:
+            self._session.stores.purged(error, self._target)
+        if missing and not self._options.quiet:
+            _say(f"{gist(missing[0])} They are sent again.")
+        return bool(missing)
+
+    def many(self, tasks: Tasks, *, wanted: bool, send: Callable[[], object] | None = None) -> Any:
+        """The values of a fan-out; its futures where it isn't waited for. `send` sends the values
+        again that were purged there."""
         options = self._options
         futures: Sequence[Any] = list(tasks)
         if options.future:
@@ -182,6 +211,11 @@ class _Run:
         except Interrupted:
             tasks.bind(options.out, self._namespace)
             raise
+        if send is not None and self._purged(futures):
+            send()
+            error = ValuesMissing
+            places = [at for at, one in enumerate(futures) if isinstance(one.exception(), error)]
+            return self.many(tasks.rerun(*places), wanted=wanted)
         show_output(*futures)
         self._magics.shown.add(tasks)
         failed = tasks.failed
@@ -234,48 +268,6 @@ def bind_when_done(future: CellFuture, names: Sequence[str], namespace: dict[str
                 namespace[name] = future.out[name]
 
     future.add_done_callback(bind)
-
-
-def _values(options: Options, namespace: dict[str, Any]) -> tuple[str, list[Any]]:
-    """--map's variable and its values."""
-    if options.map is None:
-        return "", []
-    name, expression = options.map
-    try:
-        return name, list(eval(expression, namespace))
-    except Exception as error:
-        raise UsageError(
-            f"--map {name}={expression}: {type(error).__name__}: {error}. Write an expression that"
-            f" gives the values, such as --map {name}=range(10)"
-        ) from None
-
-
-def _capture(
-    options: Options,
-    source: CellSource,
-    namespace: Mapping[str, Any],
-    variable: str,
-    values: Sequence[Any],
-    python: str,
-) -> Captured:
-    for name in options.also:
-        if name not in namespace and name != variable:
-            raise UsageError(f"--in {name}: the notebook has no such variable. Set it first.")
-    if not options.capture:
-        namespace = {name: namespace[name] for name in options.also if name in namespace}
-    return capture_cell(
-        source.text,
-        namespace,
-        out=options.out,
-        value=not options.block or not source.silent,
-        html=options.html,
-        filename=source.filename,
-        first_line=source.first_line,
-        also=options.also,
-        variable=variable,
-        values=values,
-        python=python,
-    )
 
 
 def _where_good(options: Options, good: int) -> str:
@@ -355,7 +347,12 @@ def _brief(value: Any) -> str:
     return one_line(masked(value if isinstance(value, str) else reprlib.repr(value)), 40)
 
 
-def _say_what_leaves(options: Options, target: Target, captured: Captured | None = None) -> None:
+def _say_what_leaves(
+    options: Options,
+    target: Target,
+    captured: Captured | None = None,
+    sent: tuple[int, int] = (0, 0),
+) -> None:
     """Where a cell runs, if its line doesn't say it, and what leaves this machine with it; not
     among what the cell itself prints."""
     if options.quiet:
@@ -363,7 +360,7 @@ def _say_what_leaves(options: Options, target: Target, captured: Captured | None
     parts = []
     if options.endpoint_from:
         parts.append(f"On {target.name}, the default by {options.endpoint_from}.")
-    if captured is not None and (listed := sizes(captured, most=_LISTED)):
+    if captured is not None and (listed := sizes(captured, _LISTED, sent[1])):
         parts.append(f"Sent: {listed}.")
     if parts:
         display({"text/plain": one_line(" ".join(parts), 2000)}, raw=True)

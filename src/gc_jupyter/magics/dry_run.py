@@ -6,9 +6,9 @@ import platform
 import textwrap
 import time
 from importlib.metadata import version
+from typing import Any
 
 from gc_jupyter.capture import Captured, Part, contents
-from gc_jupyter.capture.cell import SIZE_LIMIT
 from gc_jupyter.functions.versions import differs
 from gc_jupyter.session import Session, Target
 
@@ -35,7 +35,7 @@ def report(
     defined = [_sized(part) for part in parts if part.kind == "source"]
     modules = [_sized(part) for part in parts if part.kind == "module"]
     data = [_sized(part) for part in parts if part.kind == "data"]
-    longest = max(map(len, captured.calls), default=0)
+    longest = max(map(_bytes_of, captured.calls), default=0)
     rows = [
         ("Endpoint", _endpoint(session, target)),
         ("Versions", _versions(session, target)),
@@ -43,7 +43,8 @@ def report(
         ("Tasks", "1" if count is None else f"{count:,}, in one batch"),
         ("Data", ", ".join(sorted(data)) or "none"),
         ("Values", f"up to {_size(longest)} each" if count is not None else ""),
-        ("In all", f"{_size(total + longest)} of {_size(SIZE_LIMIT)} per task"),
+        ("In all", f"{_size(total + longest)} per task"),
+        ("To the store", _stored(captured)),
         ("Imports", "; ".join(" ".join(one.split()) for one in imports) or "none"),
         ("Defined", ", ".join(sorted(defined)) or "nothing"),
         ("Modules", ", ".join(modules)),
@@ -56,12 +57,20 @@ def report(
     return "\n".join(["Nothing was sent. This would be:", *lines, "Source", source])
 
 
-def sizes(captured: Captured, most: int | None = None) -> str:
+def sizes(captured: Captured, most: int | None = None, sent: int | None = None) -> str:
     """The names that travel with a cell, with their sizes, the `most` largest first, and the sum
-    of all; empty where there are none."""
+    of all; empty where there are none. Of what is in the endpoint's store, `sent` parts are new."""
     parts = [part for part in contents(captured) if part.kind != "import"]
     parts.sort(key=lambda part: -part.size)
     names = list(map(_sized, parts[:most]))
+    stored = set() if captured.storing is None else set(captured.storing.parts)
+    if stored and sent is not None:
+        large = sum(part.size > captured.storing.least for part in parts) if captured.storing else 0
+        for at in range(min(large, len(names))):
+            names[at] += " there already" * (sent == 0)
+        if sent:
+            rest = f", {len(stored) - sent} were there" if sent < len(stored) else ""
+            names[max(0, large - 1)] += f" in {sent} part{'s'[: sent - 1]}{rest}"
     if len(names) < len(parts):
         names.append(f"{len(parts) - len(names)} more")
     listed = ", ".join(names)
@@ -114,6 +123,23 @@ def _login(session: Session, target: Target) -> str:
     if login.required:
         return "nobody is signed in: %gc login"
     return f"by {login.source}"
+
+
+def _bytes_of(call: Any) -> int:
+    """Of a call's arguments, or of a variable's value; see `worker_side.loading.Loader`."""
+    if not isinstance(call, dict):
+        return len(call)
+    stored = [one for one in (call["pickle"], *call["buffers"]) if isinstance(one, dict)]
+    rest = 0 if isinstance(call["pickle"], dict) else len(call["pickle"])
+    return rest + sum(int(one["size"]) for one in stored)
+
+
+def _stored(captured: Captured) -> str:
+    """What goes there, unless it is there already."""
+    parts = {} if captured.storing is None else captured.storing.parts
+    if not parts:
+        return ""
+    return f"{_size(sum(map(len, parts.values())))} in {len(parts)} parts, less what is there"
 
 
 def _size(size: int) -> str:

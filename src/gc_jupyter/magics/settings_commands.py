@@ -19,7 +19,10 @@ from gc_jupyter.settings.keys import CHOICES
 from gc_jupyter.settings.project import find_project
 
 #: What a setting is where nobody has set it.
-_BUILT_IN = {"collect_results": False, **vars(Options())}
+_BUILT_IN = {
+    **{"collect_results": False, "large_mb": 1, "store_gb": 20},
+    **vars(Options()),
+}
 
 
 def config(magics: NotebookMagics, line: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from gc_jupyter.journal.sessions import Note, Part
 from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.session.directory import Directory
 from gc_jupyter.session.live import follow
+from gc_jupyter.session.stores import Stores
 from gc_jupyter.session.target import Target, check_readable
 from gc_jupyter.session.waiting import interrupted
 from gc_jupyter.settings import Settings
@@ -62,6 +63,7 @@ class Session:
         #: Shows the user a line that isn't a cell's output.
         self.say: Callable[[str], object] = print
         self.use_journal(journal)
+        self.stores = Stores(self)
         #: This kernel's tasks by serial, as long as somebody holds them or they are open.
         self.tasks: weakref.WeakValueDictionary[int, TaskFuture] = weakref.WeakValueDictionary()
         #: Those whose results nobody has seen yet: interrupted, or not waited for.
@@ -74,10 +76,7 @@ class Session:
     def use_journal(self, journal: Journal | None) -> None:
         """The journal of this kernel."""
         self.journal = journal
-        self.directory = Directory(self.settings, self.signed_in, journal, self._say)
-
-    def _say(self, line: str) -> None:
-        self.say(line)
+        self.directory = Directory(self.settings, self.signed_in, journal, lambda x: self.say(x))
 
     def use_client(self, client: Client | None) -> None:
         """Submit with this client from now on; executors are made anew. None: with one of the
@@ -192,7 +191,7 @@ class Session:
         from gc_jupyter.capture import capture_cell
 
         target = self.target(endpoint)
-        captured = capture_cell(text, namespace, python=self.directory.python_of(target), **options)
+        captured = capture_cell(text, namespace, **self.stores.sending(target), **options)
         return self.submit(captured, target, label=label, note=note)
 
     def submit_calls(
@@ -223,8 +222,8 @@ class Session:
         from gc_jupyter.capture import capture_calls
 
         target = self.target(endpoint)
-        python = self.directory.python_of(target)
-        captured = capture_calls(name, calls, namespace, html=html, also=also, python=python)
+        sending = self.stores.sending(target)
+        captured = capture_calls(name, calls, namespace, html=html, also=also, **sending)
         options: Any = {"tb_limit": tb_limit, "fan_out": len(calls) > 1}
         return self.submit_all(captured, target, [label or name] * len(calls), **options)
 
@@ -304,6 +303,7 @@ class Session:
             On an interrupt: then none of them is sent.
         """
         note, run = note or partial(Note, "cell"), new_run()
+        self.stores.send(captured.storing, target, what=captured.large)
         futures: list[CellFuture] = []
         with self.executor(target).gathering():
             try:
@@ -327,6 +327,7 @@ class Session:
         run: str = "",
     ) -> None:
         check_readable(target)
+        self.stores.send(captured.storing, target, what=captured.large)
         future.on_taken = self.seen
         note.endpoint = target.name
         future._describe(note, nonce_of(run or new_run(), call or 0))
@@ -374,10 +375,8 @@ class Session:
 
     def close_executors(self) -> None:
         """Let go of executors; what was sent runs on."""
-        executors = list(self._executors.values())
-        self._executors.clear()
-        for executor in executors:
-            executor.shutdown(wait=False, cancel_futures=True)
+        while self._executors:
+            self._executors.popitem()[1].shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """Let go of executors and connections; what was sent runs on. Idempotent."""

@@ -116,7 +116,7 @@ def _done_before(
                 break
         if held is None or time.monotonic() >= end:
             return False
-        line = None if quiet else _Line()
+        line = None if quiet else Line()
         try:
             while (held := _hold(futures)) is not None and time.monotonic() < end:
                 if line is not None:
@@ -137,7 +137,7 @@ def _hold(futures: Sequence[TaskFuture]) -> Hold | None:
     return None if any(future.task_id for future in futures) else hold
 
 
-class _Line:
+class Line:
     """A line in the cell's output that goes away."""
 
     def __init__(self) -> None:

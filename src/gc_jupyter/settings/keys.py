@@ -28,6 +28,9 @@ KEYS: dict[str, tuple[type, ...]] = {
     "verbose": (bool,),
     "collect_results": (bool,),
     "login": (str,),
+    "large_mb": (int, float),
+    "store_folder": (str,),
+    "store_gb": (int, float),
 }
 #: What a project may set: what is shown, and where cells go that name no endpoint.
 OF_PROJECTS = ("endpoint", "progress_after", "tb_limit", "label", "html", "quiet", "verbose")
@@ -40,6 +43,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "timeout": (0, math.inf),
     "tb_limit": (1, math.inf),
     "amqp_port": (1, 65535),
+    "large_mb": (0.001, 5),
+    "store_gb": (0.001, math.inf),
 }
 
 

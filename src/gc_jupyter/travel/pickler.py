@@ -67,6 +67,9 @@ class Pickler(pickle.Pickler):
     protocol:
         Pickle's. Pieces of 3 can be loaded by several unpicklers, each with the memo of the one
         before: there each object says its place in it.
+    buffers:
+        Pickle's `buffer_callback`: says of large buffers that they don't go with the pickle, which
+        is one of protocol 5 then.
     """
 
     def __init__(
@@ -81,8 +84,12 @@ class Pickler(pickle.Pickler):
         sent: list[Any] | None = None,
         protocol: int = PROTOCOL,
         reader_has_helpers: bool = False,
+        buffers: Callable[[Any], bool] | None = None,
     ) -> None:
-        super().__init__(stream, protocol)
+        if buffers is None:
+            super().__init__(stream, protocol)
+        else:
+            super().__init__(stream, 5, buffer_callback=buffers)
         self.has = has
         self.python = python
         self.notebook = notebook

@@ -17,6 +17,8 @@ from gc_jupyter.travel import rebuild
 READING = ("rebuild", "rebuild_classes")
 #: Another one, which comes with cells: it writes their replies.
 WRITING = ("refused", "code", "objects", "classes", "modules", "pickler")
+#: And a third: the store of values that stay there.
+STORING = ("store",)
 _READING_NAME = "_gc_jupyter_reading_"
 _OURS = ("from __future__", "from gc_jupyter.travel")
 
@@ -52,6 +54,18 @@ def writing_text() -> str:
 def writing_name() -> str:
     """The module that this text becomes on a worker."""
     return "_gc_jupyter_writing_" + digest(writing_text())
+
+
+@functools.cache
+def store_text() -> str:
+    """What reads and writes values that stay at the endpoint."""
+    return joined(STORING)
+
+
+@functools.cache
+def store_name() -> str:
+    """The module that this text becomes on a worker."""
+    return "_gc_jupyter_store_" + digest(store_text())
 
 
 @functools.cache

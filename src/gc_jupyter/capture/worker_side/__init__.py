@@ -14,8 +14,8 @@ import importlib.resources
 from gc_jupyter.travel import rebuild, texts
 
 PARTS = (
-    *("output", "spool", "live", "displays", "failures", "loading", "packing", "importing"),
-    *("hosting", "commands", "namespace", "randomness", "run"),
+    *("output", "spool", "live", "displays", "failures", "storing", "loading", "packing"),
+    *("importing", "hosting", "commands", "namespace", "randomness", "run"),
 )
 
 
@@ -29,6 +29,8 @@ def worker_text() -> str:
         for line in folder.joinpath(f"{part}.py").read_text(encoding="utf-8").splitlines(True):
             if line.startswith("from gc_jupyter.travel.rebuild import"):
                 line = line.replace("gc_jupyter.travel.rebuild", rebuild.NAME)
+            elif line.startswith("from gc_jupyter.travel.store import"):
+                line = line.replace("gc_jupyter.travel.store", texts.store_name())
             elif line.startswith("from gc_jupyter.travel"):
                 line = f"from {texts.writing_name()} import" + line.partition(" import")[2]
             if not line.startswith(("from __future__", f"from {__name__}")):

@@ -7,17 +7,37 @@ import io
 import pickle
 from typing import Any
 
+from gc_jupyter.capture.worker_side.storing import Taken
 from gc_jupyter.travel.rebuild import Reading
 
 
 class Loader(pickle.Unpickler):
     """Loads values piece by piece; `modules` has those that came with a task which shares its
-    process with others."""
+    process with others, `taken` what is in the store. What is there of a pickle is
+    `{"pickle": bytes or parts, "buffers": parts of each}`."""
 
-    def __init__(self, data: bytes, reading: Reading, modules: Any = None) -> None:
-        super().__init__(io.BytesIO(data))
+    def __init__(self, data: Any, reading: Reading, modules: Any = None, taken: Any = None) -> None:
+        buffers: Any = ()
+        if isinstance(data, dict):
+            buffers = taken.buffers(data)
+            data = data["pickle"]
+        stream = io.BytesIO(data) if isinstance(data, bytes) else taken.store.open(data)
+        super().__init__(stream, buffers=buffers)
         self.reading = reading
         self.modules = modules
+        self.taken: Taken | None = taken
+
+    def persistent_load(self, place: Any) -> Any:
+        """An object of a value that has a pickle of its own: the value's number, and the place in
+        that pickle's memo."""
+        number, at = place
+        assert self.taken is not None
+        memos = self.taken.memos
+        if number not in memos:
+            loader: Any = Loader(self.taken.values[number], self.reading, self.modules, self.taken)
+            loader.load()
+            memos[number] = loader.memo.copy()
+        return memos[number][at]
 
     def find_class(self, module: str, name: str) -> Any:
         if self.modules is not None:

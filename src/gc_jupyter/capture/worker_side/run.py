@@ -23,7 +23,9 @@ from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
 from gc_jupyter.capture.worker_side.randomness import random_states, set_random_states
+from gc_jupyter.capture.worker_side.storing import Taken, perform
 from gc_jupyter.travel.rebuild import Reading, parse
+from gc_jupyter.travel.store import MissingParts, StoreError
 
 IMPORTS = "<import>"
 DEFERRED = __future__.annotations.compiler_flag
@@ -31,7 +33,7 @@ DEFERRED = __future__.annotations.compiler_flag
 MAIN_DOC = "Automatically created module for IPython interactive environment"
 
 
-def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[str, Any]:
+def run(task: dict[str, Any], inputs: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Run one cell or call one function, and say all that came of it.
 
     Parameters
@@ -39,13 +41,16 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
     task:
         `modules` (name -> source), `steps` in order, then `cell` or `call`; see compose.py.
     inputs:
-        One pickle's pieces, one behind the other, in the order of the `load` steps.
+        One pickle's pieces, one behind the other, in the order of the `load` steps; see `Loader`.
     options:
         `mimes` to bring back, `arguments` of a call (or a variable's value), `value`: whether the
         last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is,
         `files`: how frames name the notebook's own texts, `python`: the notebook's version, `live`:
-        the name of the spool for what it shows while it runs, or empty (live.py).
+        the name of the spool for what it shows while it runs, or empty (live.py), `store`: see
+        `Taken`; None where all of it came with the task.
     """
+    if "store" in task:
+        return perform(task, inputs, options)
     started = time.time()
     reply = Work(task, inputs, options).reply()
     reply.update(
@@ -60,7 +65,7 @@ def run(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[st
 class Work:
     """A cell or a call on its way; see `run`."""
 
-    def __init__(self, task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> None:
+    def __init__(self, task: dict[str, Any], inputs: Any, options: dict[str, Any]) -> None:
         self.task = task
         self.inputs = inputs
         self.options = options
@@ -70,6 +75,7 @@ class Work:
         self.visit = Visit(main, task["modules"], task["brought"])
         self.namespace = make_namespace(main, self.shell, self.visit.modules.builtins)
         self.reading = Reading(self.namespace, bring=self.visit.modules.bring)
+        self.taken = Taken(options.get("store"))
         self.files: list[str] = [TIMED, *options["files"]]
 
     def reply(self) -> dict[str, Any]:
@@ -101,6 +107,10 @@ class Work:
             finally:
                 self.shell.report_cell()
             results = self.packed(value, figures)
+        except StoreError as error:
+            missing = error.names if isinstance(error, MissingParts) else []
+            said = {"text": str(error), "missing": missing}
+            return {"value": None, "out": {}, "shared": (), "error": None, "store": said}
         except BaseException as error:
             results = self.packed(None, figures)  # what it had set may have taken hours
             results["error"] = describe(error, self.files, self.packer())
@@ -138,7 +148,9 @@ class Work:
         """The last expression's value, or what the call returned."""
         task, namespace, reading = self.task, self.namespace, self.reading
         elsewhere = self.visit.modules.elsewhere()
-        loader = Loader(self.inputs, reading, elsewhere)
+        given = self.options.get("arguments")
+        self.taken.check(*(one for one in (self.inputs, given) if isinstance(one, dict)))
+        loader = Loader(self.inputs, reading, elsewhere, self.taken)
         for step in task["steps"]:
             name = step[1]
             if step[0] == "import":
@@ -155,18 +167,20 @@ class Work:
                     set_up(vars(loader.import_module(name)), *step[2])
                 else:
                     namespace[name] = loader.load()
+            except StoreError:
+                raise
             except Exception as error:
                 error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
                 raise
         # what a call or a variable's value has of the notebook is what the inputs have of it
         reading.known = {token: made for made, token in reading.made.values()}
         if task["call"] is not None:
-            args, kwargs = Loader(self.options["arguments"], reading, elsewhere).load()
+            args, kwargs = Loader(given, reading, elsewhere, self.taken).load()
             result = namespace[task["call"]](*args, **kwargs)
             return run_awaited(result) if inspect.iscoroutine(result) else result
         if task["variable"]:
-            given = Loader(self.options["arguments"], reading, elsewhere).load()
-            namespace[task["variable"]] = given
+            value = Loader(given, reading, elsewhere, self.taken).load()
+            namespace[task["variable"]] = value
         set_random_states(self.options.get("random") or {})
         self.files.append(task["filename"])
         remember_lines(task["filename"], task["cell"], task["line"])

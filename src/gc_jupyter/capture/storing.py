@@ -1,0 +1,187 @@
+"""What of a cell goes to the endpoint's store: large buffers, and the pickles of large values."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gc_jupyter.capture.worker_side.storing import LARGE, large_buffers
+from gc_jupyter.travel.sending import SendingPickler
+from gc_jupyter.travel.store import BOUND, PartsWriter, name_of, slices
+
+#: So many parts are worth threads for their hashes.
+_MANY = 4
+Stored = dict[str, Any]
+
+
+class Storing:
+    """Takes what is large out of the pickles of one cell.
+
+    Parameters
+    ----------
+    folder:
+        Where the store is at the endpoint; empty for what the endpoint says.
+    least:
+        Bytes from which on a value is large.
+    bound:
+        Bytes of the whole store.
+
+    Attributes
+    ----------
+    parts:
+        What has to be in the store, by name. Buffers are those of the notebook's own objects, as
+        long as this holds them: see `sent`.
+    """
+
+    def __init__(self, folder: str = "", least: int = LARGE, bound: int = BOUND) -> None:
+        self.folder = folder
+        self.least = least
+        self.bound = bound
+        self.parts: dict[str, Any] = {}
+        #: Pickles of values that have one of their own.
+        self.values: list[Stored] = []
+        #: Bytes of these, by the values' names.
+        self.alone: dict[str, int] = {}
+        self.known: dict[int, tuple[int, int]] = {}
+        self._done = False
+        self._alive: list[Any] = []  # whose ids are in use above
+
+    def options(self) -> dict[str, Any]:
+        """What a worker is told; see `worker_side.storing.Taken`."""
+        return {"folder": self.folder, "bound": self.bound, "values": self.values}
+
+    def add(self, data: Any) -> Stored:
+        """Have some bytes be in the store, in parts."""
+        parts = slices(data)
+        if len(parts) < _MANY:
+            names = list(map(name_of, parts))
+        else:
+            with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+                names = list(pool.map(name_of, parts))
+        self.parts.update(zip(names, parts, strict=True))
+        return {"size": len(memoryview(data).cast("B")), "parts": names}
+
+    def pickled(self, data: Any, buffers: list[Any]) -> Stored:
+        """A pickle and its buffers, these in the store."""
+        return {"pickle": data, "buffers": [self.add(one) for one in buffers]}
+
+    def callback(self, into: list[Any]) -> Callable[[Any], bool]:
+        """A pickler's `buffer_callback`."""
+        take: Callable[[Any], bool] = large_buffers(into, self.least)
+        return take
+
+    def take_large(
+        self,
+        values: Mapping[str, Any],
+        pieces: Mapping[str, bytes],
+        options: Mapping[str, Any],
+        passing: type[Exception],
+    ) -> bool:
+        """Give the values a pickle of their own whose pieces are large; whether there are some. An
+        error that is `passing` says that all is to be pickled anew."""
+        for name, value in values.items():
+            if len(pieces[name]) > self.least and (size := self._take(value, options, passing)):
+                self.alone[name] = size
+        return bool(self.alone)
+
+    def _take(self, value: Any, options: Mapping[str, Any], passing: type[Exception]) -> int:
+        """Give a large value a pickle of its own, which is the same for each cell that uses it.
+
+        Parameters
+        ----------
+        value:
+            Plain data. What brings functions or classes along needs the cell's other values.
+        options, passing:
+            For the pickler, and as for `take_large`.
+
+        Returns
+        -------
+        int
+            Its bytes; 0 where it can't be done.
+        """
+        found: dict[str, Any] = {}
+        buffers: list[Any] = []
+
+        def take(part: bytes) -> str:
+            name = name_of(part)
+            found[name] = part
+            return name
+
+        writer: Any = PartsWriter(take)
+        made = _PlainReferring if self.known else _Plain
+        pickler = made(writer, buffers=self.callback(buffers), **options)
+        pickler.stored = self.known
+        try:
+            pickler.dump(value)
+        except passing:
+            raise
+        except Exception:  # said where it is pickled with the others
+            return 0
+        memo = pickler.memo.copy()
+        if id(value) not in memo or pickler.brought:
+            return 0
+        stored = writer.stored()
+        number = len(self.values)
+        for at, one in memo.values():
+            if one is value or _met_again(one):
+                self.known.setdefault(id(one), (number, at))
+        self._alive.append((pickler, memo))
+        self.parts.update(found)
+        self.values.append({"pickle": stored, "buffers": [self.add(one) for one in buffers]})
+        return int(stored["size"]) + sum(len(one) for one in buffers)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing has to be put there."""
+        return self._done or not self.parts
+
+    def pickler(self) -> type[SendingPickler]:
+        """For what refers to these values."""
+        return _Referring if self.known else SendingPickler
+
+    def sent(self) -> None:
+        """All of it is there: the notebook's objects are its own again."""
+        self._done = True
+        self.parts = dict.fromkeys(self.parts)
+        self.known = {}
+        self._alive.clear()
+
+
+def _met_again(one: Any) -> bool:
+    """Whether an object is known by what it is, and not by what it is equal to."""
+    if isinstance(one, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
+        return False
+    hashed: Any = type(one).__hash__
+    return hashed is None or hashed is object.__hash__
+
+
+class _Referring(SendingPickler):
+    """Refers to objects of values that have a pickle of their own."""
+
+    stored: Mapping[int, tuple[int, int]] = {}
+
+    def persistent_id(self, obj: Any) -> Any:
+        return self.stored.get(id(obj))
+
+
+class _Plain(SendingPickler):
+    """Refuses what goes by value but isn't data."""
+
+    stored: Mapping[int, tuple[int, int]] = {}
+
+    def code(self, one: types.CodeType) -> Any:
+        raise TypeError(one.co_name)
+
+    def kind(self, one: type) -> Any:
+        found = self.reference(one)
+        if found is None:
+            raise TypeError(one.__name__)
+        return found
+
+
+class _PlainReferring(_Plain):
+    def persistent_id(self, obj: Any) -> Any:
+        return self.stored.get(id(obj))

@@ -1,0 +1,120 @@
+"""What a task takes from its account's store, and the store's own tasks."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from gc_jupyter.travel.store import BOUND, MissingParts, Store, StoreError
+
+#: Bytes of a buffer, or of a pickle, from which on it is worth a file.
+LARGE = 1000000
+
+
+def store_of(options: dict[str, Any] | None) -> Store:
+    options = options or {}
+    return Store(options.get("folder") or "", int(options.get("bound") or BOUND))
+
+
+def perform(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[str, Any]:
+    """One of the store's own tasks.
+
+    Parameters
+    ----------
+    task:
+        `store`: ``"has"`` (`names`, `room`), ``"put"`` (`sizes`), ``"get"`` (`names`), or
+        ``"forget"`` (`names`).
+    inputs:
+        The parts to put, one behind the other.
+    options:
+        `store`: the folder.
+    """
+    reply: dict[str, Any] = {"tag": options.get("tag"), "version": 1, "host": platform.node()}
+    store = store_of(options.get("store"))
+    reply.update(folder=store.folder, pid=os.getpid())
+    try:
+        reply["result"] = OPERATIONS[task["store"]](store, task, inputs)
+        store.sweep_sometimes()
+    except MissingParts as error:
+        reply.update(error=str(error), missing=error.names)
+    except StoreError as error:
+        reply["error"] = str(error)
+    return reply
+
+
+def has(store: Store, task: dict[str, Any], _inputs: bytes) -> Any:
+    missing = store.missing(task["names"])
+    if missing and task["room"]:
+        store.sweep(task["room"])
+    return missing
+
+
+def put(store: Store, task: dict[str, Any], inputs: bytes) -> Any:
+    view, names = memoryview(inputs), []
+    for size in task["sizes"]:
+        names.append(store.put(view[:size]))
+        view = view[size:]
+    return names
+
+
+def get(store: Store, task: dict[str, Any], _inputs: bytes) -> Any:
+    return [store.read(name) for name in task["names"]]
+
+
+def forget(store: Store, task: dict[str, Any], _inputs: bytes) -> Any:
+    return store.forget(task["names"])
+
+
+OPERATIONS: dict[str, Any] = {"has": has, "put": put, "get": get, "forget": forget}
+
+
+class Taken:
+    """What the pickles of one task take from the store.
+
+    Parameters
+    ----------
+    options:
+        `folder`; `values`: pickles of their own, which the others refer to.
+    """
+
+    def __init__(self, options: dict[str, Any] | None) -> None:
+        self.store = store_of(options)
+        self.values: list[dict[str, Any]] = (options or {}).get("values", [])
+        self.memos: dict[int, Any] = {}
+
+    def check(self, *pickles: dict[str, Any]) -> None:
+        """All of it is there: nothing has run yet."""
+        names = [name for one in (*pickles, *self.values) for name in parts_of(one)]
+        missing = self.store.missing(names) if names else []
+        if missing:
+            raise MissingParts(missing, self.store.folder)
+
+    def stream(self, one: dict[str, Any]) -> Any:
+        return self.store.open(one["pickle"])
+
+    def buffers(self, one: dict[str, Any]) -> Any:
+        """A pickle's buffers, each read when its turn comes."""
+        return (self.store.read_all(stored) for stored in one["buffers"])
+
+
+def parts_of(one: dict[str, Any]) -> list[str]:
+    """The parts of a pickle and of its buffers."""
+    stored = [one["pickle"]] if isinstance(one["pickle"], dict) else []
+    return [name for some in (*stored, *one["buffers"]) for name in some["parts"]]
+
+
+def large_buffers(into: list[Any], least: int = LARGE) -> Any:
+    """A pickler's `buffer_callback`, which takes the large ones out."""
+
+    def take(buffer: Any) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # it isn't in one piece
+            return True
+        if len(raw) < least:
+            return True
+        into.append(raw)
+        return False
+
+    return take

@@ -1,0 +1,136 @@
+"""Where a store is: a folder of this machine, or an endpoint's, asked by tasks of the runner."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gc_jupyter.capture.compose import runner
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.journal.sessions import UNRECORDED, Note
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.travel.store import MissingParts, Store, StoreError, is_name
+
+if TYPE_CHECKING:
+    from gc_jupyter.session.core import Session
+    from gc_jupyter.session.target import Target
+
+
+class Place(Protocol):
+    """Where a store is. Each call returns at once; a result may be a `StoreError`."""
+
+    def missing(self, names: Sequence[str], room: int) -> concurrent.futures.Future[Any]:
+        """Those of these parts that aren't there, where so many bytes are to be put."""
+
+    def put(self, parts: Sequence[Any]) -> concurrent.futures.Future[Any]:
+        """Keep parts; their names."""
+
+    def get(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """The bytes of parts."""
+
+    def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """Remove parts; how many there were."""
+
+
+class Near:
+    """A folder of this machine.
+
+    Parameters
+    ----------
+    store:
+        The folder.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def missing(self, names: Sequence[str], room: int) -> concurrent.futures.Future[Any]:
+        """See Place."""
+
+        def look() -> list[str]:
+            found = self._store.missing(names)
+            if found:
+                self._store.sweep(room)
+            return found
+
+        return _done(look)
+
+    def put(self, parts: Sequence[Any]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return _done(lambda: [self._store.put(one) for one in parts])
+
+    def get(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return _done(lambda: [self._store.read(one) for one in names])
+
+    def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return _done(lambda: self._store.forget(names))
+
+
+def _done(call: Callable[[], Any]) -> concurrent.futures.Future[Any]:
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    try:
+        future.set_result(call())
+    except StoreError as error:
+        future.set_exception(error)
+    return future
+
+
+class _TransferFuture(TaskFuture):
+    """The future of one of the store's own tasks."""
+
+    def decode(self, value: Any) -> Any:
+        """See TaskFuture."""
+        if not isinstance(value, dict) or value.get("version") != 1:
+            raise StoreError("The worker's reply isn't that of a store.")
+        if "error" in value:
+            missing = [one for one in value.get("missing", ()) if is_name(one)]
+            text = one_line(str(value["error"]), 500)
+            if missing:
+                error = MissingParts(missing, "")
+                error.args = (text,)
+                raise error
+            raise StoreError(text)
+        return value["result"]
+
+
+class Far:
+    """The store of an endpoint's account.
+
+    Parameters
+    ----------
+    session, target:
+        Who asks there.
+    options:
+        What the worker is told of the store.
+    """
+
+    def __init__(self, session: Session, target: Target, options: Mapping[str, Any]) -> None:
+        self._session = session
+        self._target = target
+        self._options = dict(options)
+
+    def missing(self, names: Sequence[str], room: int) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return self._task("has", names=list(names), room=room)
+
+    def put(self, parts: Sequence[Any]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return self._task("put", b"".join(parts), sizes=list(map(len, parts)))
+
+    def get(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return self._task("get", names=list(names))
+
+    def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return self._task("forget", names=list(names))
+
+    def _task(self, what: str, inputs: bytes = b"", **task: Any) -> TaskFuture:
+        future = _TransferFuture()
+        future._describe(Note(UNRECORDED, self._target.name), label=f"store: {what}")
+        options = {"task": {"store": what, **task}, "store": self._options}
+        executor = self._session.executor(self._target)
+        return executor.submit_as(future, runner(), inputs, options)

@@ -1,0 +1,354 @@
+"""The store: a folder of the account that runs tasks, with values in parts, each a file that is
+named by the hash of its bytes.
+
+A part is written whole by rename, and its hash is checked when it is read: so several workers and
+kernels may write the same one, and one that is damaged is one that isn't there.
+
+Its text also runs on workers: standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import platform
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+#: Bytes of a part: pickled and encoded, it is a request of 9 MB.
+PART = 6500000
+#: In the environment of an endpoint's workers, where the store is.
+VARIABLE = "GC_JUPYTER_STORE"
+FOLDER = "~/.gc_jupyter/store"
+#: What nobody has used for so long is removed.
+UNUSED_S = 14 * 86400.0
+#: Bytes of the whole.
+BOUND = 20000000000
+#: How often a task that passes by looks for what is to be removed.
+_SWEPT_S = 3600.0
+_SWEPT = ".swept"
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+class StoreError(Exception):
+    """One line that says what is wrong with the store."""
+
+
+class MissingParts(StoreError):
+    """Parts that aren't there: purged, damaged, or never put.
+
+    Parameters
+    ----------
+    names:
+        Theirs.
+    where:
+        The folder.
+    """
+
+    def __init__(self, names: list[str], where: str) -> None:
+        super().__init__(
+            "%d of a value's parts are not in %s on %s" % (len(names), where, platform.node())
+        )
+        self.names = names
+
+
+def name_of(data: Any) -> str:
+    """What a part is named by: the hash of its bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_name(text: Any) -> bool:
+    """Whether this is the name of a part, and not a way out of the folder."""
+    return isinstance(text, str) and len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def slices(data: Any) -> list[Any]:
+    """The parts of some bytes, none of them copied."""
+    view = memoryview(data).cast("B")
+    return [view[at : at + PART] for at in range(0, len(view), PART)]
+
+
+class Store:
+    """One account's store.
+
+    Parameters
+    ----------
+    folder:
+        Where it is; by default where the environment says, or ``~/.gc_jupyter/store``.
+    bound:
+        Bytes of the whole.
+    unused_s:
+        Seconds after which a part that nobody has used is removed.
+    """
+
+    def __init__(self, folder: str = "", bound: int = BOUND, unused_s: float = UNUSED_S) -> None:
+        folder = folder or os.environ.get(VARIABLE) or FOLDER
+        self.folder = os.path.abspath(os.path.expanduser(os.path.expandvars(folder)))
+        self.bound = bound
+        self.unused_s = unused_s
+        self._checked = False
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of these parts that aren't there; the others are in use from now on."""
+        self._check()
+        return [name for name in dict.fromkeys(names) if not self._touch(name)]
+
+    def put(self, data: Any) -> str:
+        """Keep a part; its name."""
+        self._check()
+        name, size = name_of(data), len(data)
+        with contextlib.suppress(OSError):
+            if os.stat(self._path(name)).st_size == size and self._touch(name):
+                return name
+        made = ""
+        try:
+            handle, made = tempfile.mkstemp(dir=self.folder, prefix=".part")  # 0600
+            with open(handle, "wb", buffering=0) as file:
+                view = memoryview(data).cast("B")
+                while view:
+                    view = view[file.write(view) :]
+            os.replace(made, self._path(name))
+        except BaseException as error:
+            if made:
+                with contextlib.suppress(OSError):
+                    os.unlink(made)
+            if isinstance(error, OSError):
+                raise self._failed(error, "written") from None
+            raise
+        return name
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes.
+
+        Raises
+        ------
+        MissingParts
+            It isn't there, or it was damaged, and is removed.
+        StoreError
+            It can't be read.
+        """
+        self._check()
+        path = self._path(name)
+        try:
+            handle = os.open(path, os.O_RDONLY | _NO_LINK)
+            with open(handle, "rb") as file:
+                found = os.fstat(handle)
+                data = file.read() if stat.S_ISREG(found.st_mode) else b""
+        except FileNotFoundError:
+            raise MissingParts([name], self.folder) from None
+        except OSError as error:
+            raise self._failed(error, "read") from None
+        if name_of(data) != name:
+            self.forget([name])
+            raise MissingParts([name], self.folder)
+        self._touch(name)
+        return data
+
+    def read_all(self, stored: dict[str, Any]) -> bytearray:
+        """The bytes of some parts, one after the other, copied once."""
+        data, at = bytearray(stored["size"]), 0
+        for name in stored["parts"]:
+            part = self.read(name)
+            data[at : at + len(part)] = part
+            at += len(part)
+        return data
+
+    def open(self, stored: dict[str, Any]) -> io.BufferedReader:
+        """As a file, of which one part at a time is in memory."""
+        return io.BufferedReader(_Parts(self, stored["parts"]))
+
+    def write(self, data: Any) -> dict[str, Any]:
+        """Keep some bytes in parts; what `read_all` and `open` take."""
+        parts = slices(data)
+        return {"size": sum(map(len, parts)), "parts": [self.put(part) for part in parts]}
+
+    def forget(self, names: Iterable[str]) -> int:
+        """Remove parts; how many were there."""
+        count = 0
+        for name in names:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path(name))
+                count += 1
+        return count
+
+    def sweep(self, room: int = 0) -> None:
+        """Remove what nobody has used for long, and of the rest the oldest, until it and `room`
+        bytes fit into the bound. What was used in the last hour stays.
+
+        Raises
+        ------
+        StoreError
+            There is no such room.
+        """
+        self._check()
+        now, found = time.time(), []
+        with os.scandir(self.folder) as entries:
+            for one in entries:
+                with contextlib.suppress(OSError):
+                    about = one.stat(follow_symlinks=False)
+                    age = now - about.st_mtime
+                    stale = one.name.startswith(".part") and age > 86400
+                    if stale or (is_name(one.name) and age > self.unused_s):
+                        os.unlink(one.path)
+                    elif is_name(one.name):
+                        found.append((about.st_mtime, about.st_size, one.path))
+        total = sum(size for _, size, _ in found)
+        for used, size, path in sorted(found):
+            if total + room <= self.bound or used > now - 3600:
+                break
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            total -= size
+        if total + room > self.bound:
+            raise StoreError(
+                "The store %s on %s may have %s, and %s of it are in use: %%gc forget NAME makes"
+                " room" % (self.folder, platform.node(), megabytes(self.bound), megabytes(total))
+            )
+
+    def sweep_sometimes(self) -> None:
+        """`sweep`, where nobody has done so for an hour; a store that is full isn't said here."""
+        path = os.path.join(self.folder, _SWEPT)
+        try:
+            if time.time() - os.stat(path).st_mtime < _SWEPT_S:
+                return
+        except OSError:
+            pass
+        with contextlib.suppress(OSError, StoreError):
+            self._check()
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | _NO_LINK, 0o600))
+            os.utime(path)
+            self.sweep()
+
+    # --- the folder ----------------------------------------------------------------------------
+
+    def _path(self, name: str) -> str:
+        if not is_name(name):
+            raise StoreError("this is not the name of a part: %.80r" % (name,))
+        return os.path.join(self.folder, name)
+
+    def _touch(self, name: str) -> bool:
+        """It is in use; whether it is there."""
+        try:
+            os.utime(self._path(name))
+            return True
+        except PermissionError:  # it belongs to root
+            return True
+        except OSError:
+            return False
+
+    def _check(self) -> None:
+        """The folder is this account's alone."""
+        if self._checked:
+            return
+        try:
+            os.makedirs(self.folder, 0o700, exist_ok=True)
+            found = os.stat(self.folder)
+            if os.name == "posix":
+                if found.st_uid != os.geteuid():
+                    raise StoreError(
+                        "The store %s on %s belongs to another account: name a folder of your own"
+                        " by %s in the workers' environment, or by %%gc config store_folder PATH"
+                        % (self.folder, platform.node(), VARIABLE)
+                    )
+                if found.st_mode & 0o077:
+                    os.chmod(self.folder, 0o700)
+        except OSError as error:
+            raise self._failed(error, "used") from None
+        self._checked = True
+
+    def _failed(self, error: OSError, what: str) -> StoreError:
+        where = "%s on %s" % (self.folder, platform.node())
+        if error.errno == errno.ENOSPC:
+            return StoreError(
+                "The disk of the store %s is full: make room there (%%gc forget NAME), or name"
+                " another folder by %s in the workers' environment" % (where, VARIABLE)
+            )
+        if error.errno == getattr(errno, "EDQUOT", -1):
+            return StoreError(
+                "The quota of the account is used up in the store %s: make room there (%%gc forget"
+                " NAME), or name a folder elsewhere by %s in the workers' environment"
+                % (where, VARIABLE)
+            )
+        return StoreError(
+            "The store %s can't be %s (%s): name another folder by %s in the workers' environment,"
+            " or by %%gc config store_folder PATH"
+            % (where, what, error.strerror or type(error).__name__, VARIABLE)
+        )
+
+
+class _Parts(io.RawIOBase):
+    """Parts, one behind the other."""
+
+    def __init__(self, store: Store, names: Iterable[str]) -> None:
+        self._store = store
+        self._names = iter(names)
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        while not self._left:
+            name = next(self._names, None)
+            if name is None:
+                return 0
+            self._left = memoryview(self._store.read(name))
+        count = min(len(into), len(self._left))
+        into[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+class PartsWriter(io.RawIOBase):
+    """A file whose bytes are given away in parts.
+
+    Parameters
+    ----------
+    take:
+        Keeps a part, and returns its name.
+    """
+
+    def __init__(self, take: Callable[[Any], str]) -> None:
+        self._take = take
+        self._open = bytearray()
+        self._stored: dict[str, Any] = {"size": 0, "parts": []}
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        size = len(view)
+        while view:
+            room = PART - len(self._open)
+            self._open += view[:room]
+            view = view[room:]
+            if len(self._open) == PART:
+                self._give()
+        return size
+
+    def stored(self) -> dict[str, Any]:
+        """What was written, once all of it was."""
+        if self._open:
+            self._give()
+        return self._stored
+
+    def _give(self) -> None:
+        part = bytes(self._open)
+        self._open.clear()
+        self._stored["size"] += len(part)
+        self._stored["parts"].append(self._take(part))
+
+
+def megabytes(size: float) -> str:
+    """A size in words."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return "%.1f %s" % (size / factor, unit)
+    return "%d B" % size

@@ -1,0 +1,235 @@
+"""The store's folder, each fault made for real."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gc_jupyter.travel import store as stores
+from gc_jupyter.travel.store import MissingParts, PartsWriter, Store, StoreError, name_of
+
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+as_root = pytest.mark.skipif(not ROOT, reason="only root can make this fault")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "made" / "store"))
+
+
+def files(store: Store) -> list[str]:
+    return sorted(os.listdir(store.folder))
+
+
+def used(store: Store, name: str, seconds_ago: float) -> None:
+    then = time.time() - seconds_ago
+    os.utime(os.path.join(store.folder, name), (then, then))
+
+
+def test_parts_are_their_accounts_alone(store: Store) -> None:
+    before = os.umask(0)
+    try:
+        name = store.put(b"some bytes")
+    finally:
+        os.umask(before)
+    assert name == name_of(b"some bytes")
+    assert store.read(name) == b"some bytes"
+    assert os.stat(store.folder).st_mode & 0o777 == 0o700
+    assert os.stat(os.path.join(store.folder, name)).st_mode & 0o777 == 0o600
+    assert store.put(memoryview(b"some bytes")) == name
+    assert files(store) == [name]
+
+
+def test_a_folder_that_others_could_read_is_closed(store: Store) -> None:
+    os.makedirs(store.folder)
+    os.chmod(store.folder, 0o755)
+    store.put(b"x")
+    assert os.stat(store.folder).st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("size", [0, 1, stores.PART, stores.PART + 1, 2 * stores.PART + 7])
+def test_values_in_parts(store: Store, size: int) -> None:
+    data = os.urandom(1000) * (size // 1000 + 1)
+    data = data[:size]
+    stored = store.write(data)
+    assert stored["size"] == size
+    assert len(stored["parts"]) == -(-size // stores.PART)
+    assert store.read_all(stored) == data
+    assert store.open(stored).read() == data
+    writer = PartsWriter(store.put)
+    for at in range(0, size, 999_983):
+        writer.write(data[at : at + 999_983])
+    assert writer.stored() == stored
+
+
+@pytest.mark.parametrize("damage", [b"", b"some byteX", b"some bytes and more"])
+def test_what_was_damaged_isnt_there(store: Store, damage: bytes) -> None:
+    name = store.put(b"some bytes")
+    Path(store.folder, name).write_bytes(damage)
+    with pytest.raises(MissingParts) as caught:
+        store.read(name)
+    assert caught.value.names == [name]
+    assert store.folder in str(caught.value)
+    assert store.missing([name]) == [name]
+    assert store.read(store.put(b"some bytes")) == b"some bytes"
+
+
+def test_what_was_purged_isnt_there(store: Store) -> None:
+    stored = store.write(b"some bytes")
+    (name,) = stored["parts"]
+    assert store.missing([name, name]) == []
+    assert store.forget([name]) == 1
+    with pytest.raises(MissingParts):
+        store.read_all(stored)
+    with pytest.raises(MissingParts):
+        store.open(stored).read()
+    assert store.forget([name]) == 0
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "", "A" * 64, ".swept", "0" * 63, None])
+def test_names_lead_nowhere_else(store: Store, name: str) -> None:
+    for call in (store.read, lambda one: store.missing([one]), lambda one: store.forget([one])):
+        with pytest.raises(StoreError, match="not the name of a part"):
+            call(name)
+
+
+def test_a_link_isnt_followed(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"secret")
+    store.put(b"x")
+    name = name_of(b"secret")
+    os.symlink(tmp_path / "elsewhere", os.path.join(store.folder, name))
+    with pytest.raises(StoreError, match="can't be read"):
+        store.read(name)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", str(folder)]
+    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@as_root
+def test_a_full_disk(small_disk: Path) -> None:
+    store = Store(str(small_disk / "store"))
+    kept = store.put(b"x" * 100_000)
+    with pytest.raises(StoreError, match=r"The disk of the store .* is full") as caught:
+        store.put(b"y" * 500_000)
+    assert "\n" not in str(caught.value)
+    assert files(store) == [kept]  # nothing half written stays
+    assert store.read(kept) == b"x" * 100_000
+
+
+@as_root
+def test_another_accounts_folder(store: Store) -> None:
+    os.makedirs(store.folder)
+    os.chown(store.folder, 12345, 12345)
+    with pytest.raises(StoreError, match="belongs to another account: name a folder") as caught:
+        store.put(b"x")
+    assert "\n" not in str(caught.value)
+    assert files(store) == []
+
+
+def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("")
+    with pytest.raises(StoreError, match=r"can't be (used|written) \(.*(exists|directory)"):
+        Store(str(tmp_path / "store")).put(b"x")
+    with pytest.raises(StoreError, match=r"can't be used \(Not a directory\)"):
+        Store(str(tmp_path / "store" / "under")).put(b"x")
+
+
+def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv(stores.VARIABLE, raising=False)
+    assert Store().folder == str(tmp_path / ".gc_jupyter" / "store")
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    monkeypatch.setenv(stores.VARIABLE, "$SCRATCH/values")
+    assert Store().folder == "/scratch/me/values"
+    assert Store("~/mine").folder == str(tmp_path / "mine")
+
+
+def test_what_nobody_has_used_for_long_is_removed(store: Store) -> None:
+    old, new = store.put(b"old"), store.put(b"new")
+    read, asked = store.put(b"read"), store.put(b"asked")
+    for name in (old, read, asked):
+        used(store, name, 15 * 86400)
+    store.read(read)
+    assert store.missing([asked]) == []
+    Path(store.folder, ".part_cut_off").write_bytes(b"x")
+    Path(store.folder, "of the user").write_bytes(b"x")
+    for name in (".part_cut_off", "of the user"):
+        used(store, name, 20 * 86400)
+    store.sweep_sometimes()
+    assert files(store) == sorted([new, read, asked, ".swept", "of the user"])
+    used(store, new, 15 * 86400)
+    store.sweep_sometimes()  # somebody did so just now
+    assert new in files(store)
+    used(store, ".swept", 7200)
+    store.sweep_sometimes()
+    assert new not in files(store)
+
+
+def test_the_whole_has_a_bound(store: Store) -> None:
+    store.bound = 1000
+    names = [store.put(bytes([at]) * 300) for at in range(3)]
+    for at, name in enumerate(names):
+        used(store, name, 7200 - at)
+    store.sweep(room=400)
+    assert files(store) == sorted(names[1:])
+    for name in names[1:]:
+        store.read(name)
+    with pytest.raises(StoreError, match=r"may have 1.0 kB, and 600 B of it are in use"):
+        store.sweep(room=500)
+    assert files(store) == sorted(names[1:])
+
+
+KILLED = """
+import os, signal, sys
+from gc_jupyter.travel.store import Store
+store = Store(sys.argv[1])
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+store.put(b"x" * 1_000_000)
+"""
+
+
+def test_killed_while_it_writes(store: Store) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, store.folder])
+    assert done.returncode == -9
+    name = name_of(b"x" * 1_000_000)
+    assert store.missing([name]) == [name]
+    assert store.read(store.put(b"x" * 1_000_000)) == b"x" * 1_000_000
+
+
+TOGETHER = """
+import sys
+from gc_jupyter.travel.store import Store
+store = Store(sys.argv[1])
+sys.stdin.readline()
+for at in range(50):
+    name = store.put(bytes([at]) * 100_000)
+    assert store.read(name) == bytes([at]) * 100_000
+"""
+
+
+def test_several_put_the_same_at_once(store: Store) -> None:
+    command = [sys.executable, "-c", TOGETHER, store.folder]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(3)]
+    for one in running:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    assert [one.wait() for one in running] == [0, 0, 0]
+    for one in running:
+        assert one.stdin is not None
+        one.stdin.close()
+    assert len(files(store)) == 50
