@@ -75,6 +75,8 @@ class FrontEnd(BuildHookInterface):
     def _write_version(self) -> None:
         """The extension has the package's version: the one in labextension/package.json says
         nothing."""
+        for copy in (Path(self.root) / LAB).rglob("*.orig"):  # the builder's, of our package.json
+            copy.unlink()
         built = Path(self.root) / LAB / "package.json"
         if built.is_file():
             package = json.loads(built.read_text("utf-8"))
