@@ -93,7 +93,8 @@ class HostProcess(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         """See Protocol."""
-        self._lost.set_result(None)
+        if not self._lost.done():  # cancelled, as the loop ends
+            self._lost.set_result(None)
 
     # --- its life --------------------------------------------------------------------------
 

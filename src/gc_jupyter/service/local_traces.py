@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import decimal
 import gc
@@ -45,7 +46,8 @@ _SIGNALS = {
 def enter(place: Place) -> None:
     """Make this process what the kernel is for a plain cell."""
     sys.stderr = sys.__stderr__
-    sys.modules["__main__"] = types.ModuleType("__main__")
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    vars(main)["__builtins__"] = builtins  # imports of C code look for them there
     with contextlib.suppress(OSError):  # it was removed
         os.chdir(place.directory or ".")
     sys.path[:] = place.path
