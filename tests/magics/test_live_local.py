@@ -164,30 +164,19 @@ def test_a_future_and_tail(kernel: Kernel, tmp_path: Path) -> None:
 
 
 def test_a_fan_out_shows_its_lines_in_the_table_alone(kernel: Kernel, tmp_path: Path) -> None:
-    """Until all have ended: then the cell shows them in order."""
+    """Never in the cell."""
     seen = tmp_path / "seen"
-    cell = (
-        f"%%gcrun local --map i=range(2) --progress-after 0\nimport gc_jupyter\nprint('line', i)\n"
-        f"gc_jupyter.progress(i + 1, 4)\n{waiting(seen)}\ni"
+    part = f"print('line', i)\ngc_jupyter.progress(i + 1, 4)\n{waiting(seen)}"
+    kernel.ok(f"%%gcrun local -a --map i=range(2) --future fs\nimport gc_jupyter\n{part}")
+    shown = kernel.ok(
+        "import threading\nfrom gc_jupyter import TaskTable\n"
+        "there = threading.Event()\n"
+        "def look():\n    if all(f.live.progress for f in fs): there.set()\n"
+        "for f in fs: f.live.listen(look)\n"
+        "look()\nassert there.wait(60)\n"
+        "[[TaskTable(fs)._rows.field(n, part) for part in ('text', 'progress')] for n in (0, 1)]"
     )
-    told: list[str] = []
-    order: list[str] = []
-
-    def look(kind: str, content: Any) -> None:
-        if kind == "stream":
-            order.append(content["text"])
-        state = content.get("data", {}).get("state", {}) if kind.startswith("comm_") else {}
-        told.extend(str(row) for row in state.get("page_0", ()))
-        if not seen.exists() and all(
-            any(f"'line {i}', [{i + 1}.0, 4.0]" in row for row in told) for i in range(2)
-        ):
-            assert order == []
-            seen.touch()
-
-    kernel.on_output = look
-    try:
-        shown = kernel.ok(cell)
-    finally:
-        kernel.on_output = None
-    assert shown.stream("stdout") == "line 0\nline 1\n"
-    assert seen.exists()
+    seen.touch()
+    assert shown.text == "[['line 0', [1.0, 4.0]], ['line 1', [2.0, 4.0]]]"
+    assert shown.stream("stdout") == ""
+    kernel.ok("fs.result()")
