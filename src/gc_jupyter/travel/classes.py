@@ -22,6 +22,7 @@ from gc_jupyter.travel.refused import CannotTravel
 #: What each class gets by being made.
 _MADE = {
     *("__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slots__"),
+    "__slotnames__",  # what copyreg notes at the first pickle
     *("__abstractmethods__", "__annotations_cache__"),
 }
 _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
