@@ -207,8 +207,9 @@ class Store:
             total -= size
         if total + room > self.bound:
             raise StoreError(
-                "The store %s on %s may have %s, and %s of it are in use: %%gc forget NAME makes"
-                " room" % (self.folder, platform.node(), megabytes(self.bound), megabytes(total))
+                "The store %s on %s may have %s, and %s of it are in use: %%gc config store_gb"
+                " GIGABYTES gives it more"
+                % (self.folder, platform.node(), megabytes(self.bound), megabytes(total))
             )
 
     def sweep_sometimes(self) -> None:
@@ -266,14 +267,13 @@ class Store:
         where = "%s on %s" % (self.folder, platform.node())
         if error.errno == errno.ENOSPC:
             return StoreError(
-                "The disk of the store %s is full: make room there (%%gc forget NAME), or name"
+                "The disk of the store %s is full: make room there, or name"
                 " another folder by %s in the workers' environment" % (where, VARIABLE)
             )
         if error.errno == getattr(errno, "EDQUOT", -1):
             return StoreError(
-                "The quota of the account is used up in the store %s: make room there (%%gc forget"
-                " NAME), or name a folder elsewhere by %s in the workers' environment"
-                % (where, VARIABLE)
+                "The quota of the account is used up in the store %s: make room there, or"
+                " name a folder elsewhere by %s in the workers' environment" % (where, VARIABLE)
             )
         return StoreError(
             "The store %s can't be %s (%s): name another folder by %s in the workers' environment,"
