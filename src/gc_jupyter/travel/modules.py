@@ -37,7 +37,7 @@ def reduce_module(pickler: Any, module: types.ModuleType) -> Any:
     if pickler.notebook is None:
         wanted = [one for one in owner if not one.startswith("__")]
         state = module_names(pickler, module, () if id(owner) in pickler.written else wanted)
-        return types.ModuleType, (name, module.__doc__), state, None, None, rebuild.nothing
+        return rebuild.bare_module, (name, module.__doc__), state, None, None, rebuild.nothing
     pickler.owners[id(owner)] = Call(vars, module)
     state = [Name(owner, one, owner[one]) for one in module_contents(module)]
     if type(module) is not types.ModuleType:

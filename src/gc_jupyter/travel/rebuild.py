@@ -286,6 +286,13 @@ def compiled_elsewhere(version: tuple[int, int], name: str, data: bytes) -> type
 # --- functions and modules ------------------------------------------------------------------------
 
 
+def bare_module(name: str, doc: str | None = None) -> types.ModuleType:
+    """A module of no file. C code that imports something looks for its builtins."""
+    found = types.ModuleType(name, doc)
+    vars(found)["__builtins__"] = builtins
+    return found
+
+
 def module(
     token: int | None, name: str, doc: str | None, imported: bool, package: bool, text: str | None
 ) -> types.ModuleType:
@@ -294,7 +301,7 @@ def module(
     if imported and bring is not None:
         found: types.ModuleType = bring(name, package, text)
     else:
-        found = types.ModuleType(name)
+        found = bare_module(name)
     found.__doc__ = doc
     made(token, found)
     return found
