@@ -271,12 +271,12 @@ def test_a_reply_with_other_ids_than_tasks(
     assert len(submits(loopback)) == 1
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_no_permission(executor: Executor, loopback: Loopback, status: int) -> None:
+@pytest.mark.parametrize(("status", "step"), [(401, "an authorizer"), (403, "%gc login")])
+def test_no_permission(executor: Executor, loopback: Loopback, status: int, step: str) -> None:
     loopback.fault(path=SUBMIT, status=status)
     error = failure(executor.submit(double, 1), LoginRequired)
     assert error.status == status
-    assert "%gc login" in error.next_step
+    assert step in error.next_step
     assert len(submits(loopback)) == 1
     check_usable(executor)
 

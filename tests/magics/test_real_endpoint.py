@@ -64,8 +64,9 @@ def test_ipythons_open_stays_here(far: Kernel, where: str) -> None:
 def test_no_gc_jupyter_there(far: Kernel, where: str) -> None:
     if where == "local":
         return
-    cell = "import importlib.util\nimportlib.util.find_spec('gc_jupyter')"
-    assert far.ok(f"%%gcrun {where}\n{cell} is None").text == "True"
+    names = "[one.metadata['Name'] for one in importlib.metadata.distributions()]"
+    cell = f"import importlib.metadata\nassert 'dill' in {names}\n'gc-jupyter' in {names}"
+    assert far.ok(f"%%gcrun {where}\n{cell}").text == "False"
 
 
 def test_traceback(far: Kernel, where: str) -> None:

@@ -121,9 +121,9 @@ def start_live(output: Output, how: Any) -> Any:
     """
     live = None
     with contextlib.suppress(Exception):  # a home that can't be written, ...
-        host = getattr(sys.modules.get(HOST), "say", None)
-        if host is not None and how is not None:
-            live = Live(output, host, float("inf"), None, None)
+        host: Any = sys.modules.get(HOST)
+        if how is not None and host is not None and host.speaker.speak is not None:
+            live = Live(output, host.say, float("inf"), None, None)
         elif how:
             spool = Spool(how)
             live = Live(output, spool.send, SPOOL_LIMIT, spool.sync, spool.close)
