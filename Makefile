@@ -63,9 +63,12 @@ TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-inst
 	labextension/node_modules/.installed tests/hub/node_modules/.installed \
 	tests/browser/vscode/node_modules/.installed
 
+# Their modules import what the extra `check` doesn't have.
+WITH_MORE := --ignore=tests/browser --ignore=tests/hub --ignore=tests/takers
+
 # What needs no endpoint, broker, browser or kernel: tests/conftest.py says which.
 check: lint types
-	$(BIN)/python -m pytest -m quick -n auto --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m quick -n auto --dist loadfile $(WITH_MORE) $(PYTEST_ARGS)
 
 test: .venv/.test-installed lint types frontend pytest
 
