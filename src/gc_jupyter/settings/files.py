@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -118,6 +119,15 @@ def _has_endless_keys(content: bytes) -> bool:
         if line.count(b".") > _PARTS
         for part in _NO_KEY.split(line)
     )
+
+
+def signature(path: Path) -> tuple[int, ...] | None:
+    """What is another one once a file is written or replaced; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def digest(content: bytes) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.settings.files import TomlFile
+from gc_jupyter.settings.files import TomlFile, signature
 from gc_jupyter.settings.keys import RESULTS, SettingsError
 from gc_jupyter.settings.site import Site
 from gc_jupyter.uuids import is_uuid_like
@@ -75,15 +75,13 @@ class Known:
 
         Asked for with each result, so the file is read again only where it is another one.
         """
-        try:
-            found = os.stat(self._file.path)
-        except OSError:
-            found = None
-        seen = found and (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
-        if self._results[0] != seen or seen is None:
-            results = {} if seen is None else self._part("results", _is_limit)
-            self._results = seen, {key.lower(): value for key, value in results.items()}
-        return {**self._results[1], **self._site.read().results}
+        own, site = signature(self._file.path), self._site.read()  # the same one until it changes
+        seen = own, site
+        if self._results[0] != seen:
+            results = {} if own is None else self._part("results", _is_limit)
+            mine = {key.lower(): value for key, value in results.items()}
+            self._results = seen, {**mine, **site.results}
+        return self._results[1]
 
     def trust(self, project: Path, digest: str | None) -> None:
         """A project's file may be used with this content; None: not any more."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.settings.files import TomlFile
+from gc_jupyter.settings.files import TomlFile, signature
 from gc_jupyter.settings.keys import KEYS, RESULTS, SettingsError, checked
 from gc_jupyter.uuids import is_uuid_like
 
@@ -31,7 +31,7 @@ _ONLY_HERE = ("locked", "results", "notice", "notice_link")
 _ASK = "Tell whoever runs this Jupyter."
 
 
-@dataclass
+@dataclass(eq=False)
 class SiteSettings:
     """What all of a site's files say together; of two, the one nearer to the user wins.
 
@@ -141,7 +141,7 @@ class Site:
 
     def read(self) -> SiteSettings:
         """What they say now; not to be changed."""
-        seen = [_signature(path) for path in self._files]
+        seen = [signature(path) for path in self._files]
         if seen != self._seen:
             self._found, self._seen = self._read(), seen
         return self._found
@@ -175,11 +175,3 @@ def _owners(path: Path) -> frozenset[int]:
     if os.name == "posix" and path.is_relative_to(sys.prefix):
         return frozenset([os.stat(sys.prefix).st_uid])
     return frozenset()
-
-
-def _signature(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size

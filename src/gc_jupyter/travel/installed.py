@@ -8,7 +8,6 @@ import importlib.util
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable
 from types import ModuleType
 
 #: Packages of this side alone: a worker never has them.
@@ -144,18 +143,3 @@ def _has_compiled(top: str, file: str) -> bool:
 def is_ours(module_name: object) -> bool:
     """Whether a module is this package's: no worker can import it."""
     return str(module_name or "").partition(".")[0] == "gc_jupyter"
-
-
-def loaded_submodules(package: ModuleType, names: Iterable[str]) -> list[str]:
-    """Submodules of a package that are loaded here and whose every part is among `names`.
-
-    After ``import scipy.stats``, a function knows only ``scipy``: the rest must be imported too.
-    """
-    if not hasattr(package, "__path__"):
-        return []
-    prefix, wanted = package.__name__ + ".", set(names)
-    return [
-        name
-        for name in list(sys.modules)
-        if name.startswith(prefix) and wanted.issuperset(name[len(prefix) :].split("."))
-    ]

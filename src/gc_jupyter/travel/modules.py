@@ -91,7 +91,10 @@ def module_names(pickler: Any, module: Any, uses: Iterable[str]) -> list[Any]:
 
 
 def _loaded(package: types.ModuleType, uses: Iterable[str]) -> list[str]:
-    """The submodules of a package that are loaded here and whose every part is used."""
+    """The submodules of a package that are loaded here and whose every part is used.
+
+    After ``import scipy.stats``, a function knows only ``scipy``: the rest must be imported too.
+    """
     if not hasattr(package, "__path__"):
         return []
     prefix, wanted = package.__name__ + ".", set(uses)
