@@ -45,7 +45,8 @@ def run_here(notebook: Notebook, text: str) -> Outcome:
                 seen["value"] = repr(notebook.namespace.pop("_value"))
     except Exception as error:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if "<notebook" in f.filename]
-        seen["error"] = f"{type(error).__name__}: {error}", frames[0].lineno if frames else 0
+        line = frames[0].lineno if frames else 0
+        seen["error"] = said(type(error).__name__, str(error)), line
     seen["stdout"] = out.getvalue()
     if "error" not in seen:
         seen["names"] = plain(notebook.namespace, find_names(ast.parse(text)).bound)
@@ -63,9 +64,14 @@ def run_there(notebook: Notebook, text: str) -> Outcome:
     else:
         frames = [f for f in reply["error"]["frames"] if f[0].startswith("<cell")]
         error = reply["error"]
-        seen["error"] = f"{error['type']}: {error['text']}", frames[0][1] if frames else 0
+        seen["error"] = said(error["type"], error["text"]), frames[0][1] if frames else 0
     seen["stdout"] = "".join(text for kind, text in reply["events"] if kind == "stdout")
     return seen
+
+
+def said(name: str, text: str) -> str:
+    """An error in words; Python's, where it ends a recursion, tell what it did at that depth."""
+    return name if name == "RecursionError" else f"{name}: {text}"
 
 
 def plain(namespace: Any, names: Any) -> dict[str, str]:
