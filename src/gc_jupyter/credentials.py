@@ -48,7 +48,12 @@ _SHAPES = tuple(
         ("pypi-", r"pypi-[\w-]{50,}", "a package registry's token"),
         ("earer ", r"earer [\w.~+/-]{20,}=*", "an authorization header"),
         ("asic ", r"asic [A-Za-z0-9+/]{20,}=*", "an authorization header"),
-        ("://", r"://[^\s/:@\'\"]{1,200}:[^\s/@\'\"]{3,500}@", "a URL with a password"),
+        # no control characters: in a pickle, these stand between two texts
+        (
+            "://",
+            r"://[^\s/:@\'\"\x00-\x1f\x7f-\x9f]{1,200}:[^\s/@\'\"\x00-\x1f\x7f-\x9f]{3,500}@",
+            "a URL with a password",
+        ),
     )
 )
 #: What a variable, a key or an attribute is called that holds one.
@@ -113,9 +118,18 @@ def _secrets() -> tuple[tuple[str, str], ...]:
 
 
 class Search:
-    """Looks for credentials, those of the environment as it is now among them."""
+    """Looks for credentials, those of the environment as it is now among them.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    travels:
+        Whether the functions and classes of the module with this name are sent: what they hold
+        (closures, defaults, attributes) is looked at then. Those of others go by their name.
+        None: all are.
+    """
+
+    def __init__(self, travels: Callable[[str], bool] | None = None) -> None:
+        self._travels = functools.lru_cache(maxsize=None)(travels or bool)
         self._own = _secrets()
         self._environment = dict(os.environ)
 
@@ -156,7 +170,7 @@ class Search:
             seen.add(id(one))
             if kind := self._kind_of_object(one):
                 return f"{path} is {kind}"
-            for inner, step, key in _parts(one):
+            for inner, step, key in self._parts(one):
                 todo.append((inner, self._step(path, step), key))
                 if len(todo) >= objects:
                     break
@@ -196,6 +210,37 @@ class Search:
                 found = found.decode("utf-8", "surrogateescape")
             same += type(found) is str and found == value
         return same >= wanted
+
+    def _parts(self, one: Any) -> Iterator[tuple[Any, Any, str]]:
+        """What an object holds: each with the step to it, and what it is called."""
+        if _is(one, dict):
+            for key, value in dict.items(one):
+                yield value, key, key if type(key) is str else ""
+                if type(key) is not str or len(key) >= 16:  # a token may be a key, too
+                    yield key, "…", ""
+            return
+        items: Iterable[Any] | None = None
+        for kind, iterate in _SEQUENCES:
+            if _is(one, kind):
+                items = iterate(one)
+        if items is None:
+            items = _cells(one)
+        for at, value in enumerate(items or ()):
+            yield value, at, ""
+        if _is(one, types.CodeType):
+            yield from ((value, ".code", "") for value in one.co_consts)
+        elif _is(one, types.FunctionType):
+            if self._is_sent(dict.get(one.__globals__, "__name__")):
+                yield from _held_by(one)
+        elif _is(one, type):
+            if self._is_sent(_home(one)[0]):
+                for name, value in _TYPE_DICT(one).items():
+                    yield value, f".{name}", name
+        else:
+            yield from _attributes(one)
+
+    def _is_sent(self, module: Any) -> bool:
+        return type(module) is not str or self._travels(module)
 
     def _step(self, path: str, step: Any) -> str:
         if len(path) > 200:
@@ -246,43 +291,17 @@ def _is_ours(text: Any) -> bool:
     )
 
 
-def _parts(one: Any) -> Iterator[tuple[Any, Any, str]]:
-    """What an object holds: each with the step to it, and what it is called."""
-    if _is(one, dict):
-        for key, value in dict.items(one):
-            yield value, key, key if type(key) is str else ""
-            if type(key) is not str or len(key) >= 16:  # a token may be a key, too
-                yield key, "…", ""
-        return
-    items: Iterable[Any] | None = None
-    for kind, iterate in _SEQUENCES:
-        if _is(one, kind):
-            items = iterate(one)
-    if items is None:
-        items = _cells(one)
-    for at, value in enumerate(items or ()):
-        yield value, at, ""
-    if _is(one, types.CodeType):
-        yield from ((value, ".code", "") for value in one.co_consts)
-    elif _is(one, types.CellType):
+def _held_by(one: types.FunctionType) -> Iterator[tuple[Any, Any, str]]:
+    yield one.__code__, ".code", ""
+    yield one.__defaults__, ".defaults", ""
+    yield one.__kwdefaults__, ".defaults", ""
+    for name, cell in zip(one.__code__.co_freevars, one.__closure__ or (), strict=False):
         try:
-            yield one.cell_contents, ".cell", ""
-        except ValueError:
-            return
-    elif _is(one, types.FunctionType):
-        yield one.__code__, ".code", ""
-        yield one.__defaults__, ".defaults", ""
-        yield one.__kwdefaults__, ".defaults", ""
-        names = one.__code__.co_freevars
-        cells = zip(names, one.__closure__ or (), strict=False)
-        yield from ((cell, f".{name}", name) for name, cell in cells)
-        yield one.__dict__, ".__dict__", ""
-    elif _is(one, type):
-        if _home(one)[0] == "__main__":
-            for name, value in _TYPE_DICT(one).items():
-                yield value, f".{name}", name
-    else:
-        yield from _attributes(one)
+            yield cell.cell_contents, f".{name}", name
+        except ValueError:  # not bound yet
+            continue
+    for name, value in dict.items(one.__dict__):
+        yield value, f".{name}", name
 
 
 def _attributes(one: Any) -> Iterator[tuple[Any, Any, str]]:

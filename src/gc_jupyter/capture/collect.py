@@ -197,15 +197,8 @@ class Collector:
         """Refuse credentials among values, in texts, and in what classes and functions hold."""
         sources = self.sources()
         self.guard.texts({name: text for name, text in sources.items() if text})
-        self.guard.values({n: one for n, one in self.values.items() if n not in sources})
-        for name in sources:
-            value = self.values[name]
-            held: dict[Any, Any] = dict(vars(value)) if isinstance(value, _NAMED) else {}
-            if isinstance(value, types.FunctionType):
-                held.update(value.__kwdefaults__ or {})
-                held.update(enumerate(value.__defaults__ or ()))
-            plain = {key: one for key, one in held.items() if not callable(one)}
-            self.guard.values({f"{name}.{key}": one for key, one in plain.items()})
+        remote = {n for n, one in self.values.items() if hasattr(type(one), "gc_travels")}
+        self.guard.values({n: one for n, one in self.values.items() if n not in remote})
 
     # --- what the worker is told -----------------------------------------------------------
 

@@ -13,6 +13,7 @@ from gc_jupyter.credentials import Search
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.travel import rebuild
+from gc_jupyter.travel.installed import worker_has
 
 
 class Guard:
@@ -27,7 +28,7 @@ class Guard:
     def __init__(self, named: Collection[str]) -> None:
         self._named = named
         self._seen: set[tuple[str, int]] = set()
-        self._search = Search()
+        self._search = Search(lambda module: not worker_has(module))
 
     def values(self, values: Mapping[str, Any]) -> None:
         """Variables that travel; ``f.attribute`` is one of `f`.
@@ -58,6 +59,15 @@ class Guard:
                 if name not in self._named and (found := self._search.in_value(value, name)):
                     where = "on the line of the cell that defines the function"
                     raise _refused("An argument", found, name, where)
+
+    def pickled(self, name: str, data: bytes) -> None:
+        """The pickle of a variable, or of arguments (an empty name): it has what `values` can't
+        see without running code of the values' own. Raises as `values`.
+        """
+        unnamed = _root(name) not in self._named if name else not self._named
+        if unnamed and (kind := self._search.in_text(data)):
+            what = f"What the cell uses as {_root(name)!r}" if name else "An argument"
+            raise _refused(what, f"its pickle holds {kind}", _root(name) or "NAME")
 
     def _is_new(self, name: str, what: Any) -> bool:
         key = name, id(what)

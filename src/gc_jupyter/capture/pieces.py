@@ -159,7 +159,7 @@ class Pieces:
         before = len(self.buffers)
         try:
             self._pickler.dump(value)
-        except _AsText:
+        except (_AsText, CaptureError):
             raise
         except Exception as error:
             self._look_at_modules()
@@ -167,6 +167,7 @@ class Pieces:
         finally:
             self.brought.update(dict.fromkeys(self._pickler.brought))
         self.content[piece] = self._stream.getvalue()
+        self._guard.pickled(name, self.content[piece])
         alone = 0 if self.storing is None else self.storing.alone.get(piece, 0)
         self.sizes[piece] = len(self.content[piece]) + sum(map(len, self.buffers[before:])) + alone
         self._stream.seek(0)
@@ -180,7 +181,7 @@ class Pieces:
         pickler.written[NOTEBOOK] = set(written)
         try:
             pickler.dump(call)
-        except _AsText:
+        except (_AsText, CaptureError):
             raise
         except Exception as error:
             raise CaptureError(
@@ -191,6 +192,7 @@ class Pieces:
         self.modules |= pickler.imported
         self.brought.update(dict.fromkeys(pickler.brought))
         data: Any = stream.getvalue()
+        self._guard.pickled("", data)
         if self.storing is None:
             return data
         if len(data) > self.storing.least:
@@ -258,7 +260,7 @@ class Pieces:
             refuse_newer_syntax(f"The module {name}", shown, self._options["python"])
         for variable in module_contents(module):
             value = vars(module)[variable]
-            if callable(value) or isinstance(value, types.ModuleType):
+            if isinstance(value, types.ModuleType):
                 continue
             try:
                 self._guard.values({f"{name}.{variable}": value})
