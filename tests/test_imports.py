@@ -41,7 +41,7 @@ database.close()
 """
 #: The parts of this package that may have been imported when the user is told of it.
 LIGHT = {"errors", "future", "journal", "magics", "own_files", "protocol", "remote_text", "runtime"}
-LIGHT |= {"types"}
+LIGHT |= {"options", "types"}
 
 
 def run(code: str) -> tuple[list[str], list[str]]:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.settings import Settings, SettingsError, to_toml
-from gc_jupyter.settings.keys import CHOICES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,10 +79,6 @@ def test_a_bad_setting_costs_itself_alone(settings: Settings, text: str, said: s
     (line,) = settings.notices()
     assert said in line
     assert settings.notices() == []  # once
-
-
-def test_the_words_that_a_magic_takes_are_those_of_its_setting() -> None:
-    assert CHOICES["on_interrupt"] == INTERRUPTS
 
 
 def test_a_setting_that_there_is_not(settings: Settings) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.waited import wait_for
 from gc_jupyter.remote_function import CallOptions
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
+    from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
 
 #: Options that mean nothing without a task: the name on the line, and what to do instead.
@@ -44,7 +43,7 @@ def calls_of(session: Session, options: Options, target: Target) -> CallOptions:
         )
     # a table for each call that takes its time is what nobody wants who hasn't asked
     asked = "progress_after" in options.given
-    waiting = options if asked else replace(options, progress_after=-1.0)
+    waiting = options if asked else options.but(progress_after=-1.0)
     return CallOptions(
         html=options.html,
         label=options.label,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from gc_jupyter.capture import Captured, capture_cell
-from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.source import CellSource
 
 if TYPE_CHECKING:
+    from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
 
 

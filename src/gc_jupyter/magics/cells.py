@@ -19,7 +19,6 @@ from gc_jupyter.future import dropped
 from gc_jupyter.journal import Note
 from gc_jupyter.magics.calls import account, calls_of
 from gc_jupyter.magics.captured import bring, captured_with, values_of
-from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.definitions import define, definitions_beside_one, is_definitions
 from gc_jupyter.magics.dry_run import report, sizes
 from gc_jupyter.magics.generators import go_on, has_generator, shared_states
@@ -35,6 +34,7 @@ from gc_jupyter.session.target import check_readable, prepare
 from gc_jupyter.session.watching import Watch
 
 if TYPE_CHECKING:
+    from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
     from gc_jupyter.session.futures import NotebookFuture
 

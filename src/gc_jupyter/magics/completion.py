@@ -59,9 +59,9 @@ def _sub(magics: GCMagics, words: list[str]) -> Iterable[str]:
     elif name in _TAKES_TASK:
         found += _tasks(magics)
     elif name == "config" and len(words) == 2:
-        from gc_jupyter.settings import KEYS
+        from gc_jupyter.options import SETTINGS
 
-        found += KEYS
+        found += SETTINGS
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 
 from gc_jupyter.errors import ComputeError
+from gc_jupyter.magics.cell_options import with_options
 from gc_jupyter.magics.notebook import NotebookMagics, short
-from gc_jupyter.magics.options import run_arguments, shell_arguments
 
 
 @magics_class
@@ -20,7 +20,7 @@ class GCMagics(NotebookMagics):
     """
 
     @no_var_expand
-    @run_arguments
+    @with_options
     @cell_magic
     def gcrun(self, line: str, cell: str) -> Any:
         """Run this cell on an endpoint, as if it had run here.
@@ -38,7 +38,7 @@ class GCMagics(NotebookMagics):
         return self._run(run_cell, self.gcrun.make_parser(), "%%gcrun", line, cell)
 
     @no_var_expand
-    @shell_arguments
+    @with_options
     @cell_magic
     def gcshell(self, line: str, cell: str) -> Any:
         """Run this cell as a shell script (bash) on an endpoint.

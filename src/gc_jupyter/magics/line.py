@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import re
-from typing import Any
 
 from IPython.core.error import UsageError
 
@@ -86,51 +83,3 @@ def parse(
 def option_names(parser: argparse.ArgumentParser) -> list[str]:
     """Every option that a parser knows."""
     return [name for action in parser._actions for name in action.option_strings]
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """An option's JSON object, for argparse's `type`."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f'{text} is not JSON ({error}); write {{"name": value}}'
-        ) from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f'{text} is no JSON object; write {{"name": value}}')
-    return value
-
-
-def seconds(text: str) -> float:
-    """A time to wait, for argparse's `type`."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds; write 60")
-    return value
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Variables' names between commas, for argparse's `type`."""
-    found = tuple(name.strip() for name in text.split(",") if name.strip())
-    for name in found:
-        if not name.isidentifier():
-            raise argparse.ArgumentTypeError(f"{name!r} is not a variable's name; write A,B")
-    return found
-
-
-def variable(text: str) -> str:
-    """One variable's name, for argparse's `type`."""
-    if not text.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a variable's name")
-    return text
-
-
-def assignment(text: str) -> tuple[str, str]:
-    """``VAR=ITERABLE``, for argparse's `type`."""
-    name, sign, expression = (part.strip() for part in text.partition("="))
-    if not name.isidentifier() or not sign or not expression:
-        raise argparse.ArgumentTypeError(f"{text!r}: write --map x=range(10)")
-    return name, expression

@@ -9,44 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics
-from traitlets import Bool, Dict, Enum, Float, Int, Unicode
 
+from gc_jupyter.magics.cell_options import decide, traits
 from gc_jupyter.magics.line import parse
-from gc_jupyter.magics.options import INTERRUPTS
 from gc_jupyter.magics.shown import ShownResults, page_of
 
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
     from gc_jupyter.journal import Journal, Place
-    from gc_jupyter.magics.decided import Options
+    from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([^{}]+)\}")
 
 
-def _setting(kind: Any, help: str, *arguments: Any, **bounds: int) -> Any:
-    """A trait that is None until it is set; then it wins over the settings files."""
-    made = kind(*arguments, default_value=None, allow_none=True, help=help, **bounds)
-    return made.tag(config=True)
-
-
 class NotebookMagics(Magics):
     """The kernel's one session and journal, what `%config` sets, and a line's endpoint."""
 
-    endpoint = _setting(Unicode, "The default endpoint.")
-    block = _setting(Bool, "Whether cells are waited for.")
-    timeout = _setting(Float, "Stop waiting after so many seconds.", min=0)
-    on_interrupt = _setting(Enum, "As --on-interrupt.", INTERRUPTS)
-    progress_after = _setting(Float, "Seconds until a table of tasks is shown; -1: never.")
-    tb_limit = _setting(Int, "The most frames of a remote traceback.", min=1)
-    label = _setting(Unicode, "What tasks are called in tables.")
-    resources = _setting(Dict, "What each task needs of the endpoint's engine.")
-    endpoint_config = _setting(Dict, "Values for a multi-user endpoint's template.")
-    amqp_port = _setting(Int, "Port to receive results by.", min=1, max=65535)
-    html = _setting(Bool, "Show HTML and SVG that cells display.")
-    live = _setting(Bool, "Show what cells print while they run, on endpoints too.")
-    quiet = _setting(Bool, "Show cells' own output only.")
-    verbose = _setting(Bool, "Also show where the task ran and how long it took.")
+    vars().update(traits())  # one for each option that %config sets
+    endpoint: str | None
 
     shell: Any
     _session: Session | None = None
@@ -120,12 +101,10 @@ class NotebookMagics(Magics):
 
     def options(self, parser: Any, line: str, magic: str) -> Options:
         """What the line says, and what it leaves out."""
-        from gc_jupyter.magics.decided import Options
-
         said, settings = parse(parser, line, magic), self.session.settings
         said.endpoint = self.expand(said.endpoint)
         self.say_notices()
-        return Options.decide(said, self.configured, settings)
+        return decide(said, self.configured, settings)
 
     def configured(self, name: str) -> tuple[Any, str]:
         """A setting's value in this kernel, or None, and what has set it."""

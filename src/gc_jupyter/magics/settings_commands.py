@@ -10,32 +10,25 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from gc_jupyter.magics.decided import Options
 from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.magics.tables import text_table
+from gc_jupyter.options import OF_PROJECTS, SETTINGS
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.settings import KEYS, OF_PROJECTS, Settings, shown
-from gc_jupyter.settings.keys import CHOICES
+from gc_jupyter.settings import Settings, shown
 from gc_jupyter.settings.project import find_project
-
-#: What a setting is where nobody has set it.
-_BUILT_IN = {
-    **{"collect_results": False, "large_mb": 1, "store_gb": 20},
-    **vars(Options()),
-}
 
 
 def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc config."""
     settings = magics.session.settings
     if line.key is None:
-        rows = [[name, *_effective(magics, name)] for name in KEYS]
+        rows = [[name, *_effective(magics, name)] for name in SETTINGS]
         print(text_table(("Setting", "Value", "From"), rows))
         print(f"%gc config KEY VALUE writes {settings.user_file}; VALUE none takes it out.")
         return
-    if line.key not in KEYS:
-        close = difflib.get_close_matches(line.key, KEYS, n=1)
-        meant = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(KEYS)}."
+    if line.key not in SETTINGS:
+        close = difflib.get_close_matches(line.key, SETTINGS, n=1)
+        meant = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(SETTINGS)}."
         raise UsageError(f"There is no setting {line.key!r}. {meant}")
     if line.value:
         text = " ".join(line.value)
@@ -53,7 +46,7 @@ def _effective(magics: NotebookMagics, name: str) -> list[str]:
     if value is None:
         value, where = settings.find(name)
     if value is None:
-        value, where = _BUILT_IN.get(name), "built in"
+        value, where = SETTINGS[name].default, "built in"
     if locked:
         where = f"{where}, locked" if where == locked else f"{where}, locked by {locked}"
     return ["-" if value in (None, "") else _shown(value), where]
@@ -64,14 +57,15 @@ def _shown(value: Any) -> str:
 
 
 def _value(key: str, text: str) -> Any:
-    if text not in CHOICES.get(key, (text,)):
-        raise UsageError(f"{text!r} is no value for {key}. Write {' or '.join(CHOICES[key])}.")
-    if KEYS[key] == (str,):
+    kind, choices = SETTINGS[key].kind, SETTINGS[key].choices
+    if choices and text not in choices:
+        raise UsageError(f"{text!r} is no value for {key}. Write {' or '.join(choices)}.")
+    if kind is str:
         return text
     try:
-        return json.loads(text.lower() if KEYS[key] == (bool,) else text)
+        return json.loads(text.lower() if kind is bool else text)
     except ValueError:
-        example = {bool: "true", int: "3", dict: '{"num_nodes": 2}'}.get(KEYS[key][0], "3")
+        example = {bool: "true", int: "3", dict: '{"num_nodes": 2}'}.get(kind, "3")
         raise UsageError(
             f"%gc config {key} {text}: that is no value for it. Write %gc config {key} {example}"
         ) from None

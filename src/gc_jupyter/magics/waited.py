@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.future import dropped
-from gc_jupyter.magics.decided import Options
 from gc_jupyter.session import Interrupted, wait
 from gc_jupyter.widgets.front_end import has_front_end
 
 if TYPE_CHECKING:
+    from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
     from gc_jupyter.session.watching import Watch
 

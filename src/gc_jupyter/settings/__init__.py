@@ -1,7 +1,7 @@
 """Settings that outlast a kernel: the user's own file, and a project's pyproject.toml.
 
 The user's file is ``gc_jupyter.toml`` in Jupyter's configuration directory (``~/.jupyter``;
-JUPYTER_CONFIG_DIR moves it). It holds the keys of `KEYS`, and a table ``aliases`` of names for
+JUPYTER_CONFIG_DIR moves it). It holds the keys of `SETTINGS`, and a table ``aliases`` of names for
 endpoints. A project's are the table ``[tool.gc_jupyter]`` of the nearest pyproject.toml, from the
 kernel's directory upwards: once the user has said ``%gc trust``, it sets those of `OF_PROJECTS`,
 and wins. Below the user's file are those of the site (`gc_jupyter.settings.site`), which may lock a
@@ -16,16 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gc_jupyter.options import SETTINGS
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.settings.checks import RESULTS, SettingsError, checked, shown
 from gc_jupyter.settings.files import TomlFile, to_toml
-from gc_jupyter.settings.keys import (
-    KEYS,
-    OF_PROJECTS,
-    RESULTS,
-    SettingsError,
-    checked,
-    shown,
-)
 from gc_jupyter.settings.known import NAME as KNOWN
 from gc_jupyter.settings.known import Known, Pinned
 from gc_jupyter.settings.project import Project, find_project
@@ -34,8 +28,6 @@ from gc_jupyter.types import LOCAL_NAME
 from gc_jupyter.uuids import is_uuid_like
 
 __all__ = [
-    "KEYS",
-    "OF_PROJECTS",
     "RESULTS",
     "Known",
     "Pinned",
@@ -100,7 +92,7 @@ class Settings:
         found = dict(site.settings)
         with _passing_over():
             table = self._file.read()
-            for key in KEYS.keys() & table.keys() - site.locked.keys():
+            for key in SETTINGS.keys() & table.keys() - site.locked.keys():
                 with _passing_over():
                     found[key] = checked(key, table[key]), str(self.user_file)
         with _passing_over():
@@ -149,7 +141,7 @@ class Settings:
                 found.append(SettingsError(f"A file of this site: {why}", next_step=_ALIAS))
         try:
             table = self._file.read()
-            for key in KEYS.keys() & table.keys():
+            for key in SETTINGS.keys() & table.keys():
                 try:
                     checked(key, table[key], str(self.user_file))
                     site.refuse_locked(key, str(self.user_file))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gc_jupyter.own_files import NotOwn, read_own, write_own
-from gc_jupyter.settings.keys import SettingsError
+from gc_jupyter.settings.checks import SettingsError
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.settings.checks import RESULTS, SettingsError
 from gc_jupyter.settings.files import TomlFile, signature
-from gc_jupyter.settings.keys import RESULTS, SettingsError
 from gc_jupyter.settings.site import Site
 from gc_jupyter.uuids import is_uuid_like
 

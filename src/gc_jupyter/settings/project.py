@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gc_jupyter.options import OF_PROJECTS, SETTINGS
 from gc_jupyter.own_files import NotOwn, read_own
+from gc_jupyter.settings.checks import SettingsError, checked, shown
 from gc_jupyter.settings.files import MOST, digest, parse
-from gc_jupyter.settings.keys import KEYS, OF_PROJECTS, SettingsError, checked, shown
 
 NAME = "pyproject.toml"
 _OURS = b"gc_jupyter"
@@ -138,6 +139,6 @@ def _not_own(path: Path, error: NotOwn) -> str:
 
 def _instead(refused: tuple[str, ...]) -> str:
     said = [text for name, text in _INSTEAD.items() if name in refused]
-    if others := [name for name in refused if name in KEYS and name not in _INSTEAD]:
+    if others := [name for name in refused if name in SETTINGS and name not in _INSTEAD]:
         said.append(f"%gc config {others[0]} VALUE sets it for you")
     return "; ".join(said) or "there is no such setting"

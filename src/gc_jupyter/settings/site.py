@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gc_jupyter.options import SETTINGS
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.settings.checks import RESULTS, SettingsError, checked
 from gc_jupyter.settings.files import TomlFile, signature
-from gc_jupyter.settings.keys import KEYS, RESULTS, SettingsError, checked
 from gc_jupyter.uuids import is_uuid_like
 
 NAME = "gc_jupyter.toml"
@@ -82,7 +83,7 @@ class SiteSettings:
 
     def _take(self, path: str, table: dict[str, Any]) -> None:
         """Add what a file says, over what those farther away have said."""
-        for name in KEYS.keys() & table.keys():
+        for name in SETTINGS.keys() & table.keys():
             if name not in self.locked:
                 try:
                     self.settings[name] = checked(name, table[name], path), path
@@ -106,11 +107,11 @@ class SiteSettings:
             self.notice_link = ""
         locked = table.get("locked", [])
         for name in locked if isinstance(locked, list) else [locked]:
-            if name in KEYS or name in _TABLES:
+            if name in SETTINGS or name in _TABLES:
                 self.locked.setdefault(name, path)
             else:
                 self._problem(f"{path}: there is no setting {one_line(repr(name))} to be locked.")
-        if unknown := sorted(table.keys() - KEYS.keys() - {*_TABLES, *_ONLY_HERE}):
+        if unknown := sorted(table.keys() - SETTINGS.keys() - {*_TABLES, *_ONLY_HERE}):
             self._problem(f"{path}: there is no setting {one_line(', '.join(unknown), 200)}.")
 
     def _texts(self, path: str, table: dict[str, Any], name: str) -> dict[str, str]:
