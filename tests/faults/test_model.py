@@ -16,7 +16,11 @@ import contextlib
 import json
 import os
 import random
+import signal
+import socket
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +34,23 @@ COUNT = int(os.environ.get("GC_JUPYTER_SEQUENCES", "100"))
 WAIT_FOR_IDS = "from gc_jupyter.session.waiting import wait_for_ids; wait_for_ids"
 FIRST = int(os.environ.get("GC_JUPYTER_FIRST_SEQUENCE", "0"))
 SEEDS = range(FIRST, FIRST + (COUNT if os.environ.get("GC_JUPYTER_SOAK") else 3))
-#: A notebook in a process: runs cells that it reads, and says what names have come to.
-NOTEBOOK = """\
-import json, os, sys
-os.environ["JUPYTER_DATA_DIR"] = sys.argv[1]
+#: Forks a process for each connection, which is a notebook: it runs cells that it reads, and says
+#: what names have come to. What a kernel imports is imported once.
+NOTEBOOKS = """\
+import json, os, signal, socket, sys
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-shell = InteractiveShell.instance()
-shell.run_cell("%load_ext gc_jupyter")
-shell.run_cell('''
+import gc_jupyter.capture, gc_jupyter.client, gc_jupyter.executor, gc_jupyter.magics
+import gc_jupyter.session.attach, gc_jupyter.session.replied, gc_jupyter.magics.attached
+from gc_jupyter.runtime import recovery
+recovery.LATE_S = 1.0
+
+PLAIN = '''
 def plain(path, name):
     with open(path, "a") as ran:
         print(name, file=ran)
     return name
-''')
-from gc_jupyter.runtime import recovery
-recovery.LATE_S = 1.0
+'''
 
 def one(future):
     error = future.exception(60)
@@ -53,18 +58,43 @@ def one(future):
         return ["error", type(error).__name__, str(error)[-400:]]
     return ["value", future.result()]
 
-def look(name):
-    found = shell.user_ns.get(name)
+def look(found):
     if found is None:
         return None
     return one(found) if hasattr(found, "exception") else [one(future) for future in found]
 
-for line in sys.stdin:
-    what = json.loads(line)
-    with capture_output() as shown:
-        done = shell.run_cell(what["run"])
-    looked = {name: look(name) for name in what["look"]}
-    print("@@" + json.dumps({"text": shown.stdout + shown.stderr, "looked": looked}), flush=True)
+def serve(lines, say):
+    os.environ["JUPYTER_DATA_DIR"] = json.loads(next(lines))
+    shell = InteractiveShell.instance()
+    shell.run_cell("%load_ext gc_jupyter")
+    shell.run_cell(PLAIN)
+    for line in lines:
+        what = json.loads(line)
+        with capture_output() as shown:
+            shell.run_cell(what["run"])
+        looked = {name: look(shell.user_ns.get(name)) for name in what["look"]}
+        say({"text": shown.stdout + shown.stderr, "looked": looked})
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+print("listens", flush=True)
+while True:
+    connection, _ = listener.accept()
+    if os.fork() == 0:
+        listener.close()
+        stream = connection.makefile("rw")
+
+        def say(what):
+            print(json.dumps(what), file=stream, flush=True)
+
+        say(os.getpid())
+        try:
+            serve(stream, say)
+        finally:
+            os._exit(0)
+    connection.close()
 """
 #: A server's keeper: collects until its line, then says what it has.
 KEEPER = """\
@@ -102,30 +132,58 @@ FAULTS: list[dict[str, Any] | None] = [
 class Kernel:
     """A notebook's process."""
 
-    def __init__(self, loopback: Loopback, directory: Path, data: Path, name: str) -> None:
-        self.process: subprocess.Popen[str] = start(
-            loopback, directory, NOTEBOOK, str(data), name=f"{name}.py"
-        )
+    def __init__(self, notebooks: str, data: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(notebooks)
+            self._stream = connection.makefile("rw")
+        self._pid = int(self._stream.readline())
+        self._say(str(data))
+
+    def _say(self, what: object) -> None:
+        self._stream.write(json.dumps(what) + "\n")
+        self._stream.flush()
 
     def send(self, run: str, look: tuple[str, ...] = ()) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"run": run, "look": look}) + "\n")
-        self.process.stdin.flush()
+        self._say({"run": run, "look": look})
 
     def read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith("@@"):
-                return dict(json.loads(line[2:]))
-        raise AssertionError(self.process.communicate()[1])
+        line = self._stream.readline()
+        assert line, "it has ended: its error is above"
+        return dict(json.loads(line))
 
     def run(self, run: str, look: tuple[str, ...] = ()) -> dict[str, Any]:
         self.send(run, look)
         return self.read()
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        """Kill it, and wait until it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        with contextlib.suppress(ConnectionError):
+            while self._stream.readline():
+                pass
+
+
+@pytest.fixture(scope="module")
+def notebooks(
+    loopback_session: Loopback, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where a connection is a notebook's process."""
+    directory = tmp_path_factory.mktemp("notebooks")
+    address = str(directory / "listens")
+    script = directory / "notebooks.py"
+    script.write_text(NOTEBOOKS, encoding="utf-8")
+    own = {"GLOBUS_COMPUTE_USER_DIR": str(directory / "home"), "IPYTHONDIR": str(directory)}
+    with subprocess.Popen(
+        [sys.executable, str(script), address],
+        cwd=directory,
+        env=os.environ | loopback_session.environment | own,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline(), "its error is above"
+        yield address
+        process.kill()
 
 
 def collect(loopback: Loopback, directory: Path, *, killed: bool) -> list[str]:
@@ -153,13 +211,13 @@ def named_groups(loopback: Loopback) -> set[str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_name_has_its_own_result_or_it_is_said(
-    loopback: Loopback, tmp_path: Path, seed: int
+    loopback: Loopback, notebooks: str, tmp_path: Path, seed: int
 ) -> None:
     choose = random.Random(seed)
     inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
     ran_file = tmp_path / "ran"
     ran_file.touch()
-    first = Kernel(loopback, tmp_path, tmp_path / "data", "first")
+    first = Kernel(notebooks, tmp_path / "data")
     kernels = [first]
     try:
         group_known = choose.random() < 0.8
@@ -217,7 +275,7 @@ def test_each_name_has_its_own_result_or_it_is_said(
             if collecting:
                 collect(loopback, tmp_path, killed=choose.random() < 0.5)
             if cut_short:  # at its first, second, … request
-                middle = Kernel(loopback, tmp_path, tmp_path / "data", "middle")
+                middle = Kernel(notebooks, tmp_path / "data")
                 kernels.append(middle)
                 loopback.clear()
                 middle.send("%gc attach")
@@ -225,7 +283,7 @@ def test_each_name_has_its_own_result_or_it_is_said(
                 with contextlib.suppress(AssertionError):  # it has less to ask
                     poll(lambda: len(loopback.requests()) >= asked, limit_s=2.0)
                 middle.end()
-            last = Kernel(loopback, tmp_path, tmp_path / "data", "new")
+            last = Kernel(notebooks, tmp_path / "data")
             kernels.append(last)
         else:
             last = first
@@ -241,7 +299,7 @@ def test_each_name_has_its_own_result_or_it_is_said(
         check(seed, expected, tellable, shown, ran, said, complete=False)
         check(seed, expected, tellable, again, ran, said, complete=True)
         for group in groups:
-            other = Kernel(loopback, tmp_path, tmp_path / f"other {group}", "other")
+            other = Kernel(notebooks, tmp_path / f"other {group}")
             kernels.append(other)
             found = other.run(f"%gc attach {group}", names)
             check(seed, expected, tellable, found["looked"], ran, found["text"], complete=False)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from gc_jupyter.capture import CellFuture
-from gc_jupyter.errors import ComputeError
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.sessions import Part
 from gc_jupyter.magics.cells import bind_when_done
@@ -21,10 +20,12 @@ from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.protocol.nonces import SHORT, place_of, run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks
-from gc_jupyter.session.replied import RepliedFuture
+from gc_jupyter.session.replied import RepliedFuture, StandIn, await_replies, stand_ins
 
 Run: TypeAlias = "TaskFuture | Tasks"
 
+#: Tasks of a fan-out that each have a future although nobody knows them. A reply may say anything.
+_MOST_ABSENT = 100_000
 #: How `%gc attach` is told a fan-out.
 RUN = re.compile(r"gcj-[0-9a-f]{8,32}")
 
@@ -40,12 +41,15 @@ def runs_of(futures: Iterable[TaskFuture], alone: Sequence[str] = ()) -> list[Ru
         Ids of tasks that were asked for by themselves. All tasks of a fan-out are the fan-out.
     """
     found: list[Run] = []
+    nameless: list[TaskFuture] = []
     runs: dict[str, dict[int, TaskFuture]] = {}
     totals: dict[str, int] = {}
     for future in dict.fromkeys(futures):
+        is_open = not future.done()  # asked first: its reply may come now
         part = part_of(future)
         if part is None:
-            found.append(future)
+            unknown = is_open and isinstance(future, RepliedFuture) and future.note is None
+            (nameless if unknown else found).append(future)
         else:
             runs.setdefault(part.run, {})[part.place] = future
             totals[part.run] = max(totals.get(part.run, 0), part.total, part.place + 1)
@@ -57,19 +61,25 @@ def runs_of(futures: Iterable[TaskFuture], alone: Sequence[str] = ()) -> list[Ru
         elif total == 1 and not some[0].note.part:
             found.append(some[0])
         else:
-            found.append(_together(run, some, total))
+            found.append(_together(run, some, total, nameless))
+    places = sum(not one.done() for run in found for one in stand_ins(tasks_of(run)).values())
+    if len(nameless) > places:  # what the fan-outs wait for isn't listed a second time
+        found += nameless
     return sorted(found, key=_submitted)
 
 
-def _together(run: str, some: Mapping[int, TaskFuture], total: int) -> Tasks:
-    """A fan-out: the one that there is, or one of what was found."""
+def _together(
+    run: str, some: Mapping[int, TaskFuture], total: int, nameless: Sequence[TaskFuture]
+) -> Tasks:
+    """A fan-out: the one that there is, or one of what was found, and of what may be of it."""
     own: Tasks | None = next((its for one in some.values() if (its := _fan_out(one))), None)
-    if own is not None:
-        return own
-    absent = _absent()
-    every = [some.get(place, absent) for place in range(total)]
-    labels = [one.label or f"task {place + 1}" for place, one in enumerate(every)]
-    return Tasks(every, labels, run=run)
+    if own is None:
+        absent = StandIn("a task") if total - len(some) > _MOST_ABSENT else None
+        every = [some.get(at) or absent or StandIn(f"task {at + 1}") for at in range(total)]
+        own = Tasks(every, [one.label for one in every], run=run)
+        nameless = [] if absent else nameless
+    await_replies(own, nameless)
+    return own
 
 
 def _fan_out(future: TaskFuture) -> Tasks | None:
@@ -178,15 +188,3 @@ def _first(run: Run) -> TaskFuture:
 def _submitted(run: Run) -> float:
     times = [one.info.submitted_at for one in tasks_of(run) if one.info.submitted_at is not None]
     return min(times, default=math.inf)
-
-
-def _absent() -> TaskFuture:
-    """Stands for tasks that nobody has."""
-    future = TaskFuture()
-    future.set_exception(
-        ComputeError(
-            "It isn't known here: it isn't over, or it was shown before, or the service hasn't it.",
-            next_step="%gc attach looks again; or run the cell again.",
-        )
-    )
-    return future

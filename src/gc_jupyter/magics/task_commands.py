@@ -104,6 +104,7 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
         _show_again(result)
     if not runs:
         return _finished(magics, missed[-1])
+    session.keep(futures)
     session.keep([future for run in runs for future in tasks_of(run) if future.source])
     bind(magics, runs)
     if len(runs) > 1:
@@ -215,8 +216,9 @@ def _from_elsewhere(magics: NotebookMagics, ids: Sequence[str]) -> list[TaskFutu
         running = [future for future in found if not future.done()]
         if running:
             print(
-                f"{_tasks(len(running))} not over: what a task is called is in its reply."
-                f" %gc attach {one} then binds its names, too."
+                f"{_tasks(len(running))} not over: what a task is called is in its reply. One of a"
+                " fan-out that is shown here takes its place in it then; of others,"
+                f" %gc attach {one} then binds the names."
             )
         futures += found
     return futures

@@ -278,6 +278,21 @@ class Tasks(Sequence[TaskFuture]):
         if self._followed:
             future.add_done_callback(self._one_over)
 
+    def fill(self, place: int, future: TaskFuture) -> None:
+        """Put a task where another future has stood in for it until now, which then ends.
+
+        Parameters
+        ----------
+        place:
+            Which, from 0.
+        future:
+            The task.
+        """
+        stood_in = self._futures[place]
+        self.labels[place] = future.label or self.labels[place]
+        self._replace(place, future)
+        stood_in.set_result(None)
+
     def _mend(self, place: int, future: object) -> None:
         """A task that was run again has ended: the bound lists get its value."""
         if self._futures[place] is not future:

@@ -1,13 +1,19 @@
-"""RepliedFuture: the future of a task of which nothing is known here before its reply comes."""
+"""RepliedFuture: the future of a task of which nothing is known here before its reply comes; and
+fan-outs that wait for such tasks."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 from gc_jupyter.capture import Captured
+from gc_jupyter.errors import ComputeError
 from gc_jupyter.functions.source import SourceFunction
-from gc_jupyter.journal.sessions import Note
+from gc_jupyter.future import TaskFuture
+from gc_jupyter.journal.sessions import Note, Part
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.session.fan_out import Tasks
 from gc_jupyter.session.futures import NotebookFuture
 from gc_jupyter.session.shell import ShellFuture
 
@@ -49,6 +55,69 @@ class RepliedFuture(ShellFuture):
 
     def _decode_cell(self, value: Any) -> Any:
         return NotebookFuture.decode(self, value)
+
+
+class StandIn(TaskFuture):
+    """Has the place of a fan-out's task whose reply nobody has seen here.
+
+    Parameters
+    ----------
+    label:
+        Shown for it until then.
+    """
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label=label)
+        self.set_running_or_notify_cancel()  # it was sent: it can't be cancelled
+
+
+def stand_ins(futures: Sequence[TaskFuture]) -> dict[int, StandIn]:
+    """Those of these that stand in for others, by their places."""
+    return {at: one for at, one in enumerate(futures) if isinstance(one, StandIn)}
+
+
+def await_replies(tasks: Tasks, nameless: Sequence[TaskFuture]) -> None:
+    """Let each of these tasks take its place in a fan-out, if its reply says that it is of it. The
+    places that are left when all have ended get an error.
+
+    Parameters
+    ----------
+    tasks:
+        The fan-out; a `StandIn` has each place that is free.
+    nameless:
+        Those of which nothing was known until now.
+    """
+    free = {at: one for at, one in stand_ins(tasks).items() if not one.done()}
+    waited_for = set(nameless)
+    lock = threading.Lock()
+
+    def replied(future: TaskFuture) -> None:
+        part = Part.read(future.note.part) if future.note is not None else None
+        with lock:
+            waited_for.discard(future)
+            if (
+                part is not None
+                and part.run == tasks.run
+                and free.pop(part.place, None) is not None
+            ):
+                tasks.fill(part.place, future)
+            if not waited_for:
+                settle()
+
+    def settle() -> None:
+        for one in set(free.values()):
+            one.set_exception(
+                ComputeError(
+                    "It isn't known here: the service hasn't it, or has no reply of it.",
+                    next_step="%gc attach looks again; or run the cell again.",
+                )
+            )
+        free.clear()
+
+    for future in nameless:
+        future.add_done_callback(replied)  # type: ignore[arg-type]
+    if not nameless:
+        settle()
 
 
 def _text(value: object) -> str:

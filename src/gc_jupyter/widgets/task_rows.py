@@ -134,12 +134,13 @@ class TaskRows:
             self.rows[row] = new
             self._dirty.setdefault(row // PAGE_ROWS)
 
-    def restart(self, row: int) -> None:
-        """A row's task is another one from now on, unsent as yet."""
+    def restart(self, row: int, label: str = "") -> None:
+        """A row's task is another one from now on, unsent as yet; `label` is its name, if new."""
         fields, unsent = self.rows[row], _INDEX[TaskState.UNSENT]
         self.counts[fields[_STATE]] -= 1
         self.counts[unsent] += 1
-        self.rows[row] = [unsent, fields[_LABEL], fields[_ENDPOINT], *[None] * 3, "", "", None]
+        name = one_line(label) or fields[_LABEL]
+        self.rows[row] = [unsent, name, fields[_ENDPOINT], *[None] * 3, "", "", None]
         self._dirty.setdefault(row // PAGE_ROWS)
 
     def touch(self, pages: Iterable[int]) -> None:

@@ -163,7 +163,8 @@ class TaskTable(LiveWidget):
         self._futures[row] = future
         self._row_of[future] = row
         self._by_serial[future.serial] = row
-        self._rows.restart(row)
+        # one that was never submitted has stood in for this one
+        self._rows.restart(row, future.label if old.source is None else "")
         source = future.source
         if self.settled:
             self.settle()
@@ -300,7 +301,7 @@ def _where(future: TaskFuture) -> TaskState:
     if info.task_id:
         local = info.endpoint_id == LOCAL_ENDPOINT_ID
         return TaskState.WAITING_WORKER if local else TaskState.WAITING_ENDPOINT
-    if info.submitted_at is not None:
+    if info.submitted_at is not None or (future.source is None and future.running()):
         return TaskState.UNCONFIRMED
     held = future.source is not None and future.source.hold is not None
     return TaskState.WAITING_LIMIT if held else TaskState.UNSENT
