@@ -48,6 +48,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     "collect_results": (True, ""),
     "login": ("own", ""),
     "large_mb": (2.5, ""),
+    "fetch_mb": (50, ""),
     "store_folder": ("/data", ""),
     "store_gb": (5, ""),
 }

@@ -7,12 +7,29 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from gc_jupyter.errors import TaskStopped
 from gc_jupyter.types import EventSource, TaskInfo
 
 _UNKNOWN = TaskInfo()
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What `TaskFuture.decode` returns where parts of a result are still to be fetched.
+
+    Parameters
+    ----------
+    ready:
+        Is done once they are here, or can't be had.
+    decode:
+        The result, from then on, as `TaskFuture.decode` gives it.
+    """
+
+    ready: concurrent.futures.Future[Any]
+    decode: Callable[[], Any]
 
 
 class _LeanCondition(threading.Condition):
@@ -219,7 +236,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """The future's result, from what the task returned: the value itself.
 
         A subclass may unpack a reply, and raise what makes the task a failed one. Called on the
-        `gc-results` thread, before any callback.
+        `gc-results` thread, before any callback. Where it returns a `Later`, the future is done
+        when that is.
 
         Parameters
         ----------

@@ -363,6 +363,12 @@ class FileOptions:
         most=5,
         set_by=SetBy.FILES,
     )
+    fetch_mb: float = option(
+        100,
+        "Values over so many MB stay at the endpoint until `.fetch()`.",
+        least=0,
+        set_by=SetBy.FILES,
+    )
     store_folder: str = option("", "The folder of the store on endpoints.", set_by=SetBy.FILES)
     store_gb: float = option(
         20, "How much a store may hold, in GB.", least=0.001, set_by=SetBy.FILES

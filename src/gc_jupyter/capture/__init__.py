@@ -11,9 +11,11 @@ from gc_jupyter.capture.cell import (
 )
 from gc_jupyter.capture.commands import check_magics, keep_time
 from gc_jupyter.capture.contents import Part, contents
-from gc_jupyter.capture.reply import CellFuture, Undecoded
+from gc_jupyter.capture.reply import CellFuture
+from gc_jupyter.capture.undecoded import AtEndpoint, Undecoded
 
 __all__ = [
+    "AtEndpoint",
     "Captured",
     "CellFuture",
     "Part",

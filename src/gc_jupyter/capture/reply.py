@@ -2,109 +2,51 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
-import importlib
-import io
-import pickle
+import json
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 from gc_jupyter.capture.cell import SAFE_MIMES, Captured
-from gc_jupyter.capture.events import STREAMS, Event, as_bundle, as_event, text_of
+from gc_jupyter.capture.events import STREAMS, Event, as_event, text_of
 from gc_jupyter.capture.failures import LabelOf, Place, make_exception
 from gc_jupyter.capture.live import LiveOutput
+from gc_jupyter.capture.loading import load
+from gc_jupyter.capture.undecoded import AtEndpoint, Undecoded, size_of
 from gc_jupyter.errors import BadReply, StoreRefused, ValuesMissing
-from gc_jupyter.future import TaskFuture
-from gc_jupyter.remote_text import harmless, one_line
-from gc_jupyter.serialize.foreign import ForeignCode, guard, writer, written_by
-from gc_jupyter.serialize.official import same_class_here
-from gc_jupyter.travel.store import is_name
-from gc_jupyter.travel.texts import helpers, import_helpers
+from gc_jupyter.future import Later, TaskFuture
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.serialize.foreign import ForeignCode, written_by
+from gc_jupyter.travel.store import is_name, megabytes
 
 _MINOR = "{}.{}.".format(*sys.version_info)
+Packed = dict[str, Any]
 
 
-class Undecoded:
-    """Stands for a value that stays on the worker's side: its text, its attributes that are plain
-    values (also as its own: ``G.x``), and why.
+class Fetching(Protocol):
+    """Bytes on their way from an endpoint's store."""
 
-    Parameters
-    ----------
-    packed:
-        The value's `repr`, `type`, `reason`, and `bundle` where it was to be shown.
-    attributes:
-        Those that are numbers, text, or containers of such.
-    mimes:
-        What may be shown beside text.
-    endpoint:
-        Where the value stayed.
-    """
-
-    def __init__(
-        self,
-        packed: Mapping[str, Any],
-        mimes: Collection[str] = SAFE_MIMES,
-        endpoint: str = "the endpoint",
-        attributes: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.attributes = dict(attributes or {})
-        self.endpoint = endpoint
-        self.text = harmless(str(packed["repr"]))
-        self.type_name = one_line(str(packed["type"]))
-        self.reason = str(packed["reason"])
-        self._bundle = {**as_bundle(packed.get("bundle", {}), mimes), "text/plain": self.text}
-
-    def __getattr__(self, name: str) -> Any:
-        known = vars(self).get("attributes", {})
-        if name in known and not name.startswith("_"):
-            return known[name]
-        raise AttributeError(f"{name!r} stayed on {self.endpoint} with {self.text:.80}")
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        return self._bundle
-
-    def gc_refusal(self) -> tuple[str, str]:
-        """Why it can't be sent, and what to do."""
-        return (
-            f"its value ({self.type_name}) stayed on {self.endpoint}, and only its text is here:"
-            f" {one_line(self.reason, 300)}",
-            "Make it in this cell again, or keep it in a file there; --out brings back parts of it"
-            " that are plain data.",
-        )
-
-    def __reduce__(self) -> Any:
-        raise pickle.PicklingError(self.gc_refusal()[0])
+    #: Done once they are here, or can't be had.
+    over: concurrent.futures.Future[Any]
+    #: Those of each `stored`.
+    data: list[bytearray]
 
 
-class _Loader(pickle.Unpickler):
-    """Loads one value, and builds no code that another Python has compiled."""
+class Fetcher(Protocol):
+    """Brings what stayed in the store of a task's endpoint."""
 
-    def __init__(self, data: bytes, known: Mapping[Any, Any]) -> None:
-        super().__init__(io.BytesIO(data))
-        self._reading = helpers().Reading(known=known, writer=writer())
-        self._guard = guard(same_class_here, lambda data: _load(data, known))
+    @property
+    def bound(self) -> int:
+        """Bytes of a value that come without being asked for."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        found = super().find_class(module, name)
-        if found is importlib.import_module:
-            return import_helpers
-        return found if self._guard is None else self._guard.allow(module, name, found)
+    def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
+        """Have these come; returns at once."""
 
-    def load(self) -> Any:
-        try:
-            with self._reading:
-                return super().load()
-        finally:
-            if self._guard is not None:
-                self._guard.check()
-
-
-def _load(data: bytes, known: Mapping[Any, Any]) -> Any:
-    return _Loader(data, known).load()
+    def fetch(self, stored: Sequence[Mapping[str, Any]], folder: str) -> Sequence[bytearray]:
+        """Wait for these, and tell the user how far they are."""
 
 
 class CellFuture(TaskFuture):
@@ -139,6 +81,9 @@ class CellFuture(TaskFuture):
         #: Where the notebook's random numbers have got to there, if they went along.
         self.random: dict[str, Any] = {}
         self.undecoded: dict[str, Undecoded] = {}
+        #: Brings what was too large for the reply; None where nobody can.
+        self.fetcher: Fetcher | None = None
+        self.fetching: Fetching | None = None
         self.place = Place(endpoint)
         #: The most frames that a traceback shows, the innermost; None for all.
         self.tb_limit: int | None = None
@@ -197,9 +142,12 @@ class CellFuture(TaskFuture):
         StoreRefused
             What it needs can't be had there; nothing has run.
         """
+        return self._understood(value, partial(self._arrived, value))
+
+    def _understood(self, reply: Any, read: Callable[[], Any]) -> Any:
         try:
-            with written_by(value["python"]):
-                failure, last = self._read(value)
+            with written_by(reply["python"]):
+                failure, last = read()
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadReply(
                 f"The worker's reply isn't that of a cell ({type(error).__name__}).",
@@ -209,8 +157,8 @@ class CellFuture(TaskFuture):
             raise failure
         return last
 
-    def _read(self, reply: Any) -> tuple[BaseException | None, Any]:
-        """The cell's failure or its last value; takes what the worker says apart."""
+    def _arrived(self, reply: Any) -> tuple[BaseException | None, Any]:
+        """Read a reply, or have come what was too large for it."""
         if not isinstance(reply, dict) or reply.get("version") != 1:
             raise ValueError("another version")
         if self.nonce and (reply["tag"] or {}).get("nonce") != self.nonce:
@@ -220,7 +168,43 @@ class CellFuture(TaskFuture):
             )
         if reply.get("store") is not None:
             raise _of_store(reply["store"])
-        self.events = [as_event(kind, content, self._mimes) for kind, content in reply["events"]]
+        wanted = {}
+        for name, packed in _left(reply):
+            size = size_of(packed["stored"])
+            bound = 0 if self.fetcher is None else self.fetcher.bound
+            if size <= bound:
+                wanted[name] = packed
+            else:
+                packed["reason"] = f"over {megabytes(bound)}, it doesn't come by itself"
+        if self.fetcher is None or not wanted:
+            return self._read(reply)
+        stored = [one for packed in wanted.values() for one in _pieces(packed["stored"])]
+        folder = str(next(iter(wanted.values()))["stored"]["folder"])
+        what = ", ".join(name or "the value" for name in wanted)
+        self.fetching = fetching = self.fetcher.begin(stored, folder, what)
+        read = partial(self._fetched, reply, list(wanted.values()), fetching)
+        return None, Later(fetching.over, partial(self._understood, reply, read))
+
+    def _fetched(
+        self, reply: Any, wanted: Sequence[Packed], fetching: Fetching
+    ) -> tuple[BaseException | None, Any]:
+        """Read a reply with what has come, or why it hasn't."""
+        error, data = fetching.over.exception(), iter(fetching.data)
+        self.fetching = None
+        for packed in wanted:
+            if error is None:
+                packed["pickle"] = next(data)
+                packed["buffers"] = [next(data) for _ in packed["stored"]["buffers"]]
+            else:
+                packed["reason"] = one_line(f"{error}", 500)
+        return self._read(reply)
+
+    def _read(self, reply: Any) -> tuple[BaseException | None, Any]:
+        """The cell's failure or its last value; takes what the worker says apart."""
+        self.events = [
+            as_event(kind, _displayed(kind, content), self._mimes)
+            for kind, content in reply["events"]
+        ]
         self.replied = True
         host, python = one_line(reply["host"]), one_line(reply["python"])
         self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
@@ -233,20 +217,48 @@ class CellFuture(TaskFuture):
             return self._failure(reply["error"]), None
         return None, value
 
-    def _values(self, packed: dict[str, Any], shared: Sequence[Any]) -> dict[str, Any]:
+    def _values(self, packed: dict[str, Packed], shared: Sequence[Any]) -> dict[str, Any]:
         """The last value and those of the names asked for; see `Packer.together`."""
         found: dict[str, Any] = {}
-        for names, data in shared:
+        for names, together in shared:
+            if not _is_here(together):
+                for at, name in enumerate(names):
+                    bring = partial(self._bring, together, at)
+                    found[name] = self._left_there(name, packed[name], together, bring)
+                continue
             with contextlib.suppress(Exception):  # then each by itself
-                found.update(dict(zip(names, _load(data, self._objects), strict=True)))
+                found.update(dict(zip(names, self._load(together), strict=True)))
         for name in packed.keys() - found.keys():
             found[name] = self._unpack(name, packed[name])
         return {name: found[name] for name in packed}
 
-    def _unpack(self, name: str, packed: dict[str, Any]) -> Any:
+    def _load(self, packed: Packed) -> Any:
+        return load(packed["pickle"], self._objects, packed.get("buffers", ()))
+
+    def _bring(self, packed: Packed, at: int | None = None) -> Any:
+        """A value that was left there, or one of several that share objects."""
+        if self.fetcher is None:
+            raise StoreRefused("Nobody here knows the endpoint that has it.")
+        stored = packed["stored"]
+        data, *buffers = self.fetcher.fetch(_pieces(stored), str(stored["folder"]))
+        with written_by(self.place.python):
+            found = load(data, self._objects, buffers)
+        return found if at is None else found[at]
+
+    def _left_there(
+        self, name: str, packed: Packed, stored: Packed, bring: Callable[[], Any]
+    ) -> AtEndpoint:
+        packed = {**packed, "reason": stored["reason"]}
+        made = AtEndpoint(packed, self._mimes, self.endpoint, stored["stored"], bring)
+        self.undecoded[name] = made
+        return made
+
+    def _unpack(self, name: str, packed: Packed) -> Any:
+        if not _is_here(packed):
+            return self._left_there(name, packed, packed, partial(self._bring, packed))
         if packed["pickle"] is not None:
             try:
-                return _load(packed["pickle"], self._objects)
+                return self._load(packed)
             except ForeignCode as error:
                 reason = error.reason[:1].lower() + error.reason[1:]
                 packed = {**packed, "reason": reason}
@@ -258,7 +270,7 @@ class CellFuture(TaskFuture):
         attributes = {}
         if packed.get("plain") is not None:
             with contextlib.suppress(Exception):
-                attributes = dict(_load(packed["plain"], {}))
+                attributes = dict(load(packed["plain"], {}))
         self.undecoded[name] = Undecoded(packed, self._mimes, self.endpoint, attributes)
         return self.undecoded[name]
 
@@ -273,16 +285,47 @@ class CellFuture(TaskFuture):
         """The exception itself; its text and its traceback are there all the same."""
         if described["pickle"] is not None:
             with contextlib.suppress(Exception):
-                loaded = _load(described["pickle"], self._objects)
+                loaded = load(described["pickle"], self._objects)
                 return loaded if isinstance(loaded, BaseException) else None
         if described["parts"] is not None:
             with contextlib.suppress(Exception):
-                kind, args, members = _load(described["parts"], self._objects)
+                kind, args, members = load(described["parts"], self._objects)
                 made: BaseException = kind.__new__(kind, *args)
                 made.args = args
                 made.__dict__.update(members)
                 return made
         return None
+
+
+def _left(reply: Any) -> Iterator[tuple[str, Packed]]:
+    """What of a reply is in the store: values by name, and displays."""
+    for names, together in reply.get("shared", ()):
+        if not _is_here(together):
+            yield ", ".join(filter(None, names)), together
+    for name, packed in {"": reply["value"] or {}, **reply["out"]}.items():
+        if not _is_here(packed):
+            yield name, packed
+    for at, (kind, content) in enumerate(reply["events"]):
+        if kind == "display" and not _is_here(content):
+            yield f"display {at + 1}", content
+
+
+def _is_here(packed: Mapping[str, Any]) -> bool:
+    return not packed.get("stored") or packed.get("pickle") is not None
+
+
+def _pieces(stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [stored["pickle"], *stored["buffers"]]
+
+
+def _displayed(kind: str, content: Any) -> Any:
+    """A display whose bundle was in the store, as far as it is here."""
+    if kind != "display" or "stored" not in content:
+        return content
+    if content.get("pickle") is not None:
+        return json.loads(bytes(content["pickle"]))
+    size = megabytes(size_of(content["stored"]))
+    return {"text/plain": f"{content['text/plain']}\n[{size} stay on the endpoint]"}
 
 
 def _of_store(said: Mapping[str, Any]) -> StoreRefused:

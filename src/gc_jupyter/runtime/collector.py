@@ -10,11 +10,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from gc_jupyter.credentials import masked
 from gc_jupyter.errors import ComputeError, SubmitUncertain
-from gc_jupyter.future import TaskFuture
+from gc_jupyter.future import Later, TaskFuture
 from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
 from gc_jupyter.remote_text import one_line
@@ -57,6 +58,7 @@ class Collector:
         self.book: TaskBook[tuple[TaskFuture, Origin], tuple[_Result, object]] = TaskBook()
         self._ready: list[Finished] = []
         self._resolving: deque[list[Finished]] = deque()  # at `gc-results`, in order
+        self._later: dict[int, Finished] = {}  # by serial: parts of their results are fetched
         self.listeners: list[Listener] = []
         self._endpoints: dict[str, tuple[bool, float]] = {}  # online, and when that is old
 
@@ -177,7 +179,7 @@ class Collector:
     def unresolved(self) -> Iterator[tuple[TaskFuture, Origin]]:
         """Tasks that the service has accepted, or refused, and whose futures are still pending."""
         yield from self.book.owners()
-        for finished in (*self._resolving, self._ready):
+        for finished in (*self._resolving, self._ready, list(self._later.values())):
             yield from ((one.future, one.origin) for one in finished if not one.future.done())
 
     def _complete(self, finished: Finished) -> None:
@@ -201,11 +203,26 @@ class Collector:
         self._resolving.popleft()
         self.feed.settled()
         self.feed.ack([one.tag for one in finished])
+        for one in finished:
+            if one.later is not None:
+                self._complete_later(one, one.later)
         if self.listeners:
             self.announce(
                 (one.future, TaskState.FAILED if one.error else TaskState.SUCCESS, one.error)
                 for one in finished
+                if one.later is None
             )
+
+    def _complete_later(self, one: Finished, later: Later) -> None:
+        """Go on with a result once its parts are here. Its message isn't needed any more: what the
+        service knows of the task says the same."""
+        self._later[one.future.serial] = one
+
+        def ready() -> None:
+            if self._later.pop(one.future.serial, None) is not None:
+                self._complete(replace(one, tag=None))
+
+        later.ready.add_done_callback(lambda _: self._loop.tell(ready))
 
     def announce(
         self, changes: Iterable[tuple[TaskFuture, TaskState, BaseException | None]]

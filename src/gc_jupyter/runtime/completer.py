@@ -7,9 +7,10 @@ import logging
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed
-from gc_jupyter.future import TaskFuture
+from gc_jupyter.future import Later, TaskFuture
 from gc_jupyter.protocol.failures import task_error
 from gc_jupyter.protocol.messages import ResultMessage, ran, worker_info
 from gc_jupyter.remote_text import one_line
@@ -28,13 +29,14 @@ _PYTHON = platform.python_version()
 @dataclass(slots=True)
 class Finished:
     """A task and how it ended. `tag` is its message's, to acknowledge; `error` is set by
-    `resolve` where the task failed."""
+    `resolve` where the task failed, `later` where parts of its result are still to be fetched."""
 
     future: TaskFuture
     outcome: Outcome
     origin: Origin
     tag: object = None
     error: BaseException | None = None
+    later: Later | None = None
 
 
 def resolve_all(finished: Sequence[Finished], done: Callable[[], None]) -> None:
@@ -61,6 +63,10 @@ def resolve(one: Finished) -> None:
         The future has one already: a duplicate.
     """
     future, outcome, text = one.future, one.outcome, ""
+    if one.later is not None:  # its parts have come
+        later, one.later = one.later, None
+        _settle(one, later.decode)
+        return
     if isinstance(outcome, ComputeError):
         one.error = outcome
         future.set_exception(outcome)
@@ -90,7 +96,6 @@ def resolve(one: Finished) -> None:
     if one.error is not None:
         future.set_exception(one.error)
         return
-    value = None
     with written_by((outcome.details or {}).get("python_version")):
         try:
             check_result(text, future.limit)
@@ -98,15 +103,23 @@ def resolve(one: Finished) -> None:
             value = one.origin.deserialize(text)
         except BaseException as error:  # a pickle runs code; what it raises is this task's error
             one.error = _undecodable(error, future.task_id)
+            future.set_exception(one.error)
         else:
-            try:
-                value = future.decode(value)
-            except BaseException as error:
-                one.error = error
-    if one.error is not None:
-        future.set_exception(one.error)
+            _settle(one, partial(future.decode, value))
+
+
+def _settle(one: Finished, decode: Callable[[], object]) -> None:
+    """Set what comes of a reply, unless that is to come later."""
+    try:
+        value = decode()
+    except BaseException as error:
+        one.error = error
+        one.future.set_exception(error)
+        return
+    if isinstance(value, Later):
+        one.later = value
     else:
-        future.set_result(value)
+        one.future.set_result(value)
 
 
 def _undecodable(error: BaseException, task_id: str | None) -> ComputeError:

@@ -21,7 +21,8 @@ from gc_jupyter.journal.sessions import Note, Place
 from gc_jupyter.protocol.nonces import place_of, run_of
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import statuses_of
-from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo
+from gc_jupyter.session.target import Target
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint, TaskInfo
 
 if TYPE_CHECKING:
     from gc_jupyter.future import TaskFuture
@@ -341,6 +342,9 @@ class _Group:
             future = TaskFuture(label=entry.label)
         if isinstance(future, NotebookFuture):
             future.on_taken = session.seen
+            if entry.endpoint_id:
+                target = Target(Endpoint(entry.endpoint_id, entry.endpoint))
+                future.fetcher = session.stores.fetcher(target)
         future._learn(
             TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at)
         )

@@ -329,6 +329,7 @@ class Session:
         check_readable(target)
         self.stores.send(captured.storing, target, what=captured.large)
         future.on_taken = self.seen
+        future.fetcher = self.stores.fetcher(target)
         note.endpoint = target.name
         future._describe(note, nonce_of(run or new_run(), call or 0))
         tag = {"nonce": future.nonce, "kind": note.kind, "bind": note.bind, "label": future.label}

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gc_jupyter.capture.undecoded import AtEndpoint
 from gc_jupyter.remote_text import harmless, one_line
+from gc_jupyter.travel.store import megabytes
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
@@ -127,6 +129,11 @@ class Screen:
     def explain(self, future: CellFuture) -> None:
         """Say which of a task's values are not here, and why."""
         for name, value in future.undecoded.items():
+            if isinstance(value, AtEndpoint):
+                reason = f"{megabytes(value.size)}; {one_line(value.reason, 500)}"
+                where = f"{name or 'The value'} stays on {future.endpoint}"
+                sys.stderr.write(f"{where} ({reason}). Its .fetch() brings it.\n")
+                continue
             what = f"{name} stays on" if name else "The value can't be brought back from"
             reason = one_line(value.reason, 500)
             sys.stderr.write(f"{what} {future.endpoint}: {reason}. What is shown is its text.\n")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class Place(Protocol):
     """Where a store is. Each call returns at once; a result may be a `StoreError`."""
 
+    #: Whether it is a folder of this machine.
+    near: bool
+
     def missing(self, names: Sequence[str], room: int) -> concurrent.futures.Future[Any]:
         """Those of these parts that aren't there, where so many bytes are to be put."""
 
@@ -41,6 +44,8 @@ class Near:
     store:
         The folder.
     """
+
+    near = True
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -106,6 +111,8 @@ class Far:
     options:
         What the worker is told of the store.
     """
+
+    near = False
 
     def __init__(self, session: Session, target: Target, options: Mapping[str, Any]) -> None:
         self._session = session

@@ -3,84 +3,32 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
-import json
-import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import StoreRefused, ValuesMissing
-from gc_jupyter.own_files import check_own, data_directory, write_own
+from gc_jupyter.own_files import data_directory
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.session.fetching import FETCHED, Fetching, StoreFetcher
+from gc_jupyter.session.known_parts import Known
 from gc_jupyter.session.places import Far, Near, Place
-from gc_jupyter.session.transfer import Progress, batches_of, transfer
+from gc_jupyter.session.transfer import Transfer, wait_for
 from gc_jupyter.session.waiting import Interrupted, Line
 from gc_jupyter.travel.store import (
     BOUND,
-    PART,
-    UNUSED_S,
     MissingParts,
     Store,
     StoreError,
-    is_name,
     megabytes,
-    name_of,
 )
 
 if TYPE_CHECKING:
     from gc_jupyter.session.core import Session
     from gc_jupyter.session.target import Target
 
-#: What is taken to be there still, less than the store keeps it.
-_KNOWN_S = UNUSED_S - 86400.0
-_MOST_KNOWN = 20_000
 #: After so many seconds it is said what is waited for.
 _LATE_S = 2.0
-
-
-class _Known:
-    """What is known to be in the store of one endpoint, by this kernel and earlier ones; a file
-    that can't be read or written costs a question."""
-
-    def __init__(self, key: str) -> None:
-        self._path = data_directory() / "stores" / f"{name_of(key.encode())[:32]}.json"
-        self._lock = threading.Lock()
-        self._times: dict[str, float] = {}
-        try:
-            check_own(self._path)
-            found = json.loads(self._path.read_text("utf-8"))
-            oldest = time.time() - _KNOWN_S
-            self._times = {
-                name: float(at) for name, at in found.items() if is_name(name) and at > oldest
-            }
-        except (OSError, ValueError, TypeError, AttributeError, RuntimeError):
-            pass
-
-    def unknown(self, names: Iterable[str]) -> list[str]:
-        """Those of which it isn't known; the others are used now."""
-        with self._lock:
-            return [name for name in names if name not in self._times]
-
-    def add(self, names: Iterable[str]) -> None:
-        """These were put, found, or used."""
-        with self._lock:
-            self._times.update(dict.fromkeys(names, time.time()))
-
-    def remove(self, names: Iterable[str]) -> None:
-        """These aren't there."""
-        with self._lock:
-            for name in names:
-                self._times.pop(name, None)
-        self.save()
-
-    def save(self) -> None:
-        """For the next kernel."""
-        with self._lock:
-            newest = sorted(self._times.items(), key=lambda one: -one[1])[:_MOST_KNOWN]
-        with contextlib.suppress(OSError):
-            write_own(self._path, json.dumps(dict(newest)))
 
 
 class Stores:
@@ -94,7 +42,13 @@ class Stores:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
+
+    @property
+    def fetched(self) -> int:
+        """Bytes of a value that come without being asked for."""
+        most = self._session.settings.get("fetch_mb")
+        return FETCHED if most is None else int(most * 1e6)
 
     def folder(self, target: Target) -> str:
         """Where a target's store is; empty where the endpoint says it."""
@@ -115,18 +69,18 @@ class Stores:
         python = self._session.directory.python_of(target)
         return {"python": python, "storing": self.storing(target)}
 
-    def place(self, target: Target) -> Place:
-        """A target's store."""
+    def place(self, target: Target, folder: str = "") -> Place:
+        """A target's store; `folder` is where the endpoint said that it is."""
         storing = self.storing(target)
         if target.local:
             return Near(Store(storing.folder, storing.bound))
-        return Far(self._session, target, storing.options())
+        return Far(self._session, target, {**storing.options(), "folder": folder or storing.folder})
 
-    def known(self, target: Target) -> _Known:
+    def known(self, target: Target) -> Known:
         """What is known of it."""
         key = f"{target.endpoint.endpoint_id} {self.folder(target)}"
         if key not in self._known:
-            self._known[key] = _Known(key)
+            self._known[key] = Known(key)
         return self._known[key]
 
     # --- there -----------------------------------------------------------------------------
@@ -192,22 +146,20 @@ class Stores:
         quiet: bool,
     ) -> None:
         known = self.known(target)
-        batches = list(batches_of(todo, {name: len(parts[name]) for name in todo}))
-        progress = Progress(f"Sending {what}".rstrip(), sum(len(parts[one]) for one in todo))
 
         def put(names: Sequence[str]) -> concurrent.futures.Future[Any]:
             return place.put([parts[name] for name in names])
 
-        def arrived(names: Sequence[str], result: Any) -> int:
+        def arrived(names: Sequence[str], result: Any) -> None:
             if list(result) != list(names):
                 raise StoreRefused(
                     f"{what or 'A value'} was changed while it was sent to {target.name}.",
                     next_step="Run the cell again.",
                 )
             known.add(names)
-            return sum(len(parts[name]) for name in names)
 
-        self._moved(target, batches, put, arrived, progress, quiet)
+        sizes = {name: len(parts[name]) for name in todo}
+        self._moved(target, Transfer(f"Sending {what}".rstrip(), sizes, put, arrived), quiet)
 
     # --- and back --------------------------------------------------------------------------
 
@@ -217,14 +169,17 @@ class Stores:
         target: Target,
         *,
         what: str = "",
+        folder: str = "",
         quiet: bool = False,
-    ) -> list[bytearray]:
+    ) -> Sequence[bytearray]:
         """The bytes of what is in a target's store.
 
         Parameters
         ----------
         stored:
             As `travel.store.Store.write` returned them.
+        folder:
+            Where the endpoint said its store is.
         target, what, quiet:
             As for `send`.
 
@@ -233,29 +188,25 @@ class Stores:
         StoreRefused, Interrupted
             As `send`.
         """
-        found: list[bytearray] = []
-        places: dict[str, list[tuple[bytearray, int]]] = {}
-        for one in stored:
-            names, size = list(one["parts"]), int(one["size"])
-            if not (all(map(is_name, names)) and 0 <= size <= len(names) * PART):
-                raise StoreRefused("What is in the store isn't described as it should be.")
-            found.append(bytearray(size))
-            for at, name in enumerate(names):
-                places.setdefault(name, []).append((found[-1], at * PART))
-        sizes = {name: min(PART, len(some[0][0]) - some[0][1]) for name, some in places.items()}
-        progress = Progress(f"Fetching {what}".rstrip(), sum(sizes.values()))
-        place = self.place(target)
+        fetching = self.fetching(stored, target, what=what, folder=folder)
+        self._moved(target, fetching, quiet)
+        return fetching.data
 
-        def arrived(names: Sequence[str], result: Any) -> int:
-            for name, data in zip(names, result, strict=True):
-                if name_of(data) != name or len(data) != sizes[name]:
-                    raise StoreRefused(f"What came from the store of {target.name} is damaged.")
-                for into, at in places[name]:
-                    into[at : at + len(data)] = data
-            return sum(sizes[name] for name in names)
+    def fetching(
+        self,
+        stored: Sequence[Mapping[str, Any]],
+        target: Target,
+        *,
+        what: str = "",
+        folder: str = "",
+    ) -> Fetching:
+        """As `fetch`: a transfer that is to be begun."""
+        place = self.place(target, folder)
+        return Fetching(f"Fetching {what}".rstrip(), stored, place, self.known(target))
 
-        self._moved(target, list(batches_of(places, sizes)), place.get, arrived, progress, quiet)
-        return found
+    def fetcher(self, target: Target) -> StoreFetcher:
+        """For the futures of a target's tasks."""
+        return StoreFetcher(self, target)
 
     def forget(self, names: Sequence[str], target: Target) -> int:
         """Remove parts from a target's store; how many there were."""
@@ -277,7 +228,7 @@ class Stores:
                 line.show(f"waiting for {target.name} to say what its store has")
             return future.result()
         except StoreError as error:
-            raise self._refused(error, target) from None
+            raise self.refused(error, target) from None
         except KeyboardInterrupt:
             future.cancel()
             raise Interrupted(
@@ -287,13 +238,13 @@ class Stores:
         finally:
             line.clear()
 
-    def _moved(self, target: Target, *transferred: Any) -> None:
+    def _moved(self, target: Target, transfer: Transfer, quiet: bool) -> None:
         try:
-            transfer(*transferred)
+            wait_for(transfer, quiet)
         except StoreError as error:
-            raise self._refused(error, target) from None
+            raise self.refused(error, target) from None
 
-    def _refused(self, error: StoreError, target: Target) -> StoreRefused:
+    def refused(self, error: StoreError, target: Target) -> StoreRefused:
         if isinstance(error, MissingParts):
             return self.missing(error.names, target, str(error))
         return StoreRefused(f"{one_line(str(error), 500)}.")

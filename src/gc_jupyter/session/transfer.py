@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from gc_jupyter.errors import ServiceUnreachable, SubmitUncertain, WorkerLost
+from gc_jupyter.errors import ComputeError, ServiceUnreachable, SubmitUncertain, WorkerLost
 from gc_jupyter.session.waiting import Interrupted, Line
 from gc_jupyter.travel.store import PART, megabytes
 
@@ -21,25 +24,170 @@ _AGAIN = (SubmitUncertain, ServiceUnreachable, WorkerLost)
 _SHOW_S = 0.25
 
 
-def transfer(
-    batches: Sequence[Sequence[str]],
-    start: Callable[[Sequence[str]], concurrent.futures.Future[Any]],
-    arrived: Callable[[Sequence[str], Any], int],
-    progress: Progress,
-    quiet: bool,
-) -> None:
-    """Move parts, some requests at a time.
+class Transfer:
+    """Parts on their way, some requests at a time. It goes on by itself, on the threads that have
+    the requests' results; nobody has to wait for it.
 
     Parameters
     ----------
-    batches:
-        The names of parts that share a request.
+    what:
+        What the user knows it by, as ``"Sending df"``.
+    sizes:
+        Bytes of the parts, by name.
     start:
-        Moves a batch.
+        Moves some parts that share a request.
     arrived:
-        Takes what came of it, and returns its bytes.
-    progress:
-        Told how far it is.
+        Takes what came of these.
+
+    Attributes
+    ----------
+    over:
+        Is done with it: its exception is what `start` or `arrived` has raised, or `Stopped`.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        sizes: Mapping[str, int],
+        start: Callable[[Sequence[str]], concurrent.futures.Future[Any]],
+        arrived: Callable[[Sequence[str], Any], object],
+    ) -> None:
+        self.over: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.done = 0  # bytes
+        self.count = 0  # parts
+        self.sizes = sizes
+        self._what = what
+        self._start, self._arrived = start, arrived
+        self._total = sum(sizes.values())
+        self._waiting: deque[tuple[Sequence[str], int]] = deque()
+        self._before: int | None = None  # bytes that need not be moved; None before it begins
+        self._open: set[concurrent.futures.Future[Any]] = set()
+        self._lock = threading.Lock()
+        self._going = self._again = self._ended = False
+        self._started = time.monotonic()
+        #: Called at each change, on any thread.
+        self.listeners: list[Callable[[], object]] = []
+
+    @property
+    def large(self) -> bool:
+        """Whether it takes long."""
+        return self._total >= _UNDER_WAY * PART
+
+    def begin(self) -> None:
+        """Have it go on; returns at once, but where the store is a folder of this machine."""
+        if self._before is None:
+            here = set(self.prepare())
+            self._before = self.done = sum(self.sizes[name] for name in here)
+            self.count = len(here)
+            rest = [name for name in self.sizes if name not in here]
+            self._waiting.extend((names, 1) for names in batches_of(rest, self.sizes))
+        with self._lock:
+            self._again = True
+            if self._going:  # whoever is at it sees to this, too
+                return
+            self._going = True
+        while True:
+            with self._lock:
+                if not self._again:
+                    self._going = False
+                    return
+                self._again = False
+            self._start_some()
+
+    def prepare(self) -> Iterable[str]:
+        """Called as it begins: the parts that need not be moved."""
+        return ()
+
+    def finish(self) -> None:
+        """Called once all parts are there."""
+
+    def stop(self) -> None:
+        """Go no further; what has arrived stays."""
+        self._end(Stopped(f"{self.count} of {len(self.sizes)} parts are done"))
+
+    def _start_some(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or len(self._open) >= _UNDER_WAY:
+                    break
+                names, tries = self._waiting.popleft()
+            try:
+                future = self._start(names)
+            except Exception as error:
+                self._end(error)
+                return
+            with self._lock:
+                self._open.add(future)
+            future.add_done_callback(partial(self._one_over, names, tries))
+        if self.count == len(self.sizes):
+            self._end(None)
+
+    def _one_over(
+        self, names: Sequence[str], tries: int, future: concurrent.futures.Future[Any]
+    ) -> None:
+        try:
+            if future.cancelled():
+                self.stop()
+                return
+            self._arrived(names, future.result())
+        except _AGAIN as error:  # a part may be put twice
+            if tries == _TRIES:
+                self._end(error)
+            else:
+                with self._lock:
+                    self._waiting.append((names, tries + 1))
+        except BaseException as error:
+            self._end(error)
+        else:
+            with self._lock:
+                self.count += len(names)
+                self.done += sum(self.sizes[name] for name in names)
+        with self._lock:
+            self._open.discard(future)
+        self._tell()
+        self.begin()
+
+    def _end(self, error: BaseException | None) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+            self._waiting.clear()
+            open_ones = list(self._open)
+        for future in open_ones:
+            future.cancel()
+        if error is None:
+            self.finish()
+            self.over.set_result(None)
+        else:
+            self.over.set_exception(error)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
+
+    def text(self) -> str:
+        """How far it is, how fast, and how long it will take."""
+        text = f"{self._what}: {megabytes(self.done)} of {megabytes(self._total)}"
+        text += f", {self.count} of {len(self.sizes)} parts"
+        seconds = time.monotonic() - self._started
+        if speed := (self.done - (self._before or 0)) / (seconds or 1.0):
+            text += f", {megabytes(speed)}/s, {(self._total - self.done) / speed:.0f} s left"
+        return text
+
+
+class Stopped(ComputeError):
+    """A transfer was stopped."""
+
+
+def wait_for(transfer: Transfer, quiet: bool) -> None:
+    """Wait for a transfer, and tell meanwhile how far it is.
+
+    Parameters
+    ----------
+    transfer:
+        It is begun here.
     quiet:
         Whether nothing is shown.
 
@@ -47,38 +195,27 @@ def transfer(
     ------
     Interrupted
         The user has stopped it.
-    StoreError
-        The store can't be used.
     """
-    waiting = deque((names, 1) for names in batches)
-    open_: dict[concurrent.futures.Future[Any], tuple[Sequence[str], int]] = {}
-    count = 0
+    news = threading.Event()
+    transfer.listeners.append(news.set)
+    line, shown = Line(), -math.inf if transfer.large else time.monotonic()
     try:
-        while waiting or open_:
-            while waiting and len(open_) < _UNDER_WAY:
-                names, tries = waiting.popleft()
-                open_[start(names)] = names, tries
-            if not quiet:
-                progress.show(count, sum(map(len, batches)))
-            first = concurrent.futures.FIRST_COMPLETED
-            for future in concurrent.futures.wait(open_, return_when=first).done:
-                names, tries = open_.pop(future)
-                try:
-                    progress.done += arrived(names, future.result())
-                    count += len(names)
-                except _AGAIN:  # a part may be put twice
-                    if tries == _TRIES:
-                        raise
-                    waiting.append((names, tries + 1))
+        transfer.begin()
+        while not transfer.over.done():
+            now, first = time.monotonic(), line.empty
+            if not quiet and now - shown >= _SHOW_S:
+                line.show(transfer.text())
+                shown = now
+            news.wait(_SHOW_S if first else None)
+            news.clear()
     except KeyboardInterrupt:
+        transfer.stop()
         raise Interrupted(
-            f"Interrupted: {count} of {sum(map(len, batches))} parts are done. Run it again to"
-            " go on with the others."
+            f"Interrupted: {transfer.over.exception()}. Run it again to go on with the others."
         ) from None
     finally:
-        for future in open_:
-            future.cancel()
-        progress.clear()
+        line.clear()
+    transfer.over.result()
 
 
 def batches_of(names: Iterable[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
@@ -93,35 +230,3 @@ def batches_of(names: Iterable[str], sizes: Mapping[str, int]) -> Iterator[list[
         size += sizes[name]
     if batch:
         yield batch
-
-
-class Progress:
-    """A line that tells how far a transfer is, how fast, and how long it will take."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self.done = 0
-        self._what = what
-        self._total = total
-        self._line: Line | None = None
-        self._started = time.monotonic()
-        self._shown = self._started if total < _UNDER_WAY * PART else 0.0  # a long one: at once
-
-    def show(self, count: int, of: int) -> None:
-        """So many parts are done."""
-        now = time.monotonic()
-        if now - self._shown < _SHOW_S:
-            return
-        self._shown = now
-        if self._line is None:
-            self._line = Line()
-        text = f"{self._what}: {megabytes(self.done)} of {megabytes(self._total)}"
-        text += f", {count} of {of} parts"
-        if self.done:
-            speed = self.done / (now - self._started)
-            text += f", {megabytes(speed)}/s, {(self._total - self.done) / speed:.0f} s left"
-        self._line.show(text)
-
-    def clear(self) -> None:
-        """It has ended."""
-        if self._line is not None:
-            self._line.clear()

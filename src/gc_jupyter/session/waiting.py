@@ -163,6 +163,11 @@ class Line:
             show: Any = display
             self._handle = show({"text/plain": text}, raw=True, display_id=True)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was shown."""
+        return not self._text
+
     def clear(self) -> None:
         if self._handle is not None:
             self._handle.update({"text/plain": ""}, raw=True)

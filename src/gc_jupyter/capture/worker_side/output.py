@@ -18,11 +18,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-# Characters of captured output, and of displays as they are encoded; a result has 10 MB at most.
+# Characters of captured output, and of displays as they are encoded, that go with the reply.
 TEXT_LIMIT = 2000000
 DISPLAY_LIMIT = 4000000
 DISPLAYS = 1000  # that one task shows
-LEFT_OUT = "\n[%s left out: a result has 10 MB at most. Write it to a file on the endpoint.]\n"
+LEFT_OUT = "\n[%s left out: the reply has no room for more. Write it to a file on the endpoint.]\n"
 
 
 class Output:
@@ -37,6 +37,7 @@ class Output:
         self.markup = False  # whether some was displayed that nobody has asked for
         self.named: dict[str, list[dict[str, Any]]] = {}  # display id -> bundles among the events
         self.lost = 0  # displays
+        self.keep: Any = None  # keeps a bundle that has no room: what stands for it
         self.lock = threading.RLock()
         self.descriptors: Descriptors | None = None
         self.live: Any = None  # whoever is told of it now (live.py)
@@ -62,20 +63,23 @@ class Output:
         with self.lock:
             self.drain()
             for place in list(self.named.get(name, ())) if update else [{}]:
-                size = bundle_size(bundle) - bundle_size(place)
+                shown, size = bundle, bundle_size(bundle) - bundle_size(place)
                 full = not update and self.displays >= DISPLAYS
+                if not full and self.keep is not None and self.displayed + size > DISPLAY_LIMIT:
+                    shown = self.keep(bundle)
+                    size = bundle_size(shown) - bundle_size(place)
                 if full or self.displayed + size > DISPLAY_LIMIT:
                     self.lost += 1
                     continue
                 self.displayed += size
                 place.clear()
-                place.update(bundle)
+                place.update(shown)
                 if not update:
                     self.displays += 1
                     self.events.append(("display", place))
                     self.named.setdefault(name, []).append(place)
                 if self.live is not None:
-                    self.live.tell("update" if update else "display", name, bundle)
+                    self.live.tell("update" if update else "display", name, shown)
 
     def size(self) -> int:
         """Bytes that this takes of a result."""

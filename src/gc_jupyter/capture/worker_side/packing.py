@@ -12,9 +12,11 @@ from typing import Any
 from gc_jupyter.capture.worker_side.displays import short_repr
 from gc_jupyter.capture.worker_side.failures import one_line
 from gc_jupyter.capture.worker_side.importing import TaskModules
+from gc_jupyter.capture.worker_side.storing import large_buffers, leave_in
 from gc_jupyter.travel.objects import Call, Helpers, Name
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.refused import CannotTravel
+from gc_jupyter.travel.store import Store, StoreError
 
 PLAIN_LIMIT = 100000  # bytes
 PLAIN_TYPES = (bool, int, float, complex, str, bytes, type(None))
@@ -73,11 +75,15 @@ class ReplyPickler(Pickler):
 
 
 class Written:
-    """One value's pickle, and the objects in it."""
+    """One value's pickle with the large buffers that aren't in it, and the objects in it."""
 
-    def __init__(self, packed: dict[str, Any], data: bytes, pickler: ReplyPickler) -> None:
+    def __init__(
+        self, packed: dict[str, Any], data: bytes, buffers: list[Any], pickler: ReplyPickler
+    ) -> None:
         self.packed = packed
         self.data = data
+        self.buffers = buffers
+        self.size = len(data) + sum(map(len, buffers))
         self.pickler = pickler
 
     def identities(self) -> set[int]:
@@ -110,18 +116,27 @@ class Packer:
         The notebook's Python.
     modules:
         Those that came with the task, where `sys.modules` doesn't have them.
+    store:
+        Keeps what has no room; None where there is none.
     """
 
     def __init__(
-        self, made: dict[int, Any], limit: int, python: str, modules: TaskModules | None
+        self,
+        made: dict[int, Any],
+        limit: int,
+        python: str,
+        modules: TaskModules | None,
+        store: Store | None = None,
     ) -> None:
         self.known = {key: token for key, (_, token) in made.items()}
         self.room = limit
         self.python = python
         self.modules = modules
+        self.store = store
 
     def __call__(self, value: Any) -> dict[str, Any]:
-        """A value that shares nothing with others."""
+        """A value that shares nothing with others, and goes with the reply or not at all."""
+        self.store = None
         written = self.write(value)
         self.take(written)
         return written.packed
@@ -141,9 +156,9 @@ class Packer:
         Returns
         -------
         tuple
-            Each value's own, by name; and of values that share something `(names, pickle)`, which
-            has them as a list. They are there each by itself, too, as far as there is room: where
-            one of them can't be read, the others can.
+            Each value's own, by name; and of values that share something `(names, packed)`, where
+            what is packed is a list of them. They are there each by itself, too, as far as there is
+            room: where one of them can't be read, the others can.
         """
         written = {name: self.write(value) for name, value in values.items()}
         found = groups({name: one for name, one in written.items() if one.data})
@@ -151,13 +166,15 @@ class Packer:
         self.room -= meanwhile()
         shared = []
         for names in found:
+            together = False
             if len(names) > 1:
-                data = both.pop(0).data
-                if 0 < len(data) <= self.room:
-                    self.room -= len(data)
-                    shared.append((names, data))
+                one = both.pop(0)
+                self.take(one)
+                together = "stored" in one.packed or one.packed["pickle"] is not None
+                if together:
+                    shared.append((names, one.packed))
             for name in names:
-                self.take(written[name], needed=not any(name in some for some, _ in shared))
+                self.take(written[name], needed=not together)
         return {name: one.packed for name, one in written.items()}, shared
 
     def write(self, value: Any) -> Written:
@@ -165,7 +182,10 @@ class Packer:
         packed["type"] = type(value).__module__ + "." + type(value).__qualname__
         packed["plain"] = self.plain(value) if type(value).__module__ == "__main__" else None
         stream = io.BytesIO()
+        buffers: list[Any] = []
         options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
+        if self.store is not None:
+            options["buffers"] = large_buffers(buffers)
         pickler = ReplyPickler(stream, notebook_has, reader_has_helpers=True, **options)
         pickler.modules = self.modules
         try:
@@ -175,20 +195,30 @@ class Packer:
         except BaseException as error:  # what a value's own code raises costs that value alone
             packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
         else:
-            return Written(packed, stream.getvalue(), pickler)
-        return Written(packed, b"", pickler)
+            return Written(packed, stream.getvalue(), buffers, pickler)
+        return Written(packed, b"", [], pickler)
 
     def take(self, written: Written, needed: bool = True) -> None:
-        """Have a value's own pickle in the reply, if there is room."""
-        size = len(written.data)
+        """Have a value's own pickle in the reply, if there is room, else in the store."""
+        packed, size = written.packed, written.size
         if 0 < size <= self.room:
             self.room -= size
-            written.packed["pickle"] = written.data
-        elif size and needed:
-            written.packed["reason"] = (
+            packed["pickle"] = written.data
+            packed["buffers"] = [bytearray(one) for one in written.buffers]  # may be written to
+        elif size and needed and self.store is None:
+            packed["reason"] = (
                 "it has %.1f MB, and a result may have 10 MB in all, counted as encoded text; "
                 "write it to a file on the endpoint, or reduce it there" % (size / 1e6)
             )
+        elif self.store is not None and size and needed:
+            try:
+                packed["stored"] = leave_in(self.store, written.data, written.buffers)
+            except StoreError as error:
+                packed["reason"] = "it has %.1f MB, and can't be kept there. %s" % (
+                    size / 1e6,
+                    error,
+                )
+        written.buffers = []
 
     def plain(self, value: Any) -> Any:
         """The attributes of an instance that are plain values, pickled: they are there where its

@@ -6,6 +6,7 @@ import __future__
 import ast
 import asyncio
 import inspect
+import json
 import linecache
 import os
 import platform
@@ -17,17 +18,19 @@ from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle, short_repr
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
-from gc_jupyter.capture.worker_side.live import start_live
+from gc_jupyter.capture.worker_side.live import as_text, start_live
 from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
 from gc_jupyter.capture.worker_side.randomness import random_states, set_random_states
-from gc_jupyter.capture.worker_side.storing import Taken, perform
+from gc_jupyter.capture.worker_side.storing import Taken, leave_in, perform
 from gc_jupyter.travel.rebuild import Reading, parse
 from gc_jupyter.travel.store import MissingParts, StoreError
 
 IMPORTS = "<import>"
+#: Characters of a large display that go with the reply.
+DISPLAYED = 2000
 DEFERRED = __future__.annotations.compiler_flag
 #: What IPython gives a notebook for `__doc__`.
 MAIN_DOC = "Automatically created module for IPython interactive environment"
@@ -76,6 +79,9 @@ class Work:
         self.namespace = make_namespace(main, self.shell, self.visit.modules.builtins)
         self.reading = Reading(self.namespace, bring=self.visit.modules.bring)
         self.taken = Taken(options.get("store"))
+        #: For what has no room in the reply.
+        self.store = None if options.get("store") is None else self.taken.store
+        self.output.keep = self.keep if self.store else None
         self.files: list[str] = [TIMED, *options["files"]]
 
     def reply(self) -> dict[str, Any]:
@@ -123,7 +129,16 @@ class Work:
     def packer(self) -> Packer:
         room = self.options["limit"] - self.output.size()
         modules = self.visit.modules.elsewhere()
-        return Packer(self.reading.made, room, self.options["python"], modules)
+        return Packer(self.reading.made, room, self.options["python"], modules, self.store)
+
+    def keep(self, bundle: dict[str, Any]) -> dict[str, Any]:
+        """What stands for a display that is large: its text, and where the rest is."""
+        text = str(bundle.get("text/plain", ""))[:DISPLAYED]
+        data = json.dumps(bundle, default=as_text).encode()
+        try:
+            return {"text/plain": text, "stored": leave_in(self.taken.store, data)}
+        except StoreError:
+            return bundle
 
     def packed(self, value: Any, figures: Figures) -> dict[str, Any]:
         """The values as the cell left them, and then its figures: drawing moves their texts."""

@@ -104,6 +104,21 @@ def parts_of(one: dict[str, Any]) -> list[str]:
     return [name for some in (*stored, *one["buffers"]) for name in some["parts"]]
 
 
+def leave_in(store: Store, data: Any, buffers: Any = ()) -> dict[str, Any]:
+    """Keep a pickle and its buffers in the store.
+
+    Returns
+    -------
+    dict
+        What somebody fetches it by: `pickle` and `buffers` as `Store.write` has them, `size` in
+        bytes, and the `folder`.
+    """
+    size = sum(memoryview(one).nbytes for one in (data, *buffers))
+    store.sweep(size)
+    kept = [store.write(one) for one in (data, *buffers)]
+    return {"pickle": kept[0], "buffers": kept[1:], "size": size, "folder": store.folder}
+
+
 def large_buffers(into: list[Any], least: int = LARGE) -> Any:
     """A pickler's `buffer_callback`, which takes the large ones out."""
 

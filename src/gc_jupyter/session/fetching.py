@@ -1,0 +1,142 @@
+"""What comes out of an endpoint's store: parts, put together here, or kept until all are here."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gc_jupyter.errors import StoreRefused
+from gc_jupyter.own_files import data_directory
+from gc_jupyter.session.transfer import Transfer
+from gc_jupyter.travel.store import PART, Store, StoreError, is_name, name_of
+
+if TYPE_CHECKING:
+    from gc_jupyter.session.known_parts import Known
+    from gc_jupyter.session.places import Place
+    from gc_jupyter.session.stores import Stores
+    from gc_jupyter.session.target import Target
+
+#: Bytes of a value that come without being asked for.
+FETCHED = 100_000_000
+
+
+class Fetching(Transfer):
+    """A transfer from a store to here.
+
+    Parts that came are files of this machine until the last one is here: another kernel goes on
+    with them.
+
+    Parameters
+    ----------
+    what:
+        As for Transfer.
+    stored:
+        As `travel.store.Store.write` returned them.
+    place:
+        The store.
+    known:
+        What is known of it.
+
+    Attributes
+    ----------
+    data:
+        The bytes of each of `stored`, once it is over.
+
+    Raises
+    ------
+    StoreRefused
+        These aren't parts of a store.
+    """
+
+    def __init__(
+        self, what: str, stored: Sequence[Mapping[str, Any]], place: Place, known: Known
+    ) -> None:
+        self.data: list[bytearray] = []
+        self._places: dict[str, list[tuple[bytearray, int]]] = {}
+        self._place, self._known = place, known
+        self._kept = None if place.near else Store(str(data_directory() / "fetched"))
+        for one in stored:
+            names, size = list(one["parts"]), int(one["size"])
+            if not (all(map(is_name, names)) and 0 <= size <= len(names) * PART):
+                raise StoreRefused("What is in the store isn't described as it should be.")
+            self.data.append(bytearray(size))
+            for at, name in enumerate(names):
+                self._places.setdefault(name, []).append((self.data[-1], at * PART))
+        sizes = {
+            name: max(0, min(PART, len(some[0][0]) - some[0][1]))
+            for name, some in self._places.items()
+        }
+        super().__init__(what, sizes, self._ask, self._take)
+
+    def prepare(self) -> Sequence[str]:
+        """What has come to an earlier kernel, or before an interrupt."""
+        found: list[str] = []
+        if self._kept is None:
+            return found
+        with contextlib.suppress(StoreError):
+            missing = set(self._kept.missing(self._places))
+            for name in [one for one in self._places if one not in missing]:
+                with contextlib.suppress(StoreError, StoreRefused):
+                    self._fill(name, self._kept.read(name))
+                    found.append(name)
+        return found
+
+    def _ask(self, names: Sequence[str]) -> Any:
+        return self._place.get(names)
+
+    def _take(self, names: Sequence[str], result: Any) -> None:
+        for name, data in zip(names, result, strict=True):
+            self._fill(name, data)
+            if self._kept is not None:
+                with contextlib.suppress(StoreError):  # a full disk costs what an interrupt costs
+                    self._kept.put(data)
+        self._known.add(names)
+
+    def _fill(self, name: str, data: bytes) -> None:
+        if len(data) != self.sizes[name] or name_of(data) != name:
+            raise StoreRefused("What came from the store is damaged.")
+        for into, at in self._places[name]:
+            into[at : at + len(data)] = data
+
+    def finish(self) -> None:
+        """See Transfer."""
+        if self._kept is not None:
+            with contextlib.suppress(StoreError):
+                self._kept.forget(self._places)
+        self._known.save()
+
+
+class StoreFetcher:
+    """See `capture.reply.Fetcher`.
+
+    Parameters
+    ----------
+    stores, target:
+        Whose store.
+    """
+
+    def __init__(self, stores: Stores, target: Target) -> None:
+        self._stores = stores
+        self._target = target
+
+    @property
+    def bound(self) -> int:
+        """Bytes of a value that come without being asked for."""
+        return self._stores.fetched
+
+    def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
+        """Have these come; returns at once."""
+        made = self._stores.fetching(stored, self._target, what=what, folder=folder)
+        made.over.add_done_callback(self._look)
+        made.begin()
+        return made
+
+    def _look(self, over: concurrent.futures.Future[None]) -> None:
+        if isinstance(error := over.exception(), StoreError):
+            self._stores.refused(error, self._target)
+
+    def fetch(self, stored: Sequence[Mapping[str, Any]], folder: str) -> Sequence[bytearray]:
+        """Wait for these, and tell the user how far they are."""
+        return self._stores.fetch(stored, self._target, folder=folder)

@@ -1,0 +1,82 @@
+"""Results past the service's limit, on real endpoints: they come in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.magics.conftest import Kernel
+from tests.service.handle import Loopback
+
+MOST = 10_000_000  # of a result, as the service counts
+
+
+@pytest.fixture
+def far(tmp_path: Path, loopback_session: Loopback) -> Iterator[Kernel]:
+    made = Kernel(tmp_path, loopback_session.environment, cwd=tmp_path)
+    made.ok("%load_ext gc_jupyter")
+    made.ok("import numpy as np")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def there(loopback_session: Loopback) -> str:
+    """An endpoint that has nothing yet."""
+    return loopback_session.new_endpoint("inline", count=2)
+
+
+def test_a_value_and_names(far: Kernel, there: str) -> None:
+    cell = "a = np.arange(2_500_000.0)\nb = a[:1000]\nrows = [{'i': i} for i in range(500_000)]\na"
+    far.ok(f"%%gcrun {there} --out b,rows,a\n{cell}")
+    assert far.ok("float(_.sum()), _ is a, len(rows), rows[7]").text == (
+        "(3124998750000.0, True, 500000, {'i': 7})"
+    )
+    assert far.ok("a[0] = 5; float(a[0]), len(b)").text == "(5.0, 1000)"
+
+
+def test_calls_and_fan_outs(far: Kernel, there: str) -> None:
+    far.ok(f"%%gcrun {there}\ndef many(n, x):\n    return np.full(n, x)")
+    assert far.ok("float(many(1_500_000, 2.0).sum())").text == "3000000.0"
+    assert far.ok("[float(x.sum()) for x in many.map([10, 1_500_000], [1.0, 3.0])]").text == (
+        "[10.0, 4500000.0]"
+    )
+    assert far.ok("float(many.submit(1_250_000, 2.0).result()[-1])").text == "2.0"
+    far.ok(f"%%gcrun {there} -q --map i=range(3) --out y\ny = np.full(1_250_000, float(i))")
+    assert far.ok("[float(one[-1]) for one in y]").text == "[0.0, 1.0, 2.0]"
+
+
+def test_a_cell_that_isnt_waited_for(far: Kernel, there: str) -> None:
+    far.ok(f"%%gcrun {there} -a -q --future f --out z\nz = np.ones(1_250_000)\nz")
+    assert far.ok("float(f.result().sum()), f.out['z'] is f.result()").text == "(1250000.0, True)"
+    assert far.ok("z is f.result()").text == "True"
+
+
+def test_displays(far: Kernel, there: str) -> None:
+    cell = (
+        "import base64, os\nfor i in range(2):\n"
+        "    display({'image/png': base64.b64encode(os.urandom(3_600_000)).decode(),"
+        " 'text/plain': str(i)}, raw=True)"
+    )
+    shown = far.ok(f"%%gcrun {there} -q\n{cell}")
+    pictures = [one["data"] for one in shown.outputs if "image/png" in one.get("data", {})]
+    assert [len(one["image/png"]) for one in pictures] == [4_800_000, 4_800_000]
+    assert [one["text/plain"] for one in pictures] == ["0", "1"]
+    assert shown.stream("stderr") == ""
+
+
+def test_over_the_bound_it_stays_there(far: Kernel, there: str) -> None:
+    far.ok("%gc config fetch_mb 15")
+    shown = far.ok(f"%%gcrun {there} --out big,small\nbig = np.arange(3e6)\nsmall = 2\nbig")
+    assert shown.text == f"<numpy.ndarray, 24.0 MB, on {there}; .fetch() brings it>"
+    said = shown.stream("stderr")
+    reason = "24.0 MB; over 15.0 MB, it doesn't come by itself"
+    assert f"big stays on {there} ({reason}). Its .fetch() brings it." in said
+    assert f"The value stays on {there} ({reason})" in said
+    assert far.ok("small").text == "2"
+    shown = far.run(f"%%gcrun {there}\nbig.sum()")
+    assert shown.status == "error"
+    assert "Its .fetch() brings it" in shown.traceback
+    assert far.ok("float(big.fetch().sum())").text == "4499998500000.0"
