@@ -153,13 +153,17 @@ class TaskCalls(FunctionCalls):
         Parameters
         ----------
         endpoint_id, function_ids:
-            UUIDs. What the service has of a function is asked where the versions differ.
+            UUIDs. Nothing is asked for functions that this client has registered. What the service
+            has of another one is asked where the versions differ.
         """
+        others = [one for one in function_ids if one not in self._registered]
+        if not others:
+            return
         try:
             there = self.endpoint_python(endpoint_id)
             if not differs(there):
                 return
-            shown = [self._registered.get(one) or self.get_function(one) for one in function_ids]
+            shown = [self.get_function(one) for one in others]
         except ServiceError:  # the submission itself will say what is wrong
             return
         for one in shown:
