@@ -44,7 +44,7 @@ def test_a_connection_that_swallows_everything(
     never came; then another connection is made."""
     monkeypatch.setattr(feed, "ASK_UP_S", 0.5)
     monkeypatch.setattr(feed, "LATE_S", 0.5)
-    monkeypatch.setattr(feed, "ASK_DOWN_S", 0.5)
+    monkeypatch.setattr(feed, "ASK_LOST_S", 0.5)
     forwarder = Forwarder(to_loopback.broker_port())
     url = "amqp://{user}:{password}@127.0.0.1:" + f"{forwarder.port}/%2F"
     to_loopback.broker_fault(url=url)

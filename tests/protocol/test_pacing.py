@@ -25,6 +25,7 @@ from gc_jupyter.protocol.pacing import (
     Brake,
     Window,
     backoff,
+    question_gap,
     retry_delay,
 )
 
@@ -310,3 +311,14 @@ def test_a_429_is_tried_again_by_time_and_not_by_count(
         tries += 1
     assert PATIENCE_S - 15 < elapsed <= PATIENCE_S
     assert tries > 20
+
+
+def test_an_hour_of_questions() -> None:
+    """What a centre's address sends for each kernel that no stream reaches."""
+    at, asked = 0.0, 0
+    while at < 3600:
+        at += question_gap(at)
+        asked += 1
+    assert 250 < asked < 270
+    assert question_gap(3600) == question_gap(1e6) == 60
+    assert all(question_gap(age) <= 2 for age in (0, 60, 120))

@@ -257,7 +257,7 @@ def test_sweeps_fetch_no_more_than_is_taken_in(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where AMQP is blocked, results wait at the service, not here."""
-    monkeypatch.setattr(feeds, "ASK_DOWN_S", 0.01)
+    monkeypatch.setattr(feeds, "question_gap", lambda _age: 0.01)
     monkeypatch.setattr(batches, "STATUS_CHUNK", 1)
     ids = ["a", "b", "c", "d", "e"]
     setup.service.known = {one: TaskStatus(one, "success", result=one) for one in ids}
@@ -276,6 +276,7 @@ def test_sweeps_fetch_no_more_than_is_taken_in(
 
     monkeypatch.setattr(setup.service, "task_statuses", task_statuses)
     setup.origin.deserialize = decode
+    setup.service.stream.heard = False
     setup.loop.ask(setup.collector.feed.on_stream_down, StreamError("blocked"))
     for future in setup.expect(setup.begin(), *ids):
         future.result(TIMEOUT)
@@ -462,7 +463,7 @@ def test_the_first_question_leaves_when_the_task_had_its_time(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From far away the reply to a submission takes longer than the task."""
-    monkeypatch.setattr(feeds, "EARLY_S", 1000.0)
+    monkeypatch.setattr(feeds, "EARLY_S", 1.0)
     feed = setup.collector.feed
     setup.expect(setup.begin(), "a")
 
@@ -471,8 +472,27 @@ def test_the_first_question_leaves_when_the_task_had_its_time(
         feed.follow("group", on_its_way_s)
         return feed._pause()
 
-    monkeypatch.setattr(feeds, "ASK_UP_S", 2000.0)
-    assert [setup.loop.ask(pause, one) for one in (0.0, 400.0, 1000.0)] == [1000.0, 600.0, 0.0]
+    assert [setup.loop.ask(pause, one) for one in (0.0, 0.5, 1.0)] == [1.0, 0.5, 0.0]
+
+
+def test_old_tasks_are_asked_for_less_often(setup: Setup) -> None:
+    """Where no queue is heard, and where states are shown."""
+    feed = setup.collector.feed
+    setup.service.stream.heard = False
+    setup.expect(setup.begin(), "a")
+
+    def pause(age: float) -> float:
+        group = feed._groups["group"]
+        group.used_at, group.patience = setup.loop.aio.time() - age, 20
+        return feed._pause()
+
+    ages = (1, 120, 600, 3600, 86400)
+    assert [round(setup.loop.ask(pause, age), 1) for age in ages] == [2, 2, 10, 60, 60]
+    setup.loop.ask(feed.on_group_up, "group")
+    assert [round(setup.loop.ask(pause, age), 1) for age in ages] == [20, 20, 20, 60, 60]
+    setup.service.rate_limited = True
+    setup.loop.ask(feed.watch, 1)
+    assert [round(setup.loop.ask(pause, age), 1) for age in ages] == [2, 2, 10, 60, 60]
 
 
 def test_a_group_with_open_tasks_stays(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_no_port_works() -> None:
             connection.lose(pika.exceptions.AMQPConnectionError(reason))
         assert tried == [1234, 443, 5671, 5672, 1234]
         assert connection.parameters.socket_timeout == amqp.PATIENT_S
-        told, _, _ = setup.sink.states  # once at the first port, once after the last
+        told, _ = setup.sink.states  # once at the first port, once after the last
         assert told.startswith("No connection to the broker (port 1234: refused).")
         assert setup.sink.states[1].startswith(
             "No connection to the broker (port 1234: refused; port 443: something answers that is"

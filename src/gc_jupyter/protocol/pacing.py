@@ -38,6 +38,7 @@ _LEAST_GAP_S = WINDOW_S / SUBMISSIONS
 _MOST_GAP_S = 4.0
 _NO_GAP_S = 0.1  # less is none
 _EASES_S = 10.0  # without a refusal, and the gap is half of what it was
+_ASK_S, _ASK_SHARE, _ASK_MOST_S = 2.0, 60.0, 60.0
 _ONE_REFUSAL_S = 1.0  # requests that are under way together are refused together
 
 
@@ -119,6 +120,14 @@ def backoff(attempt: int, jitter: float, *, base: float = 0.2, cap: float = 15.0
     """Seconds before try number `attempt + 1`; `jitter` is a random number in [0, 1)."""
     ceiling = min(cap, base * 2.0 ** min(attempt, 16))
     return ceiling * (0.5 + jitter / 2)
+
+
+def question_gap(age: float) -> float:
+    """Seconds between two questions for tasks whose results no stream brings; `age` is how long
+    ago the newest of them was sent. A result is found within 2 s of its end while its task is
+    younger than two minutes, then within a sixtieth of the task's age. In its first hour a task
+    takes about 260 questions, and one in a minute from then on."""
+    return min(max(_ASK_S, age / _ASK_SHARE), _ASK_MOST_S)
 
 
 def retry_delay(

@@ -1,13 +1,14 @@
-"""Says that a service doesn't answer, before somebody thinks that nothing happens."""
+"""Says that a service or its broker is silent, before somebody thinks that nothing happens."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gc_jupyter.errors import ServiceUnreachable
+from gc_jupyter.errors import SEE_DOCTOR, ServiceUnreachable
 from gc_jupyter.protocol.pacing import READ_TRIES
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.service.base import Service
@@ -15,6 +16,12 @@ from gc_jupyter.service.base import Service
 log = logging.getLogger(__name__)
 
 SLOW_S = 4.0  # a request under way for so long is said
+TELL_S = 4.5  # so is a result stream that isn't up by then
+_NOTHING = "The broker says nothing so far, and results are asked for by HTTPS."
+_ASKED = (
+    "A result that is asked for comes within 2.5 s of its end; later where its task is older than"
+    " two minutes."
+)
 
 
 class Answers:
@@ -71,3 +78,58 @@ class Answers:
             else f"then the request is sent again, up to {READ_TRIES - 1} times"
         )
         return f"{name} has not answered for {SLOW_S:.0f} s. Waiting {limit:g} s; {then}."
+
+
+class Blocked:
+    """Says once, in the cell that waits, that the result stream isn't there, and how results come
+    without it. Lives on the loop.
+
+    Parameters
+    ----------
+    aio:
+        The loop.
+    waits:
+        Whether somebody waits for a result.
+    """
+
+    def __init__(self, aio: asyncio.AbstractEventLoop, waits: Callable[[], bool]) -> None:
+        self._aio = aio
+        self._waits = waits
+        self._opened_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._said = False
+        self._error: Exception | None = None
+
+    def opened(self) -> None:
+        """A stream is being opened."""
+        self._opened_at = self._aio.time()
+
+    def expected(self) -> None:
+        """Tasks are open, and no stream is up."""
+        if self._timer is None and not self._said:
+            in_s = max(0.0, self._opened_at + TELL_S - self._aio.time())
+            self._timer = self._aio.call_later(in_s, self._say)
+
+    def up(self) -> None:
+        """It was there: an outage later on is no news for a cell."""
+        self._said = True
+        self.close()
+
+    def down(self, error: Exception) -> None:
+        """This is why it isn't."""
+        self._error = error
+
+    def close(self) -> None:
+        """Nothing is expected any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _say(self) -> None:
+        self._timer = None
+        if self._said or not self._waits():
+            return
+        self._said = True
+        why = getattr(self._error, "reason", "") or _NOTHING
+        step = getattr(self._error, "next_step", "") or SEE_DOCTOR
+        log.warning("%s %s %s", why, step, _ASKED)

@@ -10,60 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from gc_jupyter.errors import ComputeError, DeserializationError, StreamError
 from gc_jupyter.protocol.batches import StatusChunks
-from gc_jupyter.protocol.messages import ResultMessage, unpack_result
+from gc_jupyter.protocol.messages import unpack_result
+from gc_jupyter.protocol.pacing import question_gap
+from gc_jupyter.runtime.answers import Blocked
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.requests import Requests
+from gc_jupyter.runtime.taker import Taker
 from gc_jupyter.service.base import Service, Stream, TaskStatus
 
 log = logging.getLogger(__name__)
 
 EARLY_S = 0.02  # from a group's new tasks to the first question, while it isn't heard; then double
-ASK_DOWN_S = 2.0  # between questions while the stream is down
-ASK_UP_S = 20.0  # while it is up: only what another consumer took, or a broker lost
-ASK_WATCHED_S = 2.0  # while states are shown
-ASK_UNLIMITED_S = 0.5  # the same, for a service without a limit
+ASK_LOST_S = 2.0  # between questions for what a message has announced, or may have
+ASK_UP_S = 20.0  # at least, while it is up: only what another consumer took, or a broker lost
+ASK_UNLIMITED_S = 0.5  # while states are shown, for a service without a limit
 LINGER_S = 120.0  # a group with nothing open is heard for so long
 DOUBT_S = 180.0  # after a dead connection: so long may the broker send messages to it
 LATE_S = 3.0  # a message that is later than its result, by so much, never comes
-
-
-class Taker(Protocol):
-    """Whose tasks they are. Every method is called on the loop's thread."""
-
-    def take(self, message: ResultMessage, body: bytes, tag: object) -> None:
-        """A result came; `tag` is for `Feed.ack`."""
-
-    def take_said(self, task_id: str, message: bytes) -> None:
-        """What a task says while it runs."""
-
-    async def take_statuses(
-        self, asked: Sequence[str], found: Mapping[str, TaskStatus], tags: Mapping[str, object]
-    ) -> None:
-        """What the service says of these tasks; returns when that is taken in. `tags` are those of
-        messages that came without their data."""
-
-    def asked(self, error: ComputeError | None) -> None:
-        """The service answered a question for tasks, or why it didn't."""
-
-    def open_tasks(self, groups: Collection[str] | None) -> list[str]:
-        """The open tasks of these groups; None: of all."""
-
-    def open_groups(self) -> Collection[str]:
-        """The groups with open tasks; empty text for a task whose group isn't known."""
-
-    def is_open(self, task_id: str) -> bool:
-        """Whether somebody waits for this task."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether any task is open."""
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +79,7 @@ class Feed:
         self._stream: Stream | None = None
         self._up = False
         self.error: Exception | None = None  # why the stream is down
+        self._blocked = Blocked(loop.aio, lambda: taker.busy)
         self.unreadable = 0
         self._groups: dict[str, _Group] = {}
         self._referenced: dict[str, object] = {}  # task id -> tag; the data is at the service
@@ -132,6 +102,7 @@ class Feed:
     def open(self) -> Stream:
         """Open the stream, before the first submission or while it is still on its way."""
         if self._stream is None:
+            self._blocked.opened()
             self._stream = self._service().open_stream(
                 self._loop.aio, self._requests.send, self, port=self._port
             )
@@ -142,6 +113,8 @@ class Feed:
         """More tasks of a group are open; without a group, of one that isn't known yet. The service
         had them for a part of the time that their submission took."""
         stream, now = self.open(), self._loop.aio.time()
+        if not self._up:
+            self._blocked.expected()
         if not group_id:
             self._arm()
             return
@@ -212,6 +185,7 @@ class Feed:
         if self._stream is not None:
             self._stream.close()
         self._stream, self._up, self.error = None, False, None
+        self._blocked.close()
         self._referenced.clear()
         if self._tidying is not None:
             self._tidying.cancel()
@@ -247,6 +221,7 @@ class Feed:
     def on_stream_up(self) -> None:
         """See StreamSink."""
         self._up = True
+        self._blocked.up()
         recovered, self.error = self.error is not None, None
         if recovered:  # what came meanwhile may have gone elsewhere
             self._arm(now=True)
@@ -255,6 +230,7 @@ class Feed:
         """See StreamSink."""
         log.info("result stream is down: %s", type(error).__name__)
         self._up, self.error = False, error
+        self._blocked.down(error)
         self._outages += 1
         for group in self._groups.values():
             group.heard = False
@@ -292,12 +268,12 @@ class Feed:
         """Seconds to the next question."""
         if self._wanted:
             return 0.0
-        pauses = [ASK_UP_S if self._up_s is None else self._up_s]
+        gap = self._gap(self._groups)
+        pauses = [max(gap, ASK_UP_S) if self._up_s is None else self._up_s]
         if self.watchers:
-            pauses.append(ASK_WATCHED_S if self._service().rate_limited else ASK_UNLIMITED_S)
-        doubt = self._loop.aio.time() < self._doubt_until
-        if self._referenced or self.error is not None or doubt:
-            pauses.append(ASK_DOWN_S)
+            pauses.append(gap if self._service().rate_limited else ASK_UNLIMITED_S)
+        if self._referenced or self._loop.aio.time() < self._doubt_until:
+            pauses.append(ASK_LOST_S)
         unheard = self._unheard()
         tasks = self._taker.open_tasks(unheard) if unheard else []
         if tasks:
@@ -305,8 +281,14 @@ class Feed:
             if len(tasks) > self._chunks.most:  # each question is many requests
                 patience = max(patience, 7)
             head_start = 0.0 if patience else max(one.head_start for one in unheard.values())
-            pauses.append(max(0.0, EARLY_S * 2.0 ** min(patience, 12) - head_start))
+            early = EARLY_S * 2.0 ** min(patience, 12)
+            pauses.append(max(0.0, min(early, self._gap(unheard)) - head_start))
         return min(pauses)
+
+    def _gap(self, groups: Mapping[str, _Group]) -> float:
+        """See `question_gap`; a group with new tasks counts as new."""
+        newest = max((one.used_at for one in groups.values()), default=0.0)
+        return question_gap(self._loop.aio.time() - newest)
 
     def _unheard(self) -> dict[str, _Group]:
         return {name: group for name, group in self._groups.items() if not group.heard}

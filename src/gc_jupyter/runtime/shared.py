@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # `%load_ext` waits for what is imported here
     from gc_jupyter.service.globus import GlobusService
 
 #: The environment variables that say who we are, and where the service is.
+_PORTS_S = 30 * 86400.0  # for so long a kernel knows which port has worked
 _PREFIXES = ("GLOBUS_", "FUNCX_", "JUPYTERHUB_")
 
 
@@ -93,6 +94,7 @@ class Shared:
 
     def service(self) -> GlobusService:
         """The web service."""
+        from gc_jupyter.service.amqp_address import KnownPorts
         from gc_jupyter.service.globus import GlobusService
 
         service = self._services.get("")
@@ -102,6 +104,10 @@ class Shared:
                 base_url=self._base_url,
                 environment=self._environment,
                 renewal=self.login().renewal,
+                known_ports=KnownPorts(
+                    lambda host: self.memory().get(f"amqp {host}"),
+                    lambda host, ports: self.memory().put(f"amqp {host}", ports, _PORTS_S),
+                ),
             )
             return self._services.setdefault("", made)
         return service

@@ -8,17 +8,18 @@ jitter once none has worked; it never gives up while a task group is subscribed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 from gc_jupyter.errors import StreamError
 from gc_jupyter.protocol.pacing import backoff
-from gc_jupyter.service.amqp_address import AmqpAddress, PortTrial
+from gc_jupyter.service.amqp_address import AmqpAddress, KnownPorts, PortTrial
 from gc_jupyter.service.amqp_connection import DeliveryConnection
 from gc_jupyter.service.base import Ask, StreamSink
 
@@ -31,6 +32,9 @@ PREFETCH_LARGE = 8  # however large they are: up to 10 MB each
 HELD_BYTES = 64 * 1024 * 1024  # of one group's messages that nobody has settled yet
 QUICK_S = 2.0  # for a TCP connection, while other ports are to be tried: a blocked one says nothing
 PATIENT_S = 10.0  # once all have been tried
+OUTAGE_S = 15.0  # between two tries at most, after the broker was reached
+BLOCKED_S = 300.0  # where it never was: each try takes an address, and makes a password
+LONG_OUT = 20  # tries in vain; then the network is another one
 
 
 @dataclass(slots=True, eq=False)
@@ -102,8 +106,8 @@ class AmqpStream:
         Blocking call that gives a fresh address.
     port:
         The only one to use. By default the address's own, then the others that are served.
-    answered:
-        See `PortTrial`; shared by the streams of one service, on `loop`.
+    known:
+        Of the ports; shared by the streams of one service, on `loop`.
     """
 
     def __init__(
@@ -113,21 +117,23 @@ class AmqpStream:
         sink: StreamSink,
         fetch: Callable[[], AmqpAddress],
         port: int | None = None,
-        answered: MutableMapping[str, int] | None = None,
+        known: KnownPorts | None = None,
     ) -> None:
         self._loop = loop
         self._ask = ask
         self._sink = sink
         self._fetch = fetch
         self._port = port
-        self._answered = {} if answered is None else answered
+        self._known = KnownPorts() if known is None else known
         self._trial: PortTrial | None = None
         self._prefix = ""
         self._consumers: dict[str, _Consumer] = {}
         self._connection: DeliveryConnection | None = None
         self._attempt = 0
+        self._reached = False  # whether the broker ever was
         self._retry: asyncio.TimerHandle | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._closed = False
         self._open_connection()
 
@@ -192,7 +198,8 @@ class AmqpStream:
     async def _connect(self) -> None:
         try:
             if self._trial is None:
-                self._trial = PortTrial(await self._ask(self._fetch), self._port, self._answered)
+                address = await self._ask(self._fetch_address)
+                self._trial = PortTrial(address, self._port, self._known)
             limit = PATIENT_S if self._attempt else QUICK_S
             parameters = self._trial.next(connect_s=limit)
             self._prefix = self._trial.address.queue_prefix
@@ -207,14 +214,26 @@ class AmqpStream:
             self._trial = None
             self._down(error)
 
+    def _fetch_address(self) -> AmqpAddress:
+        address = self._fetch()
+        self._known.recall(address.host)
+        return address
+
+    async def _keep(self, host: str) -> None:
+        """Have the next kernel know what was found; also where nothing worked."""
+        with contextlib.suppress(Exception):  # it costs the next kernel some seconds
+            if self._port is None and self._known.changed(host):
+                await self._ask(partial(self._known.keep, host))
+
     def _on_open(self, _connection: DeliveryConnection) -> None:
         if self._closed:
             assert self._connection is not None
             self._connection.close()
             return
-        self._attempt = 0
+        self._attempt, self._reached = 0, True
         if self._trial is not None:
             self._trial.opened()
+            self._keeping = self._loop.create_task(self._keep(self._trial.host))
             self._trial = None
         for consumer in self._consumers.values():
             self._consume(consumer)
@@ -229,11 +248,12 @@ class AmqpStream:
         if self._closed or trial is None:
             return
         if trial.failed(reason):
-            if trial.first:  # the rest may take a while: results are asked for meanwhile
+            if trial.first and not self._attempt:  # the rest may take a while
                 self._sink.on_stream_down(trial.error)
             self._trial = trial
             self._open_connection()
         else:
+            self._keeping = self._loop.create_task(self._keep(trial.host))
             self._down(trial.error)
 
     def _on_lost(self, connection: DeliveryConnection, reason: object) -> None:
@@ -247,7 +267,8 @@ class AmqpStream:
         self._down(StreamError(f"The connection to the broker ended ({type(reason).__name__})."))
 
     def _down(self, error: Exception) -> None:
-        delay = backoff(self._attempt, random.random())
+        outage = self._reached and self._attempt < LONG_OUT
+        delay = backoff(self._attempt, random.random(), cap=OUTAGE_S if outage else BLOCKED_S)
         self._attempt += 1
         self._retry = self._loop.call_later(delay, self._open_connection)
         self._sink.on_stream_down(error)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pika
 
 from gc_jupyter.errors import StreamError
-from gc_jupyter.service.amqp_failures import POLLED_TOO, REFUSED_CREDENTIALS, no_connection, why
+from gc_jupyter.service.amqp_failures import (
+    POLLED_TOO,
+    REFUSED_CREDENTIALS,
+    SILENT,
+    no_connection,
+    why,
+)
 from gc_jupyter.service.trust import tls_context
 from gc_jupyter.unencrypted import how_to_allow, refused_host
 
 #: What the service's broker listens on (docs/protocol.md, "AMQP").
 PORTS = (443, 5671, 5672)
 _SCHEMES = ("amqp", "amqps")
+_HANDSHAKES = 2.0  # times the limit of a TCP connection: until TLS and AMQP are agreed on, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class AmqpAddress:
         port:
             In place of the address's own.
         connect_s:
-            How long to wait for the TCP connection, in seconds.
+            How long to wait for the TCP connection, in seconds; a broker may take twice as long.
 
         Raises
         ------
@@ -56,6 +63,7 @@ class AmqpAddress:
             ) from None
         parameters.connection_attempts = 1
         parameters.socket_timeout = connect_s
+        parameters.stack_timeout = _HANDSHAKES * connect_s  # some take TCP, and say nothing
         if port is not None:
             parameters.port = port
         if self.encrypted:
@@ -79,9 +87,64 @@ class AmqpAddress:
                 next_step=f"{how_to_allow(host)} {POLLED_TOO}",
             )
 
+    @property
+    def host(self) -> str:
+        """The broker's."""
+        return str(self.parameters(connect_s=1).host)
+
     def ports(self) -> list[int]:
         """The ports to try: the service's own choice first."""
         return list(dict.fromkeys((self.parameters(connect_s=1).port, *PORTS)))
+
+
+class KnownPorts:
+    """What is known of brokers' ports: which one worked, and which ones say nothing.
+
+    It belongs to the streams of one service, on their loop; `recall` and `keep` block.
+
+    Parameters
+    ----------
+    recall:
+        What an earlier kernel has kept of a host, or None.
+    keep:
+        Keeps a text about a host for the next kernel.
+    """
+
+    def __init__(
+        self,
+        recall: Callable[[str], str | None] = lambda _host: None,
+        keep: Callable[[str, str], None] = lambda _host, _text: None,
+    ) -> None:
+        self._recall = recall
+        self._keep = keep
+        self.worked: dict[str, int] = {}
+        self.silent: dict[str, tuple[int, ...]] = {}
+        self._kept: dict[str, str] = {}
+
+    def recall(self, host: str) -> None:
+        """Learn what an earlier kernel knew, where none of this one knows better. Blocks."""
+        if host in self._kept:
+            return
+        self._kept[host] = text = self._recall(host) or ""
+        numbers = [int(word) for word in text.split() if word.isascii() and word.isdigit()]
+        served = [number for number in numbers if 0 < number < 65536]
+        if numbers and numbers[0] in served:
+            self.worked.setdefault(host, served.pop(0))
+        self.silent.setdefault(host, tuple(served))
+
+    def changed(self, host: str) -> bool:
+        """Whether there is something new to keep."""
+        return self._kept.get(host, "") != self._text(host)
+
+    def keep(self, host: str) -> None:
+        """Keep what is known for the next kernel. Blocks."""
+        self._kept[host] = text = self._text(host)
+        self._keep(host, text)
+
+    def _text(self, host: str) -> str:
+        if host not in self.worked and not self.silent.get(host):
+            return ""
+        return " ".join(map(str, (self.worked.get(host, 0), *self.silent.get(host, ()))))
 
 
 class PortTrial:
@@ -95,21 +158,19 @@ class PortTrial:
         As fetched; its password is good for every port.
     chosen:
         The only port to try, where the user named one.
-    answered:
-        Host -> the port at which its broker answered last; kept up to date. That one is tried
-        first.
+    known:
+        Of the ports, kept up to date. The one that worked last is tried first, silent ones last.
     """
 
-    def __init__(
-        self, address: AmqpAddress, chosen: int | None, answered: MutableMapping[str, int]
-    ) -> None:
+    def __init__(self, address: AmqpAddress, chosen: int | None, known: KnownPorts) -> None:
         self.address = address
-        self._answered = answered
-        self._host: str = address.parameters(connect_s=1).host
-        known = [answered[self._host]] if self._host in answered else []
-        self._own = {*known, address.ports()[0]}  # the service's broker is there
-        ports = [chosen] if chosen is not None else [*known, *address.ports()]
-        self._left = list(dict.fromkeys(ports))
+        self._known = known
+        self.host = address.host
+        worked = [known.worked[self.host]] if self.host in known.worked else []
+        self._own = {*worked, address.ports()[0]}  # the service's broker is there
+        silent = known.silent.get(self.host, ())
+        ports = sorted(address.ports(), key=lambda port: port in silent)
+        self._left = list(dict.fromkeys([chosen] if chosen is not None else [*worked, *ports]))
         self._port = self._left[0]
         self._tried: dict[int, str] = {}
 
@@ -120,15 +181,22 @@ class PortTrial:
 
     def opened(self) -> None:
         """The broker answers at this port."""
-        self._answered[self._host] = self._port
+        self._known.worked[self.host] = self._port
+        self._note_silent()
 
     def failed(self, reason: object) -> bool:
         """Note why this port can't be used; whether to try another."""
         words = why(reason, own=self._port in self._own)
         self._tried[self._port] = words
-        self._answered.pop(self._host, None)
+        self._note_silent()
         # the right port, and the wrong password: another address is needed
         return bool(self._left) and words != REFUSED_CREDENTIALS
+
+    def _note_silent(self) -> None:
+        """Of the ports tried now, those that said nothing; of the others, what was known."""
+        before = set(self._known.silent.get(self.host, ())) - {*self._tried, self._port}
+        now = {port for port, words in self._tried.items() if words == SILENT}
+        self._known.silent[self.host] = tuple(sorted(before | now))
 
     @property
     def first(self) -> bool:

@@ -18,8 +18,11 @@ POLLED, POLLED_TOO = f"u{_POLLED}", f"U{_POLLED}."
 REFUSED_CREDENTIALS = "the broker refuses the credentials"
 REFUSED_ACCESS = "the broker takes the credentials, and refuses access"
 ANOTHER_BROKER = "a broker refuses the credentials; it may not be the service's"
+SILENT = "no answer in time"
 UNTRUSTED = "the certificate isn't trusted"
 _DENIED = (403, 530)  # ACCESS_REFUSED and NOT_ALLOWED: the user may not, or there is no such vhost
+#: pika's for a broker that takes too long: the last is what it says after TCP was taken.
+_LATE = (TimeoutError, AMQPConnectorStackTimeout, pika.exceptions.ConnectionOpenAborted)
 
 
 def why(error: object, *, own: bool = True) -> str:
@@ -97,8 +100,8 @@ def _known(error: BaseException) -> str:
         return "the name isn't known"
     if isinstance(error, ConnectionRefusedError):
         return "refused"
-    if isinstance(error, (TimeoutError, AMQPConnectorStackTimeout)):
-        return "no answer in time"
+    if isinstance(error, _LATE):
+        return SILENT
     if isinstance(
         error, (pika.exceptions.IncompatibleProtocolError, pika.exceptions.StreamLostError)
     ):

@@ -25,7 +25,7 @@ from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.secret import Secret, without_frames
 from gc_jupyter.service.amqp import AmqpStream
-from gc_jupyter.service.amqp_address import AmqpAddress
+from gc_jupyter.service.amqp_address import AmqpAddress, KnownPorts
 from gc_jupyter.service.base import (
     Ask,
     FunctionRegistration,
@@ -76,6 +76,8 @@ class GlobusService:
         A Globus environment other than the one named by ``GLOBUS_SDK_ENVIRONMENT``.
     renewal:
         What a user can do about a token that isn't accepted, for the error.
+    known_ports:
+        What is known of the broker's.
     """
 
     rate_limited = True
@@ -89,6 +91,7 @@ class GlobusService:
         base_url: str | None = None,
         environment: str | None = None,
         renewal: str = "",
+        known_ports: KnownPorts | None = None,
     ) -> None:
         self._renewal = renewal
         base_url = base_url or globus_sdk.config.get_service_url("compute", environment)
@@ -104,7 +107,7 @@ class GlobusService:
             "app_name": _APP_NAME,
             "transport": self._transport,
         }
-        self._answered: dict[str, int] = {}  # the streams' own, on their loop
+        self._known_ports = known_ports or KnownPorts()  # the streams' own, on their loop
         self.v2 = _V2(retry_config=_retry_config(), **options)
         self.v3 = _V3(retry_config=_retry_config(), **options)
 
@@ -183,7 +186,7 @@ class GlobusService:
         port: int | None = None,
     ) -> AmqpStream:
         """See Service."""
-        return AmqpStream(loop, ask, sink, self.amqp_address, port, self._answered)
+        return AmqpStream(loop, ask, sink, self.amqp_address, port, self._known_ports)
 
     def close(self) -> None:
         """See Service."""
