@@ -51,6 +51,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     "fetch_mb": (50, ""),
     "store_folder": ("/data", ""),
     "store_gb": (5, ""),
+    "local_workers": (2, ""),
 }
 BOUNDED = [
     (name, value)

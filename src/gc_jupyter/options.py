@@ -356,6 +356,12 @@ class FileOptions:
     login: str = option(
         "", "Whose login to use on a hub.", choices=("hub", "own"), set_by=SetBy.FILES
     )
+    local_workers: int | None = option(
+        None,
+        "How many tasks `local` runs at once; 0 switches it off.",
+        least=0,
+        set_by=SetBy.FILES,
+    )
     large_mb: float = option(
         1,
         "Values over so many MB go to the endpoint's store, once.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -15,6 +14,7 @@ from gc_jupyter.client import Client
 from gc_jupyter.errors import ComputeError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.service.shares import worker_count
 from gc_jupyter.session import Session, current_session
 from gc_jupyter.travel.sending import SendingPickler, dumps
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
@@ -123,7 +123,7 @@ class EndpointBackend(ParallelBackendBase):  # type: ignore[misc]
     def _ask_workers(self) -> int:
         endpoint_id = self._executor.endpoint_id
         if str(endpoint_id) == LOCAL_ENDPOINT_ID:
-            return os.cpu_count() or 1
+            return max(1, worker_count())
         try:
             details = self._executor.client.get_endpoint_status(str(endpoint_id))["details"]
             return int(details["total_workers"]) or DEFAULT_JOBS

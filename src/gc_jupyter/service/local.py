@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from gc_jupyter.errors import NotFound, ServiceUnreachable
+from gc_jupyter.errors import NotFound, ServiceRefused, ServiceUnreachable
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import (
@@ -42,9 +42,8 @@ from gc_jupyter.service.base import (
 from gc_jupyter.service.local_process import HostProcess
 from gc_jupyter.service.local_table import TaskTable
 from gc_jupyter.service.local_wire import Ended, Function, Place, Report, Run, Said, Stop
+from gc_jupyter.service.shares import worker_count
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
-
-WORKERS_VARIABLE = "GC_JUPYTER_LOCAL_WORKERS"
 
 
 class LocalService:
@@ -60,8 +59,8 @@ class LocalService:
     loop:
         Owns it.
     workers:
-        How many worker processes at most; each is started when a task needs it. By default
-        ``GC_JUPYTER_LOCAL_WORKERS``, or one for each core.
+        How many worker processes at most; each is started when a task needs it. By default as
+        `shares.worker_count` says.
     """
 
     rate_limited = False
@@ -98,8 +97,8 @@ class LocalService:
         ------
         NotFound
             A function or the task group isn't known here; nothing was submitted.
-        ServiceUnreachable
-            This system has no workers; nothing was submitted.
+        ServiceUnreachable, ServiceRefused
+            This system has no workers, or `local` is switched off; nothing was submitted.
         """
         for function_id in request.tasks:
             if function_id not in self._functions:
@@ -176,7 +175,14 @@ class LocalService:
                     "local needs a system where processes can fork: Linux or macOS.",
                     next_step="Run the cell plainly, or on an endpoint.",
                 )
-            workers = _worker_count() if self._workers is None else self._workers
+            workers = worker_count() if self._workers is None else self._workers
+            if not workers:
+                raise ServiceRefused(
+                    "local is switched off here (local_workers is 0).",
+                    next_step="Name an endpoint: %gc endpoints lists yours, and %gc config says"
+                    " which file has the setting.",
+                    status=403,
+                )
             self._host = HostProcess(self._loop, workers, self._take_reports, self._host_ended)
             self._place = b""
             for function in self._functions.values():
@@ -339,13 +345,3 @@ def _umask() -> int | None:
     except (OSError, ValueError):
         pass
     return None
-
-
-def _worker_count() -> int:
-    try:
-        count = int(os.environ.get(WORKERS_VARIABLE, ""))
-    except ValueError:
-        # the cores that this process may use, where the system says so
-        usable = getattr(os, "sched_getaffinity", None)
-        count = len(usable(os.getpid())) if usable else os.cpu_count() or 1
-    return max(1, count)
