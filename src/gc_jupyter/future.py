@@ -6,14 +6,16 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from gc_jupyter.errors import TaskStopped
 from gc_jupyter.types import EventSource, TaskInfo
 
 _UNKNOWN = TaskInfo()
+#: Really stops tasks, so many seconds after an interrupt; whether it could.
+Stop: TypeAlias = "Callable[[Sequence[TaskFuture], float], bool]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         #: The runtime that announces this task's states; None before it is submitted.
         self.source: EventSource | None = None
         self._info = TaskInfo(task_id=task_id) if task_id else _UNKNOWN
-        self._stop: Callable[[], bool] | None = None
+        self._stop: Stop | None = None
 
     @property
     def task_id(self) -> str | None:
@@ -158,7 +160,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         serial: int,
         source: EventSource | None,
         label: str = "",
-        stop: Callable[[], bool] | None = None,
+        stop: Stop | None = None,
     ) -> None:
         """The runtime has the task from now on.
 
@@ -171,7 +173,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         label:
             Where it has none yet.
         stop:
-            Really stops it, and says whether it could.
+            Really stops such tasks, and says whether it could; None where nothing can.
 
         Raises
         ------
@@ -215,7 +217,12 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """
         if super().cancel():
             return True
-        return not self.done() and self._stop is not None and self._stop()
+        return not self.done() and stop([self])
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether it can be stopped once it was sent: it runs on this machine."""
+        return self._stop is not None
 
     def cancelled(self) -> bool:
         """Whether `cancel` had its way: the task was dropped before it was sent, or stopped."""
@@ -283,6 +290,29 @@ def _results(futures: list[TaskFuture], deadline: float | None) -> Iterator[Any]
     finally:
         for future in futures:
             future.cancel()
+
+
+def stop(futures: Sequence[TaskFuture], patience: float = 0.0) -> bool:
+    """Stop tasks that were sent, together: those that wait never run, whichever ends first.
+
+    Parameters
+    ----------
+    futures:
+        Tasks that have an id; others are left alone.
+    patience:
+        Seconds from an interrupt, which a running task gets, until its process is ended.
+
+    Returns
+    -------
+    bool
+        Whether all can be stopped: those that run on this machine.
+    """
+    stops = {one._stop for one in futures}
+    said = [
+        call is not None and call([one for one in futures if one._stop == call], patience)
+        for call in stops
+    ]
+    return bool(said) and all(said)
 
 
 def dropped(future: concurrent.futures.Future[Any]) -> bool:

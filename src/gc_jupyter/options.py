@@ -271,7 +271,7 @@ class Options:
         "detach",
         "What an interrupt does beside ending the wait. detach (default): drops this cell's"
         " tasks that were not sent yet. cancel-unsent: also those of earlier -a cells for this"
-        " endpoint. Tasks that were sent go on.",
+        " endpoint. Tasks that were sent go on; those on local end.",
         "--on-interrupt",
         choices=("detach", "cancel-unsent"),
     )

@@ -14,6 +14,7 @@ from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError, ValuesMissing
 from gc_jupyter.future import dropped
 from gc_jupyter.session import Interrupted, Session, Target, Tasks, show_output, wait
+from gc_jupyter.session.waiting import with_tasks
 from gc_jupyter.session.watching import Watch
 from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.sending import Statement, names_of
@@ -132,7 +133,11 @@ class RemoteFunction:
             (args, {}) for args in zip(*iterables, strict=False)
         ]
         futures = self._submit(calls) if calls else []
-        self._wait(futures)
+        try:
+            self._wait(futures)
+        except KeyboardInterrupt as error:
+            show_output(*(one for one in futures if not dropped(one)))
+            raise with_tasks(error, Tasks(futures, title=self.__name__)) from None
         if places := self._purged(futures):
             for at, future in zip(places, self._submit([calls[at] for at in places]), strict=True):
                 futures[at] = future

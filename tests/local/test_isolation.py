@@ -92,7 +92,7 @@ def test_an_interrupt_raised_in_a_task_fails_the_task(consumer: Consumer) -> Non
 def test_a_running_task_is_really_stopped(consumer: Consumer, fifo: str) -> None:
     (task,) = consumer.submit(HANG, (fifo,))
     worker, child = read(fifo)
-    assert consumer.service.stop_task(task)
+    assert consumer.service.stop_tasks([task])
     message = consumer.wait([task])[0]
     assert message.error_code == "TaskStopped"
     wait_until_gone(worker)
@@ -111,10 +111,10 @@ def test_a_waiting_task_never_runs(consumer: Consumer, tmp_path: Path) -> None:
     touch = "import pathlib\ndef f(p):\n    pathlib.Path(p).touch()\n"
     stopped, kept = (str(tmp_path / name) for name in ("stopped", "kept"))
     waiting = consumer.submit(touch, (stopped,), (kept,))
-    assert consumer.service.stop_task(waiting[0])
+    assert consumer.service.stop_tasks([waiting[0]])
     assert consumer.wait(waiting[:1])[0].error_code == "TaskStopped"
     for task in running:
-        consumer.service.stop_task(task)
+        consumer.service.stop_tasks([task])
     assert value_of(consumer.wait(waiting[1:])[0]) is None
     assert os.path.exists(kept)
     assert not os.path.exists(stopped)
@@ -124,8 +124,8 @@ def test_a_waiting_task_never_runs(consumer: Consumer, tmp_path: Path) -> None:
 def test_stopping_what_has_ended_changes_nothing(consumer: Consumer) -> None:
     (task,) = consumer.submit(ECHO, (1,))
     first = consumer.wait([task])[0]
-    consumer.service.stop_task(task)
-    consumer.service.stop_task("unknown")
+    consumer.service.stop_tasks([task])
+    consumer.service.stop_tasks(["unknown"])
     assert consumer.value(ECHO, 2) == 2
     assert consumer.messages[task] is first
     assert consumer.statuses(task)[task].status == "success"
@@ -134,9 +134,15 @@ def test_stopping_what_has_ended_changes_nothing(consumer: Consumer) -> None:
 def test_stopping_under_load_leaves_every_task_with_one_outcome(consumer: Consumer) -> None:
     ids = consumer.submit(ECHO, *((i,) for i in range(1000)))
     for task in ids[::10]:
-        consumer.service.stop_task(task)
+        consumer.service.stop_tasks([task])
     for number, message in enumerate(consumer.wait(ids)):
         if message.error_code is None:
             assert value_of(message) == number
         else:
             assert (message.error_code, number % 10) == ("TaskStopped", 0)
+
+
+def test_a_fork_that_comes_out_of_the_tasks_code_is_not_the_task(consumer: Consumer) -> None:
+    """Its result would be taken for the task's."""
+    source = "import os\ndef f():\n    pid = os.fork()\n    pid and os.wait()\n    return pid > 0\n"
+    assert [consumer.value(source) for _ in range(3)] == [True] * 3

@@ -7,7 +7,7 @@ import pytest
 from gc_jupyter.service.local_wire import Ended, Frames, Place, Run, Said, Started, Stop, frame
 
 VALUES = [
-    Stop("a"),
+    Stop(("a",)),
     Run([("a", "f", "x" * 300)], Place("/", ("",)), ("s",)),
     [Started("a"), Said("a", b"x"), Ended("b", b"", True)],
     [],

@@ -1,10 +1,10 @@
-"""The stop button in mid-task: a real SIGINT to a real kernel."""
+"""The stop button while a task is at an endpoint: a real SIGINT to a real kernel. (On `local`:
+test_stop.py.)"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,49 +13,7 @@ from tests.magics.conftest import Kernel
 from tests.service.handle import Loopback
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-GATE = "import os, time\nwhile not os.path.exists(gate): time.sleep(0.01)\n"
-
-
-SENT = rf"Interrupted: task ({UUID}) was sent to local and isn't over\. %gc attach \1 picks it up\."
-
-
-@pytest.fixture
-def gate(kernel: Kernel, tmp_path: Path) -> Iterator[Path]:
-    """A file that local tasks wait for."""
-    path = tmp_path / "gate"
-    kernel.ok(f"gate = {str(path)!r}")
-    yield path
-    path.touch()
-
-
-def test_the_task_runs_on(kernel: Kernel, gate: Path) -> None:
-    cell = f"%%gcrun local --progress-after 0.1 --future kept\n{GATE}print('done')\n'value'"
-    shown = kernel.run_until(cell, "text/html", kernel.interrupt)
-    assert shown.status == "error"
-    said = re.fullmatch(
-        SENT,
-        shown.traceback.strip(),
-    )
-    assert said is not None, shown.traceback
-    assert "cancel" not in str(shown.outputs)
-    assert kernel.ok("%%gcrun local\n'usable'").text == "'usable'"
-    gate.touch()
-    kernel.ok("kept.result()")
-    attached = kernel.ok(f"%gc attach {said[1]}")
-    assert attached.text == "'value'"
-    assert attached.stream("stdout") == "done\n"
-
-
-def test_it_stops_run_all(kernel: Kernel, gate: Path) -> None:  # noqa: ARG001
-    cell = f"%%gcrun local --progress-after 0.1\n{GATE}"
-    later: list[str] = []
-
-    def act() -> None:
-        later.append(kernel.send("print('ran all the same')"))
-        kernel.interrupt()
-
-    assert kernel.run_until(cell, "text/html", act).status == "error"
-    assert kernel.finish(later[0]).status == "aborted"
+SENT = rf"Interrupted: task ({UUID}) was sent to (.*) and isn't over\. %gc attach \1 picks it up\."
 
 
 def test_before_anything_is_sent(kernel: Kernel, tmp_path: Path) -> None:
@@ -70,54 +28,6 @@ def test_before_anything_is_sent(kernel: Kernel, tmp_path: Path) -> None:
     kernel.interrupt()
     said = kernel.finish(request).traceback
     assert said == "Interrupted. %gc tasks shows what was sent."
-
-
-def test_a_remote_function(kernel: Kernel, tmp_path: Path) -> None:
-    """It says so itself, through a pipe, once it runs: then its caller is waiting."""
-    started, gate = tmp_path / "started", tmp_path / "gate"
-    os.mkfifo(started)
-    os.mkfifo(gate)
-    kernel.ok(
-        "%%gcrun local\ndef waits(started, gate):\n"
-        "    open(started, 'w').close()\n    return open(gate).read()"
-    )
-    request = kernel.send(f"waits({str(started)!r}, {str(gate)!r})")
-    started.read_text()
-    kernel.interrupt()
-    shown = kernel.finish(request)
-    assert shown.status == "error"
-    assert shown.error["ename"] == "Interrupted"
-    said = re.fullmatch(
-        SENT,
-        shown.traceback.strip(),
-    )
-    assert said is not None, shown.traceback
-    # nobody waits for it: it is kept for a plain %gc attach
-    kernel.ok("from gc_jupyter.session import current_session")
-    kept = kernel.ok("[one.task_id for one in current_session().unseen.values()]").text
-    assert said[1] in kept
-    gate.write_text("through")
-    attach = f"found = %gc attach {said[1]}\nfound if isinstance(found, str) else found.result()"
-    assert kernel.ok(attach).text == "'through'"
-
-
-def test_a_remote_functions_map(kernel: Kernel, tmp_path: Path) -> None:
-    started, gate = tmp_path / "started", tmp_path / "gate"
-    os.mkfifo(started)
-    kernel.ok(
-        "%%gcrun local\ndef waits(started, gate):\n    import os, time\n"
-        "    open(started, 'w').close()\n"
-        "    while not os.path.exists(gate): time.sleep(0.01)\n    return 'through'"
-    )
-    request = kernel.send(f"waits.map([{str(started)!r}], [{str(gate)!r}])")
-    started.read_text()
-    kernel.interrupt()
-    shown = kernel.finish(request)
-    gate.touch()
-    assert re.fullmatch(
-        SENT,
-        shown.traceback.strip(),
-    )
 
 
 def test_tasks_that_wait_for_their_turn_are_dropped(loopback: Loopback, tmp_path: Path) -> None:
@@ -187,5 +97,37 @@ def test_registered_tasks_run_on(loopback: Loopback, tmp_path: Path) -> None:
         kernel.ok("kept.result()")
         kernel.ok(f"%gc attach {said[1]}")
         assert kernel.ok("_ is kept, repr(_)").text == "(True, '<3 tasks: 3 success>')"
+    finally:
+        kernel.close()
+
+
+@pytest.mark.parametrize("what", ["cell", "function", "map"])
+def test_one_task_runs_on(loopback: Loopback, tmp_path: Path, what: str) -> None:
+    """Nobody waits for it then: it is kept for a plain %gc attach."""
+    kernel = Kernel(tmp_path, loopback.environment)
+    endpoint = loopback.new_endpoint("offline")
+    try:
+        kernel.ok("%load_ext gc_jupyter")
+        if what == "cell":
+            cell = f"%%gcrun {endpoint}\nprint('done')\n'value'"
+        else:
+            kernel.ok(f"%%gcrun {endpoint}\ndef call(x):\n    print('done')\n    return 'value'")
+            cell = "call(1)" if what == "function" else "call.map([1])"
+        request = kernel.send(cell)
+        loopback.wait_for_submissions(1)
+        kernel.interrupt()
+        shown = kernel.finish(request)
+        assert (shown.status, shown.error["ename"]) == ("error", "Interrupted")
+        said = re.fullmatch(SENT, shown.traceback.strip())
+        assert said is not None, shown.traceback
+        assert said[2] == endpoint
+        kernel.ok("from gc_jupyter.session import current_session")
+        kept = kernel.ok("[one.task_id for one in current_session().unseen.values()]").text
+        assert said[1] in kept
+        loopback.bring_online(endpoint)
+        attach = (
+            f"found = %gc attach {said[1]}\nfound if isinstance(found, str) else found.result()"
+        )
+        assert kernel.ok(attach).text == "'value'"
     finally:
         kernel.close()

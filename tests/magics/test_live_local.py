@@ -55,7 +55,8 @@ def seen_first(kernel: Kernel, cell: str, text: str, seen: Path) -> tuple[Shown,
 
     kernel.on_output = look
     try:
-        return kernel.run(f"%%gcrun local\n{cell}"), len(done)
+        # no table, whose rows have the last line, too
+        return kernel.run(f"%%gcrun local --progress-after 600\n{cell}"), len(done)
     finally:
         kernel.on_output = None
 

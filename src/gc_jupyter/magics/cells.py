@@ -31,6 +31,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, without_markup
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.session.target import check_readable, prepare
+from gc_jupyter.session.waiting import with_tasks
 from gc_jupyter.session.watching import Watch
 
 if TYPE_CHECKING:
@@ -158,15 +159,19 @@ class _Run:
             self._follow(future)
             self._bind_later(future)
             return future
-        watch = Watch(future, quiet=options.quiet)
+        watch, halted = Watch(future, quiet=options.quiet), None
         try:
             wait_for(self._session, options, self._target, [future], watch)
         except Interrupted:
             self._bind_later(future)
             raise
+        except KeyboardInterrupt as error:
+            halted = error
         finally:
             watch.end()
-        if again is not None and self._purged([future]):
+        if halted is not None and (dropped(future) or not future.done()):
+            raise halted
+        if halted is None and again is not None and self._purged([future]):
             return self.one(again())
         self._session.seen([future])
         self._magics.shown.add(future)
@@ -179,6 +184,8 @@ class _Run:
             _say(f"Bound before the error: {', '.join(set_here)}.")
         elif not failed:
             _say_unset([name for name in options.out if name not in future.out])
+        if halted is not None:
+            raise halted
         try:
             value = future.result()
         except ComputeError as error:
@@ -211,6 +218,10 @@ class _Run:
         except Interrupted:
             tasks.bind(options.out, self._namespace)
             raise
+        except KeyboardInterrupt as halted:
+            show_output(*(one for one in futures if not dropped(one)))
+            tasks.bind(options.out, self._namespace)
+            raise with_tasks(halted, tasks, partial(_where_good, options)) from None
         if send is not None and self._purged(futures):
             send()
             error = ValuesMissing

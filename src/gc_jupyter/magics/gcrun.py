@@ -90,7 +90,9 @@ class GCMagics(NotebookMagics):
             return run(self, options, cell)
         except ComputeError as error:
             raise short(error) from error.__cause__
-        except KeyboardInterrupt:  # not while it waited
+        except KeyboardInterrupt as error:
             from gc_jupyter.session import Interrupted
 
+            if hasattr(error, "_render_traceback_"):  # of the cell's own code
+                raise
             raise Interrupted("Interrupted. %gc tasks shows what was sent.") from None

@@ -154,12 +154,12 @@ class Dispatcher:
         future = task.future
         if self._recorder is not None:
             self._recorder.queued(future)
-        stop = partial(self._stop, future) if self.service.here else None
-        future._enter(next(serials), self, label, stop)
+        future._enter(next(serials), self, label, self._stop if self.service.here else None)
         self._submitter.put(task)
 
-    def _stop(self, future: TaskFuture) -> bool:
-        return future.task_id is not None and self.service.stop_task(future.task_id)
+    def _stop(self, futures: Sequence[TaskFuture], patience: float) -> bool:
+        task_ids = [future.task_id for future in futures if future.task_id is not None]
+        return bool(task_ids) and self.service.stop_tasks(task_ids, patience)
 
     def gathering(self) -> AbstractContextManager[None]:
         """While it lasts, what is submitted waits; then it leaves in as few requests as can be."""
@@ -299,7 +299,7 @@ class Dispatcher:
     def _adopted(self, future: TaskFuture, task_group_id: str, limit: str) -> TaskFuture:
         future._describe(limit=both(future.limit, limit))
         future._learn(replace(future.info, task_group_id=task_group_id or None))
-        future._enter(next(serials), self, stop=partial(self._stop, future))
+        future._enter(next(serials), self, stop=self._stop if self.service.here else None)
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here
         return future
 

@@ -186,12 +186,13 @@ class Service(Protocol):
     def endpoint_online(self, endpoint_id: str) -> bool:
         """Whether the endpoint is connected: what is submitted to one that isn't waits. Blocks."""
 
-    def stop_task(self, task_id: str, patience: float = 0.0) -> bool:
-        """Really stop a task; False where that can't be done (registered tasks at the web
+    def stop_tasks(self, task_ids: Sequence[str], patience: float = 0.0) -> bool:
+        """Really stop these tasks; False where that can't be done (registered tasks at the web
         service never can). Any thread, returns at once.
 
-        One that waits never runs. One that runs is killed, and its result says `TaskStopped`; with
-        `patience`, it first gets a KeyboardInterrupt, and so many seconds to end by it.
+        Those that wait never run, whatever ends before them. One that runs is killed, and its
+        result says `TaskStopped`; with `patience`, it first gets a KeyboardInterrupt, and so many
+        seconds to end by it.
         """
 
     def open_stream(

@@ -173,7 +173,7 @@ class GlobusService:
         """See Service; GET /v2/endpoints/{id}/status."""
         return _part(self.call(self.v2.get_endpoint_status, endpoint_id), "status", str) == "online"
 
-    def stop_task(self, task_id: str, patience: float = 0.0) -> bool:  # noqa: ARG002
+    def stop_tasks(self, task_ids: Sequence[str], patience: float = 0.0) -> bool:  # noqa: ARG002
         """See Service: registered tasks can't be cancelled (docs/protocol.md, "Limits")."""
         return False
 

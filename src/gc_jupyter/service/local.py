@@ -51,8 +51,8 @@ class LocalService:
 
     Tasks run in the working directory and with the `sys.path`, the environment, the `umask` and so
     on that this process has when they are submitted (`local_wire.Place`). `resource_specification`
-    and `user_endpoint_config` mean nothing here. Every method but `stop_task` and `close` is called
-    on the loop's thread, and returns at once.
+    and `user_endpoint_config` mean nothing here. Every method but `stop_tasks` and `close` is
+    called on the loop's thread, and returns at once.
 
     Parameters
     ----------
@@ -140,9 +140,9 @@ class LocalService:
         """See Service: this machine always is."""
         return True
 
-    def stop_task(self, task_id: str, patience: float = 0.0) -> bool:
-        """See Service. The processes that the task has started end with it."""
-        self._call(self._send, Stop(task_id, patience))
+    def stop_tasks(self, task_ids: Sequence[str], patience: float = 0.0) -> bool:
+        """See Service. The processes that the tasks have started end with them."""
+        self._call(self._send, Stop(task_ids, patience))
         return True
 
     def open_stream(

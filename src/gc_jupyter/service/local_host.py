@@ -26,11 +26,12 @@ import sys
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
+from gc_jupyter.service.local_seats import Seat, Task, best
+from gc_jupyter.service.local_traces import adopt_orphans, end_orphans
 from gc_jupyter.service.local_wire import (
     Assignment,
     Ended,
@@ -52,44 +53,6 @@ from gc_jupyter.travel.texts import helpers
 _CHUNK = 1 << 20
 _START_DELAY = 0.02  # seconds
 _RESULT_DELAY = 0.002  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    function: Function
-    payload: str
-    place: Place
-    result_serializers: tuple[str, ...]
-
-
-class _Seat:
-    """A worker as the host sees it: its process, and the task that it has now."""
-
-    def __init__(self, pid: int, connection: socket.socket, place: Place) -> None:
-        self.pid = pid
-        self.connection = connection
-        self.place = place
-        self.frames = Frames()
-        self.process: int | None = None  # which runs the task, or waits for one
-        self.task_id: str | None = None
-        self.used_for: str | None = None  # the function that its process has run
-        self.interrupted = False  # the task that it has now
-        self.free_since = 0
-
-    def interrupt(self) -> None:
-        """As the stop button of a notebook does it: the task's processes hear of it too."""
-        self.interrupted = True
-        if self.process is not None:
-            with contextlib.suppress(OSError):
-                os.killpg(self.process, signal.SIGINT)
-
-    def kill(self) -> None:
-        """End it, and the processes that its task has started."""
-        with contextlib.suppress(OSError):
-            os.kill(self.pid, signal.SIGKILL)
-        if self.process is not None:
-            with contextlib.suppress(OSError):  # no such group: nothing of it is left
-                os.killpg(self.process, signal.SIGKILL)
 
 
 class Host:
@@ -115,8 +78,8 @@ class Host:
         self._functions: dict[str, Function] = {}
         self._loaded: dict[str, Any] = {}  # those that last
         self._place = Place("")
-        self._waiting: OrderedDict[str, _Task] = OrderedDict()
-        self._seats: dict[int, _Seat] = {}  # by process id
+        self._waiting: OrderedDict[str, Task] = OrderedDict()
+        self._seats: dict[int, Seat] = {}  # by process id
         self._ends: list[tuple[float, int, str]] = []  # when interrupted tasks are killed: a heap
         self._numbers = itertools.count()
         self._selector = selectors.DefaultSelector()
@@ -127,6 +90,7 @@ class Host:
         self._signals = theirs
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
+        adopt_orphans()
         self._watch(kernel, self._hear_kernel)
         self._watch(self._wake, self._reap)
 
@@ -147,6 +111,9 @@ class Host:
         finally:
             for seat in self._seats.values():
                 seat.kill()
+            while end_orphans():
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(-1, 0)
 
     def _watch(self, source: socket.socket, call: Callable[[], object]) -> None:
         self._selector.register(source, selectors.EVENT_READ, call)
@@ -172,7 +139,7 @@ class Host:
             elif isinstance(message, Run):
                 self._place = message.place or self._place
                 for task_id, function_id, payload in message.tasks:
-                    self._waiting[task_id] = _Task(
+                    self._waiting[task_id] = Task(
                         self._functions[function_id],
                         payload,
                         self._place,
@@ -195,21 +162,24 @@ class Host:
                 self._retire(seat)  # those that are made from now on have it
 
     def _stop(self, stop: Stop) -> None:
-        seat = next((one for one in self._seats.values() if one.task_id == stop.task_id), None)
-        if seat is not None and stop.patience:
-            seat.interrupt()
-            end = time.monotonic() + stop.patience
-            heapq.heappush(self._ends, (end, next(self._numbers), stop.task_id))
-            return
-        if seat is not None:
-            self._retire(seat)
-        elif self._waiting.pop(stop.task_id, None) is None:
-            return  # it has ended: its result is on its way
-        self._tell(_failure(stop.task_id, "TaskStopped", "The task was stopped on request."))
+        for task_id in stop.task_ids:  # first, so that none of them takes another one's place
+            if self._waiting.pop(task_id, None) is not None:
+                self._tell(_failure(task_id, "TaskStopped", "The task was stopped before it ran."))
+        end, ids = time.monotonic() + stop.patience, set(stop.task_ids)
+        for seat in [one for one in self._seats.values() if one.task_id in ids]:
+            task_id = str(seat.task_id)
+            if stop.patience:
+                seat.interrupt()
+                heapq.heappush(self._ends, (end, next(self._numbers), task_id))
+            else:
+                self._retire(seat)
+                how = "did not end when it was interrupted" if seat.interrupted else "was stopped"
+                text = f"The task {how}: its process was ended."
+                self._tell(_failure(task_id, "TaskStopped", text))
 
     def _end_interrupted(self) -> None:
         while self._ends and self._ends[0][0] <= time.monotonic():
-            self._stop(Stop(heapq.heappop(self._ends)[2]))
+            self._stop(Stop((heapq.heappop(self._ends)[2],)))
 
     # --- the workers -----------------------------------------------------------------------
 
@@ -218,7 +188,7 @@ class Host:
         while self._waiting:
             task_id, task = next(iter(self._waiting.items()))
             free = [one for one in self._seats.values() if one.task_id is None]
-            seat = _best(free, task, full=len(self._seats) >= self._limit)
+            seat = best(free, task, full=len(self._seats) >= self._limit)
             if seat is None:
                 if len(self._seats) >= self._limit:
                     if not free:
@@ -236,7 +206,7 @@ class Host:
         else:
             self._keep_one_ready()
 
-    def _run(self, seat: _Seat, task_id: str, task: _Task) -> None:
+    def _run(self, seat: Seat, task_id: str, task: Task) -> None:
         function_id, code, lasting = task.function
         if seat.used_for is not None and (lasting or seat.used_for != function_id):
             seat.process = None
@@ -266,13 +236,13 @@ class Host:
             with contextlib.suppress(OSError):
                 self._new_seat(self._place)
 
-    def _new_seat(self, place: Place) -> _Seat:
+    def _new_seat(self, place: Place) -> Seat:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             self._become_worker(ours, theirs, place)
         theirs.close()
-        seat = self._seats[pid] = _Seat(pid, ours, place)
+        seat = self._seats[pid] = Seat(pid, ours, place)
         self._watch(ours, lambda: self._hear(seat))
         return seat
 
@@ -290,7 +260,7 @@ class Host:
         finally:
             os._exit(code)
 
-    def _hear(self, seat: _Seat) -> None:
+    def _hear(self, seat: Seat) -> None:
         try:
             chunk = seat.connection.recv(_CHUNK)
         except OSError:
@@ -310,7 +280,12 @@ class Host:
             else:
                 self._take_result(seat, message)
 
-    def _take_result(self, seat: _Seat, result: Ended) -> None:
+    def _take_result(self, seat: Seat, result: Ended) -> None:
+        # An interrupt may have come too late, and must not reach the next task.
+        if seat.interrupted and seat.used_for not in self._loaded:
+            with contextlib.suppress(OSError):
+                seat.connection.sendall(frame(Renew()))
+            seat.process = seat.used_for = None
         seat.task_id, seat.interrupted, seat.free_since = None, False, next(self._numbers)
         if seat.used_for in self._loaded:  # a cell has a process of its own
             seat.process = seat.used_for = None
@@ -325,25 +300,31 @@ class Host:
             pid, status = os.waitpid(seat.pid, os.WNOHANG)
             if pid:
                 self._lose(seat, os.waitstatus_to_exitcode(status))
+        for pid in end_orphans(self._seats):  # of workers that were killed
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
-    def _lose(self, seat: _Seat, exit_code: int) -> None:
+    def _lose(self, seat: Seat, exit_code: int) -> None:
         # its last result may be there still
         with contextlib.suppress(OSError, ValueError):
             seat.connection.setblocking(False)
             while seat.connection.fileno() in self._selector.get_map():
                 self._hear(seat)
-        task_id = seat.task_id
+        task_id, interrupted = seat.task_id, seat.interrupted
         self._forget(seat)
-        if task_id is not None:
+        if task_id is not None and interrupted:
+            text = f"The worker process {describe_exit(exit_code)} when the task was interrupted."
+            self._tell(_failure(task_id, "TaskStopped", text))
+        elif task_id is not None:
             text = f"The worker process {describe_exit(exit_code)} while it ran this task."
             self._tell(_failure(task_id, "WorkerLost", text))
 
-    def _retire(self, seat: _Seat) -> None:
+    def _retire(self, seat: Seat) -> None:
         seat.kill()
         os.waitpid(seat.pid, 0)
         self._forget(seat)
 
-    def _forget(self, seat: _Seat) -> None:
+    def _forget(self, seat: Seat) -> None:
         seat.kill()  # what its task has started
         del self._seats[seat.pid]
         if seat.connection.fileno() in self._selector.get_map():
@@ -351,18 +332,6 @@ class Host:
         seat.connection.close()
         if seat.task_id is not None:
             shutil.rmtree(os.path.join(self._folder, seat.task_id), ignore_errors=True)
-
-
-def _best(free: Sequence[_Seat], task: _Task, *, full: bool) -> _Seat | None:
-    """Which worker is to have the task: one that has just run the function, else a new process;
-    None for a new worker."""
-    fitting = [one for one in free if one.place == task.place]
-    used = [one for one in fitting if one.used_for == task.function.function_id]
-    if used and not task.function.lasting:
-        return min(used, key=lambda one: one.free_since)
-    new = [one for one in fitting if one.used_for is None]
-    ready = [one for one in new if one.process is not None]
-    return next(iter(ready or new or (fitting if full else ())), None)
 
 
 def main(workers: int) -> None:

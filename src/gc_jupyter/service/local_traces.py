@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import ctypes
 import decimal
 import gc
 import locale
@@ -19,7 +20,7 @@ import sysconfig
 import threading
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from gc_jupyter.service.local_wire import Place
@@ -34,6 +35,7 @@ PATCHED = (
     *("builtins", "json", "math", "os", "random", "subprocess", "time"),
     *("matplotlib.pyplot", "numpy", "numpy.random", "pandas"),
 )
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _STDLIB = sysconfig.get_path("stdlib")
 _OURS = "_gc_jupyter_"  # what cells come with: it is put back by itself
 _GROWTH = 64 * 1024  # KB that a process may grow by
@@ -155,6 +157,28 @@ def _files() -> int:
 
 def _loggers(manager: logging.Manager) -> list[logging.Logger]:
     return [one for one in manager.loggerDict.values() if isinstance(one, logging.Logger)]
+
+
+def adopt_orphans() -> None:
+    """What descendants leave behind becomes this process's children, where the system can do so:
+    on Linux, also what has a session of its own."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_orphans(known: Container[int] = ()) -> list[int]:
+    """Kill this process's children but for `known`; returns which they were. Theirs become its
+    children when these are gone."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            children = [int(pid) for pid in file.read().split()]
+    except OSError:  # no Linux
+        return []
+    orphans = [pid for pid in children if pid not in known]
+    for pid in orphans:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    return orphans
 
 
 def imported_since(before: set[str]) -> list[str]:

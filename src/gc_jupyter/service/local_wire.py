@@ -47,10 +47,10 @@ class Run(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """Never run this task. Where it runs, kill it: at once, or `patience` seconds after an
+    """Never run these tasks. Where one runs, kill it: at once, or `patience` seconds after an
     interrupt."""
 
-    task_id: str
+    task_ids: Sequence[str]
     patience: float = 0.0
 
 

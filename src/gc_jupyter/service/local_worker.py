@@ -30,7 +30,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -38,7 +38,14 @@ import dill
 
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.serialize import ComputeSerializer
-from gc_jupyter.service.local_traces import Traces, draw_anew, enter, imported_since
+from gc_jupyter.service.local_traces import (
+    Traces,
+    adopt_orphans,
+    draw_anew,
+    end_orphans,
+    enter,
+    imported_since,
+)
 from gc_jupyter.service.local_wire import (
     Assignment,
     Ended,
@@ -97,6 +104,7 @@ class Worker:
         exit code."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        adopt_orphans()
         enter(self._place)
         worker_details()
         gc.collect()
@@ -108,8 +116,7 @@ class Worker:
             if process == 0:
                 self._serve()
             status = self._wait(process)
-            with contextlib.suppress(OSError):  # what the task has left running
-                os.killpg(process, signal.SIGKILL)
+            self._end_rest(process)
             try:
                 imported = os.read(self._done, _CHUNK)
             except BlockingIOError:
@@ -126,11 +133,18 @@ class Worker:
                 return status
             ready, _, _ = select.select([self._alive, self._wake], [], [])
             if self._alive in ready:
-                with contextlib.suppress(OSError):
-                    os.killpg(process, signal.SIGKILL)
+                self._end_rest(process)
                 shutil.rmtree(self._folder, ignore_errors=True)
                 os._exit(1)
             os.read(self._wake, _CHUNK)
+
+    def _end_rest(self, process: int) -> None:
+        """End what the task has left running."""
+        with contextlib.suppress(OSError):
+            os.killpg(process, signal.SIGKILL)
+        while end_orphans():
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, 0)
 
     # --- the process of tasks --------------------------------------------------------------
 
@@ -170,7 +184,10 @@ class Worker:
         os.environ["GC_TASK_UUID"] = task.task_id
         os.environ["GC_TASK_OUTPUT_DIR"] = own = os.path.join(self._folder, task.task_id)
         speaker.speak = functools.partial(self._say, task.task_id, os.getpid(), threading.Lock())
+        process = os.getpid()
         result = run_task(self._serializer, task, self._loaded)
+        if os.getpid() != process:  # a fork of the task's has come out of its code
+            os._exit(1)
         speaker.speak = None
         del os.environ["GC_TASK_UUID"], os.environ["GC_TASK_OUTPUT_DIR"]
         shutil.rmtree(own, ignore_errors=True)
@@ -180,7 +197,7 @@ class Worker:
 
     def _say(self, task_id: str, process: int, lock: threading.Lock, message: bytes) -> None:
         if os.getpid() == process:  # the connection is not for those that the task forks
-            with lock:
+            with undisturbed(), lock:  # half a frame would be the end of all
                 self._connection.sendall(frame(Said(task_id, message)))
 
 
@@ -208,18 +225,48 @@ def say(message: bytes) -> bool:
     return True
 
 
+class undisturbed:
+    """An interrupt that comes meanwhile is raised afterwards."""
+
+    def __enter__(self) -> None:
+        self._came = self._held = False
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.getsignal(signal.SIGINT)
+            signal.signal(signal.SIGINT, self._note)
+            self._held = True
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self._came = True
+
+    def __exit__(self, *_error: object) -> None:
+        if self._held:
+            signal.signal(signal.SIGINT, self._before)
+            if self._came:
+                signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """While it lasts, interrupts come in. (They are held back everywhere else: what they would
+    break then isn't the task's.)"""
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
+
+
 def run_task(
     serializer: ComputeSerializer, task: Assignment, loaded: Mapping[str, Callable[..., Any]]
 ) -> ResultMessage:
     """Run one task here; whatever it raises becomes the result message's error. Interrupts are
-    let in meanwhile."""
+    let in meanwhile; a function that is loaded does that itself (`interruptible`)."""
     started_ns = time.time_ns()
     code: str | None = None
     message = ""
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
-        try:
-            packed = "" if task.code is None else task.code
+        packed = "" if task.code is None else task.code
+        with interruptible() if packed else contextlib.nullcontext():
             parts = [
                 serializer.deserialize(one)
                 for one in serializer.unpack_buffers(packed + task.payload)
@@ -227,10 +274,7 @@ def run_task(
             function, args, kwargs = [loaded[task.function_id], *parts] if not packed else parts
             value = function(*args, **kwargs)
             data = serializer.serialize_from_list(value, list(task.result_serializers))
-        finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
     except BaseException as error:  # exit() and an interrupt end the task, not the worker
-        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
         code, data = "RemoteExecutionError", _error_text(error)
         message = "An error occurred during the execution of this task"
     return ResultMessage(
@@ -265,6 +309,7 @@ def _end_as(status: int) -> int:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(OSError, ValueError):
             signal.signal(-code, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
         os.kill(os.getpid(), -code)
     return code
 

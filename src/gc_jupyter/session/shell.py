@@ -43,7 +43,13 @@ class ShellFuture(NotebookFuture):
         CommandFailed
             The exit status isn't 0.
         """
-        status = super().decode(value)
+        try:
+            status = super().decode(value)
+        except TaskExecutionFailed as halted:
+            if isinstance(halted.__cause__, KeyboardInterrupt):  # the script has no frames
+                lines = [f"KeyboardInterrupt: the script was ended, {self.place}."]
+                halted._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+            raise
         over = status is None
         result = ShellResult(
             self.script, self.stdout, self.stderr, _TIMED_OUT if over else int(status)

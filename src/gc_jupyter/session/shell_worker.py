@@ -54,7 +54,7 @@ def run_script(script, walltime):  # type: ignore[no-untyped-def]
         process.stderr.close()
 
 
-def end_group(process, grace=2.0):  # type: ignore[no-untyped-def]
+def end_group(process, grace=1.0):  # type: ignore[no-untyped-def]
     """End the script and what it started: politely, and after `grace` seconds for good."""
     with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
         os.killpg(process.pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Waiting for tasks on the caller's thread, and what an interrupt or a time-out says of them."""
+"""Waiting for tasks on the caller's thread, and what an interrupt or a time-out makes of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gc_jupyter.errors import ComputeError
-from gc_jupyter.future import TaskFuture
+from gc_jupyter.errors import ComputeError, TaskStopped
+from gc_jupyter.future import TaskFuture, dropped, stop
 from gc_jupyter.protocol.nonces import SHORT, run_of
 from gc_jupyter.types import Hold
 
@@ -20,6 +20,9 @@ from gc_jupyter.types import Hold
 Pause = Callable[[Sequence[TaskFuture], "float | None"], bool]
 #: How long an interrupt waits for the reply that names the tasks on their way.
 _IDS_S = 2.0
+#: How long interrupted tasks of this machine have until their processes are ended.
+PATIENCE_S = 2.0
+_ANSWER_S = 5.0  # in which its workers' host says so
 #: A wait for the service's limit of this length is said.
 HELD_S = 1.0
 
@@ -67,9 +70,13 @@ def wait(
 
     Raises
     ------
+    KeyboardInterrupt
+        On an interrupt, where the tasks run on this machine: they were interrupted, too, and are
+        over. It shows what that has raised there. A single task that ends all the same, or raises
+        something else, has its result; then this returns.
     Interrupted
-        On an interrupt. Tasks that were not sent yet are dropped; those that were go on: the
-        service can't cancel them.
+        On an interrupt otherwise. Tasks that were not sent yet are dropped; those that were go on:
+        the service can't cancel them.
     StillRunning
         After `timeout`.
     """
@@ -86,10 +93,12 @@ def wait(
                 f"Stopped waiting after {timeout:g} s: {_running(futures, endpoint)}"
             )
     except KeyboardInterrupt:
-        error = interrupted(futures, endpoint)
+        here = all(future.stoppable for future in futures)
+        error = halted(futures, endpoint, pause) if here else interrupted(futures, endpoint)
         if others is not None:
             others()
-        raise error from None
+        if error is not None:
+            raise error from None
 
 
 def _pause(futures: Sequence[TaskFuture], seconds: float | None) -> bool:
@@ -171,6 +180,91 @@ class Line:
     def clear(self) -> None:
         if self._handle is not None:
             self._handle.update({"text/plain": ""}, raw=True)
+
+
+def halted(
+    futures: Sequence[TaskFuture], endpoint: str, pause: Pause = _pause
+) -> BaseException | None:
+    """Interrupt tasks of this machine, and end those that go on.
+
+    Parameters
+    ----------
+    futures, endpoint, pause:
+        As of `wait`. An interrupt while this waits for their end has them ended at once.
+
+    Returns
+    -------
+    BaseException or None
+        What to raise; None where the one task has a result, or has failed by itself.
+    """
+    for future in futures:
+        if not future.done():
+            _drop(future)
+    with contextlib.suppress(KeyboardInterrupt):
+        wait_for_ids(futures, _IDS_S)
+    for patience in (PATIENCE_S, 0.0):
+        stop([one for one in futures if not one.done()], patience)
+        try:
+            if pause(futures, patience + _ANSWER_S):
+                break
+        except KeyboardInterrupt:  # pressed again
+            continue
+    if len(futures) > 1:
+        good = sum(one.done() and not dropped(one) and not one.exception() for one in futures)
+        others = "the others were ended, or never began"
+        return _as_interrupt(f"{good:,} of {len(futures):,} tasks are done, {others}.")
+    [future] = futures
+    if dropped(future):
+        return _as_interrupt(f"the task was not sent. {endpoint} has nothing of this cell.")
+    if not future.done():
+        how = f"%gc cancel {future.task_id} tries again"
+        return _as_interrupt(f"{endpoint} doesn't say whether the task has ended. {how}.")
+    error = future.exception()
+    if isinstance(error, TaskStopped):
+        return _as_interrupt(str(error).strip())
+    if error is None or not isinstance(error.__cause__, KeyboardInterrupt):
+        return None
+    raised = KeyboardInterrupt(*error.__cause__.args)
+    render = getattr(error, "_render_traceback_", lambda: str(error).split("\n"))
+
+    def shown() -> list[str]:
+        error.__traceback__ = raised.__traceback__  # the lines that have called it
+        return list(render())
+
+    raised._render_traceback_ = shown  # type: ignore[attr-defined]
+    return raised
+
+
+def with_tasks(
+    error: BaseException, tasks: Any, where_good: Callable[[int], str] | None = None
+) -> BaseException:
+    """An error of a fan-out's, with its tasks, which also says where the good values are.
+
+    Parameters
+    ----------
+    error:
+        Raised for all of them.
+    tasks:
+        A `Tasks`.
+    where_good:
+        What is said of so many good ones.
+    """
+    good = len(tasks) - len(tasks.failed) - len(tasks.pending)
+    said = where_good(good) if where_good is not None else ""
+    if not said and good:
+        said = f"sys.last_value.tasks.values() has the {good:,} other results, each in its place."
+    render = getattr(error, "_render_traceback_", None)
+    error.tasks = tasks  # type: ignore[attr-defined]
+    if said and render is not None:
+        error._render_traceback_ = lambda: [*render(), said]  # type: ignore[attr-defined]
+    return error
+
+
+def _as_interrupt(text: str) -> KeyboardInterrupt:
+    error = KeyboardInterrupt(text)
+    lines = [f"KeyboardInterrupt: {text}"]
+    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+    return error
 
 
 def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import builtins
 import linecache
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
+
+from gc_jupyter.capture.worker_side.live import HOST
 
 FRAME_LIMIT = 60
 GROUP_LIMIT = 10  # exceptions of a group
@@ -100,10 +103,11 @@ def shortened(text: str) -> str:
 
 def find_frames(trace: Any, files: list[str]) -> list[Any]:
     """`(filename, line number, function, source line)` per frame, without these files' own."""
-    found = []
+    found: list[Any] = []
+    ours = (__file__, getattr(sys.modules.get(HOST), "__file__", None))
     for frame, number in traceback.walk_tb(trace):
         code = frame.f_code
-        if code.co_filename == __file__:
+        if code.co_filename in ours:
             continue
         line = linecache.getline(code.co_filename, number, frame.f_globals).strip()[:LINE_LIMIT]
         found.append((code.co_filename, number, code.co_name, line))

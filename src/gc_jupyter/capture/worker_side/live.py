@@ -121,8 +121,8 @@ def start_live(output: Output, how: Any) -> Any:
     """
     live = None
     with contextlib.suppress(Exception):  # a home that can't be written, ...
-        host: Any = sys.modules.get(HOST)
-        if how is not None and host is not None and host.speaker.speak is not None:
+        host = host_here()
+        if how is not None and host is not None:
             live = Live(output, host.say, float("inf"), None, None)
         elif how:
             spool = Spool(how)
@@ -132,6 +132,12 @@ def start_live(output: Output, how: Any) -> Any:
         _thread.start_new_thread(live.run, ())
     output.live = live
     return live
+
+
+def host_here() -> Any:
+    """The module of the worker's host, on `local`; else None."""
+    host: Any = sys.modules.get(HOST)
+    return None if host is None or host.speaker.speak is None else host
 
 
 def progress(done: Any, total: Any = None) -> None:

@@ -41,10 +41,11 @@ class Output:
         self.lock = threading.RLock()
         self.descriptors: Descriptors | None = None
         self.live: Any = None  # whoever is told of it now (live.py)
+        self.undisturbed: Any = contextlib.nullcontext  # holds interrupts back, where there are any
         self.older_threads = {thread.ident for thread in threading.enumerate()}
 
     def write(self, kind: str, text: str) -> None:
-        with self.lock:
+        with self.undisturbed(), self.lock:
             self.drain()
             self.append(kind, text)
 
@@ -60,7 +61,7 @@ class Output:
 
     def display(self, bundle: dict[str, Any], name: str = "", update: bool = False) -> None:
         """Show a MIME bundle; with `update` in the place of those that went by the same name."""
-        with self.lock:
+        with self.undisturbed(), self.lock:
             self.drain()
             for place in list(self.named.get(name, ())) if update else [{}]:
                 shown, size = bundle, bundle_size(bundle) - bundle_size(place)
@@ -99,7 +100,7 @@ class Output:
 
     def clear(self) -> None:
         """Drop what was shown so far."""
-        with self.lock:
+        with self.undisturbed(), self.lock:
             self.drain()
             self.events.clear()
             self.named.clear()

@@ -5,6 +5,7 @@ import __future__
 
 import ast
 import asyncio
+import contextlib
 import inspect
 import json
 import linecache
@@ -18,7 +19,7 @@ from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle, short_repr
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
-from gc_jupyter.capture.worker_side.live import as_text, start_live
+from gc_jupyter.capture.worker_side.live import as_text, host_here, start_live
 from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
@@ -109,7 +110,8 @@ class Work:
         given, own = self.options.get("random"), random_states()
         try:
             try:
-                value = self.execute()
+                with self.interruptible():
+                    value = self.execute()
             finally:
                 self.shell.report_cell()
             results = self.packed(value, figures)
@@ -125,6 +127,15 @@ class Work:
             results["random"] = {name: states[name] for name in given if name in states}
             set_random_states(own)
         return results
+
+    def interruptible(self) -> Any:
+        """Lets the stop button's interrupts in, where there are any; the rest of this isn't to be
+        cut short."""
+        host = host_here()
+        if host is None:
+            return contextlib.nullcontext()
+        self.output.undisturbed = host.undisturbed
+        return host.interruptible()
 
     def packer(self) -> Packer:
         room = self.options["limit"] - self.output.size()
@@ -263,8 +274,16 @@ def run_cell(
 def run_awaited(coroutine: Any) -> Any:
     """As `asyncio.run`, which would leave the worker's thread without the loop that it had."""
     loop = asyncio.new_event_loop()
+    main = loop.create_task(coroutine)
     try:
-        return loop.run_until_complete(coroutine)
+        return loop.run_until_complete(main)
+    except KeyboardInterrupt as error:  # it came to the loop: the coroutine says where it was
+        main.cancel()
+        try:
+            loop.run_until_complete(main)
+        except asyncio.CancelledError as cancelled:
+            raise error.with_traceback(cancelled.__traceback__) from None
+        raise
     finally:
         try:
             tasks = asyncio.all_tasks(loop)
