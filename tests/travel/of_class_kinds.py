@@ -296,7 +296,8 @@ def exceptions(w: Writer) -> Iterator[str]:
 def builtin_subclasses(w: Writer) -> Iterator[str]:
     a = w.cls()
     base = w.pick(
-        "dict", "list", "int", "str", "collections.UserDict", "collections.Counter", "set"
+        *("dict", "list", "int", "str", "set", "collections.UserDict", "collections.Counter"),
+        *("collections.deque", "collections.defaultdict", "collections.OrderedDict", "bytearray"),
     )
     yield f"""
         class {a}({base}):

@@ -13,10 +13,11 @@ import enum
 import sys
 import types
 import typing
+from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
-from gc_jupyter.travel.objects import Call
+from gc_jupyter.travel.objects import FROM_PYTHON, Call
 from gc_jupyter.travel.refused import CannotTravel
 
 #: What each class gets by being made.
@@ -26,8 +27,6 @@ _MADE = {
     *("__abstractmethods__", "__annotations_cache__"),
 }
 _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
-#: Of a class that isn't compiled.
-_FROM_PYTHON = 1 << 9
 #: What compiled metaclasses make of other attributes, by the name of its type.
 _MADE_TYPES = {"CField"}
 #: What a class of ctypes is made of.
@@ -38,7 +37,7 @@ _OF_DATACLASS = {"__dataclass_fields__", "__dataclass_params__", "__match_args__
 def reduce(pickler: Any, kind: Any) -> Any:
     """How a class is written that the other side doesn't have."""
     members = vars(kind)
-    if not kind.__flags__ & _FROM_PYTHON:
+    if not kind.__flags__ & FROM_PYTHON:
         raise CannotTravel("it is, or holds, %r, which is compiled and can't be imported" % kind)
     if isinstance(kind, enum.EnumMeta):
         return _enum(pickler, kind)
@@ -61,7 +60,6 @@ def reduce(pickler: Any, kind: Any) -> Any:
         first["__slots__"] = tuple(slots)
     inherited = any(type(base) is type(kind) for base in kind.__bases__)
     meta = None if inherited else type(kind)
-    made_of = (pickler.token(kind), meta, kind.__name__, kind.__bases__, first)
     own = {
         name: value
         for name, value in members.items()
@@ -70,8 +68,10 @@ def reduce(pickler: Any, kind: Any) -> Any:
         and type(value).__name__ not in _MADE_TYPES
     }
     before: list[Any] = []
+    names = [] if "__dataclass_params__" in own else [*_in_body(members, own)]
     if "__dataclass_params__" in own:
         own, before = _dataclass(kind, own)
+    made_of = (pickler.token(kind), meta, kind.__name__, kind.__bases__, first, names)
     after = []
     if isinstance(kind, abc.ABCMeta):
         registered = [one for one in _registered(kind) if one is not None]
@@ -80,6 +80,16 @@ def reduce(pickler: Any, kind: Any) -> Any:
     named = pickler.annotation_names(kind.__module__, members.get("__annotations__"))
     state = [*named, *before, *set_members(kind, own), *after]
     return rebuild_classes.skeleton, made_of, state, None, None, rebuild.nothing
+
+
+def _in_body(members: Any, own: Any) -> Iterator[str]:
+    """The names that a class has from its statement: before those that it gets by being made. What
+    means something to Python comes in its turn."""
+    for name in members:
+        if name in ("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"):
+            return
+        if name in own and not name.startswith("__"):
+            yield name
 
 
 def set_members(kind: Any, members: Any) -> list[Any]:
@@ -139,6 +149,8 @@ def _dataclass(kind: Any, own: dict[str, Any]) -> Any:
         for name, value in own.items()
         if name not in written and name not in (*_OF_DATACLASS, "__annotations__")
     }
+    if "__getstate__" in written:  # a frozen one with slots, which is another class by then
+        left.update(__getstate__=rebuild_classes.get_state, __setstate__=rebuild_classes.set_state)
     if "__hash__" in left and left["__hash__"] is None:
         del left["__hash__"]  # as it was written, or inherited
     return left, before

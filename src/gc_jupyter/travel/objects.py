@@ -5,17 +5,30 @@ Its text also runs on workers: standard library only, Python 3.8 syntax.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import copyreg
 import functools
+import inspect
+import random
 import sys
 import threading
 import types
 import typing
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.refused import refuse, refuses
+
+#: Of a class that isn't compiled.
+FROM_PYTHON = 1 << 9
+STANDARD = getattr(  # Python 3.10
+    sys,
+    "stdlib_module_names",
+    {"collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib", "zipfile"},
+)
 
 
 class Call:
@@ -123,7 +136,7 @@ def _view(method: str) -> Any:
 
 def _weak(_pickler: Any, one: Any) -> Any:
     found = one()
-    return weakref.ref, (set() if found is None else found,)  # a set that nobody else holds
+    return (rebuild.dead_reference, ()) if found is None else (weakref.ref, (found,))
 
 
 def _weak_dict(_pickler: Any, one: Any) -> Any:
@@ -136,6 +149,16 @@ def _weak_set(_pickler: Any, one: Any) -> Any:
 
 def _lock(_pickler: Any, one: Any) -> Any:
     return (threading.RLock if isinstance(one, type(threading.RLock())) else threading.Lock), ()
+
+
+def _context_variable(_pickler: Any, one: Any) -> Any:
+    now, first = contextvars.copy_context(), contextvars.Context()
+    values = {}
+    if one in now:
+        values["value"] = now[one]
+    with contextlib.suppress(LookupError):
+        values["default"] = first.run(one.get)
+    return rebuild.context_variable, (one.name, values)
 
 
 def _mapping_proxy(_pickler: Any, one: Any) -> Any:
@@ -160,10 +183,62 @@ def _own_reduction(_pickler: Any, one: Any) -> Any:
     return one.__reduce_ex__(4)
 
 
-def _array(_pickler: Any, one: Any) -> Any:
-    # NumPy leaves out what a subclass has beside the numbers
+def _with_attributes(_pickler: Any, one: Any) -> Any:
+    # what says how it is pickled leaves out what a subclass has beside
     function, arguments, state = one.__reduce__()
-    return function, arguments, (state, vars(one)), None, None, rebuild.array
+    return function, arguments, (state, vars(one)), None, None, rebuild.with_attributes
+
+
+def _reduced(pickler: Any, one: Any) -> Any:
+    """As its class says; but what that leaves out comes along, and where it says something else
+    than what the class is by now, the object goes as it is."""
+    kind: Any = type(one)
+    reduced = one.__reduce_ex__(pickler.protocol)
+    if not isinstance(reduced, tuple) or pickler.has(kind.__module__):
+        return reduced
+    by = _who_reduces(kind)
+    made_by, arguments, state, *items = [*reduced, None][: max(3, len(reduced))]
+    if by.__module__.partition(".")[0] in STANDARD:
+        own = vars(one) if kind.__dictoffset__ else None
+        if made_by is not kind or state is not None or hasattr(kind, "__setstate__") or not own:
+            return reduced
+        return (made_by, arguments, own, *items)
+    heirs = kind.__mro__[:-1]
+    if pickler.fits(made_by, arguments, kind) or not all(c.__flags__ & FROM_PYTHON for c in heirs):
+        return reduced
+    own = {name: getattr(one, name) for name in _slots(kind) if hasattr(one, name)}
+    if hasattr(one, "__dict__"):
+        own["__dict__"] = dict(vars(one))
+    return object.__new__, (kind,), ((), own), None, None, rebuild.attributes
+
+
+def _slots(kind: type) -> Iterator[str]:
+    """The attributes that classes keep in slots."""
+    for base in kind.__mro__:
+        for name, one in vars(base).items():
+            if isinstance(one, types.MemberDescriptorType):
+                yield name
+
+
+def fits(made_by: Any, arguments: Any, kind: type) -> bool:
+    """Whether what an object says it is made by still makes it: not if its class was defined again
+    since, or takes other arguments."""
+    names = ("__module__", "__qualname__")
+    if made_by is not kind and all(getattr(made_by, n, "") == getattr(kind, n) for n in names):
+        return False
+    try:
+        inspect.signature(made_by).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # nothing tells
+        pass
+    return True
+
+
+def _who_reduces(kind: type) -> type:
+    """The class that says how objects of this one are pickled."""
+    names = ("__reduce_ex__", "__reduce__")
+    return next(one for one in kind.__mro__ if any(name in vars(one) for name in names))
 
 
 _REDUCERS: dict[type, Any] = {
@@ -173,6 +248,7 @@ _REDUCERS: dict[type, Any] = {
     types.CellType: "cell",
     types.MethodType: _method,
     types.MappingProxyType: _mapping_proxy,
+    contextvars.ContextVar: _context_variable,
     Call: "call",
     Name: "name",
     Helpers: "helpers",
@@ -217,7 +293,7 @@ def reducer_of(kind: type) -> Any:
     if issubclass(kind, property):
         return _property
     if _loses_attributes(kind):
-        return _array
+        return _with_attributes
     if issubclass(kind, (classmethod, staticmethod)):
         return _wrapping
     if issubclass(kind, BaseException) and kind.__reduce__ is BaseException.__reduce__:
@@ -231,14 +307,18 @@ def reducer_of(kind: type) -> Any:
         # dask and Parsl have tblib register every exception: its way needs tblib there, takes the
         # frames along, and loses what a built-in exception keeps beside `args`
         return _own_reduction
+    if kind.__flags__ & FROM_PYTHON and _who_reduces(kind) is not object:
+        return None if kind in copyreg.dispatch_table else _reduced
     return None
 
 
 def _loses_attributes(kind: type) -> bool:
-    """Whether these are arrays of a subclass that has attributes, and says nothing of pickling."""
-    numpy = sys.modules.get("numpy")
-    array: Any = getattr(numpy, "ndarray", None)
-    if not isinstance(array, type) or not issubclass(kind, array) or not kind.__dictoffset__:
-        return False
-    names = ("__reduce__", "__reduce_ex__", "__setstate__")
-    return all(getattr(kind, name) is getattr(array, name) for name in names)
+    """Whether these are arrays, or generators of random numbers, of a subclass that has attributes
+    and says nothing of pickling."""
+    array = getattr(sys.modules.get("numpy"), "ndarray", None)
+    for base in (array, random.Random):
+        if isinstance(base, type) and kind is not base and issubclass(kind, base):
+            names = ("__reduce__", "__reduce_ex__", "__setstate__")
+            says_nothing = all(getattr(kind, name) is getattr(base, name) for name in names)
+            return says_nothing and bool(kind.__dictoffset__)
+    return False

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gc_jupyter.travel import classes, code, modules, rebuild, rebuild_classes
-from gc_jupyter.travel.objects import HELPERS, Call, Helpers, Name, reducer_of
+from gc_jupyter.travel.objects import HELPERS, STANDARD, Call, Helpers, Name, fits, reducer_of
 from gc_jupyter.travel.refused import CannotTravel
 
 #: Protocol 4 is what every worker's Python (3.8 and newer) reads.
@@ -35,7 +35,6 @@ _LOAD = (
 )
 _UNNAMED = {id(kind): name for name, kind in vars(types).items() if isinstance(kind, type)}
 _NOTHING = object()
-_STANDARD = getattr(sys, "stdlib_module_names", {"pathlib", "zipfile"})  # Python 3.10
 #: Under this key, the names that are written of a notebook, whichever dict has them here.
 NOTEBOOK = 0
 _HELPING = (vars(rebuild), vars(rebuild_classes))
@@ -90,6 +89,7 @@ class Pickler(pickle.Pickler):
             super().__init__(stream, protocol)
         else:
             super().__init__(stream, 5, buffer_callback=buffers)
+        self.protocol = protocol if buffers is None else 5
         self.has = has
         self.python = python
         self.notebook = notebook
@@ -112,6 +112,7 @@ class Pickler(pickle.Pickler):
         self._filled: set[int] = set()
         self._kept: list[Any] = []  # whose ids are in use above
         self._reducers: dict[type, Any] = {}
+        self._fits: dict[tuple[int, int, int], bool] = {}
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
@@ -146,9 +147,7 @@ class Pickler(pickle.Pickler):
         public = None
         if home.startswith("IPython."):  # whose display may be a stand-in there
             public = sys.modules.get("IPython.display")
-        elif (
-            "._" in home and home.partition(".")[0] in _STANDARD
-        ):  # pathlib._local is Python 3.13's
+        elif "._" in home and home.partition(".")[0] in STANDARD:  # pathlib._local is Python 3.13's
             public = sys.modules.get(home.partition("._")[0])
         if public is not None and getattr(public, path, None) is obj:
             return getattr, (public, path)
@@ -372,6 +371,14 @@ class Pickler(pickle.Pickler):
     def kind(self, one: type) -> Any:
         found = self.reference(one)
         return classes.reduce(self, one) if found is None else found
+
+    def fits(self, made_by: Any, arguments: Any, kind: type) -> bool:
+        """See `objects.fits`; once for all objects of a class."""
+        key = id(made_by), len(arguments), id(kind)
+        if key not in self._fits:
+            self._fits[key] = fits(made_by, arguments, kind)
+            self._kept += [made_by, kind]
+        return self._fits[key]
 
     def defined(self, one: Any) -> Any:
         """What stands for something that the other side has in another form; see

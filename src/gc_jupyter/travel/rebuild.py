@@ -9,12 +9,14 @@ import __future__
 
 import ast
 import builtins
+import contextvars
 import functools
 import linecache
 import os
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -324,7 +326,7 @@ def attributes(value: Any, state: tuple[Any, dict[str, Any]]) -> None:
         if name == "__dict__":
             vars(value).update(one)
         else:
-            setattr(value, name, one)
+            object.__setattr__(value, name, one)
 
 
 def nothing(_value: Any, _state: Any) -> None:
@@ -380,8 +382,21 @@ def exception(kind: Any, args: tuple[Any, ...]) -> Any:
     return error
 
 
-def array(value: Any, state: tuple[Any, dict[str, Any]]) -> None:
-    """The numbers of an array, and what its subclass has beside them."""
+def dead_reference() -> Any:
+    return weakref.ref(set())
+
+
+def context_variable(name: str, values: dict[str, Any]) -> Any:
+    """One with its default, and the value that it has where it was sent."""
+    default = {"default": values["default"]} if "default" in values else {}
+    found: Any = contextvars.ContextVar(name, **default)
+    if "value" in values:
+        found.set(values["value"])
+    return found
+
+
+def with_attributes(value: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    """The numbers of an array, or a generator of them, and what its subclass has beside them."""
     value.__setstate__(state[0])
     vars(value).update(state[1])
 

@@ -14,11 +14,16 @@ _quiet = threading.RLock()
 
 
 def skeleton(
-    token: int | None, meta: Any, name: str, bases: tuple[Any, ...], members: dict[str, Any]
+    token: int | None,
+    meta: Any,
+    name: str,
+    bases: tuple[Any, ...],
+    members: dict[str, Any],
+    names: list[str],
 ) -> Any:
     """A class without its members, which may refer to it. Nobody's hooks run: they ran already.
 
-    `meta` is None where it is that of its bases.
+    `meta` is None where it is that of its bases, `names` are those of members, in their order.
     """
     if meta is None:
         meta = type(bases[0])
@@ -30,6 +35,11 @@ def skeleton(
     else:  # the metaclass's own, where it is a compiled one
         by = (vars(kind).get("__new__") for kind in meta.__mro__)
         make = next((new for new in by if isinstance(new, types.BuiltinFunctionType)), type.__new__)
+    by = (vars(kind).get("__init__") for kind in meta.__mro__)
+    init: Any = next(one for one in by if isinstance(one, types.WrapperDescriptorType))
+    of_ctypes = init is not vars(type)["__init__"]  # in later Pythons
+    if make in (type.__new__, abc.ABCMeta.__new__) and not of_ctypes:
+        members = {**members, **dict.fromkeys(names)}
     with _quiet:
         hooks = []
         for kind in _order(bases):
@@ -42,9 +52,7 @@ def skeleton(
         finally:
             for kind, hook in hooks:
                 type.__setattr__(kind, "__init_subclass__", hook)
-    by = (vars(kind).get("__init__") for kind in meta.__mro__)
-    init: Any = next(one for one in by if isinstance(one, types.WrapperDescriptorType))
-    if init is not vars(type)["__init__"]:  # ctypes', in later Pythons
+    if of_ctypes:
         init(found, name, bases, members)
     return made(token, found)
 
@@ -127,6 +135,19 @@ def dataclass(
         kind.__dataclass_fields__[name].type = annotations[name]
     for name, value in slots.items():
         type.__setattr__(kind, name, value)
+
+
+def get_state(self: Any) -> list[Any]:
+    import dataclasses
+
+    return [getattr(self, one.name) for one in dataclasses.fields(self)]
+
+
+def set_state(self: Any, state: list[Any]) -> None:
+    import dataclasses
+
+    for one, value in zip(dataclasses.fields(self), state):
+        object.__setattr__(self, one.name, value)
 
 
 def without(kind: Any, names: Iterable[str]) -> None:
