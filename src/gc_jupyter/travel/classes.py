@@ -21,12 +21,12 @@ from gc_jupyter.travel.objects import FROM_PYTHON, Call
 from gc_jupyter.travel.refused import CannotTravel
 
 #: What each class gets by being made.
-_MADE = {
+MADE = {
     *("__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slots__"),
     "__slotnames__",  # what copyreg notes at the first pickle
     *("__abstractmethods__", "__annotations_cache__"),
 }
-_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 #: What compiled metaclasses make of other attributes, by the name of its type.
 _MADE_TYPES = {"CField"}
 #: What a class of ctypes is made of.
@@ -63,8 +63,8 @@ def reduce(pickler: Any, kind: Any) -> Any:
     own = {
         name: value
         for name, value in members.items()
-        if name not in _MADE
-        and not isinstance(value, _DESCRIPTORS)
+        if name not in MADE
+        and not isinstance(value, DESCRIPTORS)
         and type(value).__name__ not in _MADE_TYPES
     }
     before: list[Any] = []
@@ -186,8 +186,8 @@ def _enum(pickler: Any, kind: Any) -> Any:
         name: value
         for name, value in vars(kind).items()
         if name not in members
-        and name not in _MADE
-        and not isinstance(value, _DESCRIPTORS)
+        and name not in MADE
+        and not isinstance(value, DESCRIPTORS)
         and not _of_enum(name, value)
     }
     state = set_members(kind, own)
@@ -229,7 +229,7 @@ def _named_tuple(pickler: Any, kind: Any) -> Any:
     for name, value in members.items():
         function = getattr(value, "__func__", value)
         where = getattr(function, "__globals__", {}).get("__name__", "")
-        if name in _MADE or where == "collections" or str(where).startswith("namedtuple_"):
+        if name in MADE or where == "collections" or str(where).startswith("namedtuple_"):
             continue
         if name in fields and type(value).__name__ == "_tuplegetter":
             continue
@@ -255,10 +255,10 @@ def _protocol(pickler: Any, kind: Any) -> Any:
     for name, value in vars(kind).items():
         function = getattr(value, "__func__", value)
         where = getattr(function, "__globals__", {}).get("__name__", "")
-        mine = name not in _MADE or name in ("__module__", "__qualname__", "__slots__")
+        mine = name not in MADE or name in ("__module__", "__qualname__", "__slots__")
         derived = name in ("_is_protocol", "_is_runtime_protocol", "__parameters__")
         derived = derived or name in ("__protocol_attrs__", "__non_callable_proto_members__")
-        if mine and not derived and where != "typing" and not isinstance(value, _DESCRIPTORS):
+        if mine and not derived and where != "typing" and not isinstance(value, DESCRIPTORS):
             members[name] = value
     made_of = (
         *(pickler.token(kind), type(kind), kind.__name__, kind.__bases__, members),

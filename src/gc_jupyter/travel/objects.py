@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from gc_jupyter.travel import rebuild
+from gc_jupyter.travel import rebuild, rebuild_classes
 from gc_jupyter.travel.refused import refuse, refuses
 
 #: Of a class that isn't compiled.
@@ -101,7 +101,7 @@ def _type_variable(pickler: Any, one: Any) -> Any:
     if getattr(one, "has_default", bool)():
         options["default"] = one.__default__
     constraints = getattr(one, "__constraints__", ())
-    return rebuild.type_variable, (type(one), one.__name__, constraints, options)
+    return rebuild_classes.type_variable, (type(one), one.__name__, constraints, options)
 
 
 def _new_type(pickler: Any, one: Any) -> Any:
@@ -114,7 +114,7 @@ def _alias(pickler: Any, one: Any) -> Any:
     if found is not None:
         return found
     options = {"type_params": one.__type_params__}
-    return rebuild.with_keywords, (type(one), (one.__name__, one.__value__), options)
+    return rebuild_classes.with_keywords, (type(one), (one.__name__, one.__value__), options)
 
 
 def _forward(_pickler: Any, one: Any) -> Any:
@@ -152,13 +152,10 @@ def _lock(_pickler: Any, one: Any) -> Any:
 
 
 def _context_variable(_pickler: Any, one: Any) -> Any:
-    now, first = contextvars.copy_context(), contextvars.Context()
-    values = {}
-    if one in now:
-        values["value"] = now[one]
+    context, default = contextvars.copy_context(), {}
     with contextlib.suppress(LookupError):
-        values["default"] = first.run(one.get)
-    return rebuild.context_variable, (one.name, values)
+        default["default"] = contextvars.Context().run(one.get)
+    return rebuild.context_variable, (one.name, default, [context[one]] if one in context else [])
 
 
 def _mapping_proxy(_pickler: Any, one: Any) -> Any:

@@ -386,12 +386,11 @@ def dead_reference() -> Any:
     return weakref.ref(set())
 
 
-def context_variable(name: str, values: dict[str, Any]) -> Any:
+def context_variable(name: str, default: dict[str, Any], now: list[Any]) -> Any:
     """One with its default, and the value that it has where it was sent."""
-    default = {"default": values["default"]} if "default" in values else {}
     found: Any = contextvars.ContextVar(name, **default)
-    if "value" in values:
-        found.set(values["value"])
+    for value in now:
+        found.set(value)
     return found
 
 
@@ -399,11 +398,3 @@ def with_attributes(value: Any, state: tuple[Any, dict[str, Any]]) -> None:
     """The numbers of an array, or a generator of them, and what its subclass has beside them."""
     value.__setstate__(state[0])
     vars(value).update(state[1])
-
-
-def type_variable(kind: Any, name: str, constraints: Any, options: dict[str, Any]) -> Any:
-    return kind(name, *constraints, **options)
-
-
-def with_keywords(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
-    return function(*args, **options)

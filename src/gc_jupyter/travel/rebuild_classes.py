@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import threading
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gc_jupyter.travel.rebuild import made
@@ -137,6 +137,20 @@ def dataclass(
         type.__setattr__(kind, name, value)
 
 
+def set_parts(one: Any, parts: Mapping[tuple[str, Any], list[Any]]) -> None:
+    """What the cell has set there on a class or a function that is here."""
+    for (kind, name), value in parts.items():
+        if kind == "cell":
+            if isinstance(one, types.FunctionType):
+                (one.__closure__ or ())[name].cell_contents = value[0]
+        elif not isinstance(one, type):
+            setattr(one, name, *value) if value else delattr(one, name)
+        elif value:
+            type.__setattr__(one, name, value[0])
+        else:
+            type.__delattr__(one, name)
+
+
 def get_state(self: Any) -> list[Any]:
     import dataclasses
 
@@ -214,3 +228,11 @@ def _maker(values: list[Any], raw: dict[int, Any]) -> Any:
         return found
 
     return __new__
+
+
+def type_variable(kind: Any, name: str, constraints: Any, options: dict[str, Any]) -> Any:
+    return kind(name, *constraints, **options)
+
+
+def with_keywords(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
+    return function(*args, **options)

@@ -15,7 +15,7 @@ from gc_jupyter.travel import rebuild, texts
 
 PARTS = (
     *("output", "spool", "live", "displays", "failures", "storing", "loading", "packing"),
-    *("importing", "hosting", "commands", "namespace", "randomness", "run"),
+    *("changes", "importing", "hosting", "commands", "namespace", "randomness", "run"),
 )
 
 
@@ -27,8 +27,8 @@ def worker_text() -> str:
     folder = importlib.resources.files(__name__)
     for part in PARTS:
         for line in folder.joinpath(f"{part}.py").read_text(encoding="utf-8").splitlines(True):
-            if line.startswith("from gc_jupyter.travel.rebuild import"):
-                line = line.replace("gc_jupyter.travel.rebuild", rebuild.NAME)
+            if line.startswith("from gc_jupyter.travel.rebuild"):
+                line = f"from {rebuild.NAME} import" + line.partition(" import")[2]
             elif line.startswith("from gc_jupyter.travel.store import"):
                 line = line.replace("gc_jupyter.travel.store", texts.store_name())
             elif line.startswith("from gc_jupyter.travel"):

@@ -15,6 +15,7 @@ from gc_jupyter.capture.worker_side.importing import TaskModules
 from gc_jupyter.capture.worker_side.storing import large_buffers, leave_in
 from gc_jupyter.travel.objects import Call, Helpers, Name
 from gc_jupyter.travel.pickler import Pickler
+from gc_jupyter.travel.rebuild_classes import set_parts
 from gc_jupyter.travel.refused import CannotTravel
 from gc_jupyter.travel.store import Store, StoreError
 
@@ -61,9 +62,13 @@ class ReplyPickler(Pickler):
     """Writes what goes back; what came from a module of the notebook goes by its name there."""
 
     modules: TaskModules | None = None
+    #: By its id, what the cell has set on something that the notebook has itself; see `Changes`.
+    changes: dict[int, Any] = {}
 
     def reference(self, obj: Any, name: str = "__qualname__") -> Any:
         found = super().reference(obj, name)
+        if id(obj) in self.changes:
+            return (*found, self.changes[id(obj)], None, None, set_parts)
         home, path = getattr(obj, "__module__", None), getattr(obj, name, None)
         if found is not None or self.modules is None or not isinstance(home, str):
             return found
@@ -118,6 +123,8 @@ class Packer:
         Those that came with the task, where `sys.modules` doesn't have them.
     store:
         Keeps what has no room; None where there is none.
+    changes:
+        See `Changes.found`.
     """
 
     def __init__(
@@ -126,8 +133,10 @@ class Packer:
         limit: int,
         python: str,
         modules: TaskModules | None,
-        store: Store | None = None,
+        store: Store | None,
+        changes: dict[int, Any],
     ) -> None:
+        self.changes = changes
         self.known = {key: token for key, (_, token) in made.items()}
         self.room = limit
         self.python = python
@@ -187,7 +196,7 @@ class Packer:
         if self.store is not None:
             options["buffers"] = large_buffers(buffers)
         pickler = ReplyPickler(stream, notebook_has, reader_has_helpers=True, **options)
-        pickler.modules = self.modules
+        pickler.modules, pickler.changes = self.modules, self.changes
         try:
             pickler.dump(value)
         except CannotTravel as error:

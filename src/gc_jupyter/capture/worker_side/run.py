@@ -15,6 +15,7 @@ import time
 import types
 from typing import Any
 
+from gc_jupyter.capture.worker_side.changes import Changes
 from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle, short_repr
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
@@ -84,6 +85,7 @@ class Work:
         self.store = None if options.get("store") is None else self.taken.store
         self.output.keep = self.keep if self.store else None
         self.files: list[str] = [TIMED, *options["files"]]
+        self.changes = Changes([], bytes)
 
     def reply(self) -> dict[str, Any]:
         """Run it; what came of it, less what `run` adds."""
@@ -140,7 +142,8 @@ class Work:
     def packer(self) -> Packer:
         room = self.options["limit"] - self.output.size()
         modules = self.visit.modules.elsewhere()
-        return Packer(self.reading.made, room, self.options["python"], modules, self.store)
+        changes = self.changes.found()
+        return Packer(self.reading.made, room, self.options["python"], modules, self.store, changes)
 
     def keep(self, bundle: dict[str, Any]) -> dict[str, Any]:
         """What stands for a display that is large: its text, and where the rest is."""
@@ -207,6 +210,12 @@ class Work:
         if task["variable"]:
             value = Loader(given, reading, elsewhere, self.taken).load()
             namespace[task["variable"]] = value
+        elif task["out"]:
+            asked = [namespace[name] for name in task["out"] if name in namespace]
+            packer = self.packer()
+            own = [one for one in asked if id(one) in packer.known]
+            packer.store = None  # all of a value is looked at
+            self.changes = Changes(own, lambda one: packer.write(one).data)
         set_random_states(self.options.get("random") or {})
         self.files.append(task["filename"])
         remember_lines(task["filename"], task["cell"], task["line"])
