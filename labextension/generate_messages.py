@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union
@@ -33,10 +34,10 @@ def widgets_typescript() -> str:
         "// Written by generate_messages.py from gc_jupyter/widgets/messages.py: change it there.",
         "",
         f"export const STATES = {_words(widgets.STATES)} as const;",
-        f"export const ROW = {_words(widgets.ROW)} as const;",
         f"export const PAGE_ROWS = {widgets.PAGE_ROWS};",
         f"export const OUTPUTS_TARGET = {json.dumps(widgets.OUTPUTS_TARGET)};",
         f"export const SAVED = {json.dumps(widgets.SAVED)};",
+        *_list("Row", "FIELD", widgets.Row),
         *map(_interface, interfaces),
         "",
         f"export type FromFrontEnd = {union};",
@@ -73,13 +74,26 @@ def _file(*parts: str) -> str:
 
 
 def _interface(interface: type) -> str:
-    summary = (interface.__doc__ or "").strip().replace("\n    ", "\n// ")
     fields = typing.get_type_hints(interface).items()
     optional = interface.__optional_keys__  # type: ignore[attr-defined]
     lines = [f"  {name}{'?' * (name in optional)}: {_type(hint)};" for name, hint in fields]
     return "\n".join(
-        ["", f"// {summary}", f"export interface {interface.__name__} {{", *lines, "}"]
+        ["", f"// {_summary(interface)}", f"export interface {interface.__name__} {{", *lines, "}"]
     )
+
+
+def _list(name: str, places: str, fields: Any) -> Iterator[str]:
+    """A named tuple, which travels as a list: its type, and the place of each field."""
+    hints = typing.get_type_hints(fields).items()
+    yield f"\n// {_summary(fields)}\nexport type {name} = ["
+    yield from (f"  {field}: {_type(hint)}," for field, hint in hints)
+    yield f"];\n\nexport const {places} = {{"
+    yield from (f"  {field}: {place}," for place, field in enumerate(fields._fields))
+    yield "} as const;"
+
+
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").strip().replace("\n    ", "\n// ")
 
 
 def _type(hint: Any) -> str:
@@ -90,6 +104,8 @@ def _type(hint: Any) -> str:
         return " | ".join(map(_type, args))
     if origin is dict:
         return f"Record<{', '.join(map(_type, args))}>"
+    if origin is tuple:
+        return f"[{', '.join(map(_type, args))}]"
     if origin is list:
         inner = _type(args[0])
         return f"({inner})[]" if "|" in inner else f"{inner}[]"

@@ -9,7 +9,7 @@ import math
 import pytest
 
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo, TaskState
-from gc_jupyter.widgets.messages import PAGE_ROWS, ROW
+from gc_jupyter.widgets.messages import PAGE_ROWS
 from gc_jupyter.widgets.task_rows import FIRST_PAGES, UPDATE_PAGES, TaskRows
 
 INFO = TaskInfo(task_id="id-1", endpoint_id="ep-1", submitted_at=1002.0)
@@ -23,7 +23,7 @@ def rows_of(count: int) -> TaskRows:
 
 
 def row_as_dict(rows: TaskRows, row: int = 0) -> dict[str, object]:
-    return {name: rows.field(row, name) for name in ROW}
+    return rows.rows[row]._asdict()
 
 
 def drain(rows: TaskRows) -> list[dict[str, object]]:
@@ -60,10 +60,10 @@ def test_what_a_task_prints_and_how_far_it_is() -> None:
     rows.update(0, TaskState.RUNNING, INFO)
     drain(rows)
     rows.say(0, "epoch\t1\x1b[0m", (1.0, math.nan))
-    assert (rows.field(0, "text"), rows.field(0, "progress")) == ("epoch 1[0m", [1.0, None])
+    assert (rows.field(0, "text"), rows.field(0, "progress")) == ("epoch 1[0m", (1.0, None))
     rows.say(0, "epoch 2", (2.0, 3.0))
     rows.update(0, TaskState.RUNNING, INFO)  # as the service says again and again
-    assert (rows.field(0, "text"), rows.field(0, "progress")) == ("epoch 2", [2.0, 3.0])
+    assert (rows.field(0, "text"), rows.field(0, "progress")) == ("epoch 2", (2.0, 3.0))
     json.dumps(drain(rows), allow_nan=False)
     rows.say(0, "epoch 2", None)
     assert not rows.dirty

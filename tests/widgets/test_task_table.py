@@ -18,7 +18,7 @@ from gc_jupyter.types import Hold, TaskEvent, TaskInfo, TaskState
 from gc_jupyter.widgets import TaskTable
 from gc_jupyter.widgets.flusher import flusher
 from gc_jupyter.widgets.live_widget import VIEW
-from gc_jupyter.widgets.messages import ROW, STATES
+from gc_jupyter.widgets.messages import STATES, Row
 from tests.widgets.conftest import RecordingComm, Shell
 
 pytestmark = pytest.mark.usefixtures("notebook")
@@ -82,7 +82,7 @@ def shown(comm: RecordingComm) -> list[dict[str, Any]]:
     rows: list[list[Any]] = []
     for page in range(-(-state["size"] // 100)):
         rows += state[f"page_{page}"]
-    return [{**dict(zip(ROW, row, strict=True)), "state": STATES[row[0]]} for row in rows]
+    return [{**Row(*row)._asdict(), "state": STATES[Row(*row).state]} for row in rows]
 
 
 def test_it_is_a_public_name() -> None:

@@ -14,20 +14,37 @@ export const STATES = [
   "failed",
   "cancelled",
 ] as const;
-export const ROW = [
-  "state",
-  "label",
-  "endpoint",
-  "submitted",
-  "started",
-  "ended",
-  "task_id",
-  "text",
-  "progress",
-] as const;
 export const PAGE_ROWS = 100;
 export const OUTPUTS_TARGET = "gc_jupyter.outputs";
 export const SAVED = "-saved";
+
+// A row travels as a list of these fields. `state` is an index into STATES, `endpoint` one into
+// `TaskTableState.endpoints`. Times are milliseconds since `TaskTableState.origin`. `text` is a
+// preview of the result or the last line of the error, and while the task runs its last line of
+// output. `progress` is how much is done, and of how much (null: unknown).
+export type Row = [
+  state: number,
+  label: string,
+  endpoint: number,
+  submitted: number | null,
+  started: number | null,
+  ended: number | null,
+  task_id: string,
+  text: string,
+  progress: [number | null, number | null] | null,
+];
+
+export const FIELD = {
+  state: 0,
+  label: 1,
+  endpoint: 2,
+  submitted: 3,
+  started: 4,
+  ended: 5,
+  task_id: 6,
+  text: 7,
+  progress: 8,
+} as const;
 
 // `origin` is unix seconds; `counts` goes with STATES; `seq` counts the updates sent.
 export interface TaskTableState {

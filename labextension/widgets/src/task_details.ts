@@ -2,9 +2,9 @@
 
 import { make, setText } from "./dom";
 import { duration } from "./durations";
-import { Shown } from "./messages";
+import { FIELD, Shown } from "./messages";
 import { Listeners, Model } from "./model";
-import { FIELD, State, TaskRows } from "./task_rows";
+import { State, TaskRows } from "./task_rows";
 
 // What a word alone leaves open: whether anything is lost, or to be done.
 const WAITS: Partial<Record<State, string>> = {
@@ -86,7 +86,7 @@ export class TaskDetails {
     setText(this.heading, `${label}: ${state}`);
     this.element.setAttribute("aria-label", `Task ${label}`);
     const facts: [string, string][] = [
-      ["Id", row[FIELD.taskId]],
+      ["Id", row[FIELD.task_id]],
       ["Endpoint", this.rows.endpoint(row)],
       ["Waits", WAITS[state] ?? ""],
       ["Queued", duration(this.rows.queued(row, now))],
@@ -105,7 +105,7 @@ export class TaskDetails {
     if (!this.text.hidden && !done && this.request === "" && row[FIELD.text] !== this.printed) {
       this.askText(); // there is more of what is shown
     }
-    setDisabled(this.copy, row[FIELD.taskId] === "");
+    setDisabled(this.copy, row[FIELD.task_id] === "");
     this.rerun.hidden = this.model.get("can_rerun") !== true;
     setDisabled(this.rerun, !done);
   }
@@ -123,7 +123,7 @@ export class TaskDetails {
   }
 
   private async copyId(): Promise<void> {
-    const id = this.rows.row(this.index)?.[FIELD.taskId];
+    const id = this.rows.row(this.index)?.[FIELD.task_id];
     if (!id) {
       return;
     }

@@ -1,6 +1,7 @@
 // Which rows are shown, in which order.
 
-import { FIELD, Row, State, TaskRows, URGENCY } from "./task_rows";
+import { FIELD, Row } from "./messages";
+import { State, TaskRows, URGENCY } from "./task_rows";
 
 export type Key = "row" | "urgency" | "label" | "state" | "endpoint" | "queued" | "running" | "text";
 
@@ -45,7 +46,7 @@ function matches(rows: TaskRows, row: Row, needle: string, state: string): boole
   return (
     needle === "" ||
     row[FIELD.label].toLowerCase().includes(needle) ||
-    row[FIELD.taskId].includes(needle) ||
+    row[FIELD.task_id].includes(needle) ||
     row[FIELD.text].toLowerCase().includes(needle) ||
     rows.endpoint(row).toLowerCase().includes(needle)
   );

@@ -3,7 +3,8 @@
 import { make, setText } from "./dom";
 import { duration } from "./durations";
 import { StateIcon } from "./icons";
-import { FIELD, TaskRows } from "./task_rows";
+import { FIELD } from "./messages";
+import { TaskRows } from "./task_rows";
 import { Bar, Span } from "./timeline";
 
 export class TaskRow {

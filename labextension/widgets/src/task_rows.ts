@@ -1,34 +1,9 @@
 // The rows of a task table as the model's state has them: pages of rows, counts, and what is missing.
 
 import { Model } from "./model";
-import { PAGE_ROWS, STATES } from "./messages";
+import { FIELD, PAGE_ROWS, Row, STATES } from "./messages";
 
 export type State = (typeof STATES)[number];
-
-// As messages.ROW names them.
-export type Row = [
-  state: number,
-  label: string,
-  endpoint: number,
-  submitted: number | null,
-  started: number | null,
-  ended: number | null,
-  taskId: string,
-  text: string,
-  progress: [done: number, total: number | null] | null,
-];
-
-export const FIELD = {
-  state: 0,
-  label: 1,
-  endpoint: 2,
-  submitted: 3,
-  started: 4,
-  ended: 5,
-  taskId: 6,
-  text: 7,
-  progress: 8,
-} as const;
 
 // A saved notebook may claim any number of rows, and be somebody else's.
 const MOST = 1_000_000;

@@ -2,7 +2,8 @@
 
 import { make } from "./dom";
 import { duration } from "./durations";
-import { FIELD, Row, TaskRows } from "./task_rows";
+import { FIELD, Row } from "./messages";
+import { TaskRows } from "./task_rows";
 
 // Milliseconds since the table's origin.
 export interface Span {

@@ -1,8 +1,8 @@
 // A model as anywidget hands it over, with a kernel that the test plays.
 
-import { FromFrontEnd, PAGE_ROWS, STATES } from "../src/messages";
+import { FIELD, FromFrontEnd, PAGE_ROWS, Row, STATES } from "../src/messages";
 import { Model } from "../src/model";
-import { Row, State } from "../src/task_rows";
+import { State } from "../src/task_rows";
 
 type Handler = (...args: any[]) => void;
 
@@ -48,8 +48,9 @@ export class FakeModel implements Model {
 export const ORIGIN = 1_700_000_000;
 
 export function row(state: State, label: string, more: Partial<Record<number, unknown>> = {}): Row {
-  const made: unknown[] = [STATES.indexOf(state), label, 0, null, null, null, "", "", null];
-  Object.entries(more).forEach(([field, value]) => (made[Number(field)] = value));
+  const made: unknown[] = new Array(Object.keys(FIELD).length).fill(null);
+  Object.assign(made, { [FIELD.state]: STATES.indexOf(state), [FIELD.label]: label });
+  Object.assign(made, { [FIELD.endpoint]: 0, [FIELD.task_id]: "", [FIELD.text]: "" }, more);
   return made as Row;
 }
 
@@ -61,7 +62,7 @@ export function stateOf(rows: Row[], seq = 1): Record<string, unknown> {
     origin: ORIGIN,
     size: rows.length,
     endpoints: ["local", "polaris"],
-    counts: STATES.map((_, index) => rows.filter((one) => one[0] === index).length),
+    counts: STATES.map((_, index) => rows.filter((one) => one[FIELD.state] === index).length),
     seq,
     can_rerun: true,
   };

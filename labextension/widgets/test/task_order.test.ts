@@ -1,14 +1,15 @@
 import { expect, test } from "vitest";
 
 import { arrange, Order } from "../src/task_order";
-import { FIELD, TaskRows } from "../src/task_rows";
+import { FIELD } from "../src/messages";
+import { TaskRows } from "../src/task_rows";
 import { FakeModel, row, stateOf } from "./fake_model";
 
 const rows = new TaskRows(
   new FakeModel(
     stateOf([
       row("success", "task 10", { [FIELD.started]: 0, [FIELD.ended]: 300, [FIELD.text]: "'ten'" }),
-      row("failed", "task 9", { [FIELD.started]: 0, [FIELD.ended]: 100, [FIELD.taskId]: "abc-9" }),
+      row("failed", "task 9", { [FIELD.started]: 0, [FIELD.ended]: 100, [FIELD.task_id]: "abc-9" }),
       row("waiting for nodes", "task 1", { [FIELD.endpoint]: 1 }),
       row("success", "task 2", { [FIELD.started]: 0, [FIELD.ended]: 200 }),
       row("failed", "Task 30", { [FIELD.started]: 0, [FIELD.ended]: 100 }),

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 
-import { FIELD, keepWhole, TaskRows } from "../src/task_rows";
+import { FIELD } from "../src/messages";
+import { keepWhole, TaskRows } from "../src/task_rows";
 import { FakeModel, ORIGIN, row, stateOf } from "./fake_model";
 
 afterEach(() => void vi.useRealTimers());

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import widget from "../src/index";
-import { FIELD, Row } from "../src/task_rows";
+import { FIELD, Row } from "../src/messages";
 import { FakeModel, row, stateOf } from "./fake_model";
 
 const HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>";
@@ -30,7 +30,7 @@ function show(model: FakeModel): HTMLElement {
 const tasks = (count: number): Row[] =>
   Array.from({ length: count }, (_, index) =>
     row(index % 10 === 3 ? "failed" : "running", `task ${index}`, {
-      [FIELD.taskId]: `id-${index}`,
+      [FIELD.task_id]: `id-${index}`,
     }),
   );
 
@@ -58,7 +58,7 @@ test("a real table: caption, scopes, words beside icons", () => {
 test("text from a remote machine is text", () => {
   const model = new FakeModel({
     ...stateOf([
-      row("failed", HOSTILE, { [FIELD.text]: HOSTILE, [FIELD.taskId]: HOSTILE }),
+      row("failed", HOSTILE, { [FIELD.text]: HOSTILE, [FIELD.task_id]: HOSTILE }),
     ]),
     title: HOSTILE,
     endpoints: [HOSTILE],
@@ -169,7 +169,7 @@ test("keys never reach the notebook's own shortcuts", () => {
 });
 
 test("a row's details: asked for once, shown, closed with the focus back", () => {
-  const model = new FakeModel(stateOf([row("success", "a", { [FIELD.taskId]: "id-a" })]));
+  const model = new FakeModel(stateOf([row("success", "a", { [FIELD.task_id]: "id-a" })]));
   const el = show(model);
   rowButton(el, "a").click();
   expect(document.activeElement!.textContent).toBe("Result");
@@ -229,7 +229,7 @@ test("what waits for an endpoint that is offline isn't lost", () => {
 });
 
 test("copying an id, also where the clipboard is closed", async () => {
-  const model = new FakeModel(stateOf([row("success", "a", { [FIELD.taskId]: "id-a" })]));
+  const model = new FakeModel(stateOf([row("success", "a", { [FIELD.task_id]: "id-a" })]));
   const el = show(model);
   const write = vi.fn().mockResolvedValue(undefined);
   Object.defineProperty(navigator, "clipboard", { value: { writeText: write }, configurable: true });

@@ -9,22 +9,32 @@ message. Rows travel in pages: the state has the keys `page_0`, `page_1`, ... be
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, Union
+from typing import Any, Literal, NamedTuple, TypedDict, Union
 
 from gc_jupyter.types import TaskState
 
 #: A row's state travels as the index into this.
 STATES = tuple(state.value for state in TaskState)
 
-#: A row is a list with these fields. Times are milliseconds since `TaskTableState.origin`, or null;
-#: `endpoint` is an index into `TaskTableState.endpoints`; `text` is a preview of the result, or
-#: the last line of the error, and before that what the task has printed last. `progress` is how
-#: much of it is done and of how much (null: unknown), or null.
-ROW = (
-    *("state", "label", "endpoint", "submitted", "started", "ended", "task_id", "text"),
-    "progress",
-)
 
+class Row(NamedTuple):
+    """A row travels as a list of these fields. `state` is an index into STATES, `endpoint` one into
+    `TaskTableState.endpoints`. Times are milliseconds since `TaskTableState.origin`. `text` is a
+    preview of the result or the last line of the error, and while the task runs its last line of
+    output. `progress` is how much is done, and of how much (null: unknown)."""
+
+    state: int
+    label: str
+    endpoint: int
+    submitted: int | None = None
+    started: int | None = None
+    ended: int | None = None
+    task_id: str = ""
+    text: str = ""
+    progress: tuple[float | None, float | None] | None = None
+
+
+#: Rows of a page.
 PAGE_ROWS = 100
 
 

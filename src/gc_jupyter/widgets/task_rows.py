@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskInfo, TaskState
-from gc_jupyter.widgets.messages import PAGE_ROWS, ROW
-
-Row: TypeAlias = list[Any]  # fields as in messages.ROW
+from gc_jupyter.widgets.messages import PAGE_ROWS, Row
 
 #: Pages in one update: about 150 kB. A server passes on 1 MB a second of a kernel's messages.
 UPDATE_PAGES = 12
@@ -22,9 +20,6 @@ _VIEWED_PAGES = 8
 
 _STATES = tuple(TaskState)
 _INDEX = {state: index for index, state in enumerate(_STATES)}
-_STATE, _LABEL, _ENDPOINT, _SUBMITTED, _STARTED, _ENDED, _TASK_ID, _TEXT, _PROGRESS = range(
-    len(ROW)
-)
 
 
 class TaskRows:
@@ -66,18 +61,16 @@ class TaskRows:
 
     def state(self, row: int) -> TaskState:
         """A row's state."""
-        return _STATES[self.rows[row][_STATE]]
+        return _STATES[self.rows[row].state]
 
     def field(self, row: int, name: str) -> Any:
         """A row's field, as it travels."""
-        return self.rows[row][ROW.index(name)]
+        return getattr(self.rows[row], name)
 
     def add(self, label: str, endpoint: str = "") -> int:
         """A new row, unsent; its number."""
         state = _INDEX[TaskState.UNSENT]
-        self.rows.append(
-            [state, one_line(label), self._endpoint(endpoint), *[None] * 3, "", "", None]
-        )
+        self.rows.append(Row(state, one_line(label), self._endpoint(endpoint)))
         self.counts[state] += 1
         row = len(self.rows) - 1
         self._dirty.setdefault(row // PAGE_ROWS)
@@ -99,48 +92,52 @@ class TaskRows:
         running_since:
             Unix seconds; used until the worker's own times are known.
         """
-        fields = self.rows[row]
-        if _STATES[fields[_STATE]].done:
+        old = self.rows[row]
+        if _STATES[old.state].done:
             return
-        new = [*fields]
-        new[_STATE] = _INDEX[state]
-        if info.endpoint_id and self.endpoints[fields[_ENDPOINT]] == "":
-            new[_ENDPOINT] = self._endpoint(info.endpoint_id)
-        new[_SUBMITTED] = self._ms(info.submitted_at)
+        endpoint, started = old.endpoint, old.started
+        if info.endpoint_id and self.endpoints[endpoint] == "":
+            endpoint = self._endpoint(info.endpoint_id)
         if info.started_at is not None:
-            new[_STARTED] = self._ms(info.started_at)
-        elif state is TaskState.RUNNING and fields[_STARTED] is None:
-            new[_STARTED] = self._ms(running_since)
-        new[_ENDED] = self._ms(info.ended_at)
-        new[_TASK_ID] = info.task_id or ""
-        new[_TEXT] = text if state.done else text or fields[_TEXT]
-        new[_PROGRESS] = None if state.done else fields[_PROGRESS]
-        if new == fields:  # what the service says again and again while a task waits
+            started = self._ms(info.started_at)
+        elif state is TaskState.RUNNING and started is None:
+            started = self._ms(running_since)
+        new = Row(
+            state=_INDEX[state],
+            label=old.label,
+            endpoint=endpoint,
+            submitted=self._ms(info.submitted_at),
+            started=started,
+            ended=self._ms(info.ended_at),
+            task_id=info.task_id or "",
+            text=text if state.done else text or old.text,
+            progress=None if state.done else old.progress,
+        )
+        if new == old:  # what the service says again and again while a task waits
             return
-        self.counts[fields[_STATE]] -= 1
-        self.counts[new[_STATE]] += 1
+        self.counts[old.state] -= 1
+        self.counts[new.state] += 1
         self.rows[row] = new
         self._dirty.setdefault(row // PAGE_ROWS)
 
     def say(self, row: int, text: str, progress: tuple[float, float] | None) -> None:
         """What a task has printed last, and how far it is (see `LiveOutput`). What comes after its
         end is ignored."""
-        fields = self.rows[row]
-        new = [*fields]
-        new[_TEXT] = one_line(text)
+        old = self.rows[row]
+        new = old._replace(text=one_line(text))
         if progress is not None:
-            new[_PROGRESS] = [None if math.isnan(one) else round(one, 3) for one in progress]
-        if new != fields and not _STATES[fields[_STATE]].done:
+            done, total = (None if math.isnan(one) else round(one, 3) for one in progress)
+            new = new._replace(progress=(done, total))
+        if new != old and not _STATES[old.state].done:
             self.rows[row] = new
             self._dirty.setdefault(row // PAGE_ROWS)
 
     def restart(self, row: int, label: str = "") -> None:
         """A row's task is another one from now on, unsent as yet; `label` is its name, if new."""
-        fields, unsent = self.rows[row], _INDEX[TaskState.UNSENT]
-        self.counts[fields[_STATE]] -= 1
+        old, unsent = self.rows[row], _INDEX[TaskState.UNSENT]
+        self.counts[old.state] -= 1
         self.counts[unsent] += 1
-        name = one_line(label) or fields[_LABEL]
-        self.rows[row] = [unsent, name, fields[_ENDPOINT], *[None] * 3, "", "", None]
+        self.rows[row] = Row(unsent, one_line(label) or old.label, old.endpoint)
         self._dirty.setdefault(row // PAGE_ROWS)
 
     def touch(self, pages: Iterable[int]) -> None:
