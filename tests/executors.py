@@ -60,7 +60,7 @@ def sent(client: Client, futures: list[TaskFuture]) -> None:
             everything.set()
 
     runtime = client.dispatcher("")
-    runtime.listen(look)
+    runtime.loop.ask(runtime.collector.listeners.append, look)
     runtime.loop.call(look)  # perhaps it has happened already
     assert everything.wait(TIMEOUT)
 
@@ -68,7 +68,7 @@ def sent(client: Client, futures: list[TaskFuture]) -> None:
 def wait_for_stream(client: Client, amqp_port: int | None = None) -> None:
     """Return once the stream of results is up."""
     dispatcher = client.dispatcher("", amqp_port)
-    feed: Any = dispatcher._collector.feed
+    feed: Any = dispatcher.collector.feed
     up = threading.Event()
 
     def look() -> None:

@@ -42,7 +42,7 @@ accepted = threading.Event()
 futures = [executor.submit(double, n) for n in range(3)]
 dispatcher = executor.client.dispatcher(sys.argv[1])
 look = lambda events=(): all(future.task_id for future in futures) and accepted.set()
-dispatcher.listen(look)
+dispatcher.loop.ask(dispatcher.collector.listeners.append, look)
 dispatcher.loop.call(look)
 assert accepted.wait(60)
 print(executor.task_group_id)

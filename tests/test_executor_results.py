@@ -67,7 +67,7 @@ def test_foreign_and_unreadable_messages_are_dropped(
     for _ in range(6):
         assert "can't be read" in told.get(timeout=TIMEOUT).getMessage()
     runtime = executor.client.dispatcher("")
-    feed: Any = runtime._collector.feed
+    feed: Any = runtime.collector.feed
     assert runtime.loop.ask(lambda: feed.unreadable) == 6
     assert told.empty()
     # acknowledged: nothing would come again on a new connection

@@ -230,9 +230,14 @@ def test_cancel_after_it_was_sent(offline: Executor, loopback: Loopback) -> None
     """The service can't, and it isn't claimed; no other task's future is stranded."""
     futures = [offline.submit(double, n) for n in range(3)]
     sent = threading.Event()
-    client = offline.client
-    client.dispatcher("").listen(lambda _events: futures[-1].task_id and sent.set())
-    client.dispatcher("").loop.call(lambda: futures[-1].task_id and sent.set())
+    runtime = offline.client.dispatcher("")
+
+    def look(_events: object = None) -> None:
+        if futures[-1].task_id:
+            sent.set()
+
+    runtime.loop.ask(runtime.collector.listeners.append, look)
+    runtime.loop.call(look)
     assert sent.wait(TIMEOUT)
     assert futures[1].cancel() is False
     assert not futures[1].cancelled()

@@ -83,7 +83,7 @@ def test_what_nobody_holds_is_closed(to_loopback: Loopback) -> None:
     endpoint = to_loopback.new_endpoint("offline")
     future = Executor(endpoint, client=client).submit(double, 4)
     runtime = client.dispatcher("")
-    feed = runtime._collector.feed
+    feed = runtime.collector.feed
     loop = runtime.loop
     del client, runtime
     gc.collect()

@@ -52,7 +52,7 @@ def test_a_connection_that_swallows_everything(
     executor = Executor(to_loopback.endpoint("inline"), client=client)
     runtime = client.dispatcher("")
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
-    runtime.loop.ask(_tell_groups, runtime._collector.feed, heard)
+    runtime.loop.ask(_tell_groups, runtime.collector.feed, heard)
     assert executor.submit(double, 1).result(60) == 2
     group = heard.get(timeout=60)
     forwarder.swallow()

@@ -40,7 +40,7 @@ def test_every_cut_of_a_message(executor: Executor, loopback: Loopback) -> None:
     loopback.bring_online(endpoint_id)
     assert other.result(TIMEOUT) == 10
     runtime = executor.client.dispatcher("")
-    assert runtime.unreadable == len(range(0, len(whole), 3))
+    assert runtime.collector.feed.unreadable == len(range(0, len(whole), 3))
 
 
 @pytest.mark.parametrize("size", [11_000_000, 24_000_000])
@@ -51,7 +51,7 @@ def test_an_oversized_message(executor: Executor, loopback: Loopback, size: int)
     loopback.publish(group, foreign)
     loopback.publish(group, b"\x01" + b"[" * size)
     assert executor.submit(double, 21).result(TIMEOUT) == 42
-    assert executor.client.dispatcher("").unreadable == 1
+    assert executor.client.dispatcher("").collector.feed.unreadable == 1
 
 
 def test_a_flood_of_foreign_messages(executor: Executor, loopback: Loopback) -> None:
@@ -73,7 +73,7 @@ def test_a_flood_of_foreign_messages(executor: Executor, loopback: Loopback) -> 
             loopback.publish(group, body)
         assert late.result(TIMEOUT) == 2 * round_
     assert executor.submit(double, 21).result(TIMEOUT) == 42
-    book = runtime._collector.book
+    book = runtime.collector.book
     assert runtime.loop.ask(lambda: (len(book), book.early)) == (0, 0)
     gc.collect()
     used, begun = _loop_time(executor), time.monotonic()

@@ -203,7 +203,7 @@ class Connection:
         call:
             One request, which may be made twice.
         """
-        return self.with_login(partial(self.dispatcher("").request, call))
+        return self.with_login(partial(self.dispatcher("").requests.wait, call))
 
     def register(self, function: FunctionRegistration) -> str:
         """Register a function at the web service; returns its id, a new one each time.
@@ -296,7 +296,8 @@ class Connection:
             finally:
                 self.shared.asking = False
 
-        self.dispatcher("").beside(ask)
+        loop = self.dispatcher("").loop
+        loop.call(loop.http.post, ask)
 
     def _version_known(self) -> bool:
         """Whether the service has accepted this version, today and on this machine."""
@@ -327,7 +328,7 @@ class Connection:
         The service makes it with the first submission; None before (an unknown group is refused,
         so it can't be made up here).
         """
-        return self.dispatcher("").task_group_id or self._batch_group
+        return self.dispatcher("").submitter.task_group_id or self._batch_group
 
     def globus_service(self) -> GlobusService:
         """The web service as this client reaches it."""

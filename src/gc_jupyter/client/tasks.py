@@ -125,8 +125,9 @@ class TaskCalls(FunctionCalls):
             request, of_endpoint = batch.request(where, calls, group), results_limit(where)
             if of_endpoint and not request.result_serializers:
                 request = replace(request, result_serializers=[remote_path(JSONData)])
+            send = partial(dispatcher.service.submit, request)
             try:
-                reply = self.with_login(partial(dispatcher.submit_now, request))
+                reply = self.with_login(partial(dispatcher.requests.wait, send, submission=True))
                 matched = _matched(calls, reply)
             except ServiceError as error:
                 error.accepted = summary or None

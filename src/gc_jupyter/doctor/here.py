@@ -109,9 +109,9 @@ def messages(session: Session) -> Iterator[Finding]:
     """What the result streams of this kernel have met."""
     unreadable = 0
     for dispatcher in session.client.dispatchers():
-        unreadable += dispatcher.unreadable
-        if dispatcher.stream_error is not None:
-            reason = getattr(dispatcher.stream_error, "reason", "") or dispatcher.stream_error
+        unreadable += dispatcher.collector.feed.unreadable
+        if (error := dispatcher.collector.feed.error) is not None:
+            reason = getattr(error, "reason", "") or error
             step = (
                 "it is opened again by itself, once Results (above) is well; HTTPS does until then"
             )

@@ -131,7 +131,7 @@ class Executor(Registrations):
         submission on."""
         if self._task_group_id is not None or self._client is None or self._endpoint_id is None:
             return self._task_group_id
-        return optional_uuid(self._dispatcher().task_group_id, "task_group_id")
+        return optional_uuid(self._dispatcher().submitter.task_group_id, "task_group_id")
 
     @task_group_id.setter
     def task_group_id(self, value: UUIDLike | None) -> None:
@@ -266,7 +266,7 @@ class Executor(Registrations):
         """``with executor.gathering():`` sends what is submitted in it at its end, in as few
         requests as the limits of size and count allow."""
         self._check_ready()
-        return self._dispatcher().gathering()
+        return self._dispatcher().submitter.gathering()
 
     def get_worker_hardware_details(self) -> str:
         """What the endpoint's workers run on, as text; waits for a task of the endpoint."""

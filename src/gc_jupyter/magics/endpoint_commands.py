@@ -164,7 +164,7 @@ def status(magics: NotebookMagics, line: argparse.Namespace) -> None:
     if found.status != "online":
         print(f"Not online: {WHEN_OFFLINE}.")
     for dispatcher in session.client.dispatchers():
-        if (error := dispatcher.stream_error) is not None:
+        if (error := dispatcher.collector.feed.error) is not None:
             step = getattr(error, "next_step", "") or SEE_DOCTOR
             reason = getattr(error, "reason", "") or type(error).__name__
             print(one_line(f"The result stream is down: {reason} {step}", 2000))

@@ -18,7 +18,6 @@ import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -38,8 +37,6 @@ from gc_jupyter.serialize.limits import both
 from gc_jupyter.service.base import (
     FunctionRegistration,
     Service,
-    SubmitReply,
-    SubmitRequest,
     statuses_of,
 )
 from gc_jupyter.types import Hold
@@ -51,6 +48,10 @@ _EXIT_LIMIT_S = 1.5  # interpreter exit never takes longer for tasks' sake, of a
 
 class Dispatcher:
     """Submits tasks to one service and resolves their futures.
+
+    Its parts are public: `requests` sends one request, `submitter` has the queues and the task
+    group, `collector` the task book and the `feed` of results. A method here needs several of them,
+    or brings its caller to the loop.
 
     Parameters
     ----------
@@ -82,43 +83,23 @@ class Dispatcher:
         self.service = service
         limited = rate_limited and service.rate_limited
         budget = self.loop.budget(service.address) if limited else None
-        self._requests = Requests(self.loop, budget, service)
-        self._collector = Collector(self.loop, service, self._requests, port)
+        self.requests = Requests(self.loop, budget, service)
+        self.collector = Collector(self.loop, service, self.requests, port)
         self._recorder: Recorder | None = None
-        self._recovery = Recovery(self.loop, service, self._requests, self._collector)
-        self._submitter = Submitter(
-            self.loop, service, self._requests, self._collector, self._recovery, memory
+        self._recovery = Recovery(self.loop, service, self.requests, self.collector)
+        self.submitter = Submitter(
+            self.loop, service, self.requests, self.collector, self._recovery, memory
         )
-        self._submitter.task_group_id = task_group_id
+        self.submitter.task_group_id = task_group_id
         self.record(recorder)
         atexit.register(_say_farewell, weakref.ref(self))
         # an open task's future holds this: nobody waits for anything any more
-        weakref.finalize(self, self.loop.tell, self._collector.close).atexit = False
-
-    @property
-    def usable(self) -> bool:
-        """False in a forked child, and once the kernel's loop was closed."""
-        return self.loop.usable
-
-    @property
-    def unreadable(self) -> int:
-        """How many messages could not be read, and were dropped."""
-        return self._collector.feed.unreadable
-
-    @property
-    def stream_error(self) -> Exception | None:
-        """Why the result stream is down; None while it is up, or was never needed."""
-        return self._collector.feed.error
+        weakref.finalize(self, self.loop.tell, self.collector.close).atexit = False
 
     @property
     def hold(self) -> Hold | None:
         """See EventSource."""
-        return self._requests.hold
-
-    @property
-    def task_group_id(self) -> str | None:
-        """The group that tasks without one of their own belong to; None before the first."""
-        return self._submitter.task_group_id
+        return self.requests.hold
 
     def record(self, recorder: Recorder | None) -> None:
         """Have a recorder hear of the tasks, also of those that are open; the first one stays."""
@@ -134,20 +115,20 @@ class Dispatcher:
 
     def has_ended(self, future: TaskFuture) -> bool:
         """Whether an adopted task's outcome is known, though perhaps not decoded yet."""
-        return self.loop.ask(self._collector.book.owner, future.task_id or "") is None
+        return self.loop.ask(self.collector.book.owner, future.task_id or "") is None
 
     def _record(self, recorder: Recorder) -> None:
-        self._submitter.recorder = recorder
-        self._collector.listeners.append(recorder.on_events)
-        under_way = [task.future for task in self._submitter.under_way]
-        others = [*self._recovery.unconfirmed(), *self._collector.unresolved()]
+        self.submitter.recorder = recorder
+        self.collector.listeners.append(recorder.on_events)
+        under_way = [task.future for task in self.submitter.under_way]
+        others = [*self._recovery.unconfirmed(), *self.collector.unresolved()]
         futures = [*under_way, *(future for future, _ in others)]
         recorder.started([one for one in futures if not isinstance(one, Stray)], "")
 
     def prepare(self) -> None:
         """Open the way of results, so that the first task doesn't wait for it; any thread. It is
         closed again where no task comes."""
-        self.loop.call(self._collector.feed.open)
+        self.loop.call(self.collector.feed.open)
 
     def submit(self, task: QueuedTask, label: str = "") -> None:
         """Queue a task, which is called `label` unless it has a name; any thread."""
@@ -155,35 +136,19 @@ class Dispatcher:
         if self._recorder is not None:
             self._recorder.queued(future)
         future._enter(next(serials), self, label, self._stop if self.service.here else None)
-        self._submitter.put(task)
+        self.submitter.put(task)
 
     def _stop(self, futures: Sequence[TaskFuture], patience: float) -> bool:
         task_ids = [future.task_id for future in futures if future.task_id is not None]
         return bool(task_ids) and self.service.stop_tasks(task_ids, patience)
 
-    def gathering(self) -> AbstractContextManager[None]:
-        """While it lasts, what is submitted waits; then it leaves in as few requests as can be."""
-        return self._submitter.gathering()
-
-    def submit_now(self, request: SubmitRequest) -> SubmitReply:
-        """Send one request of tasks whose results nobody here waits for; returns the reply."""
-        return self._requests.wait(partial(self.service.submit, request), submission=True)
-
-    def request(self, call: Callable[[], T]) -> T:
-        """Do a request that may be done twice, on the caller's thread (not the loop's)."""
-        return self._requests.wait(call)
-
-    def beside(self, call: Callable[[], None]) -> None:
-        """Have `call`, which handles its own errors, run while other things are done."""
-        self.loop.call(self.loop.http.post, call)
-
     def register(self, function: FunctionRegistration) -> str:
         """Register a function and wait for its id; the same text is registered once."""
-        return self._requests.run(self._submitter.register(function))
+        return self.requests.run(self.submitter.register(function))
 
     def adopt(self, task_group_id: str, origin: Origin) -> list[TaskFuture]:
         """Futures for all tasks of a group, finished ones first resolved; blocks on requests."""
-        ids = list(self.request(partial(self.service.task_group, task_group_id)))
+        ids = list(self.requests.wait(partial(self.service.task_group, task_group_id)))
         return self.adopt_tasks(task_group_id, ids, origin)
 
     def adopt_tasks(
@@ -198,7 +163,7 @@ class Dispatcher:
         nobody knows it, and the service is asked for those that aren't over."""
         task_ids = list(dict.fromkeys(task_ids))
         # like a submission: results that come before the states are known must wait
-        submission = self.loop.ask(self._collector.book.begin)
+        submission = self.loop.ask(self.collector.book.begin)
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
             limits = {} if self._recorder is None else self._recorder.limits(task_ids)
@@ -208,7 +173,7 @@ class Dispatcher:
             }
             return self.loop.ask(self._adopt, submission, task_group_id, made, outcomes, origin)
         finally:
-            self.loop.ask(self._collector.give_up, submission)
+            self.loop.ask(self.collector.give_up, submission)
 
     def find(
         self,
@@ -235,7 +200,7 @@ class Dispatcher:
         entered:
             Called once the futures have their numbers, before anything is known of them.
         """
-        submission = self.loop.ask(self._collector.book.begin)
+        submission = self.loop.ask(self.collector.book.begin)
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
             sought = [
@@ -247,7 +212,7 @@ class Dispatcher:
                 self._recovery.find, task_group_id, task_ids, outcomes, sought, sure
             )
         finally:
-            self.loop.ask(self._collector.give_up, submission)
+            self.loop.ask(self.collector.give_up, submission)
 
     def _outcomes(self, task_group_id: str, task_ids: Sequence[str]) -> dict[str, Outcome]:
         """How those of these tasks that are over have ended: as it was collected, or as the
@@ -259,7 +224,7 @@ class Dispatcher:
         asked = [task_id for task_id in task_ids if task_id not in outcomes]
         try:
             for statuses in statuses_of(
-                asked, lambda some: self.request(partial(self.service.task_statuses, some))
+                asked, lambda some: self.requests.wait(partial(self.service.task_statuses, some))
             ):
                 outcomes.update((one.task_id, one) for one in statuses.values() if one.done)
         except BaseException:
@@ -276,7 +241,7 @@ class Dispatcher:
         outcomes: Mapping[str, Outcome],
         origin: Origin,
     ) -> list[TaskFuture]:
-        collector = self._collector
+        collector = self.collector
         futures, pending = [], []
         for task_id, new in made.items():
             known = collector.book.owner(task_id)
@@ -308,43 +273,40 @@ class Dispatcher:
         return self.loop.ask(self._open_futures, origin)
 
     def _open_futures(self, origin: Origin) -> list[TaskFuture]:
-        tasks = [*self._submitter.unsent(), *self._submitter.under_way]
+        tasks = [*self.submitter.unsent(), *self.submitter.under_way]
         queued = [task.future for task in tasks if task.origin is origin]
-        others = [*self._recovery.unconfirmed(), *self._collector.unresolved()]
+        others = [*self._recovery.unconfirmed(), *self.collector.unresolved()]
         return queued + [future for future, by in others if by is origin]
 
     def cancel_unsent(self, origin: Origin) -> int:
         """Cancel this origin's tasks that no request carries yet; how many they were."""
-        unsent = self.loop.ask(self._submitter.unsent)
+        unsent = self.loop.ask(self.submitter.unsent)
         return sum(task.future.cancel() for task in unsent if task.origin is origin)
 
-    def listen(self, listener: Listener) -> None:
-        """Call `listener` on the loop with each change of tasks' states."""
-        self.loop.ask(self._collector.listeners.append, listener)
-
     def watch(self, listener: Listener) -> None:
-        """As `listen`, for a listener that shows states: the service is asked for them often."""
-        self.loop.ask(self._collector.watch, listener)
+        """Call `listener` on the loop with each change of tasks' states; see EventSource. The
+        service is asked for them often."""
+        self.loop.ask(self.collector.watch, listener)
 
     def unwatch(self, listener: Listener) -> None:
         """End of `watch`."""
-        self.loop.ask(self._collector.unwatch, listener)
+        self.loop.ask(self.collector.unwatch, listener)
 
     def close(self) -> None:
         """Stop receiving; pending futures stay pending. Idempotent."""
-        if self.usable:
+        if self.loop.usable:
             self.loop.ask(self._close)
 
     def _close(self) -> None:
         self._recovery.close()
-        self._collector.close()
+        self.collector.close()
 
     def finish(self, limit_s: float) -> None:
         """Before the interpreter ends: let what is queued leave, and say on stderr what runs on.
 
         Waits `limit_s` seconds at the most.
         """
-        sending = asyncio.run_coroutine_threadsafe(self._submitter.all_sent(), self.loop.aio)
+        sending = asyncio.run_coroutine_threadsafe(self.submitter.all_sent(), self.loop.aio)
         with contextlib.suppress(concurrent.futures.TimeoutError):
             sending.result(limit_s)
         for line in self.loop.ask(self._left_behind):
@@ -353,12 +315,12 @@ class Dispatcher:
     def _left_behind(self) -> list[str]:
         """What a user should know of unfinished tasks as the interpreter ends, line by line."""
         lines = []
-        if unsent := len(self._submitter.unsent()):
+        if unsent := len(self.submitter.unsent()):
             lines.append(f"not sent: {_tasks(unsent)}.")
-        if unanswered := len(self._submitter.under_way) + len(self._recovery.unconfirmed()):
+        if unanswered := len(self.submitter.under_way) + len(self._recovery.unconfirmed()):
             lines.append(f"sent, but not yet confirmed by the service: {_tasks(unanswered)}.")
         if not self.service.here:  # this machine's own workers end with the interpreter
-            owners = self._collector.book.owners()
+            owners = self.collector.book.owners()
             futures = [future for future, _ in owners if not isinstance(future, Stray)]
             groups = Counter(future.info.task_group_id for future in futures)
             cells = {future.info.task_group_id for future in futures if future.nonce}
@@ -378,5 +340,5 @@ def _tasks(count: int) -> str:
 
 def _say_farewell(dispatcher: weakref.ref[Dispatcher]) -> None:
     alive = dispatcher()
-    if alive is not None and alive.usable:
+    if alive is not None and alive.loop.usable:
         alive.finish(time_left(_EXIT_LIMIT_S))

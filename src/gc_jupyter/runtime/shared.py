@@ -128,7 +128,7 @@ class Shared:
         local = endpoint_id == LOCAL_ENDPOINT_ID
         key = (local, None if local else port)
         found = self.dispatchers.get(key)
-        if found is not None and not found.usable:  # after a fork
+        if found is not None and not found.loop.usable:  # after a fork
             self.dispatchers.pop(key, None)
             found = None
         if found is None:
@@ -157,7 +157,7 @@ class Shared:
         """Have a recorder hear of the tasks, also of those that are open."""
         self.recorder = recorder
         for one in list(self.dispatchers.values()):
-            if one.usable:
+            if one.loop.usable:
                 one.record(recorder())
 
     def leave(self, user: object) -> None:
@@ -168,7 +168,7 @@ class Shared:
         dispatchers, self.dispatchers = self.dispatchers, {}
         services, self._services = self._services, {}
         for key, dispatcher in dispatchers.items():
-            self._groups[key] = dispatcher.task_group_id
+            self._groups[key] = dispatcher.submitter.task_group_id
             dispatcher.close()
         for service in services.values():
             service.close()
