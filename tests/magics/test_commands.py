@@ -118,7 +118,10 @@ def test_an_endpoint_from_a_variable(kernel: Kernel) -> None:
         ("login --forc", "%gc login: unrecognized arguments: --forc. Did you mean --force?"),
         ("login me", "%gc login: unrecognized arguments: me. Write %gc login [--force | --own]"),
         ("result", "%gc result: the following arguments are required: ID. Write %gc result ID"),
-        ("cancel", "%gc cancel: the following arguments are required: ID. Write %gc cancel ID…"),
+        ("cancel 12345678 --all", "%gc cancel: either ids or --all."),
+        ("cancel 12345678", "of another machine's task, write the whole id."),
+        ("tail 12345678", "of another machine's task, write the whole id."),
+        ("attach 12345678-12", "of another machine's task, write the whole id."),
         (
             "status --help",
             "%gc status: unrecognized arguments: --help. Write %gc status [ENDPOINT]",

@@ -68,7 +68,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     ),
     "result": (tasks.show_result, [("id", {"metavar": "ID"})]),
     "tail": (tail.follow_task, [("id", {"metavar": "ID"})]),
-    "cancel": (tasks.cancel, [("ids", {"metavar": "ID", "nargs": "+"})]),
+    "cancel": (tasks.cancel, [("ids", {"metavar": "ID", "nargs": "*"}), ("--all", _FLAG)]),
     "doctor": (_doctor, [_ENDPOINT]),
     "config": (settings.config, [("key", {"nargs": "?"}), ("value", {"nargs": "*"})]),
     "trust": (

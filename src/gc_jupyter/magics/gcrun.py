@@ -70,7 +70,8 @@ class GCMagics(NotebookMagics):
                                        id), or interrupted ones; or look for them no more
         %gc result ID                  a task's result, with its output
         %gc tail ID                    what a running task prints, as it prints it
-        %gc cancel ID…                 drop tasks that were not sent; stop local ones
+        %gc cancel [ID…] [--all]       drop tasks that were not sent, stop those on local; without
+                                       an ID, of the newest cell; --all: of this kernel
         %gc doctor [ENDPOINT]          check every step of the way, and say what to do
         %gc config [KEY [VALUE]]       settings; VALUE is kept in your own file
         %gc trust [--list] [--forget [PATH]]

@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 from gc_jupyter.capture import CellFuture
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.magics.attached import report
+from gc_jupyter.magics.cancel import whole_ids
 from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.magics.task_commands import wanted
 from gc_jupyter.remote_text import one_line
@@ -24,6 +25,7 @@ from gc_jupyter.widgets.outcomes import outcome
 
 def follow_task(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc tail: until the task ends, or an interrupt, which leaves the task alone."""
+    [line.id] = whole_ids(magics, [line.id])
     future = _task(magics, line.id)
     stop = None
     if not future.done() and not future.live.followed:

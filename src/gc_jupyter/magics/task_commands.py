@@ -19,6 +19,8 @@ from gc_jupyter.journal import Database, Entry
 from gc_jupyter.journal.sessions import Part
 from gc_jupyter.magics import earlier
 from gc_jupyter.magics.attached import report
+from gc_jupyter.magics.cancel import cancel as cancel_tasks
+from gc_jupyter.magics.cancel import whole_ids
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.runs import RUN, bind, part_of, runs_of, tasks_of
 from gc_jupyter.magics.tables import show_table, text_table
@@ -81,6 +83,7 @@ def _list_own(magics: NotebookMagics, failed: bool) -> None:
 def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc attach."""
     session = magics.session
+    line.ids = whole_ids(magics, line.ids)
     own, entries, foreign = wanted(magics, line.ids, line.all)
     if line.forget:
         _forget(magics, entries)
@@ -261,6 +264,7 @@ def _finished_value(result: TaskFuture | Tasks) -> Any:
 
 def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     """%gc result."""
+    [line.id] = whole_ids(magics, [line.id])
     own, entries, foreign = wanted(magics, [line.id], True)
     if not own:
         found = attach(magics.session, entries, magics.shell.user_ns)
@@ -280,16 +284,4 @@ def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
 
 def cancel(magics: NotebookMagics, line: argparse.Namespace) -> None:
     """%gc cancel."""
-    own, entries, foreign = wanted(magics, line.ids, True)
-    if foreign:
-        raise UsageError(f"No task {foreign[0]} is known. %gc tasks --all lists them.")
-    if not own and entries:
-        print("It is a task of an earlier kernel: the service can't stop a task, and finishes it.")
-    for future in own:
-        name = future.task_id or future.label
-        if future.done():
-            print(f"{name} has ended already.")
-        elif future.cancel():
-            print(f"{name} is stopped." if future.task_id else f"{name} won't be sent.")
-        else:
-            print(f"{name} was sent, and the service can't stop a task: it isn't over.")
+    cancel_tasks(magics, line, wanted)

@@ -19,7 +19,7 @@ from gc_jupyter.types import Hold
 #: Waits until all of these are done, for so many seconds or for ever; whether they are.
 Pause = Callable[[Sequence[TaskFuture], "float | None"], bool]
 #: How long an interrupt waits for the reply that names the tasks on their way.
-_IDS_S = 2.0
+IDS_S = 2.0
 #: How long interrupted tasks of this machine have until their processes are ended.
 PATIENCE_S = 2.0
 _ANSWER_S = 5.0  # in which its workers' host says so
@@ -199,9 +199,9 @@ def halted(
     """
     for future in futures:
         if not future.done():
-            _drop(future)
+            drop(future)
     with contextlib.suppress(KeyboardInterrupt):
-        wait_for_ids(futures, _IDS_S)
+        wait_for_ids(futures, IDS_S)
     for patience in (PATIENCE_S, 0.0):
         stop([one for one in futures if not one.done()], patience)
         try:
@@ -269,9 +269,9 @@ def _as_interrupt(text: str) -> KeyboardInterrupt:
 
 def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
     """Drop what was not sent yet; the error says what was sent."""
-    dropped = sum(not future.done() and _drop(future) for future in futures)
+    dropped = sum(not future.done() and drop(future) for future in futures)
     with contextlib.suppress(KeyboardInterrupt):  # in a hurry
-        wait_for_ids(futures, _IDS_S)
+        wait_for_ids(futures, IDS_S)
     done = sum(future.done() for future in futures) - dropped
     parts = []
     if dropped == len(futures):
@@ -317,8 +317,15 @@ def _tasks(count: int) -> str:
     return "1 task is" if count == 1 else f"{count:,} tasks are"
 
 
-def _drop(future: TaskFuture) -> bool:
-    """Cancel a task that no request carries yet. (`TaskFuture.cancel` would stop a local one.)"""
+def drop(future: TaskFuture) -> bool:
+    """Cancel a task that no request carries yet; whether it was one. (`TaskFuture.cancel` would
+    stop a local one.)
+
+    Parameters
+    ----------
+    future:
+        The task's.
+    """
     return concurrent.futures.Future.cancel(future)
 
 

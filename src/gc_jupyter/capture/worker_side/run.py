@@ -286,8 +286,10 @@ def run_awaited(coroutine: Any) -> Any:
     main = loop.create_task(coroutine)
     try:
         return loop.run_until_complete(main)
-    except KeyboardInterrupt as error:  # it came to the loop: the coroutine says where it was
-        main.cancel()
+    except KeyboardInterrupt as error:
+        if main.done():
+            raise
+        main.cancel()  # the interrupt came to the loop: the coroutine says where it was
         try:
             loop.run_until_complete(main)
         except asyncio.CancelledError as cancelled:

@@ -1,0 +1,163 @@
+"""%gc cancel, and which tasks a short id means."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+
+from gc_jupyter.future import TaskFuture, dropped, stop
+from gc_jupyter.journal import Database, Entry
+from gc_jupyter.magics.runs import runs_of, tasks_of
+from gc_jupyter.session.waiting import IDS_S, drop, wait_for_ids
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
+if TYPE_CHECKING:
+    from gc_jupyter.magics.notebook import NotebookMagics
+
+#: What a table shows of an id, or more of it.
+_SHORT = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,27}")
+_ENDS_S = 2.0  # in which a process that is killed is gone
+_LISTED = 5
+
+
+def whole_ids(magics: NotebookMagics, ids: Sequence[str]) -> list[str]:
+    """The ids of tasks and task groups that these begin, where they aren't whole.
+
+    Parameters
+    ----------
+    magics:
+        Whose kernel: its tasks and its journal are looked through.
+    ids:
+        As they were typed.
+
+    Raises
+    ------
+    UsageError
+        Nothing that is known here begins so, or several ids do.
+    """
+    return [_whole(magics, one) if _SHORT.fullmatch(one) else one for one in ids]
+
+
+def _whole(magics: NotebookMagics, short: str) -> str:
+    session = magics.session
+    infos = [future.info for future in session.tasks.values()]
+    found = {one for info in infos for one in (info.task_id, info.task_group_id)}
+    if session.journal is not None:
+        found.update(session.journal.ask(partial(_known, short), []))
+    meant = sorted(one for one in found if one is not None and one.startswith(short))
+    if not meant:
+        raise UsageError(
+            f"No task {short}… is known here. %gc tasks --all lists those that are; of another"
+            " machine's task, write the whole id."
+        )
+    if len(meant) > 1:
+        raise UsageError(f"{short} begins {len(meant)} ids: {', '.join(meant[:_LISTED])}.")
+    return meant[0]
+
+
+def _known(short: str, database: Database) -> list[str]:
+    like = (len(short), short)
+    rows = database.select(
+        "SELECT task_id FROM tasks WHERE substr(task_id, 1, ?) = ?"
+        " UNION SELECT group_id FROM tasks WHERE substr(group_id, 1, ?) = ?",
+        (*like, *like),
+    )
+    return [str(row[0]) for row in rows]
+
+
+def cancel(
+    magics: NotebookMagics,
+    line: argparse.Namespace,
+    wanted: Callable[..., tuple[list[TaskFuture], list[Entry], list[str]]],
+) -> None:
+    """%gc cancel: the tasks that are named; else those of the newest cell that can be stopped;
+    with `--all`, all open ones of this kernel.
+
+    Parameters
+    ----------
+    magics:
+        Whose kernel.
+    line:
+        Has `ids` and `all`.
+    wanted:
+        Tells what ids mean: `task_commands.wanted`.
+    """
+    if line.ids and line.all:
+        raise UsageError("%gc cancel: either ids or --all.")
+    if line.ids:
+        own, entries, foreign = wanted(magics, whole_ids(magics, line.ids), True)
+        if foreign:
+            raise UsageError(f"No task {foreign[0]} is known. %gc tasks --all lists them.")
+        if not own and entries:
+            print(_of_another(entries))
+        if own:
+            print("\n".join(_cancelled(own)))
+        return
+    tasks = magics.session.open_tasks()
+    if not tasks:
+        print("No task of this kernel is open.")
+        return
+    chosen = tasks
+    if not line.all:
+        runs = [tasks_of(run) for run in runs_of(tasks)]
+        can_be = [one for one in runs if any(_can_be_stopped(future) for future in one)]
+        chosen = [one for one in (can_be or runs)[-1] if not one.done()]
+    print("\n".join(_cancelled(chosen)))
+    if rest := [one for one in tasks if one not in set(chosen) and not one.done()]:
+        print(f"{_count(len(rest))} still open: %gc tasks lists them, %gc cancel --all stops them.")
+
+
+def _can_be_stopped(future: TaskFuture) -> bool:
+    return not future.done() and (future.stoppable or not future.running())
+
+
+def _of_another(entries: Sequence[Entry]) -> str:
+    if all(one.endpoint_id == LOCAL_ENDPOINT_ID for one in entries):
+        return (
+            "It is another kernel's task on local: what runs there ends with its kernel, and is"
+            " stopped from its notebook."
+        )
+    return (
+        "It is a task of an earlier kernel, or of another one: the service can't stop a task, and"
+        " finishes it."
+    )
+
+
+def _cancelled(futures: Sequence[TaskFuture]) -> list[str]:
+    """Drop what was not sent, stop what runs on this machine; a line for each kind of outcome."""
+    over = [one for one in futures if one.done()]
+    unsent = [one for one in futures if not one.done() and drop(one)]
+    here = [one for one in futures if one.stoppable and not one.done()]
+    wait_for_ids(here, IDS_S)
+    stop(here)
+    concurrent.futures.wait(here, _ENDS_S)
+    sent = [one for one in futures if not one.stoppable and one not in {*over, *unsent}]
+    ended = [one for one in here if one.done() and not one.cancelled()]
+    stopped = [one for one in here if one not in set(ended)]
+    return [
+        *_said(over + ended, "has ended already.", "have ended already."),
+        *_said(stopped, "is stopped.", "are stopped."),
+        *_said(unsent, "won't be sent.", "won't be sent."),
+        *_said(
+            sent,
+            "was sent, and the service can't stop a task: it isn't over.",
+            "were sent, and the service can't stop a task: they aren't over.",
+        ),
+    ]
+
+
+def _said(futures: Sequence[TaskFuture], one: str, many: str) -> list[str]:
+    if len(futures) > _LISTED:
+        return [f"{len(futures):,} tasks {many}"]
+    names = [future.task_id if not dropped(future) else None for future in futures]
+    return [f"{name or future.label} {one}" for name, future in zip(names, futures, strict=True)]
+
+
+def _count(count: int) -> str:
+    return "1 task is" if count == 1 else f"{count:,} tasks are"
