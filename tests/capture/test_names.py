@@ -53,6 +53,13 @@ NOW = [
     ("@dataclass\nclass A:\n    x: t = field(d)", "dataclass t field d"),
     # text
     ("f'{a} {b!r:>{c}} {{d}}'", "a b c"),
+    # looked up in the variables themselves
+    ("globals()['a'], locals().get('b', 'c d')", "a b globals locals"),
+    ("'a' in globals() and 'b' not in dir()", "a b dir globals"),
+    ("'{a} b'.format(**vars()), vars(c)['d']", "a b c vars"),
+    ("get_ipython().user_ns['a'], d['b']", "a d get_ipython"),
+    ("import __main__\n__main__.a.b", "a"),
+    ("from __main__ import a as b, c", "a c"),
     # walrus, match
     ("if (n := f()) > 1: n", "f"),
     (

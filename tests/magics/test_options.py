@@ -335,6 +335,8 @@ def test_a_name_that_the_cell_was_not_seen_to_use(kernel: Kernel) -> None:
         kernel.ok(f"%%gcrun local --in hidden\n{cell};")
     for cell in ("eval('nowhere')", "{}[name]", "globals()['nowhere']"):
         assert "--in" not in kernel.run(f"%%gcrun local\n{cell}").traceback
+    shown = kernel.run("%%gcrun local\nimport __main__\ngetattr(__main__, name)").traceback
+    assert shown.splitlines()[-1].endswith(hint)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,10 @@ LabelOf = Callable[[str], str]
 _HISTORY = re.compile(r"NameError: name '(In|Out|_ih|_oh|_dh)' is not defined")
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", SyntaxError)  # Python 3.11
 _NO_NAME = re.compile(r"(?:NameError|UndefinedVariableError): name '(\w+)' is not defined")
+_NOT_IN_MAIN = re.compile(
+    r"(?:AttributeError: module '__main__' has no attribute|ImportError: cannot import name)"
+    r" '(\w+)'"
+)
 _NO_KEY = re.compile(r"KeyError: '(\w+)'")
 _NAMESPACE = re.compile(r"\b(?:globals|locals|vars)\(\)")
 _CONTEXT = 2  # lines shown before and after a frame's own
@@ -141,7 +145,7 @@ def next_step(described: Mapping[str, Any], place: Place, unsent: Collection[str
 
 def _looked_up(described: Mapping[str, Any]) -> str:
     """The name that was looked for in the cell's variables, and not found; or empty text."""
-    found = _NO_NAME.search(described["lines"])
+    found = _NO_NAME.search(described["lines"]) or _NOT_IN_MAIN.match(described["lines"])
     if found is None and described["cause"]:  # a library may have worded it anew
         return _looked_up(described["cause"])
     if found is None and described["frames"] and _NAMESPACE.search(described["frames"][-1][3]):

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gc_jupyter.travel import rebuild
-from gc_jupyter.travel.names_in_text import read_call
+from gc_jupyter.travel.names_in_text import is_namespace, read_call
 from gc_jupyter.travel.scopes import (
     Function,
     Stores,
@@ -110,6 +110,8 @@ class _Reader(ast.NodeVisitor):
             inner = inner.value
         if isinstance(inner, ast.Name):
             self.names.chains.add(".".join([inner.id, *reversed(parts)]))
+            if inner.id == "__main__":
+                self.read(parts[-1], node.lineno)
 
     # -- statements that don't simply run from left to right
 
@@ -148,6 +150,8 @@ class _Reader(ast.NodeVisitor):
         if not node.level:
             self.names.modules.add(module)
         for alias in node.names:
+            if module == "__main__":
+                self.read(alias.name, node.lineno)
             if alias.name == "*":
                 known = sys.modules.get(module)
                 public = getattr(known, "__all__", None) or [
@@ -218,7 +222,19 @@ class _Reader(ast.NodeVisitor):
         self.visit(node.test)
         self.branches([[node.body], [node.orelse]])
 
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self.generic_visit(node)
+        if is_namespace(node.value):
+            self.read_text(node.slice)
+
+    def read_text(self, node: ast.expr) -> None:
+        """A name that is looked up in the variables themselves: `globals()["x"]`."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.read(node.value, node.lineno)
+
     def visit_Compare(self, node: ast.Compare) -> None:
+        if is_namespace(node.comparators[0]):
+            self.read_text(node.left)
         self.run([node.left, node.comparators[0]])
         self.branches([node.comparators[1:], []])
 

@@ -12,6 +12,7 @@ from gc_jupyter.travel import rebuild
 _COMMANDS = {"system", "getoutput", "run_line_magic", "run_cell_magic"}
 _IN_COMMAND = re.compile(r"\{([^{}]+)\}|\$([A-Za-z_]\w*)")
 _IN_QUERY = re.compile(r"@([A-Za-z_]\w*)")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _TIMEIT_OPTIONS = re.compile(r"\A(\s*-([nr]\s*\d+|[tcpqov]+\b))+")
 _EVALUATE = {("pd", "eval"), ("pandas", "eval"), ("ne", "evaluate"), ("numexpr", "evaluate")}
 
@@ -24,11 +25,29 @@ class InText:
     names: list[str] = field(default_factory=list)
 
 
+def is_namespace(node: ast.expr) -> bool:
+    """Whether an expression is the notebook's variables, or their names: ``globals()``."""
+    functions: tuple[str, ...] = ("globals", "locals", "vars", "dir")
+    if isinstance(node, ast.Attribute):
+        functions = {"user_ns": ("get_ipython",), "keys": functions[:3]}.get(node.attr, ())
+        node = node.value
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return False
+    return node.func.id in functions and not node.args
+
+
 def read_call(call: ast.Call) -> InText:
     """Look into the constant texts among a call's arguments, where it evaluates them."""
     found = InText()
     texts = list(_texts(call))
     function = call.func
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    if isinstance(function, ast.Attribute) and is_namespace(function.value):
+        found.names += texts[:1]  # globals().get("x")
+    elif any(is_namespace(one) for one in given):  # "{x}".format(**globals())
+        own = (one.value for one in ast.walk(function) if isinstance(one, ast.Constant))
+        every = [*texts, *_texts_by_name(call), *(one for one in own if isinstance(one, str))]
+        found.names += [name for text in every for name in _NAME.findall(text)]
     if isinstance(function, ast.Name):
         if function.id in ("eval", "exec"):
             found.code += [text.strip() for text in texts[:1]]

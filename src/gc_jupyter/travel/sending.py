@@ -186,7 +186,16 @@ def _is_wanted(name: str, value: Any) -> bool:
 #: What evaluates names in a text: `eval("x + 1")`, `df.query("a > @x")`, `!ls {folder}`.
 _EVALUATE = {
     *("eval", "exec", "query", "evaluate", "system", "getoutput"),
-    *("run_line_magic", "run_cell_magic"),
+    *(
+        "run_line_magic",
+        "run_cell_magic",
+        "globals",
+        "locals",
+        "vars",
+        "dir",
+        "__main__",
+        "user_ns",
+    ),
 }
 
 

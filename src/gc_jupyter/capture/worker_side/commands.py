@@ -23,7 +23,7 @@ class Shell:
     """Runs commands and magics in a cell's namespace."""
 
     def __init__(self) -> None:
-        self.namespace: dict[str, Any] = {}
+        self.user_ns: dict[str, Any] = {}
         self.started: Any = None  # %%time: the clocks when the cell began
 
     # --- commands
@@ -36,7 +36,7 @@ class Shell:
                 return str(match.group(0)[0])
             expression = match.group(1) or match.group(2)
             try:
-                return str(eval(expression, self.namespace))
+                return str(eval(expression, self.user_ns))
             except Exception:
                 return str(match.group(0))  # left alone, as IPython leaves it: shell variables
 
@@ -53,7 +53,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self.namespace["_exit_code"] = done.returncode
+        self.user_ns["_exit_code"] = done.returncode
         return done.stdout.decode("utf-8", "replace").splitlines()
 
     def run_program(self, command: Any, **options: Any) -> None:
@@ -67,7 +67,7 @@ class Shell:
         assert process.stdout is not None
         for line in io.TextIOWrapper(process.stdout, "utf-8", "replace"):
             sys.stdout.write(line)
-        self.namespace["_exit_code"] = process.wait()
+        self.user_ns["_exit_code"] = process.wait()
 
     # --- magics; capture/commands.py has their names
 
@@ -98,8 +98,8 @@ class Shell:
             raise ValueError("%%%%%s %s: no option but -s is known here" % (shell, words[0]))
         command = [shell, "-c", script, shell, *words[1:]]
         self.run_program(command)
-        if self.namespace["_exit_code"]:
-            raise subprocess.CalledProcessError(self.namespace["_exit_code"], script.encode())
+        if self.user_ns["_exit_code"]:
+            raise subprocess.CalledProcessError(self.user_ns["_exit_code"], script.encode())
 
     def time_cell(self) -> None:
         """`%%time` at the top of a cell."""
@@ -118,8 +118,8 @@ class Shell:
             del tree.body[-1]
         before = self.clocks()
         try:
-            exec(compile(tree, TIMED, "exec", 0, True), self.namespace)
-            return last and eval(compile(last, TIMED, "eval", 0, True), self.namespace)
+            exec(compile(tree, TIMED, "exec", 0, True), self.user_ns)
+            return last and eval(compile(last, TIMED, "eval", 0, True), self.user_ns)
         finally:
             self.report(before)
 
@@ -144,7 +144,7 @@ class Shell:
         assert options is not None
         given = dict(re.findall(r"-([nr])\s*(\d+)", options.group()))
         code = line[options.end() :].strip()
-        timer = timeit.Timer(cell or code, code if cell else "pass", globals=self.namespace)
+        timer = timeit.Timer(cell or code, code if cell else "pass", globals=self.user_ns)
         loops = int(given.get("n", 0)) or timer.autorange()[0]
         runs = [spent / loops for spent in timer.repeat(int(given.get("r", 7)), loops)]
         mean = sum(runs) / len(runs)

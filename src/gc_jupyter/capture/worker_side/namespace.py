@@ -21,7 +21,7 @@ def make_namespace(
     main: types.ModuleType, shell: Shell, builtins: types.ModuleType
 ) -> dict[str, Any]:
     namespace = main.__dict__
-    shell.namespace = namespace
+    shell.user_ns = namespace
     namespace.update(
         get_ipython=lambda: shell,
         __builtins__=builtins,
