@@ -52,6 +52,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     "store_folder": ("/data", ""),
     "store_gb": (5, ""),
     "local_workers": (2, ""),
+    "active_hours": (2, ""),
 }
 BOUNDED = [
     (name, value)

@@ -24,6 +24,7 @@ HOME = PROJECT["tool"]["gc-jupyter"]["home"].rstrip("/")
 OF_CALLERS = {
     "joblib": "joblib_backend",
     "jupyter_server": "Jupyter Server loads gc_jupyter.server",
+    "prometheus_client": "Jupyter Server has it",
     "tornado": "Jupyter Server loads gc_jupyter.server",
 }
 

@@ -362,6 +362,9 @@ class FileOptions:
         least=0,
         set_by=SetBy.FILES,
     )
+    active_hours: float = option(
+        0, "For so many hours an open task counts as activity.", least=0, set_by=SetBy.FILES
+    )
     large_mb: float = option(
         1,
         "Values over so many MB go to the endpoint's store, once.",

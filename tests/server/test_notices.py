@@ -165,3 +165,40 @@ def test_a_busy_journal_is_told_of_four_times_a_second(tmp_path: Path) -> None:
         over.set()
         writer.join()
         server.stop()
+
+
+NO_INOTIFY = """
+import asyncio, sys
+from pathlib import Path
+from gc_jupyter.server import notices
+
+async def main():
+    notices.SLOW_S = 0.1
+    changed = asyncio.Event()
+    path = Path(sys.argv[1]) / "journal.sqlite"
+    watch = notices.JournalWatch(path, changed.set)
+    while not watch.problem:
+        await asyncio.wait_for(changed.wait(), 30)
+        changed.clear()
+        await asyncio.sleep(0.05)
+    path.write_text("written")
+    await asyncio.wait_for(changed.wait(), 30)
+    await watch.close()
+    print(watch.problem)
+
+asyncio.run(main())
+"""
+
+
+def test_where_no_inotify_is_left(tmp_path: Path) -> None:
+    """In a user namespace that may have none: the panels look from time to time, and say so."""
+    without = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
+    probe = ["unshare", "-Ur", "sh", "-c", without, "sh"]
+    if subprocess.run([*probe, "true"], capture_output=True).returncode:
+        pytest.skip("no user namespace can be made here")
+    command = [*probe, sys.executable, "-c", NO_INOTIFY, str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+    assert ran.stdout.startswith("The journal can't be watched here, and is looked at every"), (
+        ran.stdout + ran.stderr
+    )
+    assert "fs.inotify.max_user_instances" in ran.stderr

@@ -6,6 +6,7 @@ import argparse
 import concurrent.futures
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from gc_jupyter.capture import CellFuture
 from gc_jupyter.errors import ComputeError, SubmitUncertain, TaskPending
 from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.journal import Database, Entry
-from gc_jupyter.journal.sessions import Part
+from gc_jupyter.journal.sessions import KernelSession, Part, surely_ended
 from gc_jupyter.magics import earlier
 from gc_jupyter.magics.attached import report
 from gc_jupyter.magics.cancel import cancel as cancel_tasks
@@ -27,6 +28,7 @@ from gc_jupyter.magics.tables import show_table, text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
 from gc_jupyter.session.attach import Attached, attach, attach_by_id, who_asks
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
 from gc_jupyter.widgets.front_end import has_front_end
 
 _LISTED = 50
@@ -51,7 +53,14 @@ def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
         print("No tasks." if line.all else "No tasks of this kernel; %gc tasks --all shows all.")
         return
     shown = {(own, one.serial) for one in followed}
-    entries = [one for one in entries if (one.session, one.serial) not in shown][:_LISTED]
+    gone: set[str] = journal.ask(lambda db: _ended(db, journal.session), set())
+    entries = [
+        replace(one, state="cancelled", error="its kernel has ended")
+        if one.session in gone and one.endpoint_id == LOCAL_ENDPOINT_ID and not one.done
+        else one
+        for one in entries
+        if (one.session, one.serial) not in shown
+    ][:_LISTED]
     rows = [
         (
             one.task_id or "(no id yet)",
@@ -68,6 +77,11 @@ def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
         print(text_table(("Task", "State", "Endpoint", "Sent", "Cell", "Label", "Error"), rows))
     if len(entries) == _LISTED:
         print(f"The newest {_LISTED}.")
+
+
+def _ended(database: Database, here: KernelSession) -> set[str]:
+    """The sessions whose kernels have ended for certain: what `local` ran for them has, too."""
+    return {one.session for one in database.sessions() if surely_ended(one, here)}
 
 
 def _list_own(magics: NotebookMagics, failed: bool) -> None:

@@ -77,7 +77,7 @@ class Feed:
         self._port = port
         self._up_s = up_s
         self._stream: Stream | None = None
-        self._up = False
+        self.up = False
         self.error: Exception | None = None  # why the stream is down
         self._blocked = Blocked(loop.aio, lambda: taker.busy)
         self.unreadable = 0
@@ -113,7 +113,7 @@ class Feed:
         """More tasks of a group are open; without a group, of one that isn't known yet. The service
         had them for a part of the time that their submission took."""
         stream, now = self.open(), self._loop.aio.time()
-        if not self._up:
+        if not self.up:
             self._blocked.expected()
         if not group_id:
             self._arm()
@@ -184,7 +184,7 @@ class Feed:
     def _close_stream(self) -> None:
         if self._stream is not None:
             self._stream.close()
-        self._stream, self._up, self.error = None, False, None
+        self._stream, self.up, self.error = None, False, None
         self._blocked.close()
         self._referenced.clear()
         if self._tidying is not None:
@@ -220,7 +220,7 @@ class Feed:
 
     def on_stream_up(self) -> None:
         """See StreamSink."""
-        self._up = True
+        self.up = True
         self._blocked.up()
         recovered, self.error = self.error is not None, None
         if recovered:  # what came meanwhile may have gone elsewhere
@@ -229,7 +229,7 @@ class Feed:
     def on_stream_down(self, error: Exception) -> None:
         """See StreamSink."""
         log.info("result stream is down: %s", type(error).__name__)
-        self._up, self.error = False, error
+        self.up, self.error = False, error
         self._blocked.down(error)
         self._outages += 1
         for group in self._groups.values():
@@ -318,7 +318,7 @@ class Feed:
             group.patience += 1
         ids = list(self._wanted)
         self._wanted.clear()
-        everything = self._up and self._swept != outages  # the broker may have lost messages
+        everything = self.up and self._swept != outages  # the broker may have lost messages
         if everything:
             ids = self._taker.open_tasks(None)
         elif unheard:
@@ -376,6 +376,6 @@ class Feed:
         self._late = None
         now = self._loop.aio.time()
         alive = stream.received != received
-        if stream is self._stream and self._up and not alive and now > self._doubt_until:
+        if stream is self._stream and self.up and not alive and now > self._doubt_until:
             self._doubt_until = now + DOUBT_S
             stream.reconnect(StreamError("The connection to the broker brings nothing any more."))

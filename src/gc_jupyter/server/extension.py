@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from datetime import datetime, timezone
 from functools import partial
+from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -12,7 +15,8 @@ from traitlets import Bool
 from gc_jupyter import __version__
 from gc_jupyter.client import Client
 from gc_jupyter.journal import Journal, KernelSession, journal_path
-from gc_jupyter.server import panel
+from gc_jupyter.server import metrics, panel
+from gc_jupyter.server.activity import Activity
 from gc_jupyter.server.handlers import routes
 from gc_jupyter.server.keeper import Keeper
 from gc_jupyter.server.messages import (
@@ -21,7 +25,7 @@ from gc_jupyter.server.messages import (
     Status,
     TasksChanged,
 )
-from gc_jupyter.server.notices import SCHEMA, JournalWatch, Notices
+from gc_jupyter.server.notices import SCHEMA, SLOW_STEP, JournalWatch, Notices
 from gc_jupyter.server.processes import Processes
 from gc_jupyter.settings import Settings
 
@@ -65,6 +69,7 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
     async def _start(self) -> None:
         self._notices = Notices(self._tell)
         self._processes = Processes(self._notices.changed)
+        self._activity = Activity(self._mark)
         self._watch = JournalWatch(self.journal.path, self._notices.changed)
         await self._look()
 
@@ -81,12 +86,40 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         ask = partial(self.journal.ask, lambda db: panel.running(db, here), nobody)
         self._processes.watch(one.pid for one in await asyncio.to_thread(ask))
         await self.follow_the_setting()
+        metrics.show_keeper(self._keeper)
+        self._activity.learn(await asyncio.to_thread(self._numbers))
+
+    def _numbers(self) -> dict[str, float]:
+        """Show the journal's; returns who is active until when (blocks)."""
+        here, hours = self.journal.session, float(self.user_settings.get("active_hours") or 0)
+        counts: dict[str, int] = {}
+        metrics.show_tasks(
+            self.journal.ask(panel.states, counts),
+            self.journal.ask(lambda db: panel.counts(db, here)[1], 0),
+        )
+        until: dict[str, float] = {}
+        if not hours:
+            return until
+        on = self._keeper is not None
+        ask = partial(panel.active_until, here=here, hours=hours, collecting=on)
+        return self.journal.ask(ask, until)
+
+    def _mark(self, kernels: Collection[str]) -> None:
+        """Something is open that these kernels wait for, or, without a name, this server."""
+        server, now = self._server(), datetime.now(timezone.utc)
+        manager: Any = server.kernel_manager
+        ours = [one for one in kernels if one in manager]
+        for one in ours:
+            manager.get_kernel(one).last_activity = now
+        if ours or "" in kernels:
+            server.web_app.settings["last_activity_times"]["gc_jupyter"] = now
 
     async def stop_extension(self) -> None:
         """See ExtensionApp."""
         if self._watch is not None:
             await self._watch.close()
             self._notices.close()
+            self._activity.close()
             self._processes.close()
         await self._collect(False)
         await asyncio.to_thread(self._close)
@@ -142,6 +175,8 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         here = self.journal.session
         keeper = self._keeper
         problem, next_step = keeper.problem if keeper is not None else ("", "")
+        if not problem and self._watch is not None and self._watch.problem:
+            problem, next_step = self._watch.problem, SLOW_STEP
         pending, collected = self.journal.ask(lambda db: panel.counts(db, here), (0, 0))
         return {
             "version": __version__,

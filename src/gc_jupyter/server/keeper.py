@@ -59,6 +59,7 @@ class Keeper:
 
     def __init__(self, path: Path, client: Client, *, port: int | None = None) -> None:
         self.session = KernelSession.here()
+        self.questions = self.failures = 0  # that were sent for tasks; those that failed
         self._trouble = ("", "")  # with claims and questions
         self._disk_trouble = ("", "")  # with storing
         self._path = path
@@ -86,6 +87,11 @@ class Keeper:
     def problem(self) -> tuple[str, str]:
         """Why not everything is collected, and what to do; empty texts while all is well."""
         return self._disk_trouble if self._disk_trouble[0] else self._trouble
+
+    @property
+    def stream_up(self) -> bool:
+        """Whether results come by a connection to the broker; False where none is needed, too."""
+        return self._feed.up
 
     def look(self) -> None:
         """Kernels may have ended, or want their tasks back."""
@@ -226,6 +232,8 @@ class Keeper:
 
     def asked(self, error: ComputeError | None) -> None:
         """See Taker."""
+        self.questions += 1
+        self.failures += error is not None
         self._trouble = ("", "") if error is None else (error.reason, error.next_step)
 
     def open_tasks(self, groups: Collection[str] | None) -> list[str]:

@@ -11,11 +11,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.server.messages import TASKS_CHANGED, TasksChanged
 
 log = logging.getLogger(__name__)
 
 SPACING_S = 0.25
+SLOW_S = 5.0  # between two looks at a file that can't be watched
+SLOW = "The journal can't be watched here, and is looked at every 5 s"
+SLOW_STEP = (
+    "If it is for inotify's limits, whoever runs this machine can raise"
+    " fs.inotify.max_user_instances and fs.inotify.max_user_watches."
+)
 
 SCHEMA = {
     "$id": TASKS_CHANGED,
@@ -84,6 +91,11 @@ class JournalWatch:
         The journal; its directory is made where there is none yet.
     changed:
         Called soon after a write; and once the watch has begun, for what was written before.
+
+    Attributes
+    ----------
+    problem:
+        Why the file isn't watched but looked at from time to time; empty where it is.
     """
 
     def __init__(self, path: Path, changed: Callable[[], object]) -> None:
@@ -91,26 +103,37 @@ class JournalWatch:
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._stop = _Stop(self._tell)
+        self.problem = ""
         # A daemon: a server that is interrupted, as a hub does it, closes no extension.
         self._thread = threading.Thread(target=self._watch, name="gc-watch", daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
-        from watchfiles import watch
-
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for _changes in watch(
-                self._path.parent,
-                watch_filter=lambda _change, path: Path(path).name == self._path.name,
-                debounce=int(SPACING_S * 1000),
-                stop_event=self._stop,
-                raise_interrupt=False,
-                recursive=False,
-            ):
-                self._tell()
+            self._follow(slowly=False)
         except Exception as error:  # no directory, no more watches to be had, or no loop any more
-            log.warning("The panels of gc_jupyter don't follow the kernels: %s", error)
+            self.problem = f"{SLOW} ({one_line(str(error), 200) or type(error).__name__})."
+            log.warning("%s %s", self.problem, SLOW_STEP)
+            try:
+                self._follow(slowly=True)
+            except Exception as hopeless:
+                log.warning("The panels of gc_jupyter don't follow the kernels: %s", hopeless)
+
+    def _follow(self, *, slowly: bool) -> None:
+        from watchfiles import watch
+
+        for _changes in watch(
+            self._path.parent,
+            watch_filter=lambda _change, path: Path(path).name == self._path.name,
+            debounce=int(SPACING_S * 1000),
+            stop_event=self._stop,
+            raise_interrupt=False,
+            recursive=False,
+            force_polling=True if slowly else None,
+            poll_delay_ms=int(SLOW_S * 1000),
+        ):
+            self._tell()
 
     def _tell(self) -> None:
         self._loop.call_soon_threadsafe(self._changed)

@@ -7,17 +7,21 @@ import os
 import time
 
 from gc_jupyter.journal.database import REACHABLE_S, Database
-from gc_jupyter.journal.sessions import KernelSession, may_run
+from gc_jupyter.journal.sessions import KernelSession, may_run, surely_ended
 from gc_jupyter.server.messages import COLUMNS, JournalState
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskState
 
+_DONE = ", ".join(f"'{state.value}'" for state in TaskState if state.done)
 #: What isn't a plain column of the table of tasks.
 _COMPUTED = {
     # an executor's tasks know its id alone
     "endpoint": f"coalesce(nullif(endpoint, ''), iif(endpoint_id = '{LOCAL_ENDPOINT_ID}',"
     f" '{LOCAL_NAME}', (SELECT name FROM endpoints WHERE endpoint_id = tasks.endpoint_id)), '')",
-    # it is written down right before it is sent
-    "state": f"iif(state = '{TaskState.UNSENT.value}', '{TaskState.UNCONFIRMED.value}', state)",
+    # it is written down right before it is sent; one of local ends with its kernel
+    "state": f"CASE WHEN state NOT IN ({_DONE}) AND endpoint_id = '{LOCAL_ENDPOINT_ID}' AND session"
+    f" IN (SELECT value FROM json_each(:ended)) THEN '{TaskState.CANCELLED.value}'"
+    f" WHEN state = '{TaskState.UNSENT.value}' THEN '{TaskState.UNCONFIRMED.value}'"
+    " ELSE state END",
     "notebook": "iif(:folder != '' AND substr(notebook, 1, length(:folder)) = :folder,"
     " replace(substr(notebook, length(:folder) + 1), :separator, '/'), notebook)",
     "seen": "json(iif(seen, 'true', 'false'))",
@@ -36,6 +40,9 @@ def tasks_json(
         "folder": os.path.join(root, "") if root else "",
         "separator": os.sep,
         "alive": _alive(database, here),
+        "ended": json.dumps(
+            [one.session for one in database.sessions() if surely_ended(one, here)]
+        ),
         "limit": limit,
     }
     ((rows, total),) = database.select(
@@ -72,6 +79,36 @@ def running(database: Database, here: KernelSession) -> list[KernelSession]:
         for one in database.sessions()
         if one.host == here.host and one.pid != here.pid and may_run(one, here)
     ]
+
+
+def states(database: Database) -> dict[str, int]:
+    """State -> how many tasks have it."""
+    return dict(database.select("SELECT state, count(*) FROM tasks GROUP BY state"))
+
+
+def active_until(
+    database: Database, here: KernelSession, hours: float, *, collecting: bool
+) -> dict[str, float]:
+    """Id of a kernel of this machine with open tasks -> until when these count as activity, so many
+    hours after the last was sent, in unix seconds. Where their kernels have ended and the server
+    collects their results, they are the server's, under an empty id."""
+    rows = database.select(
+        "SELECT session, max(submitted_at), max(iif(endpoint_id = ?, 0, submitted_at)) FROM tasks"
+        f" WHERE state NOT IN ({_DONE}) AND submitted_at > ? GROUP BY session",
+        (LOCAL_ENDPOINT_ID, time.time() - min(3600 * hours, REACHABLE_S)),
+    )
+    sessions = {one.session: one for one in database.sessions()}
+    found: dict[str, float] = {}
+    for session, last, last_remote in rows:
+        owner = sessions.get(session)
+        if owner is None or owner.host != here.host:
+            continue
+        kernel, last = owner.kernel.removeprefix("kernel-").removesuffix(".json"), last
+        if not may_run(owner, here):
+            kernel, last = "", last_remote if collecting else 0.0
+        if last:
+            found[kernel] = max(found.get(kernel, 0.0), last + 3600 * hours)
+    return found
 
 
 def _alive(database: Database, here: KernelSession) -> str:
