@@ -116,6 +116,13 @@ def decorated(value):
     def inner():
         return 1
     return inner
+
+class Reduced:
+    def __init__(self, value):
+        self.parts = tuple(reversed(value))
+
+    def __reduce__(self):
+        return str, ("".join(reversed(self.parts)),)
 """,
     NOTEBOOK,
 )
@@ -167,7 +174,7 @@ CLOSED: dict[str, Callable[[str], Any]] = {
     "an iterator": lambda value: iter([value]),
     "a zip": lambda value: zip([value], [1], strict=True),
     "a module": lambda value: module_with(value),
-    "one's own state": lambda value: Reduced(value),
+    "one's own state": lambda value: NOTEBOOK["Reduced"](value),
 }
 
 
@@ -175,14 +182,6 @@ def module_with(value: str) -> types.ModuleType:
     module = types.ModuleType("made_by_hand")
     module.key = value  # type: ignore[attr-defined]
     return module
-
-
-class Reduced:
-    def __init__(self, value: str) -> None:
-        self._parts = tuple(reversed(value))
-
-    def __reduce__(self) -> Any:
-        return str, ("".join(reversed(self._parts)),)
 
 
 @pytest.mark.parametrize("way", CLOSED)
