@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gc_jupyter.client import Batch, Client, FuncXClient
     from gc_jupyter.executor import Executor
-    from gc_jupyter.functions.mpi import MPIFunction
-    from gc_jupyter.functions.shell import ShellFunction, ShellResult
+    from gc_jupyter.functions.shell import MPIFunction, ShellFunction, ShellResult
     from gc_jupyter.future import TaskFuture
     from gc_jupyter.parallel import joblib_backend
     from gc_jupyter.widgets.task_table import TaskTable
@@ -40,7 +39,7 @@ _HOMES = {
     "Client": "gc_jupyter.client",
     "FuncXClient": "gc_jupyter.client",
     "Executor": "gc_jupyter.executor",
-    "MPIFunction": "gc_jupyter.functions.mpi",
+    "MPIFunction": "gc_jupyter.functions.shell",
     "ShellFunction": "gc_jupyter.functions.shell",
     "ShellResult": "gc_jupyter.functions.shell",
     "TaskFuture": "gc_jupyter.future",

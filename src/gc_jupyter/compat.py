@@ -15,7 +15,7 @@ from gc_jupyter.sdk import ImportPath, register
 _TOP = {
     "Client": "gc_jupyter.client",
     "Executor": "gc_jupyter.executor",
-    "MPIFunction": "gc_jupyter.functions.mpi",
+    "MPIFunction": "gc_jupyter.functions.shell",
     "ShellFunction": "gc_jupyter.functions.shell",
     "ShellResult": "gc_jupyter.functions.shell",
     "FuncXClient": "gc_jupyter.client",

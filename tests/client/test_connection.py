@@ -12,7 +12,7 @@ import pytest
 
 from gc_jupyter import Client, Executor, FuncXClient
 from gc_jupyter.errors import LoginRequired, ServiceUnreachable, VersionMismatch
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION
 from gc_jupyter.serialize import AllCodeStrategies, ComputeSerializer, JSONData
 from tests.conftest import connect
 from tests.service.handle import Loopback

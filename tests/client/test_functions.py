@@ -10,7 +10,7 @@ import pytest
 
 from gc_jupyter import Client
 from gc_jupyter.errors import NotFound, SerializationError
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION
 from tests.conftest import connect
 from tests.service.handle import Loopback
 

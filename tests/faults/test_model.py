@@ -41,7 +41,7 @@ import json, os, signal, socket, sys
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 import gc_jupyter.capture, gc_jupyter.client, gc_jupyter.executor, gc_jupyter.magics
-import gc_jupyter.session.attach, gc_jupyter.session.replied, gc_jupyter.magics.attached
+import gc_jupyter.session.attach, gc_jupyter.session.replied_future, gc_jupyter.magics.attached
 from gc_jupyter.runtime import recovery
 recovery.LATE_S = 1.0
 

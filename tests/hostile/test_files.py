@@ -18,7 +18,7 @@ from globus_sdk.token_storage import TokenStorageData
 
 from gc_jupyter.auth.storage import SharedTokenStorage
 from gc_jupyter.journal import Database, Journal, KernelSession, KnownEndpoint
-from gc_jupyter.journal.glance import worth_reading
+from gc_jupyter.journal.file import worth_reading
 from gc_jupyter.journal.results import read
 from gc_jupyter.own_files import NotOwn, check_own, make_own
 from gc_jupyter.session.attach import Attached

@@ -6,7 +6,7 @@ import pytest
 
 from gc_jupyter.errors import NotFound
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
-from gc_jupyter.service.local_table import FAILED, RUNNING, SUCCESS, WAITING, TaskTable
+from gc_jupyter.service.local_table import FAILED, RUNNING, SUCCESS, WAITING, LocalTaskTable
 
 
 def result(task_id: str, error_code: str | None = None) -> bytes:
@@ -14,7 +14,7 @@ def result(task_id: str, error_code: str | None = None) -> bytes:
 
 
 def test_a_task_goes_from_waiting_to_done() -> None:
-    table = TaskTable()
+    table = LocalTaskTable()
     group = table.enter_group(None)
     (task,) = table.add(group, 1)
     assert table.statuses([task])[task].status == WAITING
@@ -29,7 +29,7 @@ def test_a_task_goes_from_waiting_to_done() -> None:
 
 
 def test_a_failed_task_has_an_exception() -> None:
-    table = TaskTable()
+    table = LocalTaskTable()
     (task,) = table.add(table.enter_group(None), 1)
     table.finish(task, result(task, "WorkerLost"), True)
     status = table.statuses([task])[task]
@@ -37,7 +37,7 @@ def test_a_failed_task_has_an_exception() -> None:
 
 
 def test_the_first_result_counts() -> None:
-    table = TaskTable()
+    table = LocalTaskTable()
     group = table.enter_group(None)
     (task,) = table.add(group, 1)
     first = result(task)
@@ -49,7 +49,7 @@ def test_the_first_result_counts() -> None:
 
 
 def test_an_acknowledged_result_is_freed_and_its_status_stays() -> None:
-    table = TaskTable()
+    table = LocalTaskTable()
     group = table.enter_group(None)
     (task,) = table.add(group, 1)
     table.finish(task, result(task), False)
@@ -60,7 +60,7 @@ def test_an_acknowledged_result_is_freed_and_its_status_stays() -> None:
 
 
 def test_acknowledged_tasks_are_forgotten_oldest_first() -> None:
-    table = TaskTable(kept=3)
+    table = LocalTaskTable(kept=3)
     group = table.enter_group(None)
     tasks = table.add(group, 6)
     for task in tasks[:5]:
@@ -73,7 +73,7 @@ def test_acknowledged_tasks_are_forgotten_oldest_first() -> None:
 
 
 def test_an_unknown_group_says_so() -> None:
-    table = TaskTable()
+    table = LocalTaskTable()
     with pytest.raises(NotFound, match="no task group"):
         table.enter_group("x")
     with pytest.raises(NotFound, match="as long as the kernel"):

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from gc_jupyter.service.local_wire import Ended, Frames, Place, Run, Said, Started, Stop, frame
+from gc_jupyter.service.local_wire import (
+    Ended,
+    Frames,
+    Run,
+    Said,
+    Started,
+    Stop,
+    Surroundings,
+    frame,
+)
 
 VALUES = [
     Stop(("a",)),
-    Run([("a", "f", "x" * 300)], Place("/", ("",)), ("s",)),
+    Run([("a", "f", "x" * 300)], Surroundings("/", ("",)), ("s",)),
     [Started("a"), Said("a", b"x"), Ended("b", b"", True)],
     [],
 ]

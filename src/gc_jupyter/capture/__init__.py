@@ -10,15 +10,15 @@ from gc_jupyter.capture.cell import (
     parse,
 )
 from gc_jupyter.capture.commands import check_magics, keep_time
-from gc_jupyter.capture.contents import Part, contents
+from gc_jupyter.capture.contents import CapturedName, contents
 from gc_jupyter.capture.reply import CellFuture
 from gc_jupyter.capture.undecoded import AtEndpoint, Undecoded
 
 __all__ = [
     "AtEndpoint",
     "Captured",
+    "CapturedName",
     "CellFuture",
-    "Part",
     "Undecoded",
     "annotations_flag",
     "capture_calls",

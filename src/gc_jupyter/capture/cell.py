@@ -9,10 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gc_jupyter.capture.collect import Collector
-from gc_jupyter.capture.compose import Task, compose, remote_filename, runner
+from gc_jupyter.capture.collect import NameCollector
+from gc_jupyter.capture.compose import CellTask, compose, remote_filename, runner
 from gc_jupyter.capture.imports import packages
-from gc_jupyter.capture.pieces import Origin, as_capture_error
+from gc_jupyter.capture.pieces import SourceOrigin, as_capture_error
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
@@ -63,11 +63,11 @@ class Captured:
     function: SourceFunction
     inputs: Any
     sizes: Mapping[str, int]
-    origins: Mapping[str, Origin]
+    origins: Mapping[str, SourceOrigin]
     objects: Mapping[Any, Any]
     calls: Sequence[Any] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    task: Task = field(default_factory=Task)
+    task: CellTask = field(default_factory=CellTask)
     packages: Sequence[str] = ()
     unsent: Collection[str] = frozenset()
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -160,15 +160,15 @@ def capture_cell(
         refuse_newer_syntax("The cell", text, python, first_line)
     if variable:
         namespace = {name: value for name, value in namespace.items() if name != variable}
-    collector = Collector(namespace, also, python, storing)
+    collector = NameCollector(namespace, also, python, storing)
     if variable not in also:
         collector.guard.values({f"{variable}[{at}]": one for at, one in enumerate(values)})
     collector.add(names)
     collector.add(Names(now=dict.fromkeys(also, 0)))
     packed = collector.pickle(*values)
     remote = remote_filename("cell", text)
-    collector.pieces.origins[remote] = Origin(filename, first_line, text)
-    task = Task(
+    collector.pieces.origins[remote] = SourceOrigin(filename, first_line, text)
+    task = CellTask(
         steps=collector.steps(),
         modules=collector.pieces.sources(),
         brought=tuple(collector.pieces.brought),
@@ -208,11 +208,11 @@ def capture_calls(
     CaptureError, PayloadTooLarge
         As `capture_cell`.
     """
-    collector = Collector(namespace, also, python, storing)
+    collector = NameCollector(namespace, also, python, storing)
     collector.add(Names(now=dict.fromkeys((name, *also), 0)))
     collector.guard.arguments(calls, collector.sources().get(name, ""))
     packed = collector.pickle(*calls)
-    task = Task(
+    task = CellTask(
         steps=collector.steps(),
         modules=collector.pieces.sources(),
         brought=tuple(collector.pieces.brought),
@@ -238,8 +238,8 @@ def annotations_flag(namespace: Mapping[str, Any]) -> int:
 
 def _captured(
     name: str,
-    task: Task,
-    collector: Collector,
+    task: CellTask,
+    collector: NameCollector,
     *,
     value: bool,
     html: bool,
@@ -273,7 +273,7 @@ def _captured(
     )
 
 
-def _inputs(collector: Collector, many: bool) -> Any:
+def _inputs(collector: NameCollector, many: bool) -> Any:
     """The pieces as one pickle; in the store where one of them is large, or all of them together
     are, or each of `many` tasks would carry them."""
     pieces, storing = collector.pieces.content, collector.pieces.storing

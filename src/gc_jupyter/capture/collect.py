@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import gc_jupyter
-from gc_jupyter.capture.credentials import Guard
+from gc_jupyter.capture.credentials import CredentialGuard
 from gc_jupyter.capture.imports import find_home, import_module, import_object, is_local
 from gc_jupyter.capture.pieces import Pieces
 from gc_jupyter.capture.storing import Storing
@@ -38,7 +38,7 @@ _NAMED = (types.FunctionType, type)
 _LOOKED_AT = 8
 
 
-class Collector:
+class NameCollector:
     """Collects what the names of a text stand for in a notebook's namespace.
 
     Parameters
@@ -61,7 +61,7 @@ class Collector:
         storing: Storing | None = None,
     ) -> None:
         self.namespace = namespace
-        self.guard = Guard(named)
+        self.guard = CredentialGuard(named)
         self.imports: dict[str, str] = {}  # name -> statement
         self.values: dict[str, Any] = {}  # in the order of the pieces
         self.pieces = Pieces(

@@ -60,7 +60,7 @@ def _constant() -> str:
 
 
 @dataclass(frozen=True)
-class Task:
+class CellTask:
     """What a worker does: `steps` in order, then `cell` or the function `call`.
 
     Parameters
@@ -125,7 +125,7 @@ def runner() -> SourceFunction:
 
 
 @functools.lru_cache(maxsize=256)
-def compose(name: str, task: Task) -> SourceFunction:
+def compose(name: str, task: CellTask) -> SourceFunction:
     """A function of its own for the many tasks of a fan-out, which carry no text then; the same one
     for an equal task."""
     return _text(name, task.plain())

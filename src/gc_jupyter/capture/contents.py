@@ -13,7 +13,7 @@ Kind = Literal["import", "source", "data", "module"]
 
 
 @dataclass(frozen=True)
-class Part:
+class CapturedName:
     """One thing that travels with a cell.
 
     Parameters
@@ -35,20 +35,22 @@ class Part:
     text: str = ""
 
 
-def contents(captured: Captured) -> tuple[Part, ...]:
+def contents(captured: Captured) -> tuple[CapturedName, ...]:
     """Everything that travels with a cell, in the order of its use there."""
     parts = []
     for step in captured.task.steps:
         name = step[1]
         if step[0] == "import":
-            parts.append(Part(name, "import", len(step[2].encode()), step[2]))
+            parts.append(CapturedName(name, "import", len(step[2].encode()), step[2]))
         elif step[0] == "load":
             kind: Kind = "source" if name in captured.sources else "data"
-            parts.append(Part(name, kind, captured.sizes[name], captured.sources.get(name, "")))
+            parts.append(
+                CapturedName(name, kind, captured.sizes[name], captured.sources.get(name, ""))
+            )
     for name in captured.task.brought:
         size = captured.sizes.get(module_piece(name), 0)  # or within another's
         origin = captured.origins.get(str(getattr(sys.modules.get(name), "__file__", "")))
-        parts.append(Part(name, "module", size, origin.source if origin else ""))
+        parts.append(CapturedName(name, "module", size, origin.source if origin else ""))
     for name, (text, _) in captured.task.modules:
-        parts.append(Part(name, "module", len(text.encode()), text))
+        parts.append(CapturedName(name, "module", len(text.encode()), text))
     return tuple(parts)

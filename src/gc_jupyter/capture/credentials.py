@@ -16,7 +16,7 @@ from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.installed import worker_has
 
 
-class Guard:
+class CredentialGuard:
     """Looks at what a cell or a call takes along, each thing once.
 
     Parameters

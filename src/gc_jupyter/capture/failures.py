@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gc_jupyter.capture.pieces import Origin
+from gc_jupyter.capture.pieces import SourceOrigin
 from gc_jupyter.errors import ComputeError, RemoteException
 from gc_jupyter.remote_text import harmless, one_line
 
@@ -33,7 +33,7 @@ _CONTEXT = 2  # lines shown before and after a frame's own
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerPlace:
     """Where a task ran, for a failure's first line."""
 
     endpoint: str
@@ -54,8 +54,8 @@ class Place:
 def make_exception(
     described: Mapping[str, Any],
     original: BaseException | None,
-    place: Place,
-    origins: Mapping[str, Origin],
+    place: WorkerPlace,
+    origins: Mapping[str, SourceOrigin],
     label_of: LabelOf,
     unsent: Collection[str] = (),
 ) -> RemoteException:
@@ -105,7 +105,9 @@ def show_at_caller(error: ComputeError, label_of: LabelOf) -> None:
     error._render_traceback_ = render  # type: ignore[attr-defined]
 
 
-def next_step(described: Mapping[str, Any], place: Place, unsent: Collection[str] = ()) -> str:
+def next_step(
+    described: Mapping[str, Any], place: WorkerPlace, unsent: Collection[str] = ()
+) -> str:
     """What to do about a failure whose cause is known; `unsent` are the notebook's other names."""
     missing = described["missing"]
     if described["type"] == "SystemExit":
@@ -153,7 +155,7 @@ def _looked_up(described: Mapping[str, Any]) -> str:
     return found[1] if found else ""
 
 
-def _older_syntax(described: Mapping[str, Any], place: Place) -> str:
+def _older_syntax(described: Mapping[str, Any], place: WorkerPlace) -> str:
     """What to do about text that is Python here, and isn't there; it was read here before."""
     here = platform.python_version()
     there, ours = (".".join(version.split(".")[:2]) for version in (place.python, here))
@@ -166,7 +168,7 @@ def _older_syntax(described: Mapping[str, Any], place: Place) -> str:
 
 
 def _chain(
-    described: Mapping[str, Any], origins: Mapping[str, Origin], label_of: LabelOf
+    described: Mapping[str, Any], origins: Mapping[str, SourceOrigin], label_of: LabelOf
 ) -> list[str]:
     lines: list[str] = []
     for key, words in (
@@ -199,19 +201,21 @@ def _local_frames(trace: types.TracebackType | None, label_of: LabelOf) -> list[
             lines.clear()
         elif label_of(filename) != filename:
             source = linecache.getlines(filename)
-            origin = Origin(filename, 1, "".join(source))
+            origin = SourceOrigin(filename, 1, "".join(source))
             lines += _frame(("<cell>", number, function, ""), {"<cell>": origin}, label_of)
     return ["Called here:", *lines] if lines else []
 
 
-def _frame(frame: Sequence[Any], origins: Mapping[str, Origin], label_of: LabelOf) -> list[str]:
+def _frame(
+    frame: Sequence[Any], origins: Mapping[str, SourceOrigin], label_of: LabelOf
+) -> list[str]:
     filename, number, function, text = frame
     if not filename:
         return [f"[... {function} ...]"]
     inside = "" if function == "<module>" else f", in {function}"
     origin = origins.get(filename)
     if origin is None and label_of(filename) != filename:  # a function that travelled by value
-        origin = Origin(filename, 1, "".join(linecache.getlines(filename)))
+        origin = SourceOrigin(filename, 1, "".join(linecache.getlines(filename)))
     if origin is None:
         return [f"File {filename}:{number}{inside}", *([f"    {text}"] if text else [])]
     index = number - origin.first_line

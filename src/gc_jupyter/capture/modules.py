@@ -15,7 +15,7 @@ from gc_jupyter.travel import code, rebuild
 from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
 from gc_jupyter.travel.modules import is_imported, module_contents
 from gc_jupyter.travel.names import find_names
-from gc_jupyter.travel.scopes import Stores
+from gc_jupyter.travel.scopes import StoredNames
 
 #: Of a package that isn't loaded, so many modules are looked at.
 _MOST_FILES = 300
@@ -183,7 +183,7 @@ def _has_all(
             for name, value in _literals([node]).items():
                 if name in members and repr(members[name]) != repr(value):
                     return False
-    stores = Stores()
+    stores = StoredNames()
     for node in body:
         stores.visit(node)
     for name, member in members.items():
@@ -197,7 +197,7 @@ def _has_all(
 
 @functools.lru_cache(maxsize=256)
 def _bound(text: str) -> frozenset[str]:
-    stores = Stores()
+    stores = StoredNames()
     tree = _tree(text) or ast.Module([], [])
     for node in tree.body:
         stores.visit(node)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gc_jupyter.capture import modules
-from gc_jupyter.capture.credentials import Guard
+from gc_jupyter.capture.credentials import CredentialGuard
 from gc_jupyter.capture.imports import is_local
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError
@@ -28,7 +28,7 @@ _LARGE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Origin:
+class SourceOrigin:
     """Where a text that travels stands in the notebook: frames on the worker are mapped back."""
 
     filename: str
@@ -83,7 +83,7 @@ class Pieces:
     def __init__(
         self,
         namespace: Mapping[str, Any],
-        guard: Guard,
+        guard: CredentialGuard,
         python: str,
         wanted: Callable[[str, Any], bool],
         storing: Storing | None = None,
@@ -108,7 +108,7 @@ class Pieces:
         self.changed: list[str] = []
         self.reloads = False
         self.sent: list[Any] = []
-        self.origins: dict[str, Origin] = {}
+        self.origins: dict[str, SourceOrigin] = {}
         self._looked_at: set[str] = set()
         self._stream = io.BytesIO()
         self._pickler = self._new_pickler()
@@ -152,7 +152,7 @@ class Pieces:
         packed = [self._call(call, written) for call in calls]
         self._add_changes()
         for filename in pickler.files:
-            self.origins[filename] = Origin(filename, 1, code.text_of(filename))
+            self.origins[filename] = SourceOrigin(filename, 1, code.text_of(filename))
         return packed
 
     def _add(self, piece: str, name: str, value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from gc_jupyter.capture.cell import SAFE_MIMES, Captured
 from gc_jupyter.capture.events import STREAMS, Event, as_event, text_of
-from gc_jupyter.capture.failures import LabelOf, Place, make_exception
+from gc_jupyter.capture.failures import LabelOf, WorkerPlace, make_exception
 from gc_jupyter.capture.live import LiveOutput
 from gc_jupyter.capture.loading import load
 from gc_jupyter.capture.undecoded import AtEndpoint, Undecoded, size_of
@@ -84,7 +84,7 @@ class CellFuture(TaskFuture):
         #: Brings what was too large for the reply; None where nobody can.
         self.fetcher: Fetcher | None = None
         self.fetching: Fetching | None = None
-        self.place = Place(endpoint)
+        self.place = WorkerPlace(endpoint)
         #: The most frames that a traceback shows, the innermost; None for all.
         self.tb_limit: int | None = None
         self._mimes = captured.options.get("mimes", SAFE_MIMES)
@@ -207,7 +207,7 @@ class CellFuture(TaskFuture):
         ]
         self.replied = True
         host, python = one_line(reply["host"]), one_line(reply["python"])
-        self.place = Place(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
+        self.place = WorkerPlace(self.endpoint, self.task_id, host, float(reply["seconds"]), python)
         self.random = dict(reply.get("random", {}))
         last = {} if reply["value"] is None else {"": reply["value"]}
         values = self._values({**last, **reply["out"]}, reply.get("shared", ()))

@@ -18,7 +18,7 @@ _MISSING: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class BatchCall:
     """One call of a batch: whom, where (or None: `batch_run` says), and packed arguments."""
 
     function_id: str
@@ -91,7 +91,7 @@ class Batch:
         self.request_queue = request_queue
         self.result_serializers = [remote_path(one) for one in result_serializers or ()]
         self._serializer = serializer or ComputeSerializer()
-        self.calls: list[Call] = []
+        self.calls: list[BatchCall] = []
 
     @property
     def task_group_id(self) -> uuid.UUID | None:
@@ -181,7 +181,7 @@ class Batch:
         texts = [serializer.serialize(args), serializer.serialize(kwargs)]
         payload = serializer.pack_buffers(texts)
         size = check_payload_size(payload, f"function {function_id}")
-        self.calls.append(Call(function_id, endpoint_id, payload, size))
+        self.calls.append(BatchCall(function_id, endpoint_id, payload, size))
 
     def __len__(self) -> int:
         """How many calls it holds."""
@@ -213,7 +213,7 @@ class Batch:
         return submit_body(self.request("", self.calls, None))
 
     def request(
-        self, endpoint_id: str, calls: Sequence[Call], task_group_id: str | None
+        self, endpoint_id: str, calls: Sequence[BatchCall], task_group_id: str | None
     ) -> SubmitRequest:
         """The request for some of the calls.
 
@@ -240,7 +240,7 @@ class Batch:
             result_serializers=self.result_serializers,
         )
 
-    def parts(self, endpoint_id: str | None) -> list[tuple[str, list[Call]]]:
+    def parts(self, endpoint_id: str | None) -> list[tuple[str, list[BatchCall]]]:
         """The calls by request: one endpoint each, within the limits of count and bytes.
 
         Parameters
@@ -253,8 +253,8 @@ class Batch:
         TypeError
             A call has no endpoint, and none is given here.
         """
-        parts: list[tuple[str, list[Call]]] = []
-        room: dict[str, tuple[list[Call], int]] = {}
+        parts: list[tuple[str, list[BatchCall]]] = []
+        room: dict[str, tuple[list[BatchCall], int]] = {}
         for call in self.calls:
             where = endpoint_id or call.endpoint_id
             if where is None:

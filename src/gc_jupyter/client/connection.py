@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gc_jupyter.errors import ComputeError, LoginRequired, VersionMismatch
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION, version_numbers
+from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION, version_numbers
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.shared import Shared, registry
 from gc_jupyter.serialize import ComputeSerializer

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from gc_jupyter.client.batch import Batch, Call
+from gc_jupyter.client.batch import Batch, BatchCall
 from gc_jupyter.client.functions import FunctionCalls
 from gc_jupyter.errors import ServiceError, SubmitUncertain, TaskPending
 from gc_jupyter.functions.versions import differs, warn_of_registered
@@ -292,8 +292,8 @@ class TaskCalls(FunctionCalls):
         return task
 
 
-def _matched(calls: list[Call], reply: SubmitReply) -> list[tuple[str, str, Call]]:
-    sent: dict[str, list[Call]] = {}
+def _matched(calls: list[BatchCall], reply: SubmitReply) -> list[tuple[str, str, BatchCall]]:
+    sent: dict[str, list[BatchCall]] = {}
     for call in calls:
         sent.setdefault(call.function_id, []).append(call)
     matched, unmatched = match_reply(sent, reply.tasks)

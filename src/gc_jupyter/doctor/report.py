@@ -9,7 +9,7 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from gc_jupyter.doctor import here, service
+from gc_jupyter.doctor import local_checks, service
 from gc_jupyter.doctor.finding import Finding
 from gc_jupyter.errors import ComputeError, ServiceUnreachable, UnknownEndpoint
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
@@ -68,11 +68,11 @@ def findings(session: Session, endpoint: str | None = None) -> Iterator[Finding]
         yield problem
     elif target is not None and (reached or local):
         yield from _checked("Endpoint", partial(service.endpoint, session, target))
-    yield from _checked("Versions", partial(here.versions, session, target))
-    yield from _checked("Journal", partial(here.journal, session))
-    yield from _checked("Widgets", here.widgets)
-    yield from _checked("Proxies", here.proxies)
-    yield from _checked("Messages", partial(here.messages, session))
+    yield from _checked("Versions", partial(local_checks.versions, session, target))
+    yield from _checked("Journal", partial(local_checks.journal, session))
+    yield from _checked("Widgets", local_checks.widgets)
+    yield from _checked("Proxies", local_checks.proxies)
+    yield from _checked("Messages", partial(local_checks.messages, session))
 
 
 def _endpoint(

@@ -19,7 +19,7 @@ from gc_jupyter.errors import (
     ServiceRefused,
     ServiceUnreachable,
 )
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION
 from gc_jupyter.serialize.limits import results_limit
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
 

@@ -13,7 +13,7 @@ from typing import Any
 from gc_jupyter.errors import SerializationError
 from gc_jupyter.functions.shell import ShellFunction
 from gc_jupyter.functions.source import SourceFunction
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.travel.sending import names_of

@@ -278,3 +278,14 @@ def _tail(text: str, name: str) -> str:
     whole = text.lstrip("\n").rstrip()
     end = "\n".join(whole[-_SHOWN_CHARACTERS:].splitlines()[-_SHOWN_LINES:])
     return end if end == whole else f"[... truncated; see .{name} for full output ...]\n{end}"
+
+
+class MPIFunction(ShellFunction):
+    """A command line that the endpoint's MPI launcher starts on the nodes of the task.
+
+    Parameters are those of `ShellFunction`. How many nodes and ranks is said by the executor's
+    `resource_specification`, for example ``{"num_nodes": 2, "ranks_per_node": 4}``; the endpoint
+    (GlobusMPIEngine) puts the launcher into ``$PARSL_MPI_PREFIX``.
+    """
+
+    _launcher = "$PARSL_MPI_PREFIX "

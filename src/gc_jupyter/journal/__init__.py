@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gc_jupyter.journal.database import Database, Entry, KnownEndpoint
-    from gc_jupyter.journal.place import journal_path
+    from gc_jupyter.journal.file import journal_path
     from gc_jupyter.journal.recorder import Journal
-    from gc_jupyter.journal.sessions import KernelSession, Note, Place
+    from gc_jupyter.journal.sessions import CellPlace, KernelSession, Note
 
 __all__ = [
+    "CellPlace",
     "Database",
     "Entry",
     "Journal",
     "KernelSession",
     "KnownEndpoint",
     "Note",
-    "Place",
     "journal_path",
 ]
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
 from gc_jupyter.journal.results import outcomes
-from gc_jupyter.journal.sessions import UNRECORDED, KernelSession, Note, Place
+from gc_jupyter.journal.sessions import UNRECORDED, CellPlace, KernelSession, Note
 from gc_jupyter.own_files import NotOwn
-from gc_jupyter.runtime.ending import time_left
+from gc_jupyter.runtime.loop import time_left
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, session: KernelSession, place: Callable[[], Place] = Place
+        self, path: Path, session: KernelSession, place: Callable[[], CellPlace] = CellPlace
     ) -> None:
         self.path = path
         self.session = session

@@ -14,7 +14,7 @@ _MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CellPlace:
     """A cell. Texts are empty where the front end doesn't say."""
 
     notebook: str = ""
@@ -49,7 +49,7 @@ class Note:
     endpoint: str = ""
     bind: str = ""
     out: tuple[str, ...] = ()
-    place: Place = Place()
+    place: CellPlace = CellPlace()
     part: str = ""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from gc_jupyter.magics.waited import wait_for
+from gc_jupyter.magics.cell_waiting import wait_for
 from gc_jupyter.remote_function import CallOptions
 
 if TYPE_CHECKING:

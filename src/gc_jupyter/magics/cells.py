@@ -18,14 +18,14 @@ from gc_jupyter.errors import ComputeError, ValuesMissing, gist
 from gc_jupyter.future import dropped
 from gc_jupyter.journal import Note
 from gc_jupyter.magics.calls import account, calls_of
-from gc_jupyter.magics.captured import bring, captured_with, values_of
+from gc_jupyter.magics.cell_capture import bring, captured_with, values_of
+from gc_jupyter.magics.cell_source import CellSource, read_cell
+from gc_jupyter.magics.cell_waiting import wait_for
 from gc_jupyter.magics.definitions import define, definitions_beside_one, is_definitions
 from gc_jupyter.magics.dry_run import report, sizes
 from gc_jupyter.magics.generators import go_on, has_generator, shared_states
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.notebook import NotebookMagics, short
-from gc_jupyter.magics.source import CellSource, read_cell
-from gc_jupyter.magics.waited import wait_for
 from gc_jupyter.protocol.nonces import run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, without_markup
@@ -379,7 +379,7 @@ def _say_what_leaves(
 
 def _warn_of_running(session: Session) -> None:
     """Say so where an earlier run of this cell is not over."""
-    from gc_jupyter.magics.earlier import still_running
+    from gc_jupyter.magics.earlier_tasks import still_running
 
     if (warning := still_running(session)) is not None:
         print(warning, file=sys.stderr)

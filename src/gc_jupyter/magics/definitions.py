@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.capture import annotations_flag
-from gc_jupyter.magics.source import CellSource
+from gc_jupyter.magics.cell_source import CellSource
 from gc_jupyter.remote_function import CallOptions, RemoteFunction, running_here
 from gc_jupyter.session import Session, Target
 from gc_jupyter.travel.code import remember_text

@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from typing import Any
 
-from gc_jupyter.capture import Captured, Part, contents
+from gc_jupyter.capture import Captured, CapturedName, contents
 from gc_jupyter.functions.versions import differs
 from gc_jupyter.session import Session, Target
 
@@ -77,7 +77,7 @@ def sizes(captured: Captured, most: int | None = None, sent: int | None = None) 
     return listed if len(parts) < 2 else f"{listed}; {_size(sum(p.size for p in parts))} in all"
 
 
-def _sized(part: Part) -> str:
+def _sized(part: CapturedName) -> str:
     return f"{part.name} {_size(part.size)}"
 
 

@@ -12,11 +12,11 @@ from IPython.core.magic import Magics
 
 from gc_jupyter.magics.cell_options import decide, traits
 from gc_jupyter.magics.line import parse
-from gc_jupyter.magics.shown import ShownResults, page_of
+from gc_jupyter.magics.shown_results import ShownResults, page_of
 
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
-    from gc_jupyter.journal import Journal, Place
+    from gc_jupyter.journal import CellPlace, Journal
     from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
 
@@ -55,11 +55,10 @@ class NotebookMagics(Magics):
         if self._announced:
             return
         self._announced = True
-        from gc_jupyter.journal.glance import worth_reading
-        from gc_jupyter.journal.place import journal_path
+        from gc_jupyter.journal.file import journal_path, worth_reading
 
         if worth_reading(journal_path()):
-            from gc_jupyter.magics.earlier import announce
+            from gc_jupyter.magics.earlier_tasks import announce
 
             if text := announce(self.journal):
                 print(text)
@@ -71,10 +70,10 @@ class NotebookMagics(Magics):
         self._cell = (getattr(info, "cell_id", None) or "", number)
         self.shown.enter(*page_of(self.shell))
 
-    def _place(self) -> Place:
-        from gc_jupyter.journal import Place
+    def _place(self) -> CellPlace:
+        from gc_jupyter.journal import CellPlace
 
-        return Place(self.journal.session.notebook, *self._cell)
+        return CellPlace(self.journal.session.notebook, *self._cell)
 
     def _kernel(self) -> str:
         """The kernel's name that outlasts a restart: its connection file."""

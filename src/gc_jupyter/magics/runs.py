@@ -20,7 +20,7 @@ from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.protocol.nonces import SHORT, place_of, run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks
-from gc_jupyter.session.replied import RepliedFuture, StandIn, await_replies, stand_ins
+from gc_jupyter.session.replied_future import RepliedFuture, StandIn, await_replies, stand_ins
 
 Run: TypeAlias = "TaskFuture | Tasks"
 

@@ -18,7 +18,7 @@ from gc_jupyter.errors import ComputeError, SubmitUncertain, TaskPending
 from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.journal import Database, Entry
 from gc_jupyter.journal.sessions import KernelSession, Part, surely_ended
-from gc_jupyter.magics import earlier
+from gc_jupyter.magics import earlier_tasks
 from gc_jupyter.magics.attached import report
 from gc_jupyter.magics.cancel import cancel as cancel_tasks
 from gc_jupyter.magics.cancel import whole_ids
@@ -107,7 +107,7 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     if entries:
         entries = _whole_runs(magics, entries, line.ids)
         found = attach(session, entries, magics.shell.user_ns)
-        earlier.attached(entries)
+        earlier_tasks.attached(entries)
         # what was shown once, and can't be had again, is no news
         found.unseen = [one for one in found.unseen if not one.seen]
     futures = [*own, *found.futures, *_from_elsewhere(magics, foreign)]
@@ -249,7 +249,7 @@ def _forget(magics: NotebookMagics, entries: Sequence[Entry]) -> None:
         print("There is nothing to forget: no task was looked for in vain.")
         return
     journal.give_up(vain)
-    earlier.attached(vain)
+    earlier_tasks.attached(vain)
     print(f"{_tasks(len(vain))} forgotten. What the service has of them, it keeps.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -142,3 +143,15 @@ def _mismatch(there: str, here: str) -> str:
             f" that. Send source instead: Executor(serializer={strategy})."
         )
     return f"If this is a serialization error, another strategy may help: {strategy}."
+
+
+#: A connection that fails for this reason says nothing about the network.
+TOO_MANY_FILES = "this process, or this machine, has too many files open"
+CLOSE_FILES = (
+    "Close what isn't needed (files, clients), restart the kernel, or raise the limit (ulimit -n)."
+)
+
+
+def too_many_files(error: object) -> bool:
+    """Whether that is what an error says."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

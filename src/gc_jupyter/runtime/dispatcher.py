@@ -25,9 +25,8 @@ from typing import TypeVar
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
-from gc_jupyter.runtime.ending import time_left
-from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
-from gc_jupyter.runtime.recording import Recorder
+from gc_jupyter.runtime.loop import KernelLoop, kernel_loop, time_left
+from gc_jupyter.runtime.recorder import Recorder
 from gc_jupyter.runtime.recovery import Found, Recovery
 from gc_jupyter.runtime.remembered import Remembered
 from gc_jupyter.runtime.requests import Requests

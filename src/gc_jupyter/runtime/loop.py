@@ -13,6 +13,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -201,3 +202,14 @@ def close_kernel_loop() -> None:
     found = _current.pop("", None)
     if found is not None:
         found.close()
+
+
+_exit_begun: list[float] = []
+
+
+def time_left(limit_s: float) -> float:
+    """Seconds until `limit_s` after the first call of this function, which is when the interpreter
+    began to end. Everything that still has something to do shares this time."""
+    if not _exit_begun:
+        _exit_begun.append(time.monotonic())
+    return max(0.0, _exit_begun[0] + limit_s - time.monotonic())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # `%load_ext` waits for what is imported here
     from gc_jupyter.auth import Login
     from gc_jupyter.errors import VersionMismatch
     from gc_jupyter.runtime.dispatcher import Dispatcher
-    from gc_jupyter.runtime.recording import Recorder
+    from gc_jupyter.runtime.recorder import Recorder
     from gc_jupyter.runtime.remembered import Remembered
     from gc_jupyter.service.base import Service
     from gc_jupyter.service.globus import GlobusService

@@ -29,7 +29,7 @@ from gc_jupyter.errors import (
 from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
 from gc_jupyter.runtime.collector import Collector
 from gc_jupyter.runtime.loop import KernelLoop
-from gc_jupyter.runtime.recording import Recorder
+from gc_jupyter.runtime.recorder import Recorder
 from gc_jupyter.runtime.recovery import Recovery
 from gc_jupyter.runtime.remembered import Remembered
 from gc_jupyter.runtime.requests import Requests

@@ -79,7 +79,7 @@ MODULES: dict[str, dict[str, str]] = {
         "LoginManager": "gc_jupyter.auth",
     },
     "sdk.login_manager.protocol": {"LoginManagerProtocol": "gc_jupyter.auth"},
-    "sdk.mpi_function": {"MPIFunction": "gc_jupyter.functions.mpi"},
+    "sdk.mpi_function": {"MPIFunction": "gc_jupyter.functions.shell"},
     "sdk.shell_function": {
         "ShellFunction": "gc_jupyter.functions.shell",
         "ShellResult": "gc_jupyter.functions.shell",

@@ -13,8 +13,8 @@ from gc_jupyter.errors import VersionMismatch
 from gc_jupyter.executor import Executor
 from gc_jupyter.functions.hardware import HARDWARE_REPORT
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION as OFFICIAL_VERSION
-from gc_jupyter.protocol.versions import version_numbers
+from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION as OFFICIAL_VERSION
+from gc_jupyter.protocol.sdk_version import version_numbers
 from gc_jupyter.types import UUIDLike
 from gc_jupyter.uuids import as_uuid as _as_uuid
 

@@ -18,7 +18,7 @@ _ERRORS = "globus_compute_sdk.errors.error_types"
 OFFICIAL_CLASSES: dict[tuple[str, str], tuple[str, str]] = {
     (_SHELL, "ShellFunction"): ("gc_jupyter.functions.shell", "ShellFunction"),
     (_SHELL, "ShellResult"): ("gc_jupyter.functions.shell", "ShellResult"),
-    (_MPI, "MPIFunction"): ("gc_jupyter.functions.mpi", "MPIFunction"),
+    (_MPI, "MPIFunction"): ("gc_jupyter.functions.shell", "MPIFunction"),
     **{
         (_ERRORS, name): ("gc_jupyter.errors", name)
         for name in (

@@ -16,7 +16,7 @@ from gc_jupyter.service.amqp_failures import (
     no_connection,
     why,
 )
-from gc_jupyter.service.trust import tls_context
+from gc_jupyter.service.tls import tls_context
 from gc_jupyter.unencrypted import how_to_allow, refused_host
 
 #: What the service's broker listens on (docs/protocol.md, "AMQP").

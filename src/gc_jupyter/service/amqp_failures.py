@@ -11,7 +11,7 @@ import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
 
 from gc_jupyter.errors import StreamError
-from gc_jupyter.service.files import CLOSE_FILES, TOO_MANY_FILES, too_many_files
+from gc_jupyter.protocol.failures import CLOSE_FILES, TOO_MANY_FILES, too_many_files
 
 _POLLED = "ntil then results are asked for by HTTPS"
 POLLED, POLLED_TOO = f"u{_POLLED}", f"U{_POLLED}."

@@ -21,7 +21,7 @@ from globus_sdk.transport import RetryConfig
 from globus_sdk.transport.default_retry_checks import check_expired_authorization
 
 from gc_jupyter import __version__, errors
-from gc_jupyter.protocol.versions import COMPATIBLE_SDK_VERSION
+from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.secret import Secret, without_frames
 from gc_jupyter.service.amqp import AmqpStream

@@ -18,8 +18,8 @@ import urllib3.exceptions
 from globus_sdk import gare
 
 from gc_jupyter import errors
+from gc_jupyter.protocol.failures import CLOSE_FILES, TOO_MANY_FILES, too_many_files
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.service.files import CLOSE_FILES, TOO_MANY_FILES, too_many_files
 
 #: Nothing can have been accepted. (Another failure of TLS may come after the request had left.)
 _NOT_SENT = (

@@ -40,8 +40,8 @@ from gc_jupyter.service.base import (
     TaskStatus,
 )
 from gc_jupyter.service.local_process import HostProcess
-from gc_jupyter.service.local_table import TaskTable
-from gc_jupyter.service.local_wire import Ended, Function, Place, Report, Run, Said, Stop
+from gc_jupyter.service.local_table import LocalTaskTable
+from gc_jupyter.service.local_wire import Ended, Function, Report, Run, Said, Stop, Surroundings
 from gc_jupyter.service.shares import worker_count
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
@@ -50,7 +50,8 @@ class LocalService:
     """A `Service` over worker processes on this machine.
 
     Tasks run in the working directory and with the `sys.path`, the environment, the `umask` and so
-    on that this process has when they are submitted (`local_wire.Place`). `resource_specification`
+    on that this process has when they are submitted (`local_wire.Surroundings`).
+    `resource_specification`
     and `user_endpoint_config` mean nothing here. Every method but `stop_tasks` and `close` is
     called on the loop's thread, and returns at once.
 
@@ -72,7 +73,7 @@ class LocalService:
         self._loop = loop
         self._workers = workers
         self._functions: dict[str, Function] = {}
-        self._table = TaskTable()
+        self._table = LocalTaskTable()
         self._subscribers: dict[str, list[LocalStream]] = {}  # by task group
         self._early: dict[str, list[Said]] = {}  # by task group, until somebody subscribes
         self._host: HostProcess | None = None
@@ -316,13 +317,13 @@ def local_service(loop: asyncio.AbstractEventLoop) -> LocalService:
 _services: WeakKeyDictionary[asyncio.AbstractEventLoop, LocalService] = WeakKeyDictionary()
 
 
-def _place() -> Place:
+def _place() -> Surroundings:
     try:
         directory = os.getcwd()
     except OSError:  # it was removed: workers then stay where they are
         directory = ""
     cores = getattr(os, "sched_getaffinity", None)
-    return Place(
+    return Surroundings(
         directory,
         tuple(sys.path),
         tuple(sys.argv),

@@ -37,7 +37,6 @@ from gc_jupyter.service.local_wire import (
     Ended,
     Frames,
     Function,
-    Place,
     Ready,
     Renew,
     Report,
@@ -45,6 +44,7 @@ from gc_jupyter.service.local_wire import (
     Said,
     Started,
     Stop,
+    Surroundings,
     frame,
 )
 from gc_jupyter.service.local_worker import Worker
@@ -77,7 +77,7 @@ class Host:
         self._due = math.inf  # when they must be, by the monotonic clock
         self._functions: dict[str, Function] = {}
         self._loaded: dict[str, Any] = {}  # those that last
-        self._place = Place("")
+        self._place = Surroundings("")
         self._waiting: OrderedDict[str, Task] = OrderedDict()
         self._seats: dict[int, Seat] = {}  # by process id
         self._ends: list[tuple[float, int, str]] = []  # when interrupted tasks are killed: a heap
@@ -236,7 +236,7 @@ class Host:
             with contextlib.suppress(OSError):
                 self._new_seat(self._place)
 
-    def _new_seat(self, place: Place) -> Seat:
+    def _new_seat(self, place: Surroundings) -> Seat:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
@@ -246,7 +246,9 @@ class Host:
         self._watch(ours, lambda: self._hear(seat))
         return seat
 
-    def _become_worker(self, ours: socket.socket, theirs: socket.socket, place: Place) -> NoReturn:
+    def _become_worker(
+        self, ours: socket.socket, theirs: socket.socket, place: Surroundings
+    ) -> NoReturn:
         """In the new process: let go of what is the host's alone."""
         code = 1
         try:

@@ -9,21 +9,21 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gc_jupyter.service.local_wire import Frames, Function, Place
+from gc_jupyter.service.local_wire import Frames, Function, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     function: Function
     payload: str
-    place: Place
+    place: Surroundings
     result_serializers: tuple[str, ...]
 
 
 class Seat:
     """A worker as the host sees it: its process, and the task that it has now."""
 
-    def __init__(self, pid: int, connection: socket.socket, place: Place) -> None:
+    def __init__(self, pid: int, connection: socket.socket, place: Surroundings) -> None:
         self.pid = pid
         self.connection = connection
         self.place = place

@@ -26,7 +26,7 @@ class _Entry:
     completed_at: float | None = None
 
 
-class TaskTable:
+class LocalTaskTable:
     """Tasks and their groups. A result's bytes stay until they are acknowledged; after that only
     the status is known, of the newest `kept` tasks.
 

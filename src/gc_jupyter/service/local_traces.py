@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Container, Mapping
 from typing import Any
 
-from gc_jupyter.service.local_wire import Place
+from gc_jupyter.service.local_wire import Surroundings
 
 #: Packages that take long to import, and bear a fork afterwards.
 WARM = {
@@ -45,7 +45,7 @@ _SIGNALS = {
 }
 
 
-def enter(place: Place) -> None:
+def enter(place: Surroundings) -> None:
     """Make this process what the kernel is for a plain cell."""
     sys.stderr = sys.__stderr__
     main = sys.modules["__main__"] = types.ModuleType("__main__")

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 
-class Place(NamedTuple):
+class Surroundings(NamedTuple):
     """What a task finds in its process: as the kernel has it when the task is submitted."""
 
     directory: str
@@ -42,7 +42,7 @@ class Run(NamedTuple):
     """Run these tasks: (task id, function id, packed arguments). No place: the one before."""
 
     tasks: Sequence[tuple[str, str, str]]
-    place: Place | None
+    place: Surroundings | None
     result_serializers: tuple[str, ...] = ()
 
 

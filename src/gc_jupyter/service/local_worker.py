@@ -50,10 +50,10 @@ from gc_jupyter.service.local_wire import (
     Assignment,
     Ended,
     Frames,
-    Place,
     Ready,
     Renew,
     Said,
+    Surroundings,
     frame,
 )
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
@@ -83,7 +83,7 @@ class Worker:
         self,
         connection: socket.socket,
         alive: int,
-        place: Place,
+        place: Surroundings,
         folder: str,
         loaded: Mapping[str, Callable[..., Any]],
     ) -> None:

@@ -21,7 +21,7 @@ import urllib3
 from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 
 from gc_jupyter.secret import Secret
-from gc_jupyter.service.trust import ca_file
+from gc_jupyter.service.tls import ca_file
 
 _CONNECTIONS = 16  # that are kept: the gc-http threads', and those of callers who wait
 # An idle connection that is older may be gone at its other end without a word here: a laptop slept,

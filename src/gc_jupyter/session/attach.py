@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import NotFound, ServiceError, SubmitUncertain
 from gc_jupyter.journal.database import Entry
-from gc_jupyter.journal.sessions import Note, Place
+from gc_jupyter.journal.sessions import CellPlace, Note
 from gc_jupyter.protocol.nonces import place_of, run_of
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import statuses_of
@@ -117,7 +117,7 @@ def attach_by_id(session: Session, one: str, namespace: Mapping[str, Any]) -> li
         In the order of their runs; empty where the service knows neither.
     """
     from gc_jupyter.serialize.limits import limit_of_unknown
-    from gc_jupyter.session.replied import KIND, RepliedFuture
+    from gc_jupyter.session.replied_future import KIND, RepliedFuture
 
     try:
         one = str(uuid.UUID(one))
@@ -327,7 +327,7 @@ class _Group:
         from gc_jupyter.functions.source import SourceFunction
         from gc_jupyter.future import TaskFuture
         from gc_jupyter.session.futures import NotebookFuture
-        from gc_jupyter.session.replied import KIND, RepliedFuture
+        from gc_jupyter.session.replied_future import KIND, RepliedFuture
         from gc_jupyter.session.shell import ShellFuture
 
         session, where = self._session, entry.endpoint or entry.endpoint_id or "the endpoint"
@@ -351,7 +351,7 @@ class _Group:
         if entry.kind == KIND:
             future._describe(limit=entry.decodes)
             return future
-        place = Place(entry.notebook, entry.cell_id, entry.execution_count)
+        place = CellPlace(entry.notebook, entry.cell_id, entry.execution_count)
         out = tuple(entry.out.split(",")) if entry.out else ()
         future._describe(
             Note(entry.kind, entry.endpoint, entry.bind, out, place, entry.part),

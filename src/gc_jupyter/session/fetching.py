@@ -14,7 +14,7 @@ from gc_jupyter.travel.store import PART, Store, StoreError, is_name, name_of
 
 if TYPE_CHECKING:
     from gc_jupyter.session.known_parts import Known
-    from gc_jupyter.session.places import Place
+    from gc_jupyter.session.store_places import StorePlace
     from gc_jupyter.session.stores import Stores
     from gc_jupyter.session.target import Target
 
@@ -51,7 +51,7 @@ class Fetching(Transfer):
     """
 
     def __init__(
-        self, what: str, stored: Sequence[Mapping[str, Any]], place: Place, known: Known
+        self, what: str, stored: Sequence[Mapping[str, Any]], place: StorePlace, known: Known
     ) -> None:
         self.data: list[bytearray] = []
         self._places: dict[str, list[tuple[bytearray, int]]] = {}

@@ -12,7 +12,7 @@ from gc_jupyter.own_files import data_directory
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.fetching import FETCHED, Fetching, StoreFetcher
 from gc_jupyter.session.known_parts import Known
-from gc_jupyter.session.places import Far, Near, Place
+from gc_jupyter.session.store_places import Far, Near, StorePlace
 from gc_jupyter.session.transfer import Transfer, wait_for
 from gc_jupyter.session.waiting import Interrupted, Line
 from gc_jupyter.travel.store import (
@@ -69,7 +69,7 @@ class Stores:
         python = self._session.directory.python_of(target)
         return {"python": python, "storing": self.storing(target)}
 
-    def place(self, target: Target, folder: str = "") -> Place:
+    def place(self, target: Target, folder: str = "") -> StorePlace:
         """A target's store; `folder` is where the endpoint said that it is."""
         storing = self.storing(target)
         if target.local:
@@ -140,7 +140,7 @@ class Stores:
         self,
         todo: Sequence[str],
         parts: Mapping[str, Any],
-        place: Place,
+        place: StorePlace,
         target: Target,
         what: str,
         quiet: bool,

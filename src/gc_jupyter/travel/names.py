@@ -20,7 +20,7 @@ from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.names_in_text import is_namespace, read_call
 from gc_jupyter.travel.scopes import (
     Function,
-    Stores,
+    StoredNames,
     annotated,
     arguments,
     defaults,
@@ -306,7 +306,7 @@ class _Reader(ast.NodeVisitor):
     def body_names(self, node: Function | ast.Lambda) -> dict[str, int]:
         """What a function's body needs from outside the function."""
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
-        stores = Stores()
+        stores = StoredNames()
         for part in body:
             stores.visit(part)
         parameters = [argument.arg for argument in arguments(node.args)]
@@ -339,7 +339,7 @@ class _Reader(ast.NodeVisitor):
             for generator in (first, *others):
                 if generator is not first:
                     self.visit(generator.iter)
-                targets = Stores()
+                targets = StoredNames()
                 targets.visit(generator.target)
                 self.shadows[-1] |= targets.names
                 self.visit(generator.target)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Stores(ast.NodeVisitor):
+class StoredNames(ast.NodeVisitor):
     """The names that a function scope binds, nested scopes left out."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ _SAVED_APART_S = 0.5
 _KEPT = 200
 
 
-class Shown(Protocol):
+class OutputSource(Protocol):
     """Whose output it is."""
 
     def static_bundle(self, at: float) -> dict[str, str]: ...
@@ -40,11 +40,11 @@ class Outputs:
     """The outputs of this kernel by id: those that live, and what the others have come to."""
 
     def __init__(self, loop: KernelLoop) -> None:
-        self._live: dict[str, Shown] = {}
+        self._live: dict[str, OutputSource] = {}
         self._ended: OrderedDict[str, OutputNow] = OrderedDict()
         self.saver = Flusher(loop.aio, interval=_SAVED_APART_S, delay=SAVED_AFTER_S)
 
-    def show(self, output: str, widget: Shown) -> None:
+    def show(self, output: str, widget: OutputSource) -> None:
         """A widget is displayed."""
         self._live[output] = widget
 

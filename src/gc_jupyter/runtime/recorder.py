@@ -1,4 +1,4 @@
-"""Who is told of every task of this process before it leaves: a notebook's journal."""
+"""The interface of a journal to the runtime: it is told of every task before the request leaves."""
 
 from __future__ import annotations
 
@@ -41,4 +41,5 @@ class Recorder(Protocol):
         (`serialize.limits`). Blocks; not on the loop."""
 
     def release(self, task_group_id: str) -> None:
-        """It doesn't, after all."""
+        """Undo `take`: this process does not wait for the group's results, so others may collect
+        them again."""

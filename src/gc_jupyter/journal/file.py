@@ -1,6 +1,6 @@
-"""Whether the journal may have something to say: one question, without this package's types.
+"""The journal's file: where it is, and whether it may have something to say.
 
-`%load_ext` waits for this; the full answer takes imports that a notebook need not wait for.
+`%load_ext` waits for both, so nothing else of this package is imported for them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,12 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from gc_jupyter.own_files import check_own_database
+from gc_jupyter.own_files import check_own_database, data_directory
+
+
+def journal_path() -> Path:
+    """The file, in this package's data directory; it may not exist yet."""
+    return data_directory() / "journal.sqlite"
 
 
 def worth_reading(path: Path) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 import certifi
 import pytest
 
+from gc_jupyter.service.tls import ca_file, tls_context
 from gc_jupyter.service.transport import DirectTransport
-from gc_jupyter.service.trust import ca_file, tls_context
 from tests.network.certificates import Authority
 
 NAMES = ("GLOBUS_SDK_VERIFY_SSL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")

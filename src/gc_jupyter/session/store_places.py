@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gc_jupyter.session.target import Target
 
 
-class Place(Protocol):
+class StorePlace(Protocol):
     """Where a store is. Each call returns at once; a result may be a `StoreError`."""
 
     #: Whether it is a folder of this machine.

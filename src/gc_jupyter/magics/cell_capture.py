@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from gc_jupyter.capture import Captured, capture_cell
-from gc_jupyter.magics.source import CellSource
+from gc_jupyter.magics.cell_source import CellSource
 
 if TYPE_CHECKING:
     from gc_jupyter.options import Options
