@@ -16,6 +16,7 @@ from gc_jupyter.own_files import data_directory
 from gc_jupyter.runtime.loop import close_kernel_loop
 from gc_jupyter.runtime.shared import registry
 from gc_jupyter.service import amqp_address
+from tests import reruns
 from tests.plain_servers import Serve, serving
 from tests.service import handle
 from tests.waiting import held_port, number_of
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 # What it logs of connections that tests cut would bury the failure that it is printed with.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
-# Where a change is judged, the same examples for all; at a desk, new ones each time.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# Where a change is judged, the same examples for all; at a desk, new ones each time. No example has
+# a deadline: how long one takes says what else the machine does.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("desk", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
 #: They take a Debian package, another environment, a kernel or a server: not in `make check`.
@@ -45,8 +47,10 @@ SLOW_FILES = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the quick tests."""
+    """Mark the quick tests, and those that may run again."""
     for item in items:
+        if reruns.reason(item.nodeid):
+            item.add_marker(pytest.mark.flaky(reruns=reruns.AGAIN))
         fixtures = getattr(item, "fixturenames", ())
         if (
             SLOW_FIXTURES.isdisjoint(fixtures)
@@ -54,6 +58,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and item.path.name not in SLOW_FILES
         ):
             item.add_marker(pytest.mark.quick)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the tests that ran again: a run that needed it is not the same as one that didn't."""
+    again = [report.nodeid for report in terminalreporter.stats.get("rerun", [])]
+    if again:
+        terminalreporter.section("tests that ran again")
+        for line in reruns.lines(again):
+            terminalreporter.write_line(line)
 
 
 def pytest_configure(config: pytest.Config) -> None:

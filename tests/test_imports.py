@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import gc_jupyter
 
 #: What a notebook that only loads the extension need not wait for.
 HEAVY = ["pika", "dill", "ipywidgets", "anywidget", "globus_sdk", "pebble", "requests", "urllib3"]
@@ -99,3 +102,18 @@ def test_unknown_public_name() -> None:
         check=False,
     )
     assert "AttributeError: module 'gc_jupyter' has no attribute 'Nothing'" in done.stderr
+
+
+PACKAGE = Path(gc_jupyter.__file__).parent
+EXPORTING = [
+    ".".join(("gc_jupyter", *file.parent.relative_to(PACKAGE).parts))
+    for file in sorted(PACKAGE.rglob("__init__.py"))
+    if "__all__ = " in file.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("package", EXPORTING)
+def test_every_exported_name_is_there(package: str) -> None:
+    """Packages import at first use: nothing else would notice that a module was renamed."""
+    module = importlib.import_module(package)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []

@@ -34,8 +34,8 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Database", "Entry", "KnownEndpoint"), "database"),
     "Journal": "recorder",
-    **dict.fromkeys(("KernelSession", "Note", "Place"), "sessions"),
-    "journal_path": "place",
+    **dict.fromkeys(("CellPlace", "KernelSession", "Note"), "sessions"),
+    "journal_path": "file",
 }
 
 

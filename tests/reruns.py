@@ -1,0 +1,23 @@
+"""The tests that may run again when they fail, each with the reason; every other failure stands.
+
+A test stands here only while something outside of this project makes it fail now and then. A race
+of the test's own is mended instead. A run prints which of them ran again (tests/conftest.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+#: The beginning of a test's id -> why it may fail without a fault of ours.
+MAY_RUN_AGAIN: dict[str, str] = {}
+AGAIN = 2
+
+
+def reason(test_id: str) -> str:
+    """Why a test may run again; empty where it may not."""
+    return next((why for start, why in MAY_RUN_AGAIN.items() if test_id.startswith(start)), "")
+
+
+def lines(again: Iterable[str]) -> list[str]:
+    """What a run says of the tests that ran again, by their ids; one id for each time."""
+    return [f"{test_id}: {reason(test_id)}" for test_id in dict.fromkeys(again)]
