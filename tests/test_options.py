@@ -26,6 +26,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     "endpoint": ("polaris", "polaris"),
     "block": (False, "-a"),
     "out": (("a", "b"), "-o a,b"),
+    "keep": (("a",), "--keep a"),
     "also": (("a",), "-i a"),
     "capture": (False, "--no-capture"),
     "map": (("x", "range(3)"), "--map x=range(3)"),

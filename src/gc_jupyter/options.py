@@ -166,6 +166,8 @@ def option(default: Any, help: str, *flags: str, **rest: Any) -> Any:
 
 _CELL = ("gcrun",)
 _SCRIPT = ("gcshell",)
+#: What options that take variables' names have in common.
+_NAMES: Any = {"metavar": "A,B", "magics": _CELL, "set_by": SetBy.LINE, "read": names}
 
 
 class Options:
@@ -192,23 +194,20 @@ class Options:
         off_help="Don't wait: return a future, and leave a table that follows it.",
     )
     out: tuple[str, ...] = option(
+        (), "Bring these variables of the cell back into the notebook.", "-o", "--out", **_NAMES
+    )
+    keep: tuple[str, ...] = option(
         (),
-        "Bring these variables of the cell back into the notebook.",
-        *("-o", "--out"),
-        metavar="A,B",
-        magics=_CELL,
-        set_by=SetBy.LINE,
-        read=names,
+        "Leave these variables of the cell at the endpoint, for later cells there: see %gc kept.",
+        "--keep",
+        **_NAMES,
     )
     also: tuple[str, ...] = option(
         (),
         "Send these variables too, which the cell is not seen to use; and send them even"
         " where they hold what looks like a credential.",
         *("-i", "--in"),
-        metavar="A,B",
-        magics=_CELL,
-        set_by=SetBy.LINE,
-        read=names,
+        **_NAMES,
     )
     capture: bool = option(
         True,

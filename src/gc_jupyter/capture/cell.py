@@ -113,6 +113,7 @@ def capture_cell(
     values: Sequence[Any] = (),
     python: str = "",
     storing: Storing | None = None,
+    keep: Mapping[str, Any] | None = None,
 ) -> Captured:
     """Make a cell self-contained.
 
@@ -139,6 +140,8 @@ def capture_cell(
         The endpoint's Python version; empty where it isn't known.
     storing:
         Takes what is large; None where all of it goes with the cell.
+    keep:
+        `names` that stay at the endpoint, and what their records have beside.
 
     Raises
     ------
@@ -150,7 +153,8 @@ def capture_cell(
         Its data are too large for one submission.
     """
     try:
-        names = find_names(parse(text, filename, first_line), out)
+        kept = () if keep is None else keep["names"]
+        names = find_names(parse(text, filename, first_line), (*out, *kept))
     except RecursionError:
         raise CaptureError(
             "The cell has an expression that is nested too deeply to be read.",
@@ -179,7 +183,7 @@ def capture_cell(
         out=tuple(out),
         variable=variable,
     )
-    return _captured("cell", task, collector, value=value, html=html, calls=packed)
+    return _captured("cell", task, collector, value=value, html=html, calls=packed, keep=keep)
 
 
 def capture_calls(
@@ -244,6 +248,7 @@ def _captured(
     value: bool,
     html: bool,
     calls: Sequence[Any] = (),
+    keep: Mapping[str, Any] | None = None,
 ) -> Captured:
     storing, inputs = collector.pieces.storing, _inputs(collector, many=len(calls) > 1)
     if storing is None:
@@ -266,6 +271,7 @@ def _captured(
             "files": [*collector.pieces.origins],
             "python": ".".join(platform.python_version_tuple()[:2]),
             "store": None if storing is None else storing.options(),
+            **({} if keep is None else {"keep": dict(keep)}),
         },
         task=task,
         packages=packages(collector.modules, [*task.brought, *(name for name, _ in task.modules)]),

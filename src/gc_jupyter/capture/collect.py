@@ -21,7 +21,7 @@ from gc_jupyter.travel import code
 from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
 from gc_jupyter.travel.modules import is_imported
 from gc_jupyter.travel.names import Names
-from gc_jupyter.travel.sending import minor, names_of
+from gc_jupyter.travel.sending import going_to, minor, names_of
 
 #: What a notebook's namespace has as a module.
 MODULE_NAMES = {
@@ -184,7 +184,9 @@ class NameCollector:
     def pickle(self, *calls: Any) -> list[Any]:
         """Fill `pieces`, and return each of `calls` (arguments, or a variable's value) pickled."""
         self._guard()  # before a pickler runs what values bring
-        return self.pieces.pickle(self.values, self.imports, calls)
+        storing = self.pieces.storing
+        with going_to(endpoint="" if storing is None else storing.endpoint):
+            return self.pieces.pickle(self.values, self.imports, calls)
 
     def _wanted_by_function(self, name: str, value: Any) -> bool:
         """As `_wanted`, for what is found on the way."""

@@ -91,7 +91,8 @@ class CellFuture(TaskFuture):
         self._live: LiveOutput | None = None
         self.replied = False
         self._origins = captured.origins
-        self._objects = captured.objects
+        #: What a reply may refer to; see `Captured`.
+        self.objects = captured.objects
         self._label_of = label_of
         self._unsent = captured.unsent
 
@@ -213,9 +214,13 @@ class CellFuture(TaskFuture):
         values = self._values({**last, **reply["out"]}, reply.get("shared", ()))
         value = values.pop("", None)
         self.out.update(values)
+        self.take_kept(reply.get("kept") or {})
         if reply["error"] is not None:
             return self._failure(reply["error"]), None
         return None, value
+
+    def take_kept(self, told: Mapping[str, Any]) -> None:
+        """Take what the worker says of values that stay there; see `worker_side.keeping`."""
 
     def _values(self, packed: dict[str, Packed], shared: Sequence[Any]) -> dict[str, Any]:
         """The last value and those of the names asked for; see `Packer.together`."""
@@ -233,7 +238,7 @@ class CellFuture(TaskFuture):
         return {name: found[name] for name in packed}
 
     def _load(self, packed: Packed) -> Any:
-        return load(packed["pickle"], self._objects, packed.get("buffers", ()))
+        return load(packed["pickle"], self.objects, packed.get("buffers", ()))
 
     def _bring(self, packed: Packed, at: int | None = None) -> Any:
         """A value that was left there, or one of several that share objects."""
@@ -242,7 +247,7 @@ class CellFuture(TaskFuture):
         stored = packed["stored"]
         data, *buffers = self.fetcher.fetch(_pieces(stored), str(stored["folder"]))
         with written_by(self.place.python):
-            found = load(data, self._objects, buffers)
+            found = load(data, self.objects, buffers)
         return found if at is None else found[at]
 
     def _left_there(
@@ -285,11 +290,11 @@ class CellFuture(TaskFuture):
         """The exception itself; its text and its traceback are there all the same."""
         if described["pickle"] is not None:
             with contextlib.suppress(Exception):
-                loaded = load(described["pickle"], self._objects)
+                loaded = load(described["pickle"], self.objects)
                 return loaded if isinstance(loaded, BaseException) else None
         if described["parts"] is not None:
             with contextlib.suppress(Exception):
-                kind, args, members = load(described["parts"], self._objects)
+                kind, args, members = load(described["parts"], self.objects)
                 made: BaseException = kind.__new__(kind, *args)
                 made.args = args
                 made.__dict__.update(members)

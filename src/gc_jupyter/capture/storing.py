@@ -28,6 +28,8 @@ class Storing:
         Bytes from which on a value is large.
     bound:
         Bytes of the whole store.
+    endpoint:
+        Whose store it is.
 
     Attributes
     ----------
@@ -36,8 +38,11 @@ class Storing:
         long as this holds them: see `sent`.
     """
 
-    def __init__(self, folder: str = "", least: int = LARGE, bound: int = BOUND) -> None:
+    def __init__(
+        self, folder: str = "", least: int = LARGE, bound: int = BOUND, endpoint: str = ""
+    ) -> None:
         self.folder = folder
+        self.endpoint = endpoint
         self.least = least
         self.bound = bound
         self.parts: dict[str, Any] = {}

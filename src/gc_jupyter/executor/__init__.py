@@ -211,7 +211,7 @@ class Executor(Registrations):
         self._check_ready()
         function = self._functions.get(fn)
         if function is None:
-            with going_to(self._python_there):
+            with going_to(self._python_there, self._route.endpoint_id):
                 function = registration(fn, self.serializer)
             check_payload_size(function.code, f"function {function.name}")
             self._functions.put(fn, function)
@@ -333,7 +333,7 @@ class Executor(Registrations):
         kwargs: dict[str, Any],
     ) -> TaskFuture:
         serializer = self.serializer
-        with going_to(self._python_there):
+        with going_to(self._python_there, self._route.endpoint_id):
             payload = serializer.pack_buffers(
                 [serializer.serialize(args), serializer.serialize(kwargs)]
             )

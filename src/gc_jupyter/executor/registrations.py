@@ -71,7 +71,7 @@ class Registrations(BatchOptions):
             attempt = f" (attempted id: {given})" if given else ""
             raise ValueError(f"Function already registered as function id: {known}{attempt}")
         if given is None:
-            with going_to(self._python_there):
+            with going_to(self._python_there, self._route.endpoint_id):
                 made = registration(fn, self.serializer, **options)
             given = self.client.with_login(partial(self._dispatcher().register, made))
         self._functions.put(fn, given)

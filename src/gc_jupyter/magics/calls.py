@@ -20,6 +20,7 @@ _OF_TASKS = {
     "future": ("--future", "f.submit(…) of a function f gives a future"),
     "block": ("-a", "f.submit(…) of a function f gives a future and doesn't wait"),
     "out": ("--out", "a function's value is what f(…) returns"),
+    "keep": ("--keep", "%gc keep f leaves what the notebook has at an endpoint"),
     "map": ("--map", "f.map(values) runs a function f once per value"),
 }
 

@@ -37,6 +37,19 @@ def captured_with(
     values: Sequence[Any],
     sending: Mapping[str, Any],
 ) -> Captured:
+    """What a cell takes along.
+
+    Raises
+    ------
+    UsageError
+        Its line names what can't be.
+    """
+    for name in options.keep:
+        if name in options.out:
+            raise UsageError(
+                f"--keep {name}: --out brings {name} here, and one name can't be both. Leave one of"
+                f" them out: %gc fetch {name} brings here what is kept."
+            )
     for name in options.also:
         if name not in namespace and name != variable:
             raise UsageError(f"--in {name}: the notebook has no such variable. Set it first.")

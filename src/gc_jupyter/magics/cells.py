@@ -24,11 +24,13 @@ from gc_jupyter.magics.cell_waiting import wait_for
 from gc_jupyter.magics.definitions import define, definitions_beside_one, is_definitions
 from gc_jupyter.magics.dry_run import report, sizes
 from gc_jupyter.magics.generators import go_on, has_generator, shared_states
+from gc_jupyter.magics.kept import binds, say_kept
 from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.protocol.nonces import run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Interrupted, Tasks, show_output, without_markup
+from gc_jupyter.session.keeping import keeping
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.session.target import check_readable, prepare
 from gc_jupyter.session.waiting import with_tasks
@@ -65,6 +67,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
 
     def capture() -> Captured:
         sending = session.stores.sending(target)
+        sending["keep"] = keeping(session, target, options.keep)
         found = captured_with(options, source, shell.user_ns, variable, values, sending)
         if shell.ast_node_interactivity in ("all", "none"):
             shown = {"each": True} if shell.ast_node_interactivity == "all" else {"value": False}
@@ -83,7 +86,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         _say_what_stays(source, options, target)
     if variable and not options.quiet:
         _warn_of_generators(captured, shell.user_ns)
-    note = partial(Note, "cell", target.name, options.future, options.out)
+    note = partial(Note, "cell", target.name, options.future, binds(options))
     if variable:
         hidden = variable in options.also  # it may hold what looks like a credential
         labels = [
@@ -178,8 +181,9 @@ class _Run:
         if options.verbose:
             print(account(future))
         failed = future.exception() is not None
-        set_here = [name for name in options.out if name in future.out]
+        set_here = [name for name in binds(options) if name in future.out]
         self._namespace.update((name, future.out[name]) for name in set_here)
+        say_kept(options, [future])
         if failed and set_here:
             _say(f"Bound before the error: {', '.join(set_here)}.")
         elif not failed:
@@ -211,12 +215,12 @@ class _Run:
             self._bind_future(tasks)
         if not options.block:
             self._follow(tasks)
-            tasks.bind(options.out, self._namespace)
+            tasks.bind(binds(options), self._namespace)
             return tasks
         try:
             wait_for(self._session, options, self._target, tasks)
         except Interrupted:
-            tasks.bind(options.out, self._namespace)
+            tasks.bind(binds(options), self._namespace)
             raise
         except KeyboardInterrupt as halted:
             show_output(*(one for one in futures if not dropped(one)))
@@ -231,7 +235,8 @@ class _Run:
         self._magics.shown.add(tasks)
         failed = tasks.failed
         self._session.seen([one for one in futures if one not in set(failed)])
-        tasks.bind(options.out, self._namespace)
+        tasks.bind(binds(options), self._namespace)
+        say_kept(options, [one for one in futures if not dropped(one)])
         if options.verbose:
             print("\n".join(map(account, futures)))
         if failed:
@@ -262,7 +267,7 @@ class _Run:
 
     def _bind_later(self, future: CellFuture) -> None:
         """Bind --out when the task is done, unless the names have got new values by then."""
-        bind_when_done(future, self._options.out, self._namespace)
+        bind_when_done(future, binds(self._options), self._namespace)
 
 
 def bind_when_done(future: CellFuture, names: Sequence[str], namespace: dict[str, Any]) -> None:

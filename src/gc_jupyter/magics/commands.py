@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 
 from gc_jupyter.magics import endpoint_commands as endpoints
+from gc_jupyter.magics import kept_commands as kept
 from gc_jupyter.magics import login, tail
 from gc_jupyter.magics import settings_commands as settings
 from gc_jupyter.magics import task_commands as tasks
@@ -46,6 +47,8 @@ def _doctor(magics: NotebookMagics, line: argparse.Namespace) -> None:
 
 _FLAG: dict[str, Any] = {"action": "store_true"}
 _ENDPOINT: tuple[str, dict[str, Any]] = ("endpoint", {"nargs": "?"})
+_NAMES: tuple[str, dict[str, Any]] = ("names", {"metavar": "NAME", "nargs": "*"})
+_ON: tuple[str, dict[str, Any]] = ("--on", {"metavar": "ENDPOINT"})
 
 #: Name -> what does it, and its arguments.
 COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]] = {
@@ -69,6 +72,10 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
     "result": (tasks.show_result, [("id", {"metavar": "ID"})]),
     "tail": (tail.follow_task, [("id", {"metavar": "ID"})]),
     "cancel": (tasks.cancel, [("ids", {"metavar": "ID", "nargs": "*"}), ("--all", _FLAG)]),
+    "kept": (kept.list_kept, [_NAMES, _ON]),
+    "keep": (kept.keep, [("names", {"metavar": "NAME", "nargs": "+"}), _ON]),
+    "fetch": (kept.fetch_kept, [("names", {"metavar": "NAME", "nargs": "+"}), _ON]),
+    "forget": (kept.forget_kept, [_NAMES, ("--all", _FLAG), _ON]),
     "doctor": (_doctor, [_ENDPOINT]),
     "config": (settings.config, [("key", {"nargs": "?"}), ("value", {"nargs": "*"})]),
     "trust": (

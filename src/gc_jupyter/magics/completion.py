@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TAKES_ENDPOINT = ("use", "status", "doctor")
 _TAKES_TASK = ("attach", "result", "cancel")
+_TAKES_KEPT = ("kept", "fetch", "forget")
 _TASKS = 20
 _SPECIAL = frozenset('"{}$')
 _BARE = re.compile(r"[\w.:@/+-]+")
@@ -54,6 +55,13 @@ def _sub(magics: GCMagics, words: list[str]) -> Iterable[str]:
     if name not in COMMANDS:
         return []
     found = [one for one in option_names(parser_of(name)) if one not in words]
+    if words[-1] == "--on":
+        return _endpoints(magics)
+    if name in _TAKES_KEPT:
+        found += _kept(magics)
+    elif name == "keep":
+        hidden = magics.shell.user_ns_hidden
+        found += [one for one in magics.shell.user_ns if one not in hidden and one not in words]
     if name in _TAKES_ENDPOINT:
         found += _endpoints(magics)
     elif name in _TAKES_TASK:
@@ -69,6 +77,12 @@ def _endpoints(magics: GCMagics) -> list[str]:
     """Names as they are to be typed: what is chosen becomes part of a cell."""
     names = magics.session.directory.names()
     return [name if _BARE.fullmatch(name) else f'"{name}"' for name in names if _typeable(name)]
+
+
+def _kept(magics: GCMagics) -> list[str]:
+    from gc_jupyter.magics.kept_commands import names_known
+
+    return names_known(magics)
 
 
 def _typeable(name: str) -> bool:

@@ -26,8 +26,8 @@ class GCMagics(NotebookMagics):
         """Run this cell on an endpoint, as if it had run here.
 
         What the cell uses of the notebook (variables, functions, classes, imports) goes along. Its
-        output, its pictures and its last value come back. Variables that it sets stay there,
-        except those named by --out.
+        output, its pictures and its last value come back. Variables that it sets are gone with it,
+        except those named by --out, which come back, and by --keep, which stay there.
 
         A cell that only defines functions (and classes, imports and constants for them) runs
         nothing: each function becomes a remote one. f(…) runs on the endpoint and waits,
@@ -72,6 +72,13 @@ class GCMagics(NotebookMagics):
         %gc tail ID                    what a running task prints, as it prints it
         %gc cancel [ID…] [--all]       drop tasks that were not sent, stop those on local; without
                                        an ID, of the newest cell; --all: of this kernel
+        %gc kept [NAME…] [--on ENDPOINT]
+                                       what stays at endpoints (--keep); with names: bind them
+        %gc keep NAME… [--on ENDPOINT] have variables of the notebook stay at an endpoint
+        %gc fetch NAME… [--on ENDPOINT]
+                                       bring here what is kept
+        %gc forget NAME…|--all [--on ENDPOINT]
+                                       remove what is kept, where it is
         %gc doctor [ENDPOINT]          check every step of the way, and say what to do
         %gc config [KEY [VALUE]]       settings; VALUE is kept in your own file
         %gc trust [--list] [--forget [PATH]]

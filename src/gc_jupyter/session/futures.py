@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture import CellFuture
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.loop import kernel_loop
+from gc_jupyter.session.kept import record_of
 
 if TYPE_CHECKING:
     from gc_jupyter.session.fan_out import Tasks
@@ -26,6 +29,22 @@ class NotebookFuture(CellFuture):
     fan_out: Tasks | None = None
     again: Callable[[], NotebookFuture] | None = None
     on_taken: Callable[[Sequence[TaskFuture]], object] | None = None
+    #: Why names of --keep aren't kept.
+    not_kept: Mapping[str, str] = MappingProxyType({})
+
+    def take_kept(self, told: Mapping[str, Any]) -> None:
+        """See CellFuture: each becomes one of `out`."""
+        self.not_kept = {
+            one_line(str(name)): one_line(str(why), 500)
+            for name, why in told.get("failed", {}).items()
+        }
+        from gc_jupyter.session.keeping import remember
+
+        for one in told.get("records", ()):
+            where = self.info.endpoint_id or str(one.get("endpoint") or "")
+            record = record_of(one, where, self.endpoint, self.objects)
+            self.out.update((value.name, value) for value in record.values())
+            remember(record, one)
 
     def result(self, timeout: float | None = None) -> Any:
         """See concurrent.futures.Future."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gc_jupyter.capture.compose import runner
+from gc_jupyter.capture.worker_side import storing
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.sessions import UNRECORDED, Note
 from gc_jupyter.remote_text import one_line
@@ -34,6 +35,13 @@ class StorePlace(Protocol):
 
     def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
         """Remove parts; how many there were."""
+
+    def kept(self, idents: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """These records with their parts, None for one that isn't there; without names, all records
+        without their parts."""
+
+    def unkeep(self, names: Mapping[str, Sequence[str]]) -> concurrent.futures.Future[Any]:
+        """Have these names of records be gone."""
 
 
 class Near:
@@ -72,6 +80,14 @@ class Near:
     def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
         """See Place."""
         return _done(lambda: self._store.forget(names))
+
+    def kept(self, idents: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return _done(lambda: storing.kept(self._store, {"ids": idents}))
+
+    def unkeep(self, names: Mapping[str, Sequence[str]]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return _done(lambda: storing.unkeep(self._store, {"ids": names}))
 
 
 def _done(call: Callable[[], Any]) -> concurrent.futures.Future[Any]:
@@ -134,6 +150,14 @@ class Far:
     def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
         """See Place."""
         return self._task("forget", names=list(names))
+
+    def kept(self, idents: Sequence[str]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return self._task("kept", ids=list(idents))
+
+    def unkeep(self, names: Mapping[str, Sequence[str]]) -> concurrent.futures.Future[Any]:
+        """See Place."""
+        return self._task("unkeep", ids={one: list(some) for one, some in names.items()})
 
     def _task(self, what: str, inputs: bytes = b"", **task: Any) -> TaskFuture:
         future = _TransferFuture()

@@ -61,6 +61,7 @@ class Stores:
         get = self._session.settings.get
         large, bound = get("large_mb"), get("store_gb")
         options: dict[str, Any] = {} if large is None else {"least": int(large * 1e6)}
+        options["endpoint"] = target.endpoint.endpoint_id
         bound = BOUND if bound is None else int(bound * 1e9)
         return Storing(self.folder(target), bound=bound, **options)
 
@@ -72,9 +73,10 @@ class Stores:
     def place(self, target: Target, folder: str = "") -> StorePlace:
         """A target's store; `folder` is where the endpoint said that it is."""
         storing = self.storing(target)
+        storing.folder = folder or storing.folder
         if target.local:
             return Near(Store(storing.folder, storing.bound))
-        return Far(self._session, target, {**storing.options(), "folder": folder or storing.folder})
+        return Far(self._session, target, storing.options())
 
     def known(self, target: Target) -> Known:
         """What is known of it."""
@@ -126,7 +128,7 @@ class Stores:
                         next_step="%gc config store_gb GB allows more. Globus Transfer moves files"
                         " of any size between collections (docs/values.md).",
                     )
-                missing = self._asked(place.missing(todo, sum(sizes.values())), target, quiet)
+                missing = self.asked(place.missing(todo, sum(sizes.values())), target, quiet)
                 todo = [name for name in dict.fromkeys(missing) if name in sizes]
             self._put_all(todo, parts, place, target, what, quiet)
             known.add(parts)
@@ -211,7 +213,7 @@ class Stores:
     def forget(self, names: Sequence[str], target: Target) -> int:
         """Remove parts from a target's store; how many there were."""
         self.known(target).remove(names)
-        return int(self._asked(self.place(target).forget(names), target))
+        return int(self.asked(self.place(target).forget(names), target))
 
     def purged(self, error: ValuesMissing, target: Target) -> None:
         """These aren't there any more: they are sent again, where somebody has them."""
@@ -219,9 +221,16 @@ class Stores:
 
     # --- both ways -------------------------------------------------------------------------
 
-    def _asked(
+    def asked(
         self, future: concurrent.futures.Future[Any], target: Target, quiet: bool = True
     ) -> Any:
+        """What a store has answered.
+
+        Raises
+        ------
+        StoreRefused, Interrupted
+            As `send`.
+        """
         line = Line()
         try:
             if concurrent.futures.wait([future], _LATE_S).not_done and not quiet:
@@ -232,8 +241,8 @@ class Stores:
         except KeyboardInterrupt:
             future.cancel()
             raise Interrupted(
-                f"Interrupted: {target.name} has not said yet what its store has. Nothing of this"
-                " cell was sent."
+                f"Interrupted: {target.name} has not said yet what its store has. Nothing else was"
+                " sent."
             ) from None
         finally:
             line.clear()

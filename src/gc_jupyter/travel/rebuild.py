@@ -43,8 +43,7 @@ class Reading:
     writer:
         What the Python that wrote it is called, where it isn't this one's minor version.
     bring:
-        Makes a module that imports find from now on: of its name, whether it is a package, and
-        its text.
+        Makes a module that imports find: of its name, whether it is a package, and its text.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class Reading:
         self.bring = bring
         self.writer = writer
         self.known = known or {}
+        self.kept: Any = None  # loads the values of a record
         #: id -> object and token, of what was made here and is known to the sender.
         self.made: dict[int, tuple[Any, int]] = {}
 

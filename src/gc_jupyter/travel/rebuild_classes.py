@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from gc_jupyter.travel.rebuild import made
+from gc_jupyter.travel.rebuild import _now, made
 
 _quiet = threading.RLock()
 
@@ -236,3 +236,8 @@ def type_variable(kind: Any, name: str, constraints: Any, options: dict[str, Any
 
 def with_keywords(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
     return function(*args, **options)
+
+
+def kept(folder: str, ident: str, needs: dict[Any, Any]) -> Any:
+    """The values of a record that the endpoint has kept."""
+    return _now.reading.kept(folder, ident, needs)

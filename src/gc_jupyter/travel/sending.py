@@ -24,20 +24,27 @@ from gc_jupyter.travel.syntax import OLDEST, find_lacking
 from gc_jupyter.travel.texts import name_texts
 
 _python: ContextVar[Callable[[], str]] = ContextVar("gc_jupyter_python_there", default=str)
+_endpoint: ContextVar[str] = ContextVar("gc_jupyter_endpoint_there", default="")
 #: What IPython puts into a notebook's globals: bound to the running shell, or around a builtin.
 _SHELL_NAMES = {"exit", "quit", "get_ipython", "open"}
 
 
 @contextlib.contextmanager
-def going_to(python: Callable[[], str]) -> Iterator[None]:
-    """What is pickled meanwhile goes to this Python version; empty where it isn't known. It is
-    asked for only where it matters: code without a source, and syntax that is newer than the oldest
-    Python there is."""
-    token = _python.set(python)
+def going_to(python: Callable[[], str] | None = None, endpoint: str = "") -> Iterator[None]:
+    """What is pickled meanwhile goes to this Python version, and to this endpoint; each is empty
+    where it isn't known. The version is asked for only where it matters: code without a source, and
+    syntax that is newer than the oldest Python there is."""
+    tokens = _python.set(python or _python.get()), _endpoint.set(endpoint)
     try:
         yield
     finally:
-        _python.reset(token)
+        _python.reset(tokens[0])
+        _endpoint.reset(tokens[1])
+
+
+def endpoint_there() -> str:
+    """The endpoint that what is pickled now goes to; empty where it isn't known."""
+    return _endpoint.get()
 
 
 def minor(version: str) -> str:

@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gc_jupyter.travel.kept import Records
+
 #: Bytes of a part: pickled and encoded, it is a request of 9 MB.
 PART = 6500000
 #: In the environment of an endpoint's workers, where the store is.
@@ -92,6 +94,7 @@ class Store:
         self.folder = os.path.abspath(os.path.expanduser(os.path.expandvars(folder)))
         self.bound = bound
         self.unused_s = unused_s
+        self.records = Records(self.folder)
         self._checked = False
 
     def missing(self, names: Iterable[str]) -> list[str]:
@@ -168,6 +171,14 @@ class Store:
         parts = slices(data)
         return {"size": sum(map(len, parts)), "parts": [self.put(part) for part in parts]}
 
+    def add_record(self, record: dict[str, Any]) -> None:
+        """Keep the parts that it names until it is forgotten."""
+        self._check()
+        try:
+            self.records.write(record)
+        except OSError as error:
+            raise self._failed(error, "written") from None
+
     def forget(self, names: Iterable[str]) -> int:
         """Remove parts; how many were there."""
         count = 0
@@ -187,18 +198,21 @@ class Store:
             There is no such room.
         """
         self._check()
-        now, found = time.time(), []
+        now, found, kept = time.time(), [], 0
+        pinned = self.records.pinned(self.unused_s)
         with os.scandir(self.folder) as entries:
             for one in entries:
                 with contextlib.suppress(OSError):
                     about = one.stat(follow_symlinks=False)
                     age = now - about.st_mtime
                     stale = one.name.startswith(".part") and age > 86400
-                    if stale or (is_name(one.name) and age > self.unused_s):
+                    if one.name in pinned:
+                        kept += about.st_size
+                    elif stale or (is_name(one.name) and age > self.unused_s):
                         os.unlink(one.path)
                     elif is_name(one.name):
                         found.append((about.st_mtime, about.st_size, one.path))
-        total = sum(size for _, size, _ in found)
+        total = kept + sum(size for _, size, _ in found)
         for used, size, path in sorted(found):
             if total + room <= self.bound or used > now - 3600:
                 break
@@ -208,8 +222,8 @@ class Store:
         if total + room > self.bound:
             raise StoreError(
                 "The store %s on %s may have %s, and %s of it are in use: %%gc config store_gb"
-                " GIGABYTES gives it more"
-                % (self.folder, platform.node(), megabytes(self.bound), megabytes(total))
+                " GIGABYTES gives it more; %%gc kept lists what is kept there (%s)"
+                % (self.folder, platform.node(), *map(megabytes, (self.bound, total, kept)))
             )
 
     def sweep_sometimes(self) -> None:

@@ -18,7 +18,13 @@ READING = ("rebuild", "rebuild_classes")
 #: Another one, which comes with cells: it writes their replies.
 WRITING = ("refused", "code", "objects", "classes", "modules", "pickler")
 #: And a third: the store of values that stay there.
-STORING = ("store",)
+STORING = ("kept", "store")
+#: Makes the module of the store's text, once in a process.
+LOAD_STORE = (
+    "(lambda s, m: s.modules.get(N) or (exec(compile(__import__('zlib').decompress(Z),"
+    " '<gc_jupyter>', 'exec'), m.__dict__), s.modules.setdefault(N, m))[1])"
+    "(__import__('sys'), __import__('types').ModuleType(N))"
+)
 _READING_NAME = "_gc_jupyter_reading_"
 _OURS = ("from __future__", "from gc_jupyter.travel")
 
@@ -66,6 +72,12 @@ def store_text() -> str:
 def store_name() -> str:
     """The module that this text becomes on a worker."""
     return "_gc_jupyter_store_" + digest(store_text())
+
+
+@functools.cache
+def packed_store() -> dict[str, Any]:
+    """`LOAD_STORE`'s names."""
+    return {"N": store_name(), "Z": zlib.compress(store_text().encode(), 9)}
 
 
 @functools.cache

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import re
 
 from gc_jupyter.travel import rebuild, texts
 
 PARTS = (
     *("output", "spool", "live", "displays", "failures", "storing", "loading", "packing"),
-    *("changes", "importing", "hosting", "commands", "namespace", "randomness", "run"),
+    *("keeping", "changes", "importing", "hosting", "commands", "namespace", "randomness", "run"),
 )
+_OF_OTHERS = re.compile(rf"^from {re.escape(__name__)}\.\w+ import (?:[^(\n]*|\([^)]*\))\n", re.M)
+_OF_STORE = tuple(f"from gc_jupyter.travel.{one} import" for one in texts.STORING)
 
 
 @functools.cache
@@ -26,13 +29,14 @@ def worker_text() -> str:
     lines = ["from __future__ import annotations\n"]
     folder = importlib.resources.files(__name__)
     for part in PARTS:
-        for line in folder.joinpath(f"{part}.py").read_text(encoding="utf-8").splitlines(True):
+        text = folder.joinpath(f"{part}.py").read_text(encoding="utf-8")
+        for line in _OF_OTHERS.sub("", text).splitlines(True):
             if line.startswith("from gc_jupyter.travel.rebuild"):
                 line = f"from {rebuild.NAME} import" + line.partition(" import")[2]
-            elif line.startswith("from gc_jupyter.travel.store import"):
-                line = line.replace("gc_jupyter.travel.store", texts.store_name())
+            elif line.startswith(_OF_STORE):
+                line = f"from {texts.store_name()} import" + line.partition(" import")[2]
             elif line.startswith("from gc_jupyter.travel"):
                 line = f"from {texts.writing_name()} import" + line.partition(" import")[2]
-            if not line.startswith(("from __future__", f"from {__name__}")):
+            if not line.startswith("from __future__"):
                 lines.append(line)
     return "".join(lines)

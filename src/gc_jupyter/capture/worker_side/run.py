@@ -20,6 +20,7 @@ from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle, short_repr
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
+from gc_jupyter.capture.worker_side.keeping import Keeper
 from gc_jupyter.capture.worker_side.live import as_text, host_here, start_live
 from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
@@ -52,7 +53,8 @@ def run(task: dict[str, Any], inputs: Any, options: dict[str, Any]) -> dict[str,
         last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is,
         `files`: how frames name the notebook's own texts, `python`: the notebook's version, `live`:
         the name of the spool for what it shows while it runs, or empty (live.py), `store`: see
-        `Taken`; None where all of it came with the task.
+        `Taken`; None where all of it came with the task, `keep`: `names` that stay in the store,
+        and what their records have beside.
     """
     if "store" in task:
         return perform(task, inputs, options)
@@ -81,6 +83,7 @@ class Work:
         self.namespace = make_namespace(main, self.shell, self.visit.modules.builtins)
         self.reading = Reading(self.namespace, bring=self.visit.modules.bring)
         self.taken = Taken(options.get("store"))
+        self.reading.kept = self.taken.kept
         #: For what has no room in the reply.
         self.store = None if options.get("store") is None else self.taken.store
         self.output.keep = self.keep if self.store else None
@@ -171,7 +174,16 @@ class Work:
 
         out, shared = packer.together(values, show)
         last = dict(out.pop(""), bundle=bundle) if bundle is not None else None
-        return {"value": last, "out": out, "shared": shared, "error": None}
+        kept = self.stay(dict(self.options.get("keep") or {}))
+        return {"value": last, "out": out, "shared": shared, "kept": kept, "error": None}
+
+    def stay(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The names that stay in the store; see `Keeper.keep`."""
+        names = [name for name in given.pop("names", ()) if name in self.namespace]
+        given["part"] = (self.options.get("tag") or {}).get("part")
+        own = {*self.task["modules"], *self.task["brought"]}
+        of = (self.taken.store, self.options["python"], own, given)
+        return Keeper(self.reading.made, *of).keep({one: self.namespace[one] for one in names})
 
     def execute(self) -> Any:
         """The last expression's value, or what the call returned."""

@@ -6,6 +6,8 @@ import os
 import platform
 from typing import Any
 
+from gc_jupyter.travel.kept import KeptGone, gone, load_kept, summary
+from gc_jupyter.travel.rebuild import Reading
 from gc_jupyter.travel.store import BOUND, MissingParts, Store, StoreError
 
 #: Bytes of a buffer, or of a pickle, from which on it is worth a file.
@@ -24,7 +26,8 @@ def perform(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dic
     ----------
     task:
         `store`: ``"has"`` (`names`, `room`), ``"put"`` (`sizes`), ``"get"`` (`names`), or
-        ``"forget"`` (`names`).
+        ``"forget"`` (`names`); ``"kept"`` (`ids`, or empty for the records that there are), or
+        ``"unkeep"`` (`ids` -> the names that are to go).
     inputs:
         The parts to put, one behind the other.
     options:
@@ -66,7 +69,24 @@ def forget(store: Store, task: dict[str, Any], _inputs: bytes) -> Any:
     return store.forget(task["names"])
 
 
-OPERATIONS: dict[str, Any] = {"has": has, "put": put, "get": get, "forget": forget}
+def kept(store: Store, task: dict[str, Any], _inputs: bytes = b"") -> Any:
+    store.missing(())  # the folder is looked at
+    if task["ids"]:
+        return [store.records.read(one) for one in task["ids"]]
+    return [summary(one) for one in store.records.every()]
+
+
+def unkeep(store: Store, task: dict[str, Any], _inputs: bytes = b"") -> Any:
+    store.missing(())
+    for one, names in task["ids"].items():
+        store.forget(store.records.forget(one, names))
+    return None
+
+
+OPERATIONS: dict[str, Any] = {
+    **{"has": has, "put": put, "get": get, "forget": forget},
+    **{"kept": kept, "unkeep": unkeep},
+}
 
 
 class Taken:
@@ -82,6 +102,19 @@ class Taken:
         self.store = store_of(options)
         self.values: list[dict[str, Any]] = (options or {}).get("values", [])
         self.memos: dict[int, Any] = {}
+        #: Values by their records' names: each is loaded once for a task.
+        self.records: dict[str, Any] = {}
+
+    def kept(self, folder: str, ident: str, needs: dict[Any, Any]) -> Any:
+        """The values of a record; see `rebuild.kept`."""
+        if ident not in self.records:
+            store = Store(folder)
+            try:
+                self.records[ident] = load_kept(store, ident, needs, Reading)
+            except (KeptGone, MissingParts) as error:
+                text = str(error) if isinstance(error, KeptGone) else gone(None, store.folder)
+                raise StoreError(text) from None
+        return self.records[ident]
 
     def check(self, *pickles: dict[str, Any]) -> None:
         """All of it is there: nothing has run yet."""

@@ -1,0 +1,205 @@
+"""Leaves values of a cell in the endpoint's store, where later cells find them."""
+
+from __future__ import annotations
+
+import io
+import platform
+import time
+import uuid
+from typing import Any
+
+from gc_jupyter.capture.worker_side.failures import one_line
+from gc_jupyter.capture.worker_side.packing import (
+    ReplyPickler,
+    Written,
+    groups,
+    is_of_cell,
+    notebook_has,
+)
+from gc_jupyter.capture.worker_side.storing import large_buffers
+from gc_jupyter.travel.kept import summary
+from gc_jupyter.travel.pickler import Pickler
+from gc_jupyter.travel.rebuild import known
+from gc_jupyter.travel.refused import CannotTravel
+from gc_jupyter.travel.store import PartsWriter, Store, StoreError
+
+SIZED = (list, dict, tuple, set, frozenset, str, bytes, bytearray)
+DIMENSIONS = 32
+
+
+class KeepPickler(ReplyPickler):
+    """Names what the notebook has itself, and notes it: a later cell brings it along.
+
+    Its reader may be of another version, so the pickle has the helpers that it needs."""
+
+    def __init__(self, stream: Any, own: frozenset[str], **options: Any) -> None:
+        super().__init__(
+            stream, lambda one: notebook_has(one) and one not in own, wanted=is_of_cell, **options
+        )
+        self.own = own
+        #: key -> module, path in it, and the object.
+        self.needs: dict[Any, Any] = {}
+
+    def reference(self, obj: Any, name: str = "__qualname__") -> Any:
+        home, path = str(getattr(obj, "__module__", "")), str(getattr(obj, name, ""))
+        return self.needed(obj, home, path) or Pickler.reference(self, obj, name)
+
+    def module(self, module: Any) -> Any:
+        return self.needed(module, module.__name__, "") or super().module(module)
+
+    def needed(self, obj: Any, home: str, path: str) -> Any:
+        key: Any = self.known.get(id(obj))
+        if key is None and home in self.own and "<" not in path:
+            key = "%s:%s" % (home, path)
+        if key is None:
+            return None
+        self.needs[key] = home, path, obj
+        return known, (key, path)
+
+
+class Tried(Written):
+    """A value that was pickled to nowhere: the objects in it, and its size."""
+
+    def __init__(self, pickler: KeepPickler, size: int) -> None:
+        self.pickler = pickler
+        self.size = size
+
+
+class Nowhere:
+    """A file that counts."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self.size += size
+        return size
+
+
+class Keeper:
+    """Leaves values in a store.
+
+    Parameters
+    ----------
+    made:
+        id -> object and token, of what the notebook has itself.
+    store:
+        That of the account that runs the task.
+    python:
+        The notebook's.
+    own:
+        The modules that came with the task.
+    given:
+        What each record has beside: `notebook`, `owner`, `run`, `endpoint`.
+    """
+
+    def __init__(
+        self, made: dict[int, Any], store: Store, python: str, own: Any, given: dict[str, Any]
+    ) -> None:
+        self.known: dict[int, Any] = {key: token for key, (_, token) in made.items()}
+        self.store = store
+        self.python = python
+        self.own = frozenset(own)
+        self.given = given
+
+    def keep(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Values by name; those that share objects have one record.
+
+        Returns
+        -------
+        dict
+            `records`, without their parts, and why others have `failed`.
+        """
+        failed: dict[str, str] = {}
+        tried: dict[str, Any] = {}
+        records = []
+        if len(values) > 1:  # which of them share something
+            for name, value in values.items():
+                try:
+                    stream = Nowhere()
+                    buffers: list[Any] = []
+                    pickler = self.dump([value], stream, buffers)
+                    tried[name] = Tried(pickler, stream.size + sum(map(len, buffers)))
+                except BaseException as error:  # it costs that value alone
+                    failed[name] = reason(error)
+        for names in groups(tried) if len(values) > 1 else [[name] for name in values]:
+            try:
+                sizes = [tried[name].size for name in names if name in tried]
+                records.append(self.record({name: values[name] for name in names}, sizes))
+            except BaseException as error:
+                failed.update(dict.fromkeys(names, reason(error)))
+        return {"records": records, "failed": failed}
+
+    def dump(self, value: Any, stream: Any, buffers: list[Any]) -> KeepPickler:
+        options: Any = {"python": self.python, "known": self.known}
+        pickler = KeepPickler(stream, self.own, buffers=large_buffers(buffers), **options)
+        pickler.dump(value)
+        return pickler
+
+    def put(self, part: Any) -> str:
+        self.store.sweep(len(part))
+        return self.store.put(part)
+
+    def record(self, values: dict[str, Any], sizes: list[int]) -> Any:
+        """Leave values that share something; what is told of it."""
+        buffers: list[Any] = []
+        writer = PartsWriter(self.put)
+        needs = self.dump(list(values.values()), writer, buffers).needs
+        self.store.sweep(sum(map(len, buffers)))
+        stored = [writer.stored(), *(self.store.write(one) for one in buffers)]
+        kinds = [type(one) for one in values.values()]
+        record = {
+            **self.given,
+            "id": uuid.uuid4().hex,
+            "at": time.time(),
+            "host": platform.node(),
+            "folder": self.store.folder,
+            "python": platform.python_version(),
+            "names": list(values),
+            "types": [one.__module__ + "." + one.__qualname__ for one in kinds],
+            "shapes": [shape_of(one) for one in values.values()],
+            "sizes": sizes or [sum(one["size"] for one in stored)],
+            "needs": [[key, home, path] for key, (home, path, _) in needs.items()],
+            "definitions": self.definitions({key: one for key, (_, _, one) in needs.items()}),
+            "pickle": stored[0],
+            "buffers": stored[1:],
+        }
+        self.store.add_record(record)
+        return summary(record)
+
+    def definitions(self, needed: dict[Any, Any]) -> Any:
+        """What the notebook has, for a cell of a notebook that hasn't."""
+        if not needed:
+            return None
+        stream = io.BytesIO()
+        options: Any = {"python": self.python, "wanted": is_of_cell}
+        pickler = ReplyPickler(
+            stream, lambda one: notebook_has(one) and one not in self.own, **options
+        )
+        try:
+            pickler.dump(needed)
+        except Exception:
+            return None
+        return {"pickle": self.store.write(stream.getvalue()), "buffers": []}
+
+
+def reason(error: BaseException) -> str:
+    if isinstance(error, StoreError):
+        return str(error)
+    if isinstance(error, CannotTravel):
+        return ("%s. %s" % (error, error.next_step)).rstrip(". ")
+    return "it can't be pickled on the worker: " + one_line(error)
+
+
+def shape_of(value: Any) -> Any:
+    """Of an array or a table its shape, of a container its length; None of others."""
+    try:
+        if isinstance(value, SIZED):
+            return [len(value)]
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple) and len(shape) <= DIMENSIONS:
+            return [int(one) for one in shape]
+    except Exception:  # its own code raised it
+        pass
+    return None

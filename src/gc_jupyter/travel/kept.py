@@ -1,0 +1,195 @@
+"""Records of the values that are kept in a store's folder: what they are, and their parts, which no
+sweep removes.
+
+A value is kept until somebody forgets it. One whose notebook has kept another one by its name
+since then goes as other parts go: some days after its last use.
+
+Its text also runs on workers: standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import tempfile
+import time
+from collections.abc import Iterable
+from typing import Any
+
+_SUFFIX = ".kept"
+_LENGTH = 32
+#: What of a record says where its bytes are.
+_BYTES = ("pickle", "buffers", "definitions")
+
+
+class KeptGone(Exception):
+    """A kept value isn't there any more; one line that says what to do."""
+
+
+def is_ident(text: Any) -> bool:
+    """Whether this is what a record is named by, and not a way out of the folder."""
+    known = isinstance(text, str) and len(text) == _LENGTH
+    return known and not set(text) - set("0123456789abcdef")
+
+
+def summary(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without its parts."""
+    return {key: value for key, value in record.items() if key not in _BYTES}
+
+
+def parts_in(record: dict[str, Any]) -> list[str]:
+    """The names of a record's parts."""
+    pickles = [record, *([record["definitions"]] if record.get("definitions") else [])]
+    stored = [some for one in pickles for some in (one["pickle"], *one["buffers"])]
+    return [name for some in stored for name in some["parts"]]
+
+
+class Records:
+    """The records in a store's folder, each a file of its own.
+
+    Parameters
+    ----------
+    folder:
+        The store's.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Have a record be there, whole or not at all.
+
+        Raises
+        ------
+        OSError
+            It can't be written.
+        """
+        handle, made = tempfile.mkstemp(dir=self._folder, prefix=".part")  # 0600
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump(record, file)
+            os.replace(made, self._path(record["id"]))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(made)
+            raise
+
+    def read(self, ident: str) -> dict[str, Any] | None:
+        """A record, which is in use now; None where there is none."""
+        try:
+            with open(self._path(ident), encoding="utf-8") as file:
+                record: Any = json.load(file)
+            parts_in(record)
+            if not isinstance(record["names"], list):
+                return None
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(self._path(ident))
+        return dict(record)
+
+    def every(self) -> list[dict[str, Any]]:
+        """All records, oldest first, each with `used` (unix seconds) and `replaced`: whether its
+        notebook has kept others by all of its names since then."""
+        found = []
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self._folder):
+                ident = name[: -len(_SUFFIX)]
+                if not (name.endswith(_SUFFIX) and is_ident(ident)):
+                    continue
+                with contextlib.suppress(OSError):
+                    used = os.stat(self._path(ident))
+                    record = self.read(ident)
+                    os.utime(self._path(ident), (used.st_atime, used.st_mtime))
+                    if record is not None:
+                        found.append(dict(record, used=used.st_mtime))
+        found.sort(key=lambda one: float(one.get("at") or 0))
+        newest = {}
+        for one in found:
+            newest.update({(one.get("owner"), name): one.get("run") for name in one["names"]})
+        for one in found:
+            mine = ((one.get("owner"), name) for name in one["names"] if name)
+            one["replaced"] = all(newest[key] != one.get("run") for key in mine)
+        return found
+
+    def pinned(self, unused_s: float) -> set[str]:
+        """The parts that stay; records that were replaced, and that nobody has used for so many
+        seconds, are removed."""
+        names: set[str] = set()
+        for one in self.every():
+            if one["replaced"] and time.time() - one["used"] > unused_s:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path(one["id"]))
+            else:
+                names.update(parts_in(one))
+        return names
+
+    def forget(self, ident: str, names: Iterable[str]) -> list[str]:
+        """Have some names of a record be gone; the parts that nothing refers to any more."""
+        record = self.read(ident)
+        if record is None:
+            return []
+        gone = set(names)
+        record["names"] = ["" if name in gone else name for name in record["names"]]
+        if any(record["names"]):
+            self.write(record)
+            return []
+        os.unlink(self._path(ident))
+        others = {name for one in self.every() for name in parts_in(one)}
+        return [name for name in parts_in(record) if name not in others]
+
+    def _path(self, ident: str) -> str:
+        if not is_ident(ident):
+            raise ValueError("this is not the name of a record: %.80r" % (ident,))
+        return os.path.join(self._folder, ident + _SUFFIX)
+
+
+def load_kept(store: Any, ident: str, needs: dict[Any, Any], reading: Any) -> list[Any]:
+    """The values of a record.
+
+    Parameters
+    ----------
+    store:
+        A `Store`.
+    ident:
+        The record's.
+    needs:
+        What its pickle has of the notebook, by key.
+    reading:
+        The class `rebuild.Reading`.
+
+    Raises
+    ------
+    KeptGone
+        It was forgotten or purged.
+    """
+    record = store.records.read(ident)
+    if record is None or store.missing(parts_in(record)):
+        raise KeptGone(gone(record, store.folder))
+    lacking = [key for key, _, _ in record["needs"] if key not in needs]
+    if lacking:
+        definitions = {}
+        if record["definitions"]:
+            with reading():
+                definitions = _load(store, record["definitions"])
+        needs = {**definitions, **needs}
+    with reading(known=needs):
+        values: list[Any] = _load(store, record)
+    return values
+
+
+def _load(store: Any, one: dict[str, Any]) -> Any:
+    buffers = (store.read_all(stored) for stored in one["buffers"])
+    return pickle.Unpickler(store.open(one["pickle"]), buffers=buffers).load()
+
+
+def gone(record: dict[str, Any] | None, folder: str) -> str:
+    """What to say of a value that isn't there."""
+    if record is None:
+        what = "A kept value that this uses is not in %s any more" % folder
+    else:
+        names = ", ".join(str(name) for name in record["names"] if name)
+        what = "Parts of the kept value %.200s are not in %s any more" % (names, folder)
+    return what + ": it was forgotten or purged. Make it again and keep it again (--keep)"
