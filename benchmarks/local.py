@@ -1,14 +1,17 @@
 """The embedded `local` endpoint beside a bare process pool and ipyparallel, on the same work.
 
 `python -m benchmarks.local CONTESTANT` prints one line of JSON: seconds to the first result, p50 of
-single calls in ms, seconds for 1,000 tasks. Two workers each.
+single calls in ms, seconds for 1,000 tasks. Two workers each. Of `blocks`: how long the loop is
+held up by large values, in ms.
 """
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import json
 import os
+import signal
 import statistics
 import sys
 import time
@@ -58,6 +61,49 @@ def ours() -> dict[str, float]:
         )
 
 
+def blocks() -> dict[str, float]:
+    """The loop's longest blocks, in ms: while 20 tasks of 5 MB leave, while as many results come,
+    and while the host of `local` is stopped."""
+    os.environ["GC_JUPYTER_LOCAL_WORKERS"] = str(WORKERS)
+    from gc_jupyter import Executor
+    from gc_jupyter.runtime.loop import kernel_loop
+    from gc_jupyter.service.local import local_service
+
+    longest = [0.0]
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        start = time.perf_counter()
+        run(handle)
+        longest.append(time.perf_counter() - start)
+
+    asyncio.Handle._run = timed  # type: ignore[method-assign]
+    found = {}
+    data = [os.urandom(5_000_000) for _ in range(20)]
+    with Executor("local") as executor:
+        executor.submit(len, b"").result()
+        host = local_service(kernel_loop().aio)._host
+        assert host is not None
+        assert host.pid is not None
+
+        def measured(name: str, wait: Callable[[list[Any]], object], call: Any, args: Any) -> Any:
+            longest[:] = [0.0]
+            futures = [executor.submit(call, one) for one in args]
+            wait(futures)
+            found[name] = max(longest) * 1e3
+            return futures
+
+        measured("there_ms", concurrent.futures.wait, len, data)
+        measured("back_ms", concurrent.futures.wait, os.urandom, [5_000_000] * 20)
+        os.kill(host.pid, signal.SIGSTOP)
+        try:
+            futures = measured("stopped_ms", lambda _: time.sleep(1), len, data)
+        finally:
+            os.kill(host.pid, signal.SIGCONT)
+        concurrent.futures.wait(futures)
+    return found
+
+
 def pool() -> dict[str, float]:
     """A bare `ProcessPoolExecutor`."""
     begin = time.perf_counter()
@@ -84,4 +130,8 @@ def parallel() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"ours": ours, "pool": pool, "parallel": parallel}[sys.argv[1]]()))
+    print(
+        json.dumps(
+            {"ours": ours, "pool": pool, "parallel": parallel, "blocks": blocks}[sys.argv[1]]()
+        )
+    )

@@ -28,6 +28,7 @@ ROWS = (
 #: The most that this package may take, as a multiple of the floor.
 BARS = {"p50_ms": 2.0, "tasks_1000_s": 1.3, "tasks_10000_s": 1.3}
 LOAD_EXT_MS = 20.0
+BLOCK_MS = 20.0
 
 ENTER_ROWS = (("enter_ms", "Enter to result", "ms"),)
 
@@ -135,6 +136,12 @@ def main() -> None:
         print(f"  {name:32}{value:12.5g}")
     local = {name: medians([run_local(name) for _ in range(asked.rounds)]) for name in LOCAL}
     table(LOCAL_ROWS, {LOCAL[name]: figures for name, figures in local.items()}, "ipyparallel")
+    blocks = medians([run_local("blocks") for _ in range(asked.rounds)])
+    print(
+        f"The loop's longest block, 20 values of 5 MB: {blocks['there_ms']:.1f} ms there,"
+        f" {blocks['back_ms']:.1f} ms back, {blocks['stopped_ms']:.1f} ms with the host stopped"
+        f" (bar {BLOCK_MS:g})."
+    )
     if bars := missed(contestants["floor"], contestants["gc_jupyter"], load_ext_ms):
         raise SystemExit("\n".join(["", "over the bar:", *bars]))
 

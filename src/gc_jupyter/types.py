@@ -6,7 +6,7 @@ import enum
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Union
+from typing import Any, Protocol, Union
 
 UUIDLike = Union[uuid.UUID, str]  # noqa: UP007 - evaluated at run time on 3.10
 
@@ -106,6 +106,10 @@ class EventSource(Protocol):
     @property
     def hold(self) -> Hold | None:
         """What keeps the next submission from leaving; None while nothing does. Any thread."""
+
+    def holders(self) -> Sequence[tuple[str, Any, float]]:
+        """Which tasks have this machine's workers that others wait for: task id, future (None
+        where it isn't of here), and since when (unix seconds). Any thread."""
 
     def watch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
         """Call `listener` on the loop's thread from now on."""

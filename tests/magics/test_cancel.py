@@ -80,3 +80,26 @@ def test_what_is_at_an_endpoint_goes_on_and_is_said(loopback: Loopback, tmp_path
         assert kernel.ok("there.result()").text == "1"
     finally:
         kernel.close()
+
+
+def test_a_full_local_says_who_has_its_workers(tmp_path: Path) -> None:
+    """And how to get one; the line goes once the cell is over."""
+    kernel = Kernel(tmp_path, {"GC_JUPYTER_LOCAL_WORKERS": "2"})
+    try:
+        kernel.ok("%load_ext gc_jupyter")
+        kernel.ok(f"%%gcrun local -a -q --future first --label busy\n{SLEEP}")
+        kernel.ok(f"%%gcrun local -a -q --future second\n{SLEEP}")
+        shown = kernel.run_until("%%gcrun local\n1", "waiting for a worker", kernel.interrupt)
+        texts = [str(one.get("data", {}).get("text/plain")) for one in shown.outputs]
+        (line,) = [text for text in texts if "waiting for" in text]
+        ids = [id_of(kernel, one) for one in ("first", "second")]
+        at = r"since \d\d:\d\d:\d\d"
+        first = rf"In\[2\] 'busy' \(task {ids[0][:8]}, {at}\)"
+        assert re.search(
+            rf"All 2 are taken: {first}, In\[3\] 'cell' \(task {ids[1][:8]}, {at}\)", line
+        )
+        assert f"%gc cancel {ids[0][:8]} ends the first of them" in line
+        assert said(kernel, f"cancel {ids[0][:8]}") == [f"{ids[0]} is stopped."]
+        assert kernel.ok("%%gcrun local\n'answers'").text == "'answers'"
+    finally:
+        kernel.close()

@@ -163,7 +163,7 @@ def _unpack(expected: str, body: bytes) -> dict[str, Any]:
     if body[:1] != _VERSION:
         raise DeserializationError(f"Not a message of version 1: it starts with {body[:1]!r}.")
     try:
-        message = json.loads(str(body[1:], "utf-8"))
+        message = json.loads(str(memoryview(body)[1:], "utf-8"))  # copied once
     # JSON of absurd depth is a RecursionError; both mean the same to the reader
     except (ValueError, RecursionError) as error:
         raise DeserializationError(

@@ -282,6 +282,18 @@ class Dispatcher:
         unsent = self.loop.ask(self.submitter.unsent)
         return sum(task.future.cancel() for task in unsent if task.origin is origin)
 
+    def holders(self) -> Sequence[tuple[str, TaskFuture | None, float]]:
+        """See EventSource."""
+        return self.loop.ask(self._holders) if self.service.here else ()
+
+    def _holders(self) -> list[tuple[str, TaskFuture | None, float]]:
+        found = []
+        for task_id, since in self.service.holders():
+            owner = self.collector.book.owner(task_id)
+            future = None if owner is None or isinstance(owner[0], Stray) else owner[0]
+            found.append((task_id, future, since))
+        return found
+
     def watch(self, listener: Listener) -> None:
         """Call `listener` on the loop with each change of tasks' states; see EventSource. The
         service is asked for them often."""

@@ -195,6 +195,10 @@ class Service(Protocol):
         seconds to end by it.
         """
 
+    def holders(self) -> Sequence[tuple[str, float]]:
+        """The tasks that have this machine's workers, and since when (unix seconds), while others
+        wait for one. Asked where tasks run here; on the loop."""
+
     def open_stream(
         self,
         loop: asyncio.AbstractEventLoop,

@@ -177,6 +177,10 @@ class GlobusService:
         """See Service: registered tasks can't be cancelled (docs/protocol.md, "Limits")."""
         return False
 
+    def holders(self) -> Sequence[tuple[str, float]]:
+        """See Service: nobody tells."""
+        return ()
+
     def open_stream(
         self,
         loop: asyncio.AbstractEventLoop,

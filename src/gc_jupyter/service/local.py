@@ -23,7 +23,7 @@ import os
 import pickle
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -41,7 +41,16 @@ from gc_jupyter.service.base import (
 )
 from gc_jupyter.service.local_process import HostProcess
 from gc_jupyter.service.local_table import LocalTaskTable
-from gc_jupyter.service.local_wire import Ended, Function, Report, Run, Said, Stop, Surroundings
+from gc_jupyter.service.local_wire import (
+    LARGE,
+    Ended,
+    Function,
+    Report,
+    Run,
+    Said,
+    Stop,
+    Surroundings,
+)
 from gc_jupyter.service.shares import worker_count
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
@@ -121,13 +130,19 @@ class LocalService:
         place = _place()
         known, self._place = self._place, hashlib.blake2b(pickle.dumps(place)).digest()
         news = None if known == self._place else place
-        host.send(Run(tasks, news, tuple(request.result_serializers)))
+        for some in _portions(tasks):
+            host.send(Run(some, news, tuple(request.result_serializers)))
+            news = None
         return SubmitReply(
             task_group_id=group_id,
             endpoint_id=LOCAL_ENDPOINT_ID,
             request_id=str(uuid.uuid4()),
             tasks=ids,
         )
+
+    def holders(self) -> Sequence[tuple[str, float]]:
+        """See Service."""
+        return self._table.holders()
 
     def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
         """The state of these tasks. Once its result is acknowledged, a task has a status only."""
@@ -334,6 +349,19 @@ def _place() -> Surroundings:
         multiprocessing.get_start_method(allow_none=True),
         sys.getrecursionlimit(),
     )
+
+
+def _portions(tasks: Sequence[tuple[str, str, str]]) -> Iterator[list[tuple[str, str, str]]]:
+    """The tasks in order, not many bytes at a time."""
+    portion: list[tuple[str, str, str]] = []
+    size = 0
+    for task in tasks:
+        if portion and size + len(task[2]) > LARGE:
+            yield portion
+            portion, size = [], 0
+        portion.append(task)
+        size += len(task[2])
+    yield portion
 
 
 def _umask() -> int | None:

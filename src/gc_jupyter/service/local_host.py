@@ -33,6 +33,7 @@ from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.service.local_seats import Seat, Task, best
 from gc_jupyter.service.local_traces import adopt_orphans, end_orphans
 from gc_jupyter.service.local_wire import (
+    LARGE,
     Assignment,
     Ended,
     Frames,
@@ -104,8 +105,7 @@ class Host:
                 self._end_interrupted()
                 self._assign()
                 if self._reports and time.monotonic() >= self._due:
-                    reports, self._reports, self._due = self._reports, [], math.inf
-                    self._kernel.sendall(frame(reports))
+                    self._report()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             pass  # the kernel is gone, or wants us gone
         finally:
@@ -123,7 +123,15 @@ class Host:
         due = min(self._due, self._ends[0][0] if self._ends else math.inf)
         return None if due == math.inf else max(0.0, due - time.monotonic())
 
+    def _report(self) -> None:
+        reports, self._reports, self._due = self._reports, [], math.inf
+        if reports:
+            self._kernel.sendall(frame(reports))
+
     def _tell(self, report: Report, delay: float = 0.0) -> None:
+        if isinstance(report, Ended) and len(report.body) > LARGE:
+            self._report()  # the kernel's loop reads a frame at a time
+            delay = 0.0
         self._reports.append(report)
         self._due = min(self._due, time.monotonic() + delay)
 

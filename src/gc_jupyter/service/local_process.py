@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 import gc_jupyter
-from gc_jupyter.service.local_wire import Frames, Function, Report, Run, Stop, frame
+from gc_jupyter.service.local_wire import LARGE, Frames, Function, Report, Run, Stop, frame
 
 _PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is found
 _PATIENCE = 5.0  # seconds for the host to kill its workers and end
@@ -53,7 +54,10 @@ class HostProcess(asyncio.Protocol):
         self._on_reports = on_reports
         self._on_end = on_end
         self._frames = Frames()
-        self._unsent: list[bytes] = []
+        self._unsent: deque[Function | Run | Stop] = deque()
+        self._rest = memoryview(b"")  # of the frame that is being written
+        self._paused = False  # it reads more slowly than is written
+        self._pumping = False
         self._transport: asyncio.WriteTransport | None = None
         self._closed = False
         self._lost: asyncio.Future[None] = loop.create_future()
@@ -62,11 +66,23 @@ class HostProcess(asyncio.Protocol):
 
     def send(self, message: Function | Run | Stop) -> None:
         """Write a message. One that comes too late is lost: the end will be reported."""
-        data = frame(message)
-        if self._transport is None:
-            self._unsent.append(data)
-        else:
-            self._transport.write(data)
+        self._unsent.append(message)
+        if not self._pumping:
+            self._pump()
+
+    def _pump(self) -> None:
+        """Write what waits, not many bytes at a time: in between, the loop serves others."""
+        self._pumping = False
+        while (self._rest or self._unsent) and self._transport is not None and not self._paused:
+            if not self._rest:
+                self._rest = memoryview(frame(self._unsent.popleft()))
+            large = len(self._rest) > LARGE
+            self._transport.write(self._rest[:LARGE])
+            self._rest = self._rest[LARGE:]
+            if large:
+                self._pumping = True
+                self._loop.call_soon(self._pump)
+                return
 
     def close(self) -> None:
         """End it and its workers. Nothing is reported any more."""
@@ -80,10 +96,20 @@ class HostProcess(asyncio.Protocol):
         """See Protocol."""
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
-        transport.writelines(self._unsent)
-        self._unsent.clear()
         if self._closed:
             transport.abort()
+        else:
+            self._pump()
+
+    def pause_writing(self) -> None:
+        """See Protocol: what comes now waits as it is, and isn't copied."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """See Protocol."""
+        self._paused = False
+        if not self._pumping:
+            self._pump()
 
     def data_received(self, data: bytes) -> None:
         """See Protocol."""

@@ -37,6 +37,7 @@ class LocalTaskTable:
         self._tasks: dict[str, _Entry] = {}
         self._groups: dict[str, dict[str, None]] = {}  # task ids in order; dicts as ordered sets
         self._open: dict[str, None] = {}
+        self._running: dict[str, float] = {}
         self._acknowledged: deque[str] = deque()
         self._kept = kept
 
@@ -65,12 +66,18 @@ class LocalTaskTable:
         """A worker has it now."""
         if task_id in self._open:
             self._tasks[task_id].status = RUNNING
+            self._running[task_id] = time.time()
+
+    def holders(self) -> list[tuple[str, float]]:
+        """The tasks that run and since when (unix seconds), while others wait; else none."""
+        return [*self._running.items()] if len(self._open) > len(self._running) else []
 
     def finish(self, task_id: str, body: bytes, failed: bool) -> str | None:
         """Keep its result message; returns its group, or None if it has ended before."""
         if task_id not in self._open:
             return None
         del self._open[task_id]
+        self._running.pop(task_id, None)
         entry = self._tasks[task_id]
         entry.status = FAILED if failed else SUCCESS
         entry.body, entry.completed_at = body, time.time()

@@ -98,6 +98,8 @@ class Ended(NamedTuple):
 Report = Started | Said | Ended
 
 _HEAD = 8
+#: Bytes that are a frame of their own, wherever messages could share one.
+LARGE = 1 << 18
 
 
 def frame(value: object) -> bytes:
@@ -129,7 +131,8 @@ class Frames:
             end = start + _HEAD + int.from_bytes(buffer[start : start + _HEAD], "big")
             if len(buffer) < end:
                 break
-            values.append(pickle.loads(bytes(buffer[start + _HEAD : end])))
+            with memoryview(buffer) as view, view[start + _HEAD : end] as payload:
+                values.append(pickle.loads(payload))
             start = end
         del buffer[:start]
         return values

@@ -14,12 +14,14 @@ from typing import Any
 from gc_jupyter.errors import ComputeError, TaskStopped
 from gc_jupyter.future import TaskFuture, dropped, stop
 from gc_jupyter.protocol.nonces import SHORT, run_of
+from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import Hold
 
 #: Waits until all of these are done, for so many seconds or for ever; whether they are.
 Pause = Callable[[Sequence[TaskFuture], "float | None"], bool]
 #: How long an interrupt waits for the reply that names the tasks on their way.
 IDS_S = 2.0
+_SHOWN = 3  # of the tasks that have the workers
 #: How long interrupted tasks of this machine have until their processes are ended.
 PATIENCE_S = 2.0
 _ANSWER_S = 5.0  # in which its workers' host says so
@@ -80,11 +82,12 @@ def wait(
     StillRunning
         After `timeout`.
     """
-    pause = pause or _pause
+    pause, full = pause or _pause, Line()
     end = math.inf if timeout is None else time.monotonic() + timeout
     try:
         late_s = late_s if when_late is not None else math.inf
-        if _done_before(futures, end, late_s, quiet, pause):
+        if _done_before(futures, end, late_s, quiet, pause, None if quiet else full):
+            full.clear()
             return
         if when_late is not None and time.monotonic() < end:
             when_late()
@@ -92,6 +95,7 @@ def wait(
             raise StillRunning(
                 f"Stopped waiting after {timeout:g} s: {_running(futures, endpoint)}"
             )
+        full.clear()
     except KeyboardInterrupt:
         here = all(future.stoppable for future in futures)
         error = halted(futures, endpoint, pause) if here else interrupted(futures, endpoint)
@@ -111,10 +115,15 @@ def _wait(futures: Sequence[TaskFuture], end: float, pause: Pause) -> bool:
 
 
 def _done_before(
-    futures: Sequence[TaskFuture], end: float, late_s: float, quiet: bool, pause: Pause
+    futures: Sequence[TaskFuture],
+    end: float,
+    late_s: float,
+    quiet: bool,
+    pause: Pause,
+    full: Line | None,
 ) -> bool:
-    """Wait until all are done or late, and say meanwhile what keeps them from leaving; whether
-    they are done."""
+    """Wait until all are done or late, and say meanwhile what keeps them from leaving, and in
+    `full` who has the workers; whether they are done."""
     while True:
         begin, held = time.monotonic(), None
         for look in (min(HELD_S, late_s), late_s):
@@ -123,6 +132,9 @@ def _done_before(
             held = _hold(futures)
             if held is not None:
                 break
+            if full is not None and (text := _full(futures)):
+                full.show(text)
+                full = None
         if held is None or time.monotonic() >= end:
             return False
         line = None if quiet else Line()
@@ -135,6 +147,29 @@ def _done_before(
         finally:
             if line is not None:
                 line.clear()
+
+
+def _full(futures: Sequence[TaskFuture]) -> str:
+    """Who has the workers of this machine that these tasks wait for; empty where it isn't so."""
+    source = futures[0].source
+    holders = [] if source is None else list(source.holders())
+    if not holders or not {one for _, one, _ in holders}.isdisjoint(futures):
+        return ""
+    shown = []
+    for task_id, future, since in holders[:_SHOWN]:
+        place = getattr(getattr(future, "note", None), "place", None)
+        cell = f"In[{place.execution_count}] " if place is not None else ""
+        label = "" if future is None or not future.label else f"{one_line(future.label, 40)!r} "
+        at = time.strftime("%H:%M:%S", time.localtime(since))
+        shown.append(f"{cell}{label}(task {task_id[:8]}, since {at})")
+    if len(holders) > _SHOWN:
+        shown.append(f"{len(holders) - _SHOWN:,} more")
+    now = time.strftime("%H:%M:%S")
+    return (
+        f"{now}: waiting for a worker of local. All {len(holders):,} are taken:"
+        f" {', '.join(shown)}. Stop this cell, and %gc cancel {holders[0][0][:8]} ends the first of"
+        " them; with %gc config local_workers N the next kernel has more."
+    )
 
 
 def _hold(futures: Sequence[TaskFuture]) -> Hold | None:
