@@ -267,7 +267,7 @@ def class_decorators(w: Writer) -> Iterator[str]:
 
 @step
 def pickles_its_own_way(w: Writer) -> Iterator[str]:
-    a = w.cls()
+    a = w.own("Own")  # attributes of another step are not what it says
     way = w.pick(
         "    def __getstate__(self): return {'n': self.n + 1}\n"
         "    def __setstate__(self, s): self.n = s['n'] - 1",
@@ -281,6 +281,8 @@ def pickles_its_own_way(w: Writer) -> Iterator[str]:
         {way}
     """
     yield f"o{a} = [{a}({w.int()}), {a}(2)]"
+    if "__reduce__" in way and w.maybe():
+        yield w.pick(f"{a}.__init__ = lambda self: None", f"class {a}: other = {w.int()}")
     w.use(
         f"[one.n for one in o{a}]",
         f"[one.n for one in copy.deepcopy(o{a})]",

@@ -25,8 +25,9 @@ from tests.travel.kernel import Answer, History, Kernel, KernelDied, digests
 
 #: What every notebook here begins with: files that are written to, and ones that are there.
 SETUP = """
-import bz2, codecs, contextlib, csv, dbm, functools, gzip, io, itertools, logging, lzma, mmap, os
-import shelve, socket, sqlite3, subprocess, sys, tarfile, tempfile, zipfile
+import bz2, codecs, contextlib, csv, ctypes, dbm, functools, gzip, io, itertools, logging, lzma
+import mmap, multiprocessing.shared_memory, os, shelve, socket, sqlite3, subprocess, sys, tarfile
+import tempfile, zipfile
 for name_ in ('old.bin', 'old.txt', 'results.bin'):
     with open(name_, 'wb') as made_: made_.write(b'kept ' * 400)
 with gzip.open('old.gz', 'wb') as made_: made_.write(b'kept')
@@ -67,6 +68,10 @@ OPEN_FILES = {
     "sqlite": "sqlite3.connect('new.sqlite')",
     "mmap": "mmap.mmap(os.open('old.bin', os.O_RDWR), 0)",
     "socket": "socket.socket()",
+    "spooled": "written(tempfile.SpooledTemporaryFile(), b'x')",
+    "pipe": "os.fdopen(os.pipe()[0])",
+    "shared memory": "multiprocessing.shared_memory.SharedMemory(create=True, size=9)",
+    "library": "ctypes.CDLL(None)",
     "process": "subprocess.Popen(['true'], stdout=subprocess.PIPE)",
 }
 #: Where one may hang; F is the file.
@@ -219,7 +224,7 @@ class Holder:
 def test_the_serializer(kind: str) -> None:
     held = MADE[kind]()
     for value in (held, [held], {"k": Holder(held)}, lambda: held):
-        with pytest.raises(ComputeError, match=r"file|open"):
+        with pytest.raises(ComputeError, match=r"file|open|handler"):
             ComputeSerializer().serialize(value)
     held.close()
 
@@ -234,7 +239,7 @@ def test_an_executor(kind: str, client: Client, loopback: Loopback) -> None:
 
     with Executor(loopback.endpoint("inline"), client=client) as executor:
         for call in ((len, [held]), (uses,), (len, [Holder(held)])):
-            with pytest.raises(ComputeError, match=r"file|open"):
+            with pytest.raises(ComputeError, match=r"file|open|handler"):
                 executor.submit(*call).result(60)
     held.close()
     assert not loopback.requests("POST", "/submit")

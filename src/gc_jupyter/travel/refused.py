@@ -62,11 +62,21 @@ _KINDS = {
     ("multiprocessing.connection", "_ConnectionBase"): "an open connection",
     ("mailbox", "Mailbox"): "an open mailbox",
     ("subprocess", "Popen"): "a running process",
+    ("multiprocessing.shared_memory", "SharedMemory"): "memory that this machine's processes share",
+    ("multiprocessing.managers", "BaseProxy"): "a connection to another process",
+    ("ctypes", "CDLL"): "a loaded library",
     ("threading", "Thread"): "a thread",
     ("multiprocessing.process", "BaseProcess"): "a process",
     ("concurrent.futures._base", "Executor"): "a pool of workers",
 }
-_RUNS = "Start it in the code that uses it there."
+#: What any process can start or load for itself.
+_ANEW = {
+    "a loaded library": "Load it in the code that uses it there.",
+    **dict.fromkeys(
+        ("a running process", "a thread", "a process", "a pool of workers"),
+        "Start it in the code that uses it there.",
+    ),
+}
 
 
 def refuses(kind: type) -> bool:
@@ -81,11 +91,11 @@ def refuse(_pickler: Any, obj: Any) -> Any:
     kind = type(obj)
     found = [_KINDS.get((one.__module__, one.__name__)) for one in kind.__mro__]
     what = next((one for one in found if one), _FILE)
-    runs = what.startswith(("a running", "a thread", "a process", "a pool"))
-    name = "" if runs else _named(obj)
+    anew = _ANEW.get(what)
+    name = "" if anew else _named(obj)
     shown = "%s (%s.%s%s)" % (what, kind.__module__, kind.__qualname__, name)
-    is_open = not runs and not _writes_to_the_screen(obj)
-    raise CannotTravel("it is, or holds, " + shown, _RUNS if runs else _OPEN, is_open)
+    is_open = not anew and not _writes_to_the_screen(obj)
+    raise CannotTravel("it is, or holds, " + shown, anew or _OPEN, is_open)
 
 
 def _writes_to_the_screen(obj: Any) -> bool:

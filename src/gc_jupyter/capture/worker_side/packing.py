@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import pickle
@@ -190,13 +191,8 @@ class Packer:
         packed: dict[str, Any] = {"repr": short_repr(value), "pickle": None, "reason": ""}
         packed["type"] = type(value).__module__ + "." + type(value).__qualname__
         packed["plain"] = self.plain(value) if type(value).__module__ == "__main__" else None
-        stream = io.BytesIO()
         buffers: list[Any] = []
-        options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
-        if self.store is not None:
-            options["buffers"] = large_buffers(buffers)
-        pickler = ReplyPickler(stream, notebook_has, reader_has_helpers=True, **options)
-        pickler.modules, pickler.changes = self.modules, self.changes
+        stream, pickler = self.pickler(buffers)
         try:
             pickler.dump(value)
         except CannotTravel as error:
@@ -206,6 +202,25 @@ class Packer:
         else:
             return Written(packed, stream.getvalue(), buffers, pickler)
         return Written(packed, b"", [], pickler)
+
+    def pickler(self, buffers: list[Any]) -> tuple[io.BytesIO, ReplyPickler]:
+        """What writes a value, and where; large `buffers` are left out of it."""
+        stream = io.BytesIO()
+        options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
+        if self.store is not None:
+            options["buffers"] = large_buffers(buffers)
+        pickler = ReplyPickler(stream, notebook_has, reader_has_helpers=True, **options)
+        pickler.modules, pickler.changes = self.modules, self.changes
+        return stream, pickler
+
+    def whole(self, value: Any) -> bytes:
+        """A value's pickle with all that it holds; empty where it has none."""
+        self.store = None
+        stream, pickler = self.pickler([])
+        with contextlib.suppress(Exception):
+            pickler.dump(value)
+            return stream.getvalue()
+        return b""
 
     def take(self, written: Written, needed: bool = True) -> None:
         """Have a value's own pickle in the reply, if there is room, else in the store."""

@@ -223,11 +223,10 @@ class Work:
             value = Loader(given, reading, elsewhere, self.taken).load()
             namespace[task["variable"]] = value
         elif task["out"]:
-            asked = [namespace[name] for name in task["out"] if name in namespace]
-            packer = self.packer()
-            own = [one for one in asked if id(one) in packer.known]
-            packer.store = None  # all of a value is looked at
-            self.changes = Changes(own, lambda one: packer.write(one).data)
+            asked = {id(namespace[name]) for name in task["out"] if name in namespace}
+            known = [made for made, _ in reading.made.values()]
+            looked_at = [one for one in known if isinstance(one, type) or id(one) in asked]
+            self.changes = Changes(looked_at, self.packer().whole)
         set_random_states(self.options.get("random") or {})
         self.files.append(task["filename"])
         remember_lines(task["filename"], task["cell"], task["line"])
