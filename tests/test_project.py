@@ -100,3 +100,25 @@ def test_links_lead_somewhere(page: str) -> None:
     """Those of the pages beside the documentation; `make docs` checks its own."""
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8")):
         assert (ROOT / target).exists(), target
+
+
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
+SOURCE = "\n".join(
+    path.read_text("utf-8") for path in sorted((ROOT / "src/gc_jupyter").rglob("*.py"))
+)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w/]+(?:\.\w+|/))`", ARCHITECTURE))))
+def test_the_files_that_the_architecture_names_are_there(path: str) -> None:
+    if path.endswith((".py", ".ts", "/")):
+        folders = (ROOT / "src/gc_jupyter", ROOT / "labextension/src")
+        assert (ROOT / path).exists() or any(any(at.rglob(path.rstrip("/"))) for at in folders)
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z]\w+\.[a-z_]\w*)`", ARCHITECTURE))))
+def test_the_functions_that_the_architecture_names_are_there(name: str) -> None:
+    holder, _, member = name.partition(".")
+    found = re.search(rf"^class {holder}\b(.*?):\n(.*?)(?=^class |\Z)", SOURCE, re.M | re.S)
+    assert found is not None
+    body = SOURCE if "(" in found[1] else found[2]  # a base may have it
+    assert re.search(rf"^    (async )?(def )?{member}\b|self\.{member}\b", body, re.M)
