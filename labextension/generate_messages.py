@@ -37,6 +37,7 @@ def widgets_typescript() -> str:
         f"export const PAGE_ROWS = {widgets.PAGE_ROWS};",
         f"export const OUTPUTS_TARGET = {json.dumps(widgets.OUTPUTS_TARGET)};",
         f"export const SAVED = {json.dumps(widgets.SAVED)};",
+        f"export const LASTING_VIEW = {json.dumps(widgets.LASTING_VIEW)};",
         *_list("Row", "FIELD", widgets.Row),
         *map(_interface, interfaces),
         "",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ def text_of(output: Any) -> str:
     if output.output_type == "stream":
         return str(output.text)
     if output.output_type == "error":
-        return "\n".join(output.traceback)
+        text = "\n".join(output.traceback)
+        return text if sys.stdout.isatty() else re.sub(r"\x1b\[[\d;]*m", "", text)
     pictures = [f"[{mime}]" for mime in output.data if mime.startswith("image/")]
     text = " ".join([output.data.get("text/plain", ""), *pictures])
     number = output.get("execution_count")

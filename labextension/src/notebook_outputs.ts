@@ -4,7 +4,7 @@
 import { NotebookPanel } from "@jupyterlab/notebook";
 import { Kernel, KernelMessage } from "@jupyterlab/services";
 
-import { OutputMark, OutputNow, OUTPUTS_TARGET, SAVED } from "../widgets/src/messages";
+import { LASTING_VIEW, OutputMark, OutputNow, OUTPUTS_TARGET, SAVED } from "../widgets/src/messages";
 import { asHtml, asOf, VIEW } from "./output_texts";
 
 const OVER: readonly Kernel.Status[] = ["dead", "restarting", "autorestarting", "terminating"];
@@ -106,6 +106,12 @@ export class NotebookOutputs {
   private kernelEnded(): void {
     this.followed.clear();
     this.live().forEach(end);
+    this.places(() => true).forEach((place) => {
+      if (LASTING_VIEW in place.data) {
+        const { [LASTING_VIEW]: _, ...data } = place.data;
+        place.set(data, place.mark);
+      }
+    });
   }
 
   // Nothing has come since, or it would be here: what is saved is as of now.
@@ -165,8 +171,9 @@ interface Outputs {
 // A live output keeps its widget, which draws itself.
 function show(place: Place, { data, metadata }: OutputNow): void {
   const mark = metadata.gc_jupyter as OutputMark;
-  const view = place.data[VIEW];
-  const all = mark.live && view !== undefined ? { ...data, [VIEW]: view } : data;
+  const { [VIEW]: view, [LASTING_VIEW]: lasting } = place.data;
+  const views = { ...(view ? { [VIEW]: view } : {}), ...(lasting ? { [LASTING_VIEW]: lasting } : {}) };
+  const all = mark.live ? { ...data, ...views } : data;
   if (JSON.stringify([all, mark]) !== JSON.stringify([place.data, place.mark])) {
     place.set(all, mark);
   }
@@ -174,7 +181,7 @@ function show(place: Place, { data, metadata }: OutputNow): void {
 
 // The kernel has ended before the output did: it stays as it was, and says so.
 function end(place: Place): void {
-  const { [VIEW]: _, ...data } = place.data;
+  const { [VIEW]: _, [LASTING_VIEW]: ___, ...data } = place.data;
   const { ended, live: __, ...mark } = place.mark;
   if (ended) {
     data["text/html"] = `${String(data["text/html"])}${asHtml(ended)}`;

@@ -1,17 +1,20 @@
 // Widgets that were saved in a notebook. Those of an untrusted notebook wait until it is trusted. Where
 // the kernel of the others is gone, ipywidgets says "model not found", whatever else the output holds;
 // where it holds static HTML, as this package's do, that is shown instead. And widgets that are there
-// already: an output that changes beside its widget isn't drawn anew.
+// already: an output that changes beside its widget isn't drawn anew, and a lasting one is drawn by it
+// for as long as the kernel has it, though what is saved has no view.
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookModel, INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 import { IRenderMime, IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import { Panel } from "@lumino/widgets";
 
+import { LASTING_VIEW } from "../widgets/src/messages";
 import { VIEW } from "./output_texts";
 import { Manager, SavedState, WAITING } from "./saved_state";
 
 const HTML = "text/html";
+const BEFORE_VIEWS = -20; // the rank of ipywidgets' own is -10
 const NOT_FOUND = "Error displaying widget: model not found";
 
 // A plugin of its own: it holds whatever becomes of the panels, and can be switched off alone.
@@ -84,6 +87,27 @@ function coverRenderers(rendermime: IRenderMimeRegistry, state: SavedState): voi
     rendermime.removeMimeType(VIEW);
     rendermime.addFactory(waiting, rank);
   }
+  rendermime.addFactory(lasting(rendermime), BEFORE_VIEWS);
+}
+
+// Draws what lasts by ipywidgets' own renderer. Not in an untrusted notebook: its HTML is drawn.
+function lasting(rendermime: IRenderMimeRegistry): IRenderMime.IRendererFactory {
+  const createRenderer = (options: IRenderMime.IRendererOptions): IRenderMime.IRenderer => {
+    const factory = rendermime.getFactory(VIEW);
+    if (!factory) {
+      return rendermime.createRenderer(HTML);
+    }
+    const renderer = factory.createRenderer({ ...options, mimeType: VIEW });
+    const render = renderer.renderModel.bind(renderer);
+    renderer.renderModel = (model) => {
+      const { data, metadata, trusted } = model;
+      const view = data[VIEW] ?? data[LASTING_VIEW];
+      const shown = { ...data, [VIEW]: { ...(view as object) } } as typeof data;
+      return render(rendermime.createModel({ data: shown, metadata, trusted }));
+    };
+    return renderer;
+  };
+  return { mimeTypes: [LASTING_VIEW], safe: false, createRenderer };
 }
 
 function covered(

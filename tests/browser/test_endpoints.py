@@ -141,7 +141,7 @@ def test_a_fan_out_on_a_real_endpoint(
     expect(page.locator(".jp-Cell .gc-words")).to_contain_text("1 running", timeout=30_000)
     shot(page.locator(".jp-Cell .gc-table"), "table-endpoint")
     opened.run_cell(2)
-    expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".jp-Cell .gc-words")).to_have_count(0, timeout=60_000)
     caption = page.locator(".jp-OutputArea caption")
     expect(caption).to_have_text("Squares: 5 failed, 195 success")
     assert own.busiest() <= 20

@@ -50,7 +50,7 @@ def test_a_waiting_cell_shows_its_tasks(lab: JupyterServer, open_page: OpenPage)
     with open(gate, "w", encoding="utf-8"):
         pass
     page.wait_for_function("window.ran", timeout=60_000)
-    expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".jp-Cell .gc-words")).to_have_count(0, timeout=30_000)
     expect(page.locator(".jp-OutputArea caption")).to_contain_text("30 success")
     opened.run_cell(2)
     expect(page.get_by_text("[0, 2, 4]", exact=True)).to_be_visible()

@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
+from gc_jupyter.widgets.messages import LASTING_VIEW
 from tests.browser.conftest import OpenPage
 from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
 from tests.browser.sweep import TASKS, Record, counts_in
@@ -115,7 +116,7 @@ def settle(page: Page, record: Record) -> None:
 def ended_well(opened: NotebookPage, server: JupyterServer, name: str) -> None:
     """The file and its export have what happened."""
     data = save(opened, server, name)
-    assert set(data) == {"text/html", "text/plain"}
+    assert set(data) == {LASTING_VIEW, "text/html", "text/plain"}
     assert counts_in(data["text/plain"]) == WHOLE
     assert "as of" not in data["text/plain"]
     assert counts_in(exported(server, name)) == WHOLE

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from gc_jupyter.widgets.messages import LASTING_VIEW
 from tests.browser.conftest import OpenPage
 from tests.browser.fan_out import FAN_OUT, FINISH, KEPT, TABLE, live
 from tests.browser.jupyter import JupyterServer, no_axe_findings
@@ -45,7 +47,7 @@ def test_a_fan_out_from_beginning_to_static_end(
     no_axe_findings(page, ".jp-Cell .gc-jupyter")
 
     opened.run_cell(2)
-    expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".jp-Cell .gc-words")).to_have_count(0, timeout=30_000)
     static = page.locator(".jp-OutputArea table")
     expect(static.locator("caption")).to_have_text("Squares: 5 failed, 195 success")
     page.set_viewport_size({"width": 1280, "height": 1500})
@@ -56,7 +58,7 @@ def test_a_fan_out_from_beginning_to_static_end(
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save').then(() => null)")
     saved = nbformat.read(lab.root / "fan.ipynb", 4)
     [output] = saved.cells[1].outputs
-    assert set(output.data) == {"text/html", "text/plain"}
+    assert set(output.data) == {LASTING_VIEW, "text/html", "text/plain"}
     assert output.data["text/plain"].startswith("Squares: 5 failed, 195 success")
 
 
@@ -68,7 +70,7 @@ def test_a_reopened_notebook_reads_well(
     name = f"reopen{trusted}.ipynb"
     live(opened, lab, name, FAN_OUT, TABLE, FINISH)
     opened.run_cell(2)
-    expect(opened.page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(opened.page.locator(".jp-Cell .gc-words")).to_have_count(0, timeout=30_000)
     opened.execute("docmanager:save")
     opened.execute("notebook:shutdown-kernel")
     if not trusted:  # as one that came by mail
@@ -81,6 +83,65 @@ def test_a_reopened_notebook_reads_well(
     expect(page.locator(".jp-OutputArea").get_by_text("5 failed, 195 success")).to_be_visible()
     assert page.get_by_text("model not found").count() == 0
     assert page.evaluate("window.hacked") is None
+
+
+SWEEP = """%%gcrun local --map k=range(6) --future sweep
+import os, pathlib, time
+while not pathlib.Path(gate).exists():
+    time.sleep(0.02)
+if k == 3 and not pathlib.Path(mended).exists():
+    raise ValueError("not yet")
+k * k"""
+
+
+def test_the_table_stays_alive_after_its_end(
+    lab: JupyterServer, open_page: OpenPage, tmp_path: Path
+) -> None:
+    gate, mended = tmp_path / "gate", tmp_path / "mended"
+    where = f"%load_ext gc_jupyter\ngate, mended = {str(gate)!r}, {str(mended)!r}"
+    lab.write("alive.ipynb", where, SWEEP.replace("sweep\n", "sweep -a\n"), "sweep.values()")
+    opened = open_page(lab)
+    page = opened.open("alive.ipynb")
+    opened.run_cell(0)
+    opened.run_cell(1)
+    table = page.locator(".jp-Cell .gc-table")
+    words, headline = table.locator(".gc-words"), table.locator(".gc-headline")
+    expect(words).to_contain_text("0 of 6 done", timeout=60_000)
+    table.get_by_role("button", name="k=3", exact=True).press("Enter")
+    focused = page.locator("*:focus")
+    expect(focused).to_have_text("Result")
+    gate.touch()
+    expect(headline).to_contain_text("1 of 6 tasks failed", timeout=60_000)
+    expect(focused).to_have_text("Traceback")  # focus and details survive the end
+    expect(table.locator("tr.gc-chosen")).to_contain_text("k=3")
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")
+    opened.execute("docmanager:save")
+    output = nbformat.read(lab.root / "alive.ipynb", 4).cells[1].outputs[-1]
+    assert set(output.data) == {LASTING_VIEW, "text/html", "text/plain"}
+
+    page.reload()  # the kernel still has it
+    opened.ready()
+    table.get_by_role("button", name="k=3", exact=True).click(timeout=60_000)
+    details = table.locator(".gc-details")
+    details.get_by_role("button", name="Traceback").click()
+    expect(details.locator("pre")).to_contain_text("ValueError: not yet")
+    mended.touch()
+    details.get_by_role("button", name="Run again").click()
+    expect(headline).to_contain_text("6 tasks", timeout=60_000)
+    details.get_by_role("button", name="Result").click()
+    expect(details.locator("pre")).to_have_text("9", timeout=30_000)
+    opened.run_cell(2)
+    expect(page.get_by_text("[0, 1, 4, 9, 16, 25]")).to_be_visible()
+
+    headline.press("Enter")  # folded by the keyboard
+    expect(details).to_be_hidden()
+    expect(headline).to_have_attribute("aria-expanded", "false")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    expect(table).to_have_count(0)
+    expect(page.locator(".jp-OutputArea summary")).to_contain_text("✓ 6 tasks")
+    opened.execute("docmanager:save")
+    output = nbformat.read(lab.root / "alive.ipynb", 4).cells[1].outputs[-1]
+    assert set(output.data) == {"text/html", "text/plain"}
 
 
 def test_several_views_and_a_reloaded_page(lab: JupyterServer, open_page: OpenPage) -> None:
@@ -96,7 +157,9 @@ def test_several_views_and_a_reloaded_page(lab: JupyterServer, open_page: OpenPa
     )
     opened.run_cell(3)
     for view in range(2):
-        expect(page.locator(".jp-Cell .gc-words").nth(view)).to_contain_text("200 of 200 done")
+        expect(page.locator(".jp-Cell .gc-headline").nth(view)).to_contain_text(
+            "5 of 200 tasks failed", timeout=30_000
+        )
 
 
 def test_keyboard_only(lab: JupyterServer, open_page: OpenPage) -> None:
@@ -144,6 +207,6 @@ def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -
     shot(page.locator(".jp-Cell .gc-table"), "table-notebook7")
     no_axe_findings(page, ".jp-Cell .gc-jupyter")
     opened.run_cell(2)
-    expect(page.locator(".jp-Cell .gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".jp-Cell .gc-words")).to_have_count(0, timeout=30_000)
     expect(page.locator(".jp-OutputArea caption")).to_have_text("Squares: 5 failed, 195 success")
     assert page.evaluate("window.hacked") is None

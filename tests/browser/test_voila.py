@@ -16,7 +16,7 @@ def test_a_table_lives_and_stays(lab: JupyterServer, open_page: OpenPage) -> Non
     lab.write("voila.ipynb", FAN_OUT, OPEN, TABLE)
     page = opened.page
     page.goto(f"{lab.url}/voila/render/voila.ipynb", timeout=60_000)
-    expect(page.locator(".gc-words")).to_contain_text("200 of 200 done", timeout=60_000)
+    expect(page.locator(".gc-headline")).to_contain_text("5 of 200 tasks failed", timeout=60_000)
     expect(page.locator("tbody .gc-state").first).to_have_text("failed")
     page.locator(".gc-open").first.click()
     page.get_by_role("button", name="Traceback").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -57,7 +58,8 @@ class Shown:
 
     @property
     def traceback(self) -> str:
-        return "\n".join(self.error["traceback"])
+        """Without its colours."""
+        return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(self.error["traceback"]))
 
 
 class Kernel:

@@ -129,3 +129,17 @@ def test_a_page_that_was_reloaded_gets_the_result_again(kernel: Kernel, gate: Pa
         assert kernel.ok("%gc attach").stream("stdout") == "There is nothing to attach to.\n"
     finally:
         kernel.client.session.session = before
+
+
+def test_a_long_list_of_values_is_shortened_and_whole(kernel: Kernel) -> None:
+    cell = "('a point on the way', k, k / 7)"
+    text = kernel.ok(f"%%gcrun local --map k=range(30)\n{cell}").text
+    assert text.splitlines() == [
+        *(f"{' ' if k else '['}('a point on the way', {k}, {k / 7})," for k in range(5)),
+        " …,",
+        " ('a point on the way', 28, 4.0),",
+        f" ('a point on the way', 29, {29 / 7})]  # 30 values",
+    ]
+    assert kernel.ok("type(_) is list, len(_)").text == "(True, 30)"
+    mine = kernel.ok("[('a point on the way', k, k / 7) for k in range(30)]").text
+    assert mine.count("\n") == 29  # a user's own list stays as IPython shows it

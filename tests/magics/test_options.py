@@ -54,14 +54,18 @@ def test_map_does_not_use_the_notebooks_variable(kernel: Kernel) -> None:
 
 
 def test_failures_of_a_map(kernel: Kernel) -> None:
-    shown = kernel.run("%%gcrun local --map x=range(20) --future kept\n1 / (x % 2)")
+    cell = "if x % 2 == 0: raise ValueError(x)\n1 / (x % 2)"
+    shown = kernel.run(f"%%gcrun local --map x=range(20) --future kept\n{cell}")
     assert shown.status == "error"
     lines = shown.traceback.splitlines()
     assert lines[0] == "10 of 20 tasks failed."
     assert lines[1] == "kept.values() has the 10 other results, each in its place."
-    headers = [line for line in lines if re.match(r"x=\d+: ZeroDivisionError on local", line)]
-    assert [header.partition(":")[0] for header in headers] == ["x=0", "x=2", "x=4", "x=6"]
-    assert "----> 2 1 / (x % 2)" in lines
+    assert [line for line in lines if re.fullmatch(r"x=\d+:", line)] == [
+        *("x=0:", "x=2:", "x=4:", "x=6:")
+    ]
+    assert "----> 2 if x % 2 == 0: raise ValueError(x)" in lines
+    assert "ValueError: 6" in lines
+    assert "\x1b[31mValueError\x1b[0m: 6" in shown.error["traceback"]  # as a local one's
     assert re.fullmatch(
         r"6 more failed: kept\.failed lists them; %gc result [0-9a-f-]{36}\.", lines[-1]
     )
@@ -70,7 +74,16 @@ def test_failures_of_a_map(kernel: Kernel) -> None:
     assert command is not None
     assert "x % 2" in kernel.run(command[0]).traceback
     failed = kernel.ok("%gc tasks --failed").stream("stdout")
-    assert failed.count("division by zero") >= 10
+    assert len(re.findall(r"x=\d+ ", failed)) >= 10
+
+
+def test_equal_failures_of_a_map_are_one(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcrun local --map x=range(20) --future kept\n1 / (x % 2)")
+    lines = shown.traceback.splitlines()
+    assert lines[4] == "x=0, x=2, x=4, x=6 and 6 more (10 tasks):"
+    assert lines.count("ZeroDivisionError: division by zero") == 1
+    assert lines[-1] == "10 failed: kept.failed lists them."
+    assert not re.search("task [0-9a-f]{8}|after [0-9.]+ s", shown.traceback)
 
 
 def test_a_map_with_failures_binds_the_others(kernel: Kernel) -> None:

@@ -59,7 +59,7 @@ def table_of(count: int, failing: tuple[int, ...] = ()) -> dict[str, str]:
 def test_remote_text_is_never_markup() -> None:
     tags = parse(table_of(5, failing=(2,))["text/html"])
     assert set(tags.tags) <= OURS
-    assert tags.attributes <= {"scope", "style", "colspan"}
+    assert tags.attributes <= {"scope", "style", "colspan", "open"}
     assert HOSTILE in tags.text
 
 
@@ -69,8 +69,9 @@ def test_failures_come_first_and_a_fan_out_leaves_little() -> None:
     assert "2 failed, 9,998 success" in lines[0]
     assert ["✗ failed" in line for line in lines[2:5]] == [True, True, False]
     assert lines[-1] == "… and 9,980 more"
-    assert len(bundle["text/html"]) < 40_000
-    assert bundle["text/html"].count("<details>") == 2
+    assert len(bundle["text/html"]) < 80_000
+    assert bundle["text/html"].count("<details>") == 1  # their tracebacks are the same
+    assert "(the same in 2 tasks)" in bundle["text/html"]
 
 
 def test_few_tasks_stay_in_their_order() -> None:
@@ -120,3 +121,12 @@ def test_every_state_has_a_word_and_an_icon() -> None:
         rows.update(0, state, TaskInfo())
         line = static_table(rows, [Future()], "T", 0.0)["text/plain"].splitlines()[2]
         assert line.split(maxsplit=2)[2] == state.value
+
+
+def test_what_has_ended_is_a_line_that_unfolds() -> None:
+    good, bad = table_of(30)["text/html"], table_of(30, failing=(3,))["text/html"]
+    assert good.startswith("<details><summary>✓ Title ")
+    assert ": 30 tasks · 2.5 s · " in good[: good.index("</summary>")]
+    assert good.count("<tr>") == 31  # whole
+    assert bad.startswith("<details open><summary>✗ Title ")
+    assert ": 1 of 30 tasks failed · " in bad[: bad.index("</summary>")]

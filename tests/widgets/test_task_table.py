@@ -18,7 +18,7 @@ from gc_jupyter.types import Hold, TaskEvent, TaskInfo, TaskState
 from gc_jupyter.widgets import TaskTable
 from gc_jupyter.widgets.flusher import flusher
 from gc_jupyter.widgets.live_widget import VIEW
-from gc_jupyter.widgets.messages import STATES, Row
+from gc_jupyter.widgets.messages import LASTING_VIEW, STATES, Row
 from tests.widgets.conftest import RecordingComm, Shell
 
 pytestmark = pytest.mark.usefixtures("notebook")
@@ -187,7 +187,7 @@ def test_when_all_have_ended_the_output_is_static(runtime: Runtime, notebook: Sh
     outputs = notebook.display_pub.outputs
     assert len(outputs) == 2
     for bundle in outputs.values():
-        assert set(bundle) == {VIEW, "text/html", "text/plain"}
+        assert set(bundle) == {VIEW, LASTING_VIEW, "text/html", "text/plain"}
     flushed(table)
     futures[0].set_result(1)
     futures[1].set_exception(TaskExecutionFailed("Traceback\nValueError: no"))
@@ -196,11 +196,14 @@ def test_when_all_have_ended_the_output_is_static(runtime: Runtime, notebook: Sh
     assert table.settled
     assert len(notebook.display_pub.outputs) == 2
     for bundle in notebook.display_pub.outputs.values():
-        assert set(bundle) == {"text/html", "text/plain"}
+        assert set(bundle) == {LASTING_VIEW, "text/html", "text/plain"}
         assert "1 failed, 2 success" in bundle["text/plain"]
         assert "ValueError: no" in bundle["text/html"]
     assert runtime.listeners == []
+    table.let_go()  # others last in its place
     assert RecordingComm.made[-1].sent[-1]["msg_type"] == "comm_close"
+    for bundle in notebook.display_pub.outputs.values():
+        assert set(bundle) == {"text/html", "text/plain"}
 
 
 def test_finished_tasks_are_static_at_once(runtime: Runtime, notebook: Shell) -> None:
@@ -211,7 +214,46 @@ def test_finished_tasks_are_static_at_once(runtime: Runtime, notebook: Shell) ->
     flushed(table)
     table._ipython_display_()
     [bundle] = notebook.display_pub.outputs.values()
-    assert set(bundle) == {"text/html", "text/plain"}
+    assert set(bundle) == {LASTING_VIEW, "text/html", "text/plain"}
+    comm = RecordingComm.made[-1]
+    comm.receive({"type": "show", "request": "r", "row": 1})  # and can be used
+    assert comm.custom[0]["text"] == "'done'"
+
+
+def test_the_oldest_tables_give_way(
+    runtime: Runtime, notebook: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gc_jupyter.widgets.outputs._LASTING_ROWS", 5)
+    tables = []
+    for _ in range(3):
+        futures = futures_of(runtime, 2)
+        for future in futures:
+            future.set_result("done")
+        tables.append(TaskTable(futures))
+        flushed(tables[-1])
+        tables[-1]._ipython_display_()
+    bundles = list(notebook.display_pub.outputs.values())
+    assert [LASTING_VIEW in bundle for bundle in bundles] == [False, True, True]
+    assert [table.comm is None for table in tables] == [True, False, False]
+
+
+def test_what_is_run_again_after_the_end_is_live_again(runtime: Runtime, notebook: Shell) -> None:
+    first, second = futures_of(runtime, 2)
+    table = TaskTable([first], rerun=lambda _: second)
+    table._ipython_display_()
+    first.set_exception(TaskExecutionFailed("Traceback\nValueError: no"))
+    comm = flushed(table)
+    assert table.settled
+    comm.receive({"type": "rerun", "row": 0})
+    assert not table.settled
+    [bundle] = notebook.display_pub.outputs.values()
+    assert set(bundle) == {VIEW, LASTING_VIEW, "text/html", "text/plain"}
+    second.set_result(7)
+    assert shown(flushed(table))[0]["state"] == "success"
+    assert table.settled
+    [bundle] = notebook.display_pub.outputs.values()
+    assert set(bundle) == {LASTING_VIEW, "text/html", "text/plain"}
+    assert "1 success" in bundle["text/plain"]
 
 
 def test_keep_keeps_the_widget(runtime: Runtime, notebook: Shell) -> None:

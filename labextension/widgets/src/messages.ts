@@ -17,6 +17,7 @@ export const STATES = [
 export const PAGE_ROWS = 100;
 export const OUTPUTS_TARGET = "gc_jupyter.outputs";
 export const SAVED = "-saved";
+export const LASTING_VIEW = "application/vnd.gc-jupyter.lasting-view+json";
 
 // A row travels as a list of these fields. `state` is an index into STATES, `endpoint` one into
 // `TaskTableState.endpoints`. Times are milliseconds since `TaskTableState.origin`. `text` is a
@@ -118,7 +119,7 @@ export interface OutputMark {
 
 // What an output shows: MIME types and texts, and its metadata.
 export interface OutputNow {
-  data: Record<string, string>;
+  data: Record<string, unknown>;
   metadata: Record<string, unknown>;
 }
 

@@ -63,6 +63,11 @@ export class TaskDetails {
     return !this.element.hidden;
   }
 
+  // Whose details these are; -1 while they are closed.
+  get shown(): number {
+    return this.open ? this.index : -1;
+  }
+
   start(index: number): void {
     this.index = index;
     this.request = this.printed = "";

@@ -3,7 +3,7 @@
 import { FIELD, Row } from "./messages";
 import { State, TaskRows, URGENCY } from "./task_rows";
 
-export type Key = "row" | "urgency" | "label" | "state" | "endpoint" | "queued" | "running" | "text";
+export type Key = "row" | "urgency" | "started" | "label" | "state" | "endpoint" | "queued" | "running" | "text";
 
 export interface Order {
   key: Key;
@@ -86,6 +86,8 @@ function byKey(
         return rows.queued(row, now);
       case "running":
         return rows.running(row, now);
+      case "started":
+        return row[FIELD.started] ?? row[FIELD.submitted];
       case "endpoint":
         return rows.endpoint(row);
       case "text":

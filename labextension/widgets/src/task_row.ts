@@ -27,8 +27,10 @@ export class TaskRow {
   );
   private timeline: boolean | null = null;
 
-  show(rows: TaskRows, index: number, place: number, now: number, span: Span | null): void {
+  show(rows: TaskRows, index: number, place: number, now: number, span: Span | null, chosen: boolean): void {
     this.columns(span !== null);
+    this.element.classList.toggle("gc-chosen", chosen);
+    this.open.setAttribute("aria-expanded", String(chosen));
     this.element.setAttribute("aria-rowindex", String(place + 2)); // the head is the first
     this.element.classList.toggle("gc-odd", place % 2 === 1);
     setText(this.open, rows.label(index));

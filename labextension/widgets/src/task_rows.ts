@@ -61,6 +61,12 @@ export class TaskRows {
     return (this.model.get("endpoints") as string[])[row[FIELD.endpoint]] ?? "";
   }
 
+  // Those that have a name.
+  endpoints(): string[] {
+    const endpoints = this.model.get("endpoints");
+    return Array.isArray(endpoints) ? endpoints.filter((one) => typeof one === "string" && one !== "") : [];
+  }
+
   count(state: State): number {
     return (this.model.get("counts") as number[])[STATES.indexOf(state)] ?? 0;
   }

@@ -1,7 +1,7 @@
-// The task table: summary, filter, rows or timeline, and the details of one task.
+// The task table: summary or headline, filter, rows or timeline, and the details of one task.
 
 import { make, setText } from "./dom";
-import { duration } from "./durations";
+import { counted, Headline } from "./headline";
 import { PAGE_ROWS, STATES } from "./messages";
 import { Listeners, Model } from "./model";
 import { RowWindow } from "./row_window";
@@ -10,7 +10,7 @@ import { TaskDetails } from "./task_details";
 import { arrange, Key, Order } from "./task_order";
 import { TaskRow } from "./task_row";
 import { TaskRows } from "./task_rows";
-import { Span, wholeSpan } from "./timeline";
+import { Axis, Span, wholeSpan } from "./timeline";
 
 const FEW = 20; // rows that need no filter, and stay in the order they were submitted in
 const MANY = 2000; // rows that the kernel sends bit by bit
@@ -35,10 +35,13 @@ class TaskTable {
   private readonly listeners = new Listeners();
   private readonly rows: TaskRows;
   private readonly summary: Summary;
+  private readonly headline: Headline;
   private readonly details: TaskDetails;
   private readonly window: RowWindow<TaskRow>;
   private readonly order: Order = { key: "row", descending: false, text: "", state: "" };
   private chosen = false; // the user has chosen an order
+  private used = false; // the user has done something here: it doesn't fold by itself
+  private ended = false;
   private timeline = false;
   private span: Span | null = null; // of the timeline, while it is shown
   private arranged = 0; // when, in milliseconds
@@ -53,18 +56,19 @@ class TaskTable {
   private readonly tools = make("div", { class: "gc-tools" }, this.search, this.states, this.toggle);
   private readonly caption = make("caption");
   private readonly heads = new Map<Key, HTMLTableCellElement>();
-  private readonly axis = make("th", { scope: "col", colspan: 4, class: "gc-axis" });
+  private readonly axis = new Axis();
   private readonly head = make("tr", { "aria-rowindex": 1 });
   private readonly table = make("table", {}, this.caption, make("thead", {}, this.head));
   private readonly scroller = make("div", { class: "gc-scroll", tabindex: 0, role: "group" }, this.table);
   private readonly nothing = make("p", { class: "gc-nothing", hidden: true }, "No task matches.");
+  private readonly body: HTMLElement;
   readonly element: HTMLElement;
 
   constructor(private readonly model: Model) {
     this.rows = new TaskRows(model);
     this.summary = new Summary(this.rows);
     this.details = new TaskDetails(model, this.rows, (index) => this.detailsClosed(index), this.listeners);
-    setText(this.caption, String(model.get("title")));
+    this.headline = new Headline(this.rows, (folded) => this.setFolded(folded), this.listeners);
     this.scroller.setAttribute("aria-label", `${String(model.get("title"))}, rows`);
     this.states.append(
       make("option", { value: "" }, "All states"),
@@ -75,23 +79,26 @@ class TaskTable {
       this.listeners.listen(sort, "click", () => this.sortBy(key));
       this.heads.set(key, make("th", { scope: "col", class: `gc-col-${key}` }, sort));
     }
+    this.body = make("div", {}, this.tools, this.scroller, this.nothing, this.details.element);
     this.element = make(
       "div",
       { class: "gc-table" },
       this.summary.element,
-      this.tools,
-      this.scroller,
-      this.nothing,
-      this.details.element,
+      this.headline.element,
+      this.summary.live,
+      this.body,
     );
     const rowKind = {
       columns: COLUMNS.length,
       make: () => new TaskRow(),
       show: (row: TaskRow, index: number, place: number) =>
-        row.show(this.rows, index, place, this.rows.now(), this.span),
+        row.show(this.rows, index, place, this.rows.now(), this.span, index === this.details.shown),
       drawn: (rows: readonly TaskRow[]) => this.viewed(rows),
     };
-    this.window = new RowWindow(rowKind, this.scroller, this.table, (index) => this.details.start(index), this.listeners);
+    this.window = new RowWindow(rowKind, this.scroller, this.table, (index) => this.choose(index), this.listeners);
+    for (const event of ["pointerdown", "keydown", "input"]) {
+      this.listeners.listen(this.body, event, () => (this.used = true));
+    }
     this.listeners.listen(this.search, "input", () => {
       this.order.text = this.search.value;
       this.rearrange();
@@ -122,13 +129,46 @@ class TaskTable {
   draw(): void {
     const few = this.rows.size <= FEW;
     this.search.hidden = this.states.hidden = few;
-    if (!this.chosen && this.order.key !== (few ? "row" : "urgency")) {
-      this.order.key = few ? "row" : "urgency";
+    const usual = this.timeline ? "started" : few ? "row" : "urgency";
+    if (!this.chosen && this.order.key !== usual) {
+      this.order.key = usual;
       this.drawHead();
     }
     this.summary.draw();
+    this.drawEnd();
     this.details.draw();
     this.rearrangeInTime();
+  }
+
+  // What has ended is a line, unless something failed or the user is at it; run again, it is open again.
+  private drawEnd(): void {
+    const title = String(this.model.get("title"));
+    const ended = this.rows.size > 0 && this.rows.done === this.rows.size;
+    setText(this.caption, ended ? `${title}: ${counted(this.rows).join(", ")}` : title);
+    this.caption.classList.toggle("gc-hidden", ended); // the line above says it
+    if (ended) {
+      this.headline.draw(title);
+    }
+    if (ended !== this.ended) {
+      this.ended = ended;
+      this.headline.element.hidden = !ended;
+      if (ended) {
+        this.summary.element.remove();
+      } else {
+        this.element.prepend(this.summary.element);
+      }
+      this.headline.setFolded(ended && !this.used && this.rows.count("failed") === 0);
+    }
+  }
+
+  private setFolded(folded: boolean): void {
+    this.body.hidden = folded;
+    this.window.draw(); // what has no size has no rows
+  }
+
+  private choose(index: number): void {
+    this.details.start(index);
+    this.window.draw();
   }
 
   // Sorting 100,000 rows takes a while: it gets a fifth of the time, and the user the rest.
@@ -159,15 +199,15 @@ class TaskTable {
     if (this.element.isConnected && !document.hidden && this.rows.done < this.rows.size) {
       this.measureTime();
       this.window.later();
+      this.summary.drawPace();
       this.details.draw();
     }
   }
 
   private measureTime(): void {
     if (this.timeline) {
-      const span = wholeSpan(this.rows);
-      this.span = span;
-      setText(this.axis, `0 to ${duration((span.to - span.from) / 1000)} since the first submission`);
+      this.span = wholeSpan(this.rows);
+      this.axis.draw(this.span, this.table);
     }
   }
 
@@ -185,6 +225,7 @@ class TaskTable {
     this.span = null;
     this.element.classList.toggle("gc-timeline", timeline);
     this.drawHead();
+    this.draw();
     this.rearrange();
   }
 
@@ -198,7 +239,7 @@ class TaskTable {
       }
     }
     const cells = COLUMNS.slice(0, this.timeline ? 2 : 6).map(([key]) => this.heads.get(key)!);
-    const all = this.timeline ? [...cells, this.axis] : cells;
+    const all = this.timeline ? [...cells, this.axis.element] : cells;
     if (all.length !== this.head.children.length) {
       this.head.replaceChildren(...all); // only then: a button that is clicked keeps the focus
     }
@@ -218,6 +259,7 @@ class TaskTable {
   }
 
   private detailsClosed(index: number): void {
+    this.window.draw();
     const button = this.window.button(index);
     if (button) {
       button.focus({ preventScroll: true });

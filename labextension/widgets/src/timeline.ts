@@ -1,6 +1,6 @@
-// A task's bar on the common time axis: queued, then running.
+// A task's bar on the common time axis, queued, then running; and the axis with its ticks.
 
-import { make } from "./dom";
+import { make, setText } from "./dom";
 import { duration } from "./durations";
 import { FIELD, Row } from "./messages";
 import { TaskRows } from "./task_rows";
@@ -10,6 +10,9 @@ export interface Span {
   from: number;
   to: number;
 }
+
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200];
+const MOST_TICKS = 6;
 
 // From the first submission to the last end, or to now while anything is open.
 export function wholeSpan(rows: TaskRows): Span {
@@ -25,6 +28,43 @@ export function wholeSpan(rows: TaskRows): Span {
     to = Math.max(to, rows.now());
   }
   return from < to ? { from, to } : { from: 0, to: 1 };
+}
+
+// Milliseconds between two ticks: round to whoever reads them, and few enough to be read.
+export function tickStep(length: number): number {
+  const least = length / MOST_TICKS;
+  const whole = STEPS_S.find((step) => 1000 * step >= least);
+  if (least > 500) {
+    return whole === undefined ? 86_400_000 * Math.ceil(least / 86_400_000) : 1000 * whole;
+  }
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 0.1)));
+  return power * ([1, 2, 5, 10].find((digit) => digit * power >= least) ?? 10);
+}
+
+export class Axis {
+  private readonly words = make("span", { class: "gc-hidden" });
+  private readonly ticks = make("span", { class: "gc-ticks", "aria-hidden": "true" });
+  readonly element = make("th", { scope: "col", colspan: 4, class: "gc-axis" }, this.words, this.ticks);
+
+  // `table` learns where its lines are.
+  draw(span: Span, table: HTMLElement): void {
+    const length = span.to - span.from;
+    setText(this.words, `0 to ${duration(length / 1000)} since the first submission`);
+    const step = tickStep(length);
+    const count = Math.floor(length / step) + 1;
+    while (this.ticks.children.length > count) {
+      this.ticks.lastElementChild!.remove();
+    }
+    while (this.ticks.children.length < count) {
+      this.ticks.append(make("span"));
+    }
+    [...this.ticks.children].forEach((tick, at) => {
+      setText(tick, at === 0 ? "0" : duration((at * step) / 1000).replace(/\.0 /, " "));
+      (tick as HTMLElement).style.left = `${(100 * at * step) / length}%`;
+      tick.classList.toggle("gc-last", at * step > 0.9 * length); // its text ends at it
+    });
+    table.style.setProperty("--gc-tick", `${(100 * step) / length}%`);
+  }
 }
 
 export class Bar {

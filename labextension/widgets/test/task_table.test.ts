@@ -2,7 +2,9 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import widget from "../src/index";
 import { FIELD, Row } from "../src/messages";
-import { FakeModel, row, stateOf } from "./fake_model";
+import { State } from "../src/task_rows";
+import { tickStep } from "../src/timeline";
+import { FakeModel, ORIGIN, row, stateOf } from "./fake_model";
 
 const HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>";
 let ends: (() => void)[] = [];
@@ -279,7 +281,7 @@ test("one polite announcement for a burst", () => {
   const rows = Array.from({ length: 30 }, (_, index) => row("running", `${index}`));
   const model = new FakeModel(stateOf(rows));
   const el = show(model);
-  const live = el.querySelector(".gc-summary [role=status]")!;
+  const live = el.querySelector(".gc-table > [role=status]")!;
   const said: string[] = [];
   let last = live.textContent;
   for (let seq = 2; seq < 22; seq++) {
@@ -319,4 +321,87 @@ test("a small table says nothing of its view", async () => {
   show(model);
   await vi.advanceTimersByTimeAsync(200);
   expect(model.sent).toEqual([]);
+});
+
+const ended = (state: State, index: number): Row =>
+  row(state, `task ${index}`, {
+    [FIELD.submitted]: 0,
+    [FIELD.started]: 1000 + 10 * (29 - index),
+    [FIELD.ended]: 4100,
+  });
+const all = (state: State): Row[] => Array.from({ length: 30 }, (_, index) => ended(state, index));
+const headline = (el: HTMLElement): HTMLElement => el.querySelector<HTMLElement>(".gc-headline")!;
+const folded = (el: HTMLElement): boolean => el.querySelector(".gc-scroll")!.closest("[hidden]") !== null;
+
+test("what has ended is a line that unfolds", () => {
+  const el = show(new FakeModel({ ...stateOf(all("success")), title: "Tasks" }));
+  expect(headline(el).textContent).toBe("30 tasks · 4.1 s · 2 endpoints");
+  expect(folded(el)).toBe(true);
+  headline(el).click();
+  expect(headline(el).getAttribute("aria-expanded")).toBe("true");
+  expect(folded(el)).toBe(false);
+  expect(labels(el).length).toBeGreaterThan(5);
+  expect(el.querySelector("caption")!.textContent).toBe("Tasks: 30 success");
+});
+
+test("failures unfold by themselves, and what is run again is open again", () => {
+  const rows = all("success");
+  rows[3] = ended("failed", 3);
+  const model = new FakeModel(stateOf(rows));
+  const el = show(model);
+  expect(headline(el).textContent).toBe("Squares: 1 of 30 tasks failed · 4.1 s · 2 endpoints");
+  expect(folded(el)).toBe(false);
+  rows[3] = row("running", "task 3");
+  model.update({ ...stateOf(rows, 2) });
+  expect(headline(el).hidden).toBe(true);
+  expect(el.querySelector(".gc-words")!.textContent).toContain("29 of 30 done");
+  rows[3] = ended("success", 3);
+  model.update({ ...stateOf(rows, 3) });
+  expect(folded(el)).toBe(true);
+});
+
+test("a table that is used when it ends stays unfolded, with its details and the focus", () => {
+  const rows = all("success");
+  rows[3] = row("running", "task 3");
+  const model = new FakeModel(stateOf(rows));
+  const el = show(model);
+  rowButton(el, "task 3").dispatchEvent(new Event("pointerdown", { bubbles: true }));
+  rowButton(el, "task 3").click();
+  const focused = document.activeElement;
+  expect(el.querySelector(".gc-chosen th")!.textContent).toBe("task 3");
+  rows[3] = ended("success", 3);
+  model.update({ ...stateOf(rows, 2) });
+  expect(folded(el)).toBe(false);
+  expect(document.activeElement).toBe(focused);
+  expect(el.querySelector<HTMLElement>(".gc-details")!.hidden).toBe(false);
+  action(el, "Close").click();
+  expect(el.querySelector(".gc-chosen")).toBeNull();
+});
+
+test("the timeline is in the order of the starts, with ticks", () => {
+  const rows = all("success");
+  rows[0] = row("running", "task 0", { [FIELD.submitted]: 0, [FIELD.started]: 2000 });
+  const el = show(new FakeModel(stateOf(rows)));
+  button(el, "Timeline").click();
+  expect(labels(el).slice(0, 2)).toEqual(["task 29", "task 28"]);
+  expect(el.querySelector(".gc-ticks")!.children.length).toBeGreaterThan(1);
+  expect(el.querySelector(".gc-ticks")!.firstElementChild!.textContent).toBe("0");
+});
+
+test.each([
+  [10, 2],
+  [450, 100],
+  [4_000, 1_000],
+  [40_000, 10_000],
+  [600_000, 120_000],
+  [1_000_000_000, 172_800_000],
+])("of %d ms, a tick every %d", (length, step) => {
+  expect(tickStep(length)).toBe(step);
+});
+
+test("elapsed, rate, time left and total", () => {
+  vi.useFakeTimers({ now: (ORIGIN + 10) * 1000 });
+  const rows = all("success").map((one, index) => (index < 10 ? one : row("running", `task ${index}`)));
+  const el = show(new FakeModel(stateOf(rows)));
+  expect(el.querySelector(".gc-pace")!.textContent).toBe("10.0 s · 1.0 per s · about 20 s left of 30 s");
 });

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gc_jupyter.capture.colours import Line, shown
 from gc_jupyter.capture.pieces import SourceOrigin
 from gc_jupyter.errors import ComputeError, RemoteException
 from gc_jupyter.remote_text import harmless, one_line
@@ -77,8 +78,8 @@ def make_exception(
         The notebook's variables that were not sent.
     """
     header = f"{one_line(described['type'])} {place}"
-    lines = [harmless(line) for line in _chain(described, origins, label_of)]
-    text = "\n".join([header, *lines])
+    lines = [(kind, harmless(line)) for kind, line in _chain(described, origins, label_of)]
+    text = "\n".join([header, *(line for _, line in lines)])
     hint = one_line(next_step(described, place, unsent), 500)
     error = RemoteException(text, code="RemoteExecutionError", next_step=hint)
     if original is not None:
@@ -89,7 +90,7 @@ def make_exception(
 
     def render() -> list[str]:
         here = _local_frames(error.__traceback__, label_of)
-        return [header, *here, *lines, *([hint] if hint else [])]
+        return [header, *shown([*here, *lines]), *([hint] if hint else [])]
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
@@ -100,7 +101,7 @@ def show_at_caller(error: ComputeError, label_of: LabelOf) -> None:
 
     def render() -> list[str]:
         message = f"{type(error).__name__}: {error}".split("\n")
-        return [*_local_frames(error.__traceback__, label_of), *message]
+        return [*shown(_local_frames(error.__traceback__, label_of)), *message]
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
 
@@ -169,32 +170,33 @@ def _older_syntax(described: Mapping[str, Any], place: WorkerPlace) -> str:
 
 def _chain(
     described: Mapping[str, Any], origins: Mapping[str, SourceOrigin], label_of: LabelOf
-) -> list[str]:
-    lines: list[str] = []
+) -> list[Line]:
+    lines: list[Line] = []
     for key, words in (
         ("cause", "The above exception was the direct cause of the following exception:"),
         ("context", "During handling of the above exception, another exception occurred:"),
     ):
         if described[key]:
-            lines += [*_chain(described[key], origins, label_of), "", words, ""]
+            lines += [*_chain(described[key], origins, label_of), ("", ""), ("", words), ("", "")]
     if described["frames"]:
-        lines.append("Traceback (most recent call last):")
+        lines.append(("", "Traceback (most recent call last):"))
     for frame in described["frames"]:
         lines += _frame(frame, origins, label_of)
     last = described["lines"].rstrip("\n")
     for remote, origin in origins.items():
         last = last.replace(f'"{remote}"', label_of(origin.filename))
-    lines += last.split("\n")
+    first, *more = last.split("\n")
+    lines += [("error", first), *(("", line) for line in more)]
     group = described.get("group") or ()
     for at, inner in enumerate(group, start=1):
-        shown = [f"Sub-exception {at} of {len(group)}:", *_chain(inner, origins, label_of)]
-        lines += [f"  | {line}".rstrip() for line in shown]
+        parts = [("", f"Sub-exception {at} of {len(group)}:"), *_chain(inner, origins, label_of)]
+        lines += [("", f"  | {line}".rstrip()) for _, line in parts]
     return lines
 
 
-def _local_frames(trace: types.TracebackType | None, label_of: LabelOf) -> list[str]:
+def _local_frames(trace: types.TracebackType | None, label_of: LabelOf) -> list[Line]:
     """The notebook's lines that called a remote function; none where a cell ran as a whole."""
-    lines: list[str] = []
+    lines: list[Line] = []
     for frame, number in traceback.walk_tb(trace):
         filename, function = frame.f_code.co_filename, frame.f_code.co_name
         if function == "run_cell_magic":
@@ -203,30 +205,31 @@ def _local_frames(trace: types.TracebackType | None, label_of: LabelOf) -> list[
             source = linecache.getlines(filename)
             origin = SourceOrigin(filename, 1, "".join(source))
             lines += _frame(("<cell>", number, function, ""), {"<cell>": origin}, label_of)
-    return ["Called here:", *lines] if lines else []
+    return [("", "Called here:"), *lines] if lines else []
 
 
 def _frame(
     frame: Sequence[Any], origins: Mapping[str, SourceOrigin], label_of: LabelOf
-) -> list[str]:
+) -> list[Line]:
     filename, number, function, text = frame
     if not filename:
-        return [f"[... {function} ...]"]
+        return [("", f"[... {function} ...]")]
     inside = "" if function == "<module>" else f", in {function}"
     origin = origins.get(filename)
     if origin is None and label_of(filename) != filename:  # a function that travelled by value
         origin = SourceOrigin(filename, 1, "".join(linecache.getlines(filename)))
     if origin is None:
-        return [f"File {filename}:{number}{inside}", *([f"    {text}"] if text else [])]
+        place = ("place", f"File {filename}:{number}{inside}")
+        return [place, ("", f"    {text}")] if text else [place]
     index = number - origin.first_line
     label = label_of(origin.filename) or "The notebook"
-    shown = [f"{label}, line {origin.first_line + index}{inside}"]
+    lines = [("place", f"{label}, line {origin.first_line + index}{inside}")]
     source = origin.source.rstrip("\n").split("\n")
     for at in range(max(0, index - _CONTEXT), min(len(source), index + _CONTEXT + 1)):
         line = origin.first_line + at
         arrow = f"----> {line}" if at == index else f"      {line}"
-        shown.append(f"{arrow} {source[at]}".rstrip())
-    return shown
+        lines.append(("code", f"{arrow} {source[at]}".rstrip()))
+    return lines
 
 
 def _as_original(plain: RemoteException, original: BaseException) -> RemoteException:

@@ -254,7 +254,7 @@ class _Run:
         values = tasks.result()
         # like a single cell: without a last value there is no Out[n]
         empty = values and all(value is None for value in values)
-        return values if wanted and not empty else None
+        return self._magics.values.expect(values) if wanted and not empty else None
 
     def _follow(self, result: NotebookFuture | Tasks) -> None:
         """Leave the tasks to whoever looks at the result: it shows itself as a table."""
@@ -360,6 +360,8 @@ def _label(options: Options, text: str) -> str:
 
 
 def _brief(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"  # 0.1 * 3 is 0.3 to whoever reads it
     return one_line(masked(value if isinstance(value, str) else reprlib.repr(value)), 40)
 
 

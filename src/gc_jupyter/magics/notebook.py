@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -17,6 +18,7 @@ from gc_jupyter.magics.shown_results import ShownResults, page_of
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
     from gc_jupyter.journal import CellPlace, Journal
+    from gc_jupyter.magics.values import ShownValues
     from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
 
@@ -39,6 +41,13 @@ class NotebookMagics(Magics):
         super().__init__(shell)
         self.shown = ShownResults()
         self.told: set[str] = set()  # variables of which something was said once and for all
+
+    @cached_property
+    def values(self) -> ShownValues:
+        """Shortens the lists that fan-outs give."""
+        from gc_jupyter.magics.values import ShownValues
+
+        return ShownValues(self.shell)
 
     @property
     def journal(self) -> Journal:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from gc_jupyter.session.core import Session, current_session
 from gc_jupyter.session.directory import Directory
-from gc_jupyter.session.fan_out import FanOutFailed, NoValue, Tasks
+from gc_jupyter.session.fan_out import NoValue, Tasks
+from gc_jupyter.session.fan_out_failed import FanOutFailed
 from gc_jupyter.session.output import show_output, without_markup
 from gc_jupyter.session.target import Target
 from gc_jupyter.session.waiting import Interrupted, StillRunning, wait

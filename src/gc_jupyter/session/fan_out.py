@@ -12,29 +12,13 @@ from collections.abc import Callable, MutableMapping, Sequence
 from functools import partial
 from typing import Any, overload
 
-from gc_jupyter.errors import ComputeError, RemoteException, gist
+from gc_jupyter.errors import ComputeError, gist
 from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.session.fan_out_failed import FanOutFailed, error_of, fan_out_failed
 from gc_jupyter.session.futures import NotebookFuture
 
 _UNSET = object()
-#: How many failures are shown.
-SHOWN = 4
-
-
-class FanOutFailed(RemoteException):
-    """Some tasks of a fan-out failed; the first failure is its `__cause__`.
-
-    Attributes
-    ----------
-    tasks:
-        All futures, in order; `tasks.failed` are those that failed.
-    """
-
-    tasks: Tasks
-
-    def _render_traceback_(self) -> list[str]:
-        return self.remote_data.split("\n")
 
 
 class NoValue:
@@ -60,7 +44,7 @@ class NoValue:
     @property
     def error(self) -> BaseException | None:
         """The task's failure; None where it was not sent, or has not set the variable."""
-        return _error(self.future)
+        return error_of(self.future)
 
     def __repr__(self) -> str:
         return f"<no value: {self.label}: {self.reason}>"
@@ -319,12 +303,12 @@ class Tasks(Sequence[TaskFuture]):
         elif _succeeded(future):
             reason = f"the cell has not set {name}"
         else:
-            error = _error(future)
+            error = error_of(future)
             reason = "not sent" if error is None else one_line(gist(error), 200)
         return NoValue(self.labels[at], reason, future)
 
     def failure(self, how_to_see: str = "", where_good: str = "", again: str = "") -> FanOutFailed:
-        """The error for the tasks that failed, with the first few.
+        """The error for the tasks that failed, with the first few failures that differ.
 
         Parameters
         ----------
@@ -337,21 +321,7 @@ class Tasks(Sequence[TaskFuture]):
         """
         those = set(self.failed)
         failed = [at for at, one in enumerate(self._futures) if one in those]
-        lines = [f"{len(failed):,} of {len(self):,} tasks failed."]
-        if len(failed) < len(self):
-            lines.append(where_good or "The error's tasks.values() has the other results.")
-        if again:
-            lines.append(f"{again} runs the failed ones again; what comes takes their places.")
-        for at in failed[:SHOWN]:
-            lines += ["", f"{self.labels[at]}: {_text(self._futures[at])}"]
-        if len(failed) > SHOWN:
-            ids = self._futures[failed[SHOWN]].task_id
-            see = how_to_see or "the error's tasks.failed lists them"
-            lines += ["", f"{len(failed) - SHOWN:,} more failed: {see}; %gc result {ids}."]
-        error = FanOutFailed("\n".join(lines), code="RemoteExecutionError")
-        error.tasks = self
-        error.__cause__ = _error(self._futures[failed[0]])
-        return error
+        return fan_out_failed(self, failed, how_to_see, where_good, again)
 
     def __repr__(self) -> str:
         unsent = sum(dropped(one) for one in self._futures)
@@ -371,17 +341,3 @@ def _succeeded(future: TaskFuture) -> bool:
 
 def _over(future: TaskFuture) -> bool:
     return future.done() and _succeeded(future)
-
-
-def _error(future: TaskFuture) -> BaseException | None:
-    return None if dropped(future) else future.exception()
-
-
-def _text(future: TaskFuture) -> str:
-    error = _error(future)
-    if error is None:
-        return "not sent"
-    render = getattr(error, "_render_traceback_", None)
-    if render is not None:
-        return "\n".join(render())
-    return f"{type(error).__name__}: {str(error).strip()}"

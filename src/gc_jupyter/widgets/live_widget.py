@@ -7,7 +7,8 @@
     settle  ─► static HTML + text, in the same output   once it has ended
 
 A reopened notebook has no kernel, and a widget view without one reads "model not found" whatever
-else the output holds: hence the replacement.
+else the output holds: hence the replacement. What `lasts` is still drawn by the extension, which
+knows it by `LASTING_VIEW`, for as long as the kernel has its model; others draw the HTML.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import traitlets
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.widgets.bundle import module_text
 from gc_jupyter.widgets.front_end import has_front_end, shell, under_voila
-from gc_jupyter.widgets.messages import SAVED, OutputMark
+from gc_jupyter.widgets.messages import LASTING_VIEW, SAVED, OutputMark
 from gc_jupyter.widgets.outputs import mark_of, outputs
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -37,6 +38,8 @@ class LiveWidget(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
+    #: Whether its model stays when it has ended.
+    lasts = False
 
     def __init__(self, kind: str) -> None:
         self._outputs: list[str] = []  # display ids
@@ -97,8 +100,8 @@ class LiveWidget(anywidget.AnyWidget):
             outputs().saver.mark(self._saved)
 
     def settle(self) -> None:
-        """Make every output of this widget static, and end it (loop's thread). Again, it shows what
-        has changed since."""
+        """Make every output of this widget static, and end it, or let it last (loop's thread).
+        Again, it shows what has changed since."""
         if under_voila():
             return
         first, self.settled = not self.settled, True
@@ -106,11 +109,43 @@ class LiveWidget(anywidget.AnyWidget):
         for display_id in self._outputs:
             self._publish_end(display_id)
         if first and self._outputs:  # one that is part of another widget lives on
-            self.close()
+            if self.lasts and self.comm is not None:
+                outputs().keep(self)
+            else:
+                self.close()
+
+    def revive(self) -> None:
+        """It has news again after its end (loop's thread)."""
+        self.settled, at = False, time.time()
+        for display_id in self._outputs:
+            metadata = mark_of(display_id, self.mark(at))
+            self._publish(self._live_bundle(at), metadata, display_id, update=True)
+            outputs().show(display_id, self)
+
+    def let_go(self) -> None:
+        """Others last in its place: its outputs are the static ones alone (loop's thread)."""
+        self.close()
+        for display_id in self._outputs:
+            self._publish_end(display_id)
+
+    @property
+    def weight(self) -> int:
+        """How many rows a lasting widget keeps."""
+        return 1
+
+    def _live_bundle(self, at: float) -> dict[str, Any]:
+        bundle: dict[str, Any] = {**self.static_bundle(at)}
+        if self.comm is not None:
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+            if not self.settled:
+                bundle[VIEW] = view
+            if self.lasts:
+                bundle[LASTING_VIEW] = view
+        return bundle
 
     def _publish_end(self, display_id: str) -> None:
         at = time.time()
-        bundle, metadata = self.static_bundle(at), mark_of(display_id, self.mark(at))
+        bundle, metadata = self._live_bundle(at), mark_of(display_id, self.mark(at))
         outputs().end(display_id, bundle, metadata)
         self._publish(bundle, metadata, display_id, update=True)
 
@@ -125,7 +160,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _ipython_display_(self, **_: Any) -> None:
         at = time.time()
-        bundle: dict[str, Any] = kernel_loop().ask(self.static_bundle, at)
+        bundle: dict[str, Any] = kernel_loop().ask(self._live_bundle, at)
         running = shell()
         if running is None:
             print(bundle["text/plain"])
@@ -133,8 +168,6 @@ class LiveWidget(anywidget.AnyWidget):
         if self._publisher is None:
             self._publisher = running.display_pub
         display_id = uuid.uuid4().hex
-        if not self.settled and self.comm is not None:
-            bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         self._publish(bundle, mark_of(display_id, kernel_loop().ask(self.mark, at)), display_id)
         kernel_loop().ask(self._displayed, display_id)
 
@@ -142,6 +175,8 @@ class LiveWidget(anywidget.AnyWidget):
         self._outputs.append(display_id)
         if self.settled:  # perhaps it ended while it was being displayed
             self._publish_end(display_id)
+            if self.lasts and self.comm is not None:
+                outputs().keep(self)
         else:
             outputs().show(display_id, self)
 

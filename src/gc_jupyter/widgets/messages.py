@@ -55,6 +55,9 @@ class TaskTableState(TypedDict):
 OUTPUTS_TARGET = "gc_jupyter.outputs"
 #: Ends the display id of messages that are for the notebook's file only.
 SAVED = "-saved"
+#: In an output's data: the model that our extension draws it with, while there is one; its value is
+#: that of a widget view. All others, and a kernel's end, leave the HTML beside it.
+LASTING_VIEW = "application/vnd.gc-jupyter.lasting-view+json"
 
 
 class OutputMark(TypedDict, total=False):
@@ -70,7 +73,7 @@ class OutputMark(TypedDict, total=False):
 class OutputNow(TypedDict):
     """What an output shows: MIME types and texts, and its metadata."""
 
-    data: dict[str, str]
+    data: dict[str, Any]
     metadata: dict[str, Any]
 
 

@@ -27,6 +27,8 @@ SAVED_AFTER_S = 1.0
 _SAVED_APART_S = 0.5
 #: Outputs that have ended, and can still be asked for.
 _KEPT = 200
+#: Tables, and rows of theirs, that are kept for their pages after their end.
+_LASTING, _LASTING_ROWS = 100, 200_000
 
 
 class OutputSource(Protocol):
@@ -36,19 +38,39 @@ class OutputSource(Protocol):
     def mark(self, at: float) -> OutputMark: ...
 
 
+class Lasting(Protocol):
+    """Whose output is used after its end."""
+
+    @property
+    def weight(self) -> int: ...
+    def let_go(self) -> None: ...
+
+
 class Outputs:
     """The outputs of this kernel by id: those that live, and what the others have come to."""
 
     def __init__(self, loop: KernelLoop) -> None:
         self._live: dict[str, OutputSource] = {}
         self._ended: OrderedDict[str, OutputNow] = OrderedDict()
+        self._lasting: dict[Lasting, None] = {}  # the one that has ended last is the last
         self.saver = Flusher(loop.aio, interval=_SAVED_APART_S, delay=SAVED_AFTER_S)
 
     def show(self, output: str, widget: OutputSource) -> None:
         """A widget is displayed."""
         self._live[output] = widget
 
-    def end(self, output: str, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+    def keep(self, widget: Lasting) -> None:
+        """A widget has ended, and is still used; the oldest give way to it."""
+        self._lasting.pop(widget, None)
+        self._lasting[widget] = None
+        rows = sum(one.weight for one in self._lasting)
+        while len(self._lasting) > _LASTING or (rows > _LASTING_ROWS and len(self._lasting) > 1):
+            oldest = next(iter(self._lasting))
+            del self._lasting[oldest]
+            rows -= oldest.weight
+            oldest.let_go()
+
+    def end(self, output: str, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """An output will not change any more, or not by itself."""
         self._live.pop(output, None)
         self._ended[output] = OutputNow(data=dict(data), metadata=dict(metadata))

@@ -15,40 +15,15 @@ from typing import Any
 
 from gc_jupyter.types import TaskState
 from gc_jupyter.widgets.durations import duration
+from gc_jupyter.widgets.headline import ICONS, URGENCY, headline, summary
 from gc_jupyter.widgets.outcomes import traceback_text
 from gc_jupyter.widgets.task_rows import TaskRows
 
-SHOWN = 20  # rows
-_TRACEBACKS = 4
+SHOWN = 100  # rows, when all have ended
+_SHOWN_OPEN = _SHOWN_AS_TEXT = 20
+_TRACEBACKS = 4  # that differ
 _TRACEBACK = 4_000  # characters of each
 
-_ICONS = {
-    TaskState.UNSENT: "○",
-    TaskState.WAITING_LIMIT: "◎",
-    TaskState.UNCONFIRMED: "?",
-    TaskState.WAITING_ENDPOINT: "◔",
-    TaskState.ENDPOINT_OFFLINE: "◌",
-    TaskState.WAITING_NODES: "◑",
-    TaskState.WAITING_WORKER: "◑",
-    TaskState.RUNNING: "▶",
-    TaskState.SUCCESS: "✓",
-    TaskState.FAILED: "✗",
-    TaskState.CANCELLED: "⊘",
-}
-#: Most urgent first: what a user must see stands on top.
-URGENCY = (
-    TaskState.FAILED,
-    TaskState.ENDPOINT_OFFLINE,
-    TaskState.RUNNING,
-    TaskState.WAITING_NODES,
-    TaskState.WAITING_WORKER,
-    TaskState.WAITING_ENDPOINT,
-    TaskState.UNCONFIRMED,
-    TaskState.WAITING_LIMIT,
-    TaskState.UNSENT,
-    TaskState.CANCELLED,
-    TaskState.SUCCESS,
-)
 _HEAD = ("Task", "State", "Endpoint", "Queued", "Running", "Result")
 _LEFT = ' style="text-align:left"'
 _ONE_LINE = ' style="text-align:left;white-space:nowrap"'
@@ -57,38 +32,61 @@ _ONE_LINE = ' style="text-align:left;white-space:nowrap"'
 def static_table(
     rows: TaskRows, futures: Sequence[Future[Any]], title: str, at: float
 ) -> dict[str, str]:
-    """`text/html` and `text/plain` of the rows as they are now: up to `SHOWN` of them, failures
-    first when there are more. While tasks are open, it says of when it is."""
+    """`text/html` and `text/plain` of the rows as they are now: up to `SHOWN` of them, and 20 as
+    text, failures first when there are more. While tasks are open, it says of when it is; when all
+    have ended, the HTML is a line that unfolds."""
     caption = f"{title}: {summary(rows)}"
     if len(rows) and not rows.done:
         caption += f", {as_of(at)}"
-    shown, rest = list(range(min(SHOWN, len(rows)))), len(rows) - SHOWN
+    bound = SHOWN if rows.done else _SHOWN_OPEN
+    shown, rest = list(range(min(bound, len(rows)))), len(rows) - bound
     if rest > 0:
         urgency = {state: place for place, state in enumerate(URGENCY)}
-        shown = heapq.nsmallest(SHOWN, range(len(rows)), key=lambda row: urgency[rows.state(row)])
+        shown = heapq.nsmallest(bound, range(len(rows)), key=lambda row: urgency[rows.state(row)])
     more = f"{rest:,} more" if rest > 0 else ""
     cells = [_cells(rows, row) for row in shown]
-    failed = [row for row in shown if rows.state(row) is TaskState.FAILED][:_TRACEBACKS]
-    tracebacks = {
-        row: text for row in failed if "\n" in (text := traceback_text(futures[row], _TRACEBACK))
-    }
+    html = _html(caption, shown, cells, _tracebacks(rows, futures, shown), more)
+    if len(rows) and rows.done:
+        unfolded = " open" if rows.count(TaskState.FAILED) else ""
+        line = escape(headline(rows, title))
+        html = f"<details{unfolded}><summary>{line}</summary>{html}</details>"
     return {
-        "text/html": _html(caption, shown, cells, tracebacks, more),
-        "text/plain": _plain(caption, cells, more),
+        "text/html": html,
+        "text/plain": _plain(caption, _most_urgent(rows, shown, cells), len(rows)),
     }
+
+
+def _most_urgent(
+    rows: TaskRows, shown: Sequence[int], cells: Sequence[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    """Of what is shown, what is shown as text: failures first where that isn't all."""
+    if len(cells) <= _SHOWN_AS_TEXT:
+        return list(cells)
+    urgency = {state: place for place, state in enumerate(URGENCY)}
+    order = sorted(range(len(shown)), key=lambda at: urgency[rows.state(shown[at])])
+    return [cells[at] for at in order[:_SHOWN_AS_TEXT]]
+
+
+def _tracebacks(
+    rows: TaskRows, futures: Sequence[Future[Any]], shown: Sequence[int]
+) -> dict[int, tuple[str, int]]:
+    """The first few that differ: by the row that has it first, with the number of those rows."""
+    found: dict[str, tuple[int, str, int]] = {}
+    for row in shown:
+        if rows.state(row) is not TaskState.FAILED:
+            continue
+        text = traceback_text(futures[row], _TRACEBACK)
+        _, line, same = text.partition("\n")  # the first line has the task's id and time
+        if not line or (len(found) == _TRACEBACKS and same not in found):
+            continue
+        first, whole, count = found.get(same, (row, text, 0))
+        found[same] = first, whole, count + 1
+    return {row: (text, count) for row, text, count in found.values()}
 
 
 def as_of(at: float) -> str:
     """A moment, for whoever reads a notebook anywhere: in UTC."""
     return time.strftime("as of %Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
-
-
-def summary(rows: TaskRows) -> str:
-    """How many tasks are in which state, most urgent first: ``2 failed, 198 success``."""
-    if not len(rows):
-        return "no tasks"
-    counts = dict(zip(TaskState, rows.counts, strict=True))
-    return ", ".join(f"{counts[state]:,} {state.value}" for state in URGENCY if counts[state])
 
 
 def _cells(rows: TaskRows, row: int) -> tuple[str, ...]:
@@ -98,7 +96,7 @@ def _cells(rows: TaskRows, row: int) -> tuple[str, ...]:
     running = (ended - started) / 1000 if None not in (started, ended) else None
     return (
         rows.field(row, "label"),
-        f"{_ICONS[state]} {state.value}{_percent(rows.field(row, 'progress'))}",
+        f"{ICONS[state]} {state.value}{_percent(rows.field(row, 'progress'))}",
         rows.endpoints[rows.field(row, "endpoint")],
         duration(queued),
         duration(running),
@@ -115,7 +113,7 @@ def _html(
     caption: str,
     shown: Sequence[int],
     cells: Sequence[tuple[str, ...]],
-    tracebacks: dict[int, str],
+    tracebacks: dict[int, tuple[str, int]],
     more: str,
 ) -> str:
     head = "".join(f'<th scope="col"{_LEFT}>{name}</th>' for name in _HEAD)
@@ -123,8 +121,10 @@ def _html(
     for row, (label, *others) in zip(shown, cells, strict=True):
         *short, text = [escape(text) for text in others]
         if row in tracebacks:
-            pre = f"<pre>{escape(tracebacks[row])}</pre>"
-            text = f"<details><summary>{text}</summary>{pre}</details>"
+            whole, count = tracebacks[row]
+            many = f" (the same in {count:,} tasks)" if count > 1 else ""
+            pre = f"<pre>{escape(whole)}</pre>"
+            text = f"<details><summary>{text}{many}</summary>{pre}</details>"
         tds = "".join(f"<td{_ONE_LINE}>{cell}</td>" for cell in short) + f"<td{_LEFT}>{text}</td>"
         body.append(f'<tr><th scope="row"{_ONE_LINE}>{escape(label)}</th>{tds}</tr>')
     if more:
@@ -135,9 +135,10 @@ def _html(
     )
 
 
-def _plain(caption: str, cells: Sequence[tuple[str, ...]], more: str) -> str:
+def _plain(caption: str, cells: Sequence[tuple[str, ...]], total: int) -> str:
     if not cells:
         return caption
+    more = f"{total - len(cells):,} more" if total > len(cells) else ""
     table = [_HEAD, *cells]
     widths = [max(len(line[column]) for line in table) for column in range(len(_HEAD))]
     lines = [

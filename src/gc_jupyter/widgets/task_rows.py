@@ -59,6 +59,10 @@ class TaskRows:
             self.counts[index] for state, index in _INDEX.items() if state.done
         )
 
+    def count(self, state: TaskState) -> int:
+        """How many rows are in a state."""
+        return self.counts[_INDEX[state]]
+
     def state(self, row: int) -> TaskState:
         """A row's state."""
         return _STATES[self.rows[row].state]

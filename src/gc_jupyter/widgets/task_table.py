@@ -31,7 +31,7 @@ from gc_jupyter.widgets.task_rows import TaskRows
 
 
 class TaskTable(LiveWidget):
-    """A table of tasks that follows them until all have ended, then becomes a static one.
+    """A table of tasks that follows them until all have ended; what is saved of it is static.
 
     Parameters
     ----------
@@ -52,9 +52,13 @@ class TaskTable(LiveWidget):
 
     Notes
     -----
-    Where nobody watches (nbclient, papermill, a terminal), the table is static from the start. At
-    most four updates a second are sent, for all tables together, and none while nothing changes.
+    Where nobody watches (nbclient, papermill, a terminal), the table is static from the start. In
+    JupyterLab and Notebook 7 it can be used after its end, too, as long as the kernel and page are
+    there; elsewhere it is static then. At most four updates a second are sent, for all tables
+    together, and none while nothing changes.
     """
+
+    lasts = True
 
     def __init__(
         self,
@@ -167,13 +171,16 @@ class TaskTable(LiveWidget):
         self._rows.restart(row, future.label if old.source is None else "")
         source = future.source
         if self.settled:
-            self.settle()
-        elif source is not None and source not in self._sources:
+            if self.comm is None:
+                self.settle()
+                return
+            self.revive()
+        if source is not None and source not in self._sources:
             self._sources.add(source)
             source.watch(self._on_events)
 
     def _changed(self) -> None:
-        if self._rows.dirty and not self.settled:
+        if self._rows.dirty and (self.comm is not None or not self.settled):
             flusher().mark(self)
             self.changed()
 
@@ -190,8 +197,13 @@ class TaskTable(LiveWidget):
         for source in self._sources:
             source.unwatch(self._on_events)
         self._sources.clear()
-        if not self._keep:
+        if not self._keep and not self.settled:
             self.settle()
+
+    @property
+    def weight(self) -> int:
+        """See LiveWidget."""
+        return len(self._futures)
 
     def state(self) -> dict[str, Any]:
         """See LiveWidget."""

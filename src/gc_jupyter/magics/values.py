@@ -1,0 +1,61 @@
+"""A fan-out's list of values, as Out[n] shows it: shortened where it is long, with its length.
+
+IPython prints up to 1,000 values, each on a line of its own. The list itself is whole, and a plain
+one: only the list that a cell has just given is shown in this way, and a user's own lists never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython.lib.pretty import pretty
+
+#: Lines that are shown as they are.
+_FEW = 10
+_FIRST, _LAST = 5, 2
+
+Printer = Callable[[Any, Any, bool], None]
+
+
+class ShownValues:
+    """Prints lists for a shell.
+
+    Parameters
+    ----------
+    shell:
+        IPython's.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._values: list[Any] | None = None
+        formatter = shell.display_formatter.formatters["text/plain"]
+        self._usual: Printer = formatter.for_type(list)
+        formatter.for_type(list, self._print)
+
+    def expect(self, values: list[Any]) -> list[Any]:
+        """A cell gives these values; they are returned."""
+        self._values = values
+        return values
+
+    def _print(self, values: list[Any], printer: Any, cycle: bool) -> None:
+        if values is not self._values or cycle or not _is_long(values, printer.max_width):
+            self._usual(values, printer, cycle)
+            return
+        with printer.group(1, "[", "]"):
+            for value in values[:_FIRST]:
+                printer.pretty(value)
+                printer.text(",")
+                printer.breakable()
+            printer.text("…,")
+            for value in values[-_LAST:]:
+                printer.breakable()
+                printer.pretty(value)
+                if value is not values[-1]:
+                    printer.text(",")
+        printer.text(f"  # {len(values):,} values")
+
+
+def _is_long(values: list[Any], width: int) -> bool:
+    """Whether it takes many lines; the first of many values tell it."""
+    return len(values) > _FEW and pretty(values[:200], max_width=width).count("\n") >= _FEW

@@ -1,0 +1,90 @@
+"""The error for a fan-out some of whose tasks failed: equal failures are one, with their tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gc_jupyter.errors import RemoteException
+from gc_jupyter.future import TaskFuture, dropped
+
+if TYPE_CHECKING:
+    from gc_jupyter.session.fan_out import Tasks
+
+#: How many failures that differ are shown, and labels of each.
+SHOWN = 4
+
+
+class FanOutFailed(RemoteException):
+    """Some tasks of a fan-out failed; the first failure is its `__cause__`.
+
+    Attributes
+    ----------
+    tasks:
+        All futures, in order; `tasks.failed` are those that failed.
+    """
+
+    tasks: Tasks
+    #: The text in lines, coloured where the notebook's are.
+    shown: list[str]
+
+    def _render_traceback_(self) -> list[str]:
+        return self.shown
+
+
+def fan_out_failed(
+    tasks: Tasks, failed: Sequence[int], how_to_see: str, where_good: str, again: str
+) -> FanOutFailed:
+    """See `Tasks.failure`; `failed` are the places of the tasks that failed."""
+    lines = [f"{len(failed):,} of {len(tasks):,} tasks failed."]
+    if len(failed) < len(tasks):
+        lines.append(where_good or "The error's tasks.values() has the other results.")
+    if again:
+        lines.append(f"{again} runs the failed ones again; what comes takes their places.")
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for at in failed:
+        alike.setdefault(tuple(_lines(tasks[at])), []).append(at)
+    shown = [*lines]
+    for text, those_at in list(alike.items())[:SHOWN]:
+        head = ["", f"{_named(tasks, those_at)}:"]
+        lines += [*head, *text]
+        shown += [*head, *_lines(tasks[those_at[0]], as_shown=True)]
+    others = [at for those_at in list(alike.values())[SHOWN:] for at in those_at]
+    see = how_to_see or "the error's tasks.failed lists them"
+    more = []
+    if others:
+        ids = tasks[others[0]].task_id
+        more = ["", f"{len(others):,} more failed: {see}; %gc result {ids}."]
+    elif len(failed) > SHOWN:
+        more = ["", f"{len(failed):,} failed: {see}."]
+    error = FanOutFailed("\n".join([*lines, *more]), code="RemoteExecutionError")
+    error.tasks, error.shown = tasks, [*shown, *more]
+    error.__cause__ = error_of(tasks[failed[0]])
+    return error
+
+
+def error_of(future: TaskFuture) -> BaseException | None:
+    """A task's failure; None where it was not sent."""
+    return None if dropped(future) else future.exception()
+
+
+def _named(tasks: Tasks, places: Sequence[int]) -> str:
+    """These tasks, by their labels: ``x=3, x=7 and 5 more (7 tasks)``."""
+    named = ", ".join(tasks.labels[at] for at in places[:SHOWN])
+    if len(places) > SHOWN:
+        named += f" and {len(places) - SHOWN:,} more"
+    return named if len(places) == 1 else f"{named} ({len(places):,} tasks)"
+
+
+def _lines(future: TaskFuture, *, as_shown: bool = False) -> list[str]:
+    """A failure without the line that says which task it was, and when and where: equal failures
+    are equal then. The tables have the rest."""
+    error = error_of(future)
+    if error is None:
+        return ["not sent"]
+    render = getattr(error, "_render_traceback_", None)
+    if render is None or not isinstance(error, RemoteException):
+        return f"{type(error).__name__}: {str(error).strip()}".split("\n")
+    if as_shown:
+        return list(render())[1:]
+    return [*error.remote_data.split("\n")[1:], *([error.next_step] if error.next_step else [])]
