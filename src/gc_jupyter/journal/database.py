@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gc_jupyter.journal import results
-from gc_jupyter.journal.sessions import KernelSession, may_run
+from gc_jupyter.journal.sessions import SESSION_COLUMNS, KernelSession, may_run
 from gc_jupyter.own_files import check_own_database, make_own
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
@@ -25,6 +25,9 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 R = TypeVar("R", "Entry", "KnownEndpoint")
 
 VERSION = 5
+#: Below this number a version only adds tables, and columns that may be left out: so kernels and
+#: servers of several versions of this package use one file, and a downgrade goes on with it.
+OTHER_FORMAT = 50
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
 #: The newest tasks of a session that stay once they have ended. Older ones are found by their
@@ -132,6 +135,7 @@ class KnownEndpoint:
 
 _DONE = ", ".join(f"'{state.value}'" for state in TaskState if state.done)
 _COLUMNS = ", ".join(one.name for one in fields(Entry))
+_ENDPOINT = ", ".join(one.name for one in fields(KnownEndpoint))
 _FROM_JSON = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(fields(Entry))))
 #: What `update_tasks` is told, in order.
 _NEWS = ("state", "task_id", "group_id", "function_id", "started_at", "ended_at", "error")
@@ -173,7 +177,7 @@ class Database:
         self._connection.execute("PRAGMA journal_mode = TRUNCATE")
         self._connection.execute("PRAGMA synchronous = OFF")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
+        if version >= OTHER_FORMAT:
             raise sqlite3.DatabaseError("it was made by a newer gc_jupyter")
         if version < VERSION:
             with self:
@@ -205,7 +209,9 @@ class Database:
     def add_session(self, session: KernelSession) -> None:
         """A kernel begins to write; what is very old goes."""
         row = astuple(session)
-        self._connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._connection.execute(
+            f"INSERT OR REPLACE INTO sessions ({SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row
+        )
         oldest = time.time() - KEPT_S
         self._connection.execute("DELETE FROM tasks WHERE submitted_at < ?", (oldest,))
         self.results.expire(oldest)
@@ -286,7 +292,8 @@ class Database:
     def remember_endpoints(self, endpoints: Iterable[KnownEndpoint]) -> None:
         """What was heard of endpoints; empty fields leave what was known."""
         self._connection.executemany(
-            "INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (endpoint_id) DO UPDATE"
+            f"INSERT INTO endpoints ({_ENDPOINT}) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (endpoint_id) DO UPDATE"
             " SET name = coalesce(nullif(excluded.name, ''), name),"
             " status = coalesce(nullif(excluded.status, ''), status),"
             " python = coalesce(nullif(excluded.python, ''), python),"
@@ -315,7 +322,8 @@ class Database:
 
     def sessions(self, where: str = "1") -> list[KernelSession]:
         """Who has written."""
-        return [KernelSession(*row) for row in self.select(f"SELECT * FROM sessions WHERE {where}")]
+        rows = self.select(f"SELECT {SESSION_COLUMNS} FROM sessions WHERE {where}")
+        return [KernelSession(*row) for row in rows]
 
     def limits(self, task_ids: Iterable[str]) -> list[tuple[Any, ...]]:
         """Of those of these tasks that are known: task id, `Entry.decodes` and endpoint id."""
@@ -359,7 +367,7 @@ class Database:
 
     def endpoints(self) -> list[KnownEndpoint]:
         """Every endpoint that was ever heard of."""
-        rows = self._connection.execute("SELECT * FROM endpoints ORDER BY name")
+        rows = self._connection.execute(f"SELECT {_ENDPOINT} FROM endpoints ORDER BY name")
         return [one for row in rows if (one := _plain(KnownEndpoint(*row))) is not None]
 
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
 from gc_jupyter.errors import DeserializationError
-from gc_jupyter.journal.sessions import KernelSession
+from gc_jupyter.journal.sessions import SESSION_COLUMNS, KernelSession
 from gc_jupyter.protocol.nonces import nonce_in
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE TABLE IF NOT EXISTS claims (group_id TEXT PRIMARY KEY, session TEXT, at REAL);
 """
 
+_CLAIM = "group_id, session, at"
 _MESSAGE = "message"  # a result message's bytes, as they came
 _STATUS = "status"  # a TaskStatus as JSON
 
@@ -93,7 +94,8 @@ class Results:
     def take_group(self, group_id: str, session: str) -> None:
         """From now on this session's process waits for the group's results."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (group_id, session, time.time())
+            "INSERT OR REPLACE INTO claims (group_id, session, at) VALUES (?, ?, ?)",
+            (group_id, session, time.time()),
         )
 
     def release_group(self, group_id: str, session: str) -> None:
@@ -154,7 +156,8 @@ class Results:
             missing.pop(group_id, None)
         if missing:
             self._connection.execute(
-                "INSERT OR IGNORE INTO sessions VALUES (?, ?, ?, ?, ?, ?)", astuple(here)
+                f"INSERT OR IGNORE INTO sessions ({SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+                astuple(here),
             )
         self._connection.execute(
             "DELETE FROM claims WHERE session = ?"
@@ -162,7 +165,7 @@ class Results:
             (here.session, json.dumps(list(missing))),
         )
         self._connection.executemany(
-            "INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT (group_id) DO UPDATE"
+            f"INSERT INTO claims ({_CLAIM}) VALUES (?, ?, ?) ON CONFLICT (group_id) DO UPDATE"
             " SET session = excluded.session, at = excluded.at"
             " WHERE session != excluded.session",
             [(group_id, here.session, time.time()) for group_id in missing],
@@ -187,7 +190,8 @@ class Results:
         sessions = {
             session.session: session
             for session in (
-                KernelSession(*row) for row in self._connection.execute("SELECT * FROM sessions")
+                KernelSession(*row)
+                for row in self._connection.execute(f"SELECT {SESSION_COLUMNS} FROM sessions")
             )
         }
         running = {
@@ -243,7 +247,7 @@ class Results:
         found, now = list(found), time.time()
         kept = [one for one in found if one.group_id in mine or not one.group_id]
         self._connection.executemany(
-            "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO results (task_id, form, size, at, body) VALUES (?, ?, ?, ?, ?)",
             [(one.task_id, one.form, len(one.body), now, one.body) for one in kept],
         )
         self._name(kept)

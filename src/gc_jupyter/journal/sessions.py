@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,6 +92,10 @@ class KernelSession:
         """This process."""
         made = cls(kernel, notebook)
         return replace(made, started=_start_of(made.pid))
+
+
+#: The journal's columns for one.
+SESSION_COLUMNS = ", ".join(one.name for one in fields(KernelSession))
 
 
 def surely_ended(other: KernelSession, here: KernelSession) -> bool:
