@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -143,3 +144,31 @@ def test_lock_files_name_no_registry() -> None:
     for name in files:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert re.findall(r'"resolved": "\w+://.*|\bregistry[.=:].*', text) == [], name
+
+
+@pytest.mark.timeout(600)
+def test_an_installation_without_an_index(wheel: Path, tmp_path: Path) -> None:
+    """As the guide says: wheels are gathered where there is a network, and pinned."""
+    wheels, pins = tmp_path / "wheels", tmp_path / "pins.txt"
+    pip = [sys.executable, "-m", "pip"]
+    gather = [*pip, "download", "-q", "--only-binary", ":all:", "-d", str(wheels), str(wheel)]
+    subprocess.run([*gather, "ipykernel"], check=True)
+    pins.write_text("".join(f"{one}\n" for one in sorted(map(_pin, wheels.iterdir()))))
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    alone = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    offline = ["--no-index", "--find-links", str(wheels), "-r", str(pins)]
+    subprocess.run([python, "-m", "pip", "install", "-q", *offline], env=alone, check=True)
+    cell = (
+        "from IPython.core.interactiveshell import InteractiveShell as S\n"
+        "s = S.instance(); s.run_cell('%load_ext gc_jupyter').raise_error()\n"
+        "s.run_cell('%%gcrun local\\nprint(6 * 7)').raise_error()"
+    )
+    ran = subprocess.run([python, "-c", cell], env=alone, capture_output=True, text=True)
+    assert "42" in ran.stdout, ran.stderr
+
+
+def _pin(wheel: Path) -> str:
+    name, version = wheel.name.split("-")[:2]
+    return f"{name}=={version}"
