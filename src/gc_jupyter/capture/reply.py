@@ -33,6 +33,11 @@ class Fetching(Protocol):
     over: concurrent.futures.Future[Any]
     #: Those of each `stored`.
     data: list[bytearray]
+    #: Called at each change, on any thread.
+    listeners: list[Callable[[], object]]
+
+    def text(self) -> str:
+        """How far it is."""
 
 
 class Fetcher(Protocol):
@@ -84,6 +89,7 @@ class CellFuture(TaskFuture):
         #: Brings what was too large for the reply; None where nobody can.
         self.fetcher: Fetcher | None = None
         self.fetching: Fetching | None = None
+        self._when_fetching: list[Callable[[], object]] = []
         self.place = WorkerPlace(endpoint)
         #: The most frames that a traceback shows, the innermost; None for all.
         self.tb_limit: int | None = None
@@ -122,6 +128,18 @@ class CellFuture(TaskFuture):
     def stderr(self) -> str:
         """What the task has written to its standard error so far."""
         return text_of(self.so_far, "stderr")
+
+    def when_fetching(self, listener: Callable[[], object]) -> None:
+        """Have a listener know, on any thread, how far `fetching` is.
+
+        Parameters
+        ----------
+        listener:
+            Called at each change.
+        """
+        self._when_fetching.append(listener)
+        if self.fetching is not None:
+            self.fetching.listeners.append(listener)
 
     def hear(self, message: bytes) -> None:
         """See TaskFuture: what the task shows while it runs.
@@ -183,6 +201,7 @@ class CellFuture(TaskFuture):
         folder = str(next(iter(wanted.values()))["stored"]["folder"])
         what = ", ".join(name or "the value" for name in wanted)
         self.fetching = fetching = self.fetcher.begin(stored, folder, what)
+        fetching.listeners.extend(self._when_fetching)
         read = partial(self._fetched, reply, list(wanted.values()), fetching)
         return None, Later(fetching.over, partial(self._understood, reply, read))
 

@@ -25,6 +25,7 @@ from gc_jupyter.session.target import Target
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint, TaskInfo
 
 if TYPE_CHECKING:
+    from gc_jupyter.capture.reply import Fetcher
     from gc_jupyter.future import TaskFuture
     from gc_jupyter.session.core import Session
 
@@ -134,7 +135,9 @@ def attach_by_id(session: Session, one: str, namespace: Mapping[str, Any]) -> li
     limit = limit_of_unknown()
 
     def make(task_id: str) -> TaskFuture:
-        future = RepliedFuture(namespace, session.label_of, "the endpoint")
+        future = RepliedFuture(
+            namespace, session.label_of, "the endpoint", partial(_fetcher, session)
+        )
         future.on_taken = session.seen
         future._describe(limit=limit)
         future._learn(TaskInfo(task_id))
@@ -342,9 +345,7 @@ class _Group:
             future = TaskFuture(label=entry.label)
         if isinstance(future, NotebookFuture):
             future.on_taken = session.seen
-            if entry.endpoint_id:
-                target = Target(Endpoint(entry.endpoint_id, entry.endpoint))
-                future.fetcher = session.stores.fetcher(target)
+            future.fetcher = _fetcher(session, entry.endpoint_id, entry.endpoint)
         future._learn(
             TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at)
         )
@@ -359,6 +360,16 @@ class _Group:
             entry.decodes,
         )
         return future
+
+
+def _fetcher(session: Session, endpoint_id: str, name: str = "") -> Fetcher | None:
+    """What brings the rest of a result from an endpoint's store."""
+    try:
+        endpoint = Endpoint(str(uuid.UUID(endpoint_id)), name)
+    except ValueError:
+        return None
+    local = endpoint.endpoint_id == LOCAL_ENDPOINT_ID
+    return None if local else session.stores.fetcher(Target(endpoint))
 
 
 def _alike(entries: Sequence[Entry]) -> bool:

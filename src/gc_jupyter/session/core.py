@@ -333,7 +333,7 @@ class Session:
         note.endpoint = target.name
         future._describe(note, nonce_of(run or new_run(), call or 0))
         tag = {"nonce": future.nonce, "kind": note.kind, "bind": note.bind, "label": future.label}
-        tag["part"] = note.part
+        tag.update(part=note.part, endpoint=target.endpoint.endpoint_id)
         executor = self.executor(target)
         live = "" if target.local else future.nonce if target.live else None
         executor.submit_as(future, captured.function, *captured.arguments(call, tag, live))

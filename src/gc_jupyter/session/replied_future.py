@@ -4,10 +4,11 @@ fan-outs that wait for such tasks."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gc_jupyter.capture import Captured
+from gc_jupyter.capture.reply import Fetcher
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.future import TaskFuture
@@ -33,9 +34,18 @@ class RepliedFuture(ShellFuture):
         Names the notebook's files in tracebacks.
     endpoint:
         What the endpoint is called in messages.
+    fetcher_of:
+        What brings the rest of a result from the endpoint of this id.
     """
 
-    def __init__(self, namespace: Any, label_of: Any, endpoint: str) -> None:
+    def __init__(
+        self,
+        namespace: Any,
+        label_of: Any,
+        endpoint: str,
+        fetcher_of: Callable[[str], Fetcher | None] = lambda _: None,
+    ) -> None:
+        self._fetcher_of = fetcher_of
         sent = Captured(SourceFunction("task", ""), b"", {}, {}, namespace)
         super().__init__(sent, endpoint, label_of)
 
@@ -45,11 +55,13 @@ class RepliedFuture(ShellFuture):
         if not isinstance(tag, dict):
             return value
         texts = {name: _text(tag.get(name)) for name in ("nonce", "kind", "label", "bind", "part")}
+        self.fetcher = self.fetcher or self._fetcher_of(_text(tag.get("endpoint")))
         decode = super().decode if texts["kind"] == "shell" else self._decode_cell
         try:
             return decode(value)
         finally:
-            note = Note(texts["kind"], self.endpoint, texts["bind"], tuple(self.out))
+            out = value.get("out") if isinstance(value.get("out"), dict) else {}
+            note = Note(texts["kind"], self.endpoint, texts["bind"], tuple(map(_text, out)))
             note.part = texts["part"]
             self._describe(note, texts["nonce"], label=texts["label"])
 

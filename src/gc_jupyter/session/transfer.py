@@ -198,15 +198,15 @@ def wait_for(transfer: Transfer, quiet: bool) -> None:
     """
     news = threading.Event()
     transfer.listeners.append(news.set)
-    line, shown = Line(), -math.inf if transfer.large else time.monotonic()
+    told, line, shown = False, Line(), -math.inf if transfer.large else time.monotonic()
     try:
         transfer.begin()
         while not transfer.over.done():
-            now, first = time.monotonic(), line.empty
+            now, told = time.monotonic(), told or quiet
             if not quiet and now - shown >= _SHOW_S:
                 line.show(transfer.text())
-                shown = now
-            news.wait(_SHOW_S if first else None)
+                shown, told = now, True
+            news.wait(None if told else _SHOW_S)
             news.clear()
     except KeyboardInterrupt:
         transfer.stop()

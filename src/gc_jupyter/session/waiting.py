@@ -207,11 +207,6 @@ class Line:
             show: Any = display
             self._handle = show({"text/plain": text}, raw=True, display_id=True)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was shown."""
-        return not self._text
-
     def clear(self) -> None:
         if self._handle is not None:
             self._handle.update({"text/plain": ""}, raw=True)
@@ -331,6 +326,11 @@ def _running(futures: Sequence[TaskFuture], endpoint: str) -> str:
             " %gc attach picks them up."
         )
     if len(open_ones) == 1:
+        if fetching := getattr(open_ones[0], "fetching", None):
+            return (
+                f"the result of task {ids[0]} is on its way here and goes on coming."
+                f" {fetching.text()}. %gc attach {ids[0]} shows it."
+            )
         return (
             f"task {ids[0]} was sent to {endpoint} and isn't over. %gc attach {ids[0]} picks it up."
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gc_jupyter.session.output import Screen
+from gc_jupyter.session.waiting import Line
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 SPACING_S = 0.05
 #: `print` writes each of its arguments by itself.
 GATHER_S = 0.01
+#: Between two lines that say how far a result is that comes in parts.
+FETCHING_S = 0.25
 
 
 class Watch:
@@ -42,7 +45,10 @@ class Watch:
         self._future = future
         self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._over = threading.Event()
+        self._line = None if quiet else Line()
+        self._line_at = 0.0
         future.live.listen(self._wake)
+        future.when_fetching(self._wake)
         future.add_done_callback(self._end)
 
     def _wake(self) -> None:
@@ -74,11 +80,21 @@ class Watch:
                 return False
             self._over.wait(GATHER_S)
             self.screen.follow(self._future)
+            self._show_fetching()
             self._over.wait(SPACING_S)  # what comes meanwhile is one message
         return True
 
+    def _show_fetching(self) -> None:
+        """How far it is with a result that comes in parts."""
+        fetching, now = self._future.fetching, time.monotonic()
+        if fetching is not None and self._line is not None and now - self._line_at > FETCHING_S:
+            self._line_at = now
+            self._line.show(fetching.text())
+
     def end(self) -> None:
         """Show the rest of what is known, and listen no more."""
+        if self._line is not None:
+            self._line.clear()
         self._future.live.silence(self._wake)
         self.screen.show(self._future)
         self.screen.explain(self._future)
