@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -32,6 +33,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID
 from gc_jupyter.widgets.front_end import has_front_end
 
 _LISTED = 50
+_NAMED = 5  # notebooks in a line
 _RESULT_S = 30.0
 
 
@@ -115,7 +117,8 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     runs = [one for one in runs_of(futures, line.ids) if one not in missed]
     if not runs and not missed:
         if not entries:
-            print("There is nothing to attach to.")
+            of_others = "" if line.ids or line.all else _of_other_notebooks(magics)
+            print(f"There is nothing to attach to.{of_others}")
         return None
     for result in missed[: len(missed) if runs else -1]:
         _show_again(result)
@@ -130,6 +133,18 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
     if isinstance(runs[0], TaskFuture) and runs[0].done():
         return _finished(magics, runs[0])
     return runs[0]
+
+
+def _of_other_notebooks(magics: NotebookMagics) -> str:
+    """A hint at tasks that aren't this notebook's by its name: it may have had another one."""
+    journal, entries = magics.session.journal, list[Entry]()
+    if journal is not None:
+        entries = journal.ask(lambda db: db.earlier(journal.session, any_notebook=True), entries)
+    if not entries:
+        return ""
+    names = dict.fromkeys(PurePath(one.notebook).name for one in entries if one.notebook)
+    of = f" ({', '.join([*names][:_NAMED])}{', …' * (len(names) > _NAMED)})" if names else ""
+    return one_line(f" {_tasks(len(entries))} of other notebooks{of}: %gc attach --all.", 1000)
 
 
 def _whole_runs(
