@@ -172,14 +172,16 @@ def is_alive(pid: int) -> bool:
 def serving(workers: int | None = 2) -> Iterator[LocalService]:
     """A service with a loop of its own."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="test-loop")
+    thread = threading.Thread(target=loop.run_forever, name="test-loop", daemon=True)
     thread.start()
     service = LocalService(loop, workers)
-    yield service
-    asyncio.run_coroutine_threadsafe(ending(service), loop).result(TIMEOUT)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(TIMEOUT)
-    loop.close()
+    try:
+        yield service
+        asyncio.run_coroutine_threadsafe(ending(service), loop).result(TIMEOUT)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(TIMEOUT)
+        loop.close()
 
 
 async def ending(service: LocalService) -> None:
