@@ -26,6 +26,7 @@ help:
 
 # The package with what its notebooks need. Stamp files keep a second run quick.
 .venv/.installed: pyproject.toml
+	@echo "Making .venv and installing the package and what it needs: about a minute, the first time only."
 	@$(call make_venv,.venv)
 	$(BIN)/python $(PIP_INSTALL) -e '.[notebook]'
 	@touch $@
@@ -50,14 +51,17 @@ help:
 	@touch $@
 
 .venv/.lab-installed: .venv/.installed
+	@echo "Installing JupyterLab in .venv: about two minutes, the first time only."
 	$(BIN)/python $(PIP_INSTALL) -e '.[notebook,lab]'
 	@touch $@
 
 run: .venv/.installed
 	$(BIN)/python notebooks/run.py notebooks/quickstart.ipynb
 
+# Jupyter refuses to run as root unless it is told.
 lab: .venv/.lab-installed
-	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+	@echo "Opening the quickstart in JupyterLab; Ctrl+C twice ends it."
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
 TEST_SETUP := .venv/.test-installed .venv-endpoint/.installed .venv/.debian-installed \
 	labextension/node_modules/.installed tests/hub/node_modules/.installed \

@@ -115,6 +115,7 @@ def test_an_endpoint_from_a_variable(kernel: Kernel) -> None:
     ("line", "message"),
     [
         ("logi", "%gc has no 'logi'. Did you mean %gc login?"),
+        ("hlep", "%gc has no 'hlep'. Did you mean %gc help?"),
         ("login --forc", "%gc login: unrecognized arguments: --forc. Did you mean --force?"),
         ("login me", "%gc login: unrecognized arguments: me. Write %gc login [--force | --own]"),
         ("result", "%gc result: the following arguments are required: ID. Write %gc result ID"),

@@ -55,6 +55,8 @@ test("a real table: caption, scopes, words beside icons", () => {
   expect(states.map((cell) => cell.textContent)).toEqual(["failed", "running"]);
   expect(states.every((cell) => cell.querySelector("svg[aria-hidden=true]"))).toBe(true);
   expect(el.querySelector("progress")!.max).toBe(2);
+  const hidden = [...el.querySelectorAll("[aria-hidden]")];
+  expect(new Set(hidden.map((one) => one.getAttribute("aria-hidden")))).toEqual(new Set(["true"]));
 });
 
 test("text from a remote machine is text", () => {

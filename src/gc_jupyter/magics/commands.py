@@ -114,7 +114,7 @@ def run_command(magics: NotebookMagics, line: str, manual: str) -> Any:
         return None
     name, rest = words[0], line.strip()[len(words[0]) :]
     if name not in COMMANDS:
-        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        close = difflib.get_close_matches(name, ["help", *COMMANDS], n=1)
         meant = f"Did you mean %gc {close[0]}?" if close else f"There are: {', '.join(COMMANDS)}."
         raise UsageError(f"%gc has no {name!r}. {meant}")
     forms = (one.split("  ")[0] for one in manual.splitlines() if one.startswith(f"%gc {name}"))
