@@ -1,4 +1,4 @@
-"""A port that takes TCP and says nothing: said in time, results come, and the next kernel knows."""
+"""A port that takes TCP and says nothing: it is said in time, and what it means is true."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import globus_sdk
 import pytest
 
+from gc_jupyter.errors import ServiceUnreachable
+from gc_jupyter.runtime.answers import Answers
+from gc_jupyter.runtime.loop import KernelLoop
+from gc_jupyter.service import transport
+from gc_jupyter.service.base import SubmitRequest
+from gc_jupyter.service.globus import GlobusService
 from tests.service.handle import Loopback
+from tests.waiting import poll
 
 TASKS = """
 import sys, time
@@ -64,3 +72,33 @@ def test_it_is_said_while_the_first_task_runs(
     [text] = [value for name, (value, _) in kept.items() if name.endswith("amqp 127.0.0.1")]
     assert text == f"0 {silent}"
     loopback.reset()
+
+
+def test_a_silent_service_was_sent_nothing(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TCP is taken, and TLS isn't answered: a submission is no riddle, and can be sent again."""
+    monkeypatch.setattr(transport, "CONNECT_S", 2.0)
+    service = GlobusService(
+        authorizer=globus_sdk.NullAuthorizer(), base_url=f"https://127.0.0.1:{silent}"
+    )
+    caught: list[BaseException] = []
+
+    def submit() -> None:
+        try:
+            service.submit(SubmitRequest("endpoint", {"function": ["payload"]}))
+        except ServiceUnreachable as error:
+            caught.append(error)
+
+    asking = threading.Thread(target=submit)
+    asking.start()
+    poll(lambda: service.connecting)
+    loop = KernelLoop()
+    said = Answers(loop, service)._words(submission=True)
+    loop.close()
+    assert "takes no connection" in said
+    assert "Nothing was sent" in said
+    asking.join(60)
+    [error] = caught
+    assert isinstance(error, ServiceUnreachable)
+    assert not error.sent
+    assert not service.connecting
+    service.close()

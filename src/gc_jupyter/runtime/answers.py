@@ -69,6 +69,11 @@ class Answers:
     def _words(self, submission: bool) -> str:
         service = self._service
         name = "The service" if service is None else service.address
+        if service is not None and service.connecting:
+            return (
+                f"{name} takes no connection: nothing came for {SLOW_S:.0f} s. Nothing was sent,"
+                f" and it is tried again, up to {READ_TRIES - 1} times. {SEE_DOCTOR}"
+            )
         limit = None if service is None else service.answer_s
         if limit is None:
             return f"{name} has not answered for {SLOW_S:.0f} s. Waiting for it without a limit."

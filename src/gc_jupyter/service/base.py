@@ -171,6 +171,10 @@ class Service(Protocol):
     #: Whether its tasks run on this machine: they can be stopped, and end with this process.
     here: bool
 
+    @property
+    def connecting(self) -> bool:
+        """Whether a connection is being made: what is asked by it was not sent yet."""
+
     def register_function(self, registration: FunctionRegistration) -> str:
         """Store a function; returns its function id. Blocks."""
 

@@ -113,6 +113,11 @@ class GlobusService:
 
     # --- Service ---------------------------------------------------------------------------
 
+    @property
+    def connecting(self) -> bool:
+        """See Service."""
+        return self._transport.connecting
+
     def register_function(self, registration: FunctionRegistration) -> str:
         """See Service; POST /v3/functions."""
         reply = self.call(self.v3.register_function, registration_body(registration))

@@ -76,6 +76,7 @@ class LocalService:
     rate_limited = False
     address = "local"
     answer_s: float | None = None
+    connecting = False
     here = True
 
     def __init__(self, loop: asyncio.AbstractEventLoop, workers: int | None = None) -> None:

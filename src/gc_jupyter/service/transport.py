@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import globus_sdk
 import requests
 import urllib3
+import urllib3.connection
 from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 
 from gc_jupyter.secret import Secret
@@ -27,6 +28,8 @@ _CONNECTIONS = 16  # that are kept: the gc-http threads', and those of callers w
 # An idle connection that is older may be gone at its other end without a word here: a laptop slept,
 # a router forgot it. A submission on it would be lost, and nobody could tell.
 _STALE_S = 60.0
+#: For a connection, TLS included. Some networks take TCP, and say nothing.
+CONNECT_S = 15.0
 
 
 class DirectTransport(RequestsTransport):
@@ -44,6 +47,7 @@ class DirectTransport(RequestsTransport):
         self.session.proxies = requests.utils.get_environ_proxies(url)
         self.session.trust_env = False
         self._url = url
+        self._connecting: set[object] = set()
         self._pid, self._pool = os.getpid(), self._make_pool()
         self._used_at = time.time()
 
@@ -55,7 +59,15 @@ class DirectTransport(RequestsTransport):
             verify = self.verify_ssl
             options["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
             options["ca_certs"] = verify or None
-        return urllib3.connection_from_url(self._url, **options)
+        pool = urllib3.connection_from_url(self._url, **options)
+        if self._url.startswith("https:"):
+            pool.ConnectionCls = _connection_class(self._connecting)
+        return pool
+
+    @property
+    def connecting(self) -> bool:
+        """Whether a connection is being made: its request was not sent yet."""
+        return bool(self._connecting)
 
     def close(self) -> None:
         """Close all connections."""
@@ -129,7 +141,9 @@ class DirectTransport(RequestsTransport):
                 urlsplit(url).path,
                 body=body,
                 headers=headers,
-                timeout=self.http_timeout,
+                timeout=urllib3.Timeout(
+                    connect=min(CONNECT_S, self.http_timeout or CONNECT_S), read=self.http_timeout
+                ),
                 retries=False,
                 redirect=False,
             )
@@ -151,3 +165,20 @@ class DirectTransport(RequestsTransport):
         if answer.status >= 400:  # globus-sdk's errors name the request
             response.request = requests.Request(method, url, headers=headers).prepare()
         return response
+
+
+def _connection_class(connecting: set[object]) -> type[urllib3.connection.HTTPSConnection]:
+    """Connections that are in `connecting` while they are made, and say of a handshake that takes
+    too long that nothing was sent: urllib3 says of it what it says of a late answer."""
+
+    class Connection(urllib3.connection.HTTPSConnection):
+        def connect(self) -> None:
+            connecting.add(self)
+            try:
+                super().connect()
+            except TimeoutError as error:
+                raise urllib3.exceptions.ConnectTimeoutError(self, "no TLS in time") from error
+            finally:
+                connecting.discard(self)
+
+    return Connection
