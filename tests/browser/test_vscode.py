@@ -5,9 +5,12 @@ VS Code itself is not here: `vscode/page.js` does what its extension does around
 
 from __future__ import annotations
 
+import calendar
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +103,27 @@ def test_the_table(page: Page, shot: Callable[[Any, str], None]) -> None:
     expect(page.locator(".gc-jupyter")).to_have_count(0, timeout=30_000)
     expect(page.locator("caption")).to_have_text("Squares: 5 failed, 195 success")
     assert page.evaluate("window.hacked") is None
+
+
+def test_what_is_saved_says_as_of_when(page: Page) -> None:
+    """Nobody brings what VS Code saves up to date while tasks run: it says of when it is, until the
+    static table comes."""
+    run(page, FAN_OUT)
+    run(page, TABLE)
+    expect(page.locator(".gc-words")).to_contain_text("100 of 200 done", timeout=60_000)
+    (data,) = page.evaluate("window.saved()")
+    for kind in ("text/plain", "text/html"):
+        caption = next(line for line in data[kind].splitlines() if "Squares" in line)
+        found = re.search(r"as of (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", caption)
+        assert found is not None, caption
+        assert time.time() - calendar.timegm(time.strptime(found[1], "%Y-%m-%d %H:%M:%S")) < 300
+        ended = [int(count) for count, _ in re.findall(r"(\d+) (success|failed)", caption)]
+        assert sum(ended) <= 100
+    run(page, FINISH)
+    expect(page.locator("caption")).to_have_text("Squares: 5 failed, 195 success", timeout=30_000)
+    (data,) = page.evaluate("window.saved()")
+    assert "application/vnd.jupyter.widget-view+json" not in data
+    assert data["text/plain"].splitlines()[0] == "Squares: 5 failed, 195 success"
 
 
 def test_the_login(page: Page) -> None:

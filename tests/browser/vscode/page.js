@@ -28,9 +28,11 @@ async function start() {
   const widgets = new window.vscIPyWidgets.WidgetManager(kernel, null, scripts, () => undefined);
   const outputs = new Map(); // by display id
   const drawn = new Map(); // widgets, by element
+  const saved = new Map(); // what a notebook's file would have of outputs, by element
 
   async function draw(element, data) {
     drawn.get(element)?.dispose();
+    saved.set(element, data);
     element.replaceChildren();
     element.className = "output";
     const view = data[VIEW];
@@ -59,6 +61,7 @@ async function start() {
     }
   });
   window.run = async (code) => (await kernel.requestExecute({ code }).done).content.status;
+  window.saved = () => [...saved.values()];
   window.shutdown = () => kernel.shutdown();
 }
 
