@@ -80,3 +80,32 @@ def test_over_the_bound_it_stays_there(far: Kernel, there: str) -> None:
     assert shown.status == "error"
     assert "Its .fetch() brings it" in shown.traceback
     assert far.ok("float(big.fetch().sum())").text == "4499998500000.0"
+
+
+def test_what_is_damaged_there_and_what_cant_be_kept(far: Kernel, there: str) -> None:
+    far.ok("%gc config fetch_mb 5")
+    far.ok(f"%%gcrun {there} -q --out big\nbig = np.arange(1_250_000.0)")
+    far.ok(
+        f"%%gcrun {there} -q --no-capture\nimport glob, os\n"
+        "found = glob.glob(os.path.expanduser('~/.gc_jupyter/store/[0-9a-f]*'))\n"
+        "os.truncate(max(found, key=os.path.getsize), 5)"
+    )
+    shown = far.run("big.fetch()")
+    assert shown.error["ename"] == "ValuesMissing"
+    assert "1 of a value's parts are not in /" in shown.traceback
+    assert ".py" not in shown.traceback  # no inner frames
+    far.ok(
+        f"%%gcrun {there} -q --no-capture\nimport os, shutil\n"
+        "home = os.path.expanduser('~/.gc_jupyter')\nshutil.rmtree(home)\nopen(home, 'w').close()"
+    )
+    shown = far.ok(f"%%gcrun {there} -q --out big,one\nbig, one = np.arange(1_250_000.0), 1")
+    assert far.ok("one, type(big).__name__").text == "(1, 'Undecoded')"
+    assert "it has 10.0 MB, and can't be kept there. The store /" in far.ok("big.reason").text
+
+
+@pytest.mark.parametrize("kind", ["thread", "process", "parsl"])
+def test_engines(far: Kernel, loopback_session: Loopback, kind: str) -> None:
+    there = loopback_session.endpoint(kind)
+    far.ok("a = np.arange(1_250_000.0)")
+    far.ok(f"%%gcrun {there} -q --out b\nb = a + 1")
+    assert far.ok("bool((b == a + 1).all())").text == "True"

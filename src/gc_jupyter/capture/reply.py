@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from gc_jupyter.capture.cell import SAFE_MIMES, Captured
 from gc_jupyter.capture.events import STREAMS, Event, as_event, text_of
-from gc_jupyter.capture.failures import LabelOf, WorkerPlace, make_exception
+from gc_jupyter.capture.failures import LabelOf, WorkerPlace, make_exception, show_at_caller
 from gc_jupyter.capture.live import LiveOutput
 from gc_jupyter.capture.loading import load
 from gc_jupyter.capture.undecoded import AtEndpoint, Undecoded, size_of
@@ -264,7 +264,11 @@ class CellFuture(TaskFuture):
         if self.fetcher is None:
             raise StoreRefused("Nobody here knows the endpoint that has it.")
         stored = packed["stored"]
-        data, *buffers = self.fetcher.fetch(_pieces(stored), str(stored["folder"]))
+        try:
+            data, *buffers = self.fetcher.fetch(_pieces(stored), str(stored["folder"]))
+        except StoreRefused as error:
+            show_at_caller(error, self._label_of)
+            raise
         with written_by(self.place.python):
             found = load(data, self.objects, buffers)
         return found if at is None else found[at]
