@@ -313,7 +313,8 @@ def test_a_payload_that_is_no_payload_fails_its_task(consumer: Consumer) -> None
 
 def test_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GC_JUPYTER_LOCAL_WORKERS", "3")
-    source = "import os, time\ndef f():\n    time.sleep(0.01)\n    return os.getpid()\n"
+    source = "import os, time\ndef f():\n    time.sleep(0.01)\n    return os.getppid()\n"
+    # a worker forks the processes that run tasks: another one where a call has left traces
     with serving(None) as service:
         consumer = Consumer(service)
         ids = consumer.submit(source, *[()] * 30)
