@@ -15,7 +15,7 @@ import os
 import pickle
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _SUFFIX = ".kept"
@@ -77,38 +77,43 @@ class Records:
             raise
 
     def read(self, ident: str) -> dict[str, Any] | None:
-        """A record, which is in use now; None where there is none."""
-        try:
-            with open(self._path(ident), encoding="utf-8") as file:
-                record: Any = json.load(file)
-            parts_in(record)
-            if not isinstance(record["names"], list):
-                return None
-        except (OSError, ValueError, TypeError, LookupError, AttributeError):
-            return None
-        with contextlib.suppress(OSError):
+        """A record, which is in use now; None where there is none, or one that is damaged."""
+        record = None
+        with contextlib.suppress(FileNotFoundError):
+            record = self._read(ident)
             os.utime(self._path(ident))
-        return dict(record)
+        return record
+
+    def _read(self, ident: str) -> dict[str, Any] | None:
+        with open(self._path(ident), encoding="utf-8") as file:
+            text = file.read()
+        try:
+            record: dict[str, Any] = json.loads(text)
+            named = all(isinstance(one, str) for one in [*record["names"], *parts_in(record)])
+            return record if named and record["id"] == ident and record["at"] > 0 else None
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return None
 
     def every(self) -> list[dict[str, Any]]:
         """All records, oldest first, each with `used` (unix seconds) and `replaced`: whether its
-        notebook has kept others by all of its names since then."""
+        notebook has kept others by all of its names since then.
+
+        Raises
+        ------
+        OSError
+            One can't be read now: nobody knows what stays.
+        """
         found = []
-        with contextlib.suppress(OSError):
-            for name in os.listdir(self._folder):
-                ident = name[: -len(_SUFFIX)]
-                if not (name.endswith(_SUFFIX) and is_ident(ident)):
-                    continue
-                with contextlib.suppress(OSError):
-                    used = os.stat(self._path(ident))
-                    record = self.read(ident)
-                    os.utime(self._path(ident), (used.st_atime, used.st_mtime))
+        for file in os.listdir(self._folder):
+            ident = file[: -len(_SUFFIX)]
+            if file.endswith(_SUFFIX) and is_ident(ident):
+                with contextlib.suppress(FileNotFoundError):
+                    used = os.stat(self._path(ident)).st_mtime
+                    record = self._read(ident)
                     if record is not None:
-                        found.append(dict(record, used=used.st_mtime))
-        found.sort(key=lambda one: float(one.get("at") or 0))
-        newest = {}
-        for one in found:
-            newest.update({(one.get("owner"), name): one.get("run") for name in one["names"]})
+                        found.append(dict(record, used=used))
+        found.sort(key=lambda one: float(one["at"]))
+        newest = _newest(found)
         for one in found:
             mine = ((one.get("owner"), name) for name in one["names"] if name)
             one["replaced"] = all(newest[key] != one.get("run") for key in mine)
@@ -126,24 +131,57 @@ class Records:
                 names.update(parts_in(one))
         return names
 
-    def forget(self, ident: str, names: Iterable[str]) -> list[str]:
-        """Have some names of a record be gone; the parts that nothing refers to any more."""
-        record = self.read(ident)
-        if record is None:
-            return []
-        gone = set(names)
-        record["names"] = ["" if name in gone else name for name in record["names"]]
-        if any(record["names"]):
-            self.write(record)
-            return []
-        os.unlink(self._path(ident))
-        others = {name for one in self.every() for name in parts_in(one)}
-        return [name for name in parts_in(record) if name not in others]
+    def forget(self, names: Mapping[str, Iterable[str]]) -> list[str]:
+        """Have names of records be gone, and where that was a notebook's newest by its name, the
+        older ones, too.
+
+        Parameters
+        ----------
+        names:
+            By the records' own.
+
+        Returns
+        -------
+        list
+            The parts that nothing refers to any more.
+        """
+        every = self.every()
+        gone = {one["id"]: set(names.get(one["id"], ())) for one in every}
+        newest = _newest(every)
+        wanted = {
+            (one.get("owner"), name)
+            for one in every
+            for name in gone[one["id"]]
+            if newest.get((one.get("owner"), name)) == one.get("run")
+        }
+        parts: list[str] = []
+        left = set()
+        for one in every:
+            for name in one["names"]:
+                key = one.get("owner"), name
+                if key in wanted and newest[key] != one.get("run"):
+                    gone[one["id"]].add(name)
+            if not gone[one["id"]].intersection(one["names"]):
+                left.update(parts_in(one))
+                continue
+            one["names"] = ["" if name in gone[one["id"]] else name for name in one["names"]]
+            if any(one["names"]):
+                left.update(parts_in(one))
+                self.write({key: one[key] for key in one if key not in ("used", "replaced")})
+            else:
+                os.unlink(self._path(one["id"]))
+                parts += parts_in(one)
+        return [name for name in parts if name not in left]
 
     def _path(self, ident: str) -> str:
         if not is_ident(ident):
             raise ValueError("this is not the name of a record: %.80r" % (ident,))
         return os.path.join(self._folder, ident + _SUFFIX)
+
+
+def _newest(records: Iterable[dict[str, Any]]) -> dict[Any, Any]:
+    """The run that has kept each notebook's names last; of records from the oldest on."""
+    return {(one.get("owner"), name): one.get("run") for one in records for name in one["names"]}
 
 
 def load_kept(store: Any, ident: str, needs: dict[Any, Any], reading: Any) -> list[Any]:

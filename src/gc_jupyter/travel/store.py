@@ -122,7 +122,7 @@ class Store:
                 with contextlib.suppress(OSError):
                     os.unlink(made)
             if isinstance(error, OSError):
-                raise self._failed(error, "written") from None
+                raise self.failed(error, "written") from None
             raise
         return name
 
@@ -146,7 +146,7 @@ class Store:
         except FileNotFoundError:
             raise MissingParts([name], self.folder) from None
         except OSError as error:
-            raise self._failed(error, "read") from None
+            raise self.failed(error, "read") from None
         if name_of(data) != name:
             self.forget([name])
             raise MissingParts([name], self.folder)
@@ -177,7 +177,7 @@ class Store:
         try:
             self.records.write(record)
         except OSError as error:
-            raise self._failed(error, "written") from None
+            raise self.failed(error, "written") from None
 
     def forget(self, names: Iterable[str]) -> int:
         """Remove parts; how many were there."""
@@ -199,7 +199,10 @@ class Store:
         """
         self._check()
         now, found, kept = time.time(), [], 0
-        pinned = self.records.pinned(self.unused_s)
+        try:
+            pinned = self.records.pinned(self.unused_s)
+        except OSError:  # nobody knows what is kept: nothing is removed
+            return
         with os.scandir(self.folder) as entries:
             for one in entries:
                 with contextlib.suppress(OSError):
@@ -217,7 +220,8 @@ class Store:
             if total + room <= self.bound or used > now - 3600:
                 break
             with contextlib.suppress(OSError):
-                os.unlink(path)
+                if os.stat(path).st_mtime == used:
+                    os.unlink(path)
             total -= size
         if total + room > self.bound:
             raise StoreError(
@@ -274,10 +278,11 @@ class Store:
                 if found.st_mode & 0o077:
                     os.chmod(self.folder, 0o700)
         except OSError as error:
-            raise self._failed(error, "used") from None
+            raise self.failed(error, "used") from None
         self._checked = True
 
-    def _failed(self, error: OSError, what: str) -> StoreError:
+    def failed(self, error: OSError, what: str) -> StoreError:
+        """What the account can do about an error."""
         where = "%s on %s" % (self.folder, platform.node())
         if error.errno == errno.ENOSPC:
             return StoreError(

@@ -71,16 +71,20 @@ def forget(store: Store, task: dict[str, Any], _inputs: bytes) -> Any:
 
 def kept(store: Store, task: dict[str, Any], _inputs: bytes = b"") -> Any:
     store.missing(())  # the folder is looked at
-    if task["ids"]:
-        return [store.records.read(one) for one in task["ids"]]
-    return [summary(one) for one in store.records.every()]
+    try:
+        if task["ids"]:
+            return [store.records.read(one) for one in task["ids"]]
+        return [summary(one) for one in store.records.every()]
+    except OSError as error:
+        raise store.failed(error, "read") from None
 
 
-def unkeep(store: Store, task: dict[str, Any], _inputs: bytes = b"") -> Any:
+def unkeep(store: Store, task: dict[str, Any], _inputs: bytes = b"") -> None:
     store.missing(())
-    for one, names in task["ids"].items():
-        store.forget(store.records.forget(one, names))
-    return None
+    try:
+        store.forget(store.records.forget(task["ids"]))
+    except OSError as error:
+        raise store.failed(error, "written") from None
 
 
 OPERATIONS: dict[str, Any] = {
@@ -114,6 +118,8 @@ class Taken:
             except (KeptGone, MissingParts) as error:
                 text = str(error) if isinstance(error, KeptGone) else gone(None, store.folder)
                 raise StoreError(text) from None
+            except OSError as error:
+                raise store.failed(error, "read") from None
         return self.records[ident]
 
     def check(self, *pickles: dict[str, Any]) -> None:
