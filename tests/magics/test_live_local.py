@@ -179,6 +179,6 @@ def test_a_fan_out_shows_its_lines_in_the_table_alone(kernel: Kernel, tmp_path: 
         "[[TaskTable(fs)._rows.field(n, part) for part in ('text', 'progress')] for n in (0, 1)]"
     )
     seen.touch()
-    assert shown.text == "[['line 0', [1.0, 4.0]], ['line 1', [2.0, 4.0]]]"
+    assert shown.text == "[['line 0', (1.0, 4.0)], ['line 1', (2.0, 4.0)]]"
     assert shown.stream("stdout") == ""
     kernel.ok("fs.result()")
