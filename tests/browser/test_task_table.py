@@ -45,13 +45,14 @@ def test_a_fan_out_from_beginning_to_static_end(
     expect(table.locator(".gc-bar").first).to_be_visible()
     shot(table, "table-timeline")
     no_axe_findings(page, ".jp-Cell .gc-jupyter")
+    table.get_by_role("button", name="Timeline").click()
 
     opened.run_cell(2)
     expect(page.locator(".jp-Cell .gc-words")).to_have_count(0, timeout=30_000)
     static = page.locator(".jp-OutputArea table")
     expect(static.locator("caption")).to_have_text("Squares: 5 failed, 195 success")
     page.set_viewport_size({"width": 1280, "height": 1500})
-    shot(static, "table-static")
+    shot(table, "table-static")
     assert page.evaluate("window.hacked") is None
     assert page.locator("script:has-text('window.hacked')").count() == 0
 

@@ -87,7 +87,7 @@ function byKey(
       case "running":
         return rows.running(row, now);
       case "started":
-        return row[FIELD.started] ?? row[FIELD.submitted];
+        return row[FIELD.started];
       case "endpoint":
         return rows.endpoint(row);
       case "text":

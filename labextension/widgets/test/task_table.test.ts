@@ -383,9 +383,10 @@ test("a table that is used when it ends stays unfolded, with its details and the
 test("the timeline is in the order of the starts, with ticks", () => {
   const rows = all("success");
   rows[0] = row("running", "task 0", { [FIELD.submitted]: 0, [FIELD.started]: 2000 });
+  rows[29] = row("waiting for a worker", "task 29", { [FIELD.submitted]: 0 }); // it hasn't
   const el = show(new FakeModel(stateOf(rows)));
   button(el, "Timeline").click();
-  expect(labels(el).slice(0, 2)).toEqual(["task 29", "task 28"]);
+  expect(labels(el).slice(0, 2)).toEqual(["task 28", "task 27"]);
   expect(el.querySelector(".gc-ticks")!.children.length).toBeGreaterThan(1);
   expect(el.querySelector(".gc-ticks")!.firstElementChild!.textContent).toBe("0");
 });
