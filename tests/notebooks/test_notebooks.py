@@ -76,6 +76,15 @@ SHOWN = {
         "rank of 1",
     ],
     "libraries": ["0.976 with ", "[(62, 0.7", "(1257, 0.99", "[image/png]"],
+    "kept_values": [
+        "Kept on ",
+        "<trips: ndarray 200,000 x 6, 9.6 MB, kept on ",
+        "[0.4, 0.4, 0.4, 0.39, 0.4]",
+        "Bound: model (Model, ",
+        "20 steps, 200000 trips",
+        "Fetched: model (Model, ",
+        "Nothing is kept.",
+    ],
     "long_jobs": ["done already? False", "step 2 is done", "['slept 1 s', 'slept 2 s']"],
     "jupyterhub_and_binder": ["not on a JupyterHub", "'a Linux machine runs this'"],
 }
@@ -117,6 +126,28 @@ def test_long_job_outlives_its_kernel(tmp_path: Path, loopback_session: Loopback
         assert shown[1].text == "3"  # job.result()
         assert "step 2 is done" in shown[2].stream("stdout")
         assert shown[2].text == "3"  # total
+    finally:
+        kernel.close()
+
+
+def test_another_kernel_goes_on_with_what_is_kept(tmp_path: Path) -> None:
+    notebook = nbformat.read(NOTEBOOKS["kept_values"], as_version=4)
+    sources = [cell.source for cell in notebook.cells]
+    (back,) = [i for i, source in enumerate(sources) if "## Afternoon" in source]
+    code = [cell.cell_type == "code" for cell in notebook.cells]
+    before = [
+        source for source, is_code in zip(sources[:back], code[:back], strict=True) if is_code
+    ]
+    after = [source for source, is_code in zip(sources[back:], code[back:], strict=True) if is_code]
+    first = Kernel(tmp_path)
+    for source in before:
+        first.ok(source)
+    first.kill()
+    kernel = Kernel(tmp_path)
+    try:
+        shown = [kernel.ok(source) for source in [*before[:2], *after]]
+        assert shown[4].stream("stdout") == "20 steps, 200000 trips\n"
+        assert shown[-1].stream("stdout").startswith("Nothing is kept.")
     finally:
         kernel.close()
 

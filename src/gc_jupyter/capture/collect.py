@@ -109,21 +109,21 @@ class NameCollector:
             if id(one) in seen:
                 continue
             seen.add(id(one))
-            name = getattr(one, "__name__", "") if isinstance(one, _NAMED) else ""
+            name = getattr(one, "__name__", "") if _is(one, _NAMED) else ""
             if name and self.namespace.get(name) is one:
                 found[name] = None
-            if isinstance(one, types.FunctionType):
+            if _is(one, types.FunctionType):
                 if one.__globals__.get("__name__") == "__main__":
                     found.update(dict.fromkeys(names_of(one.__code__)))
                 for cell in one.__closure__ or ():
                     with contextlib.suppress(ValueError):  # not bound yet
                         todo.append(cell.cell_contents)
-            elif isinstance(one, type):
+            elif _is(one, type):
                 if one.__module__ == "__main__":
                     todo += [*vars(one).values(), *one.__bases__]
-            elif isinstance(one, types.MethodType | staticmethod | classmethod):
+            elif _is(one, types.MethodType | staticmethod | classmethod):
                 todo.append(one.__func__)
-            elif isinstance(one, property):
+            elif _is(one, property):
                 todo += [one.fget, one.fset, one.fdel]
             elif hasattr(type(one), "gc_travels"):
                 found.update(dict.fromkeys(one.gc_uses()))
@@ -157,14 +157,14 @@ class NameCollector:
             return import_object(name, "gc_jupyter", "progress")
         if value is gc_jupyter and _only_progress(name, chains):
             return import_module(name, gc_jupyter, ())
-        if isinstance(value, types.ModuleType):
+        if _is(value, types.ModuleType):
             self._refuse_notebook_only(name, value.__name__)
             by_name = is_imported(value) or type(value) is not types.ModuleType
             there = by_name and (worker_has(value) or is_local(value.__name__))
             return import_module(name, value, chains) if there else None
         if hasattr(type(value), "gc_travels"):
             return None
-        home = find_home(value)
+        home = None if _is_proxy(value) else find_home(value)
         self._refuse_notebook_only(name, home[0] if home else type(value).__module__)
         if home is not None and (worker_has(home[0]) or is_local(home[0])):
             return import_object(name, *home)
@@ -218,8 +218,8 @@ class NameCollector:
         """Of the values that are functions and classes, the text where there is one."""
         found = {}
         for name, value in self.values.items():
-            function = inspect.unwrap(value) if isinstance(value, types.FunctionType) else value
-            if isinstance(function, types.FunctionType):
+            function = inspect.unwrap(value) if _is(value, types.FunctionType) else value
+            if _is(function, types.FunctionType):
                 try:
                     text = str(code.recipe(function.__code__, _file(function))[2])
                     found[name] = textwrap.dedent(text)
@@ -227,9 +227,19 @@ class NameCollector:
                     found[name] = ""
             elif hasattr(type(value), "gc_travels"):
                 found[name] = value.gc_text()
-            elif isinstance(value, type):
+            elif _is(value, type):
                 found[name] = "\n".join(_texts(value))
         return found
+
+
+def _is(value: object, kinds: Any) -> bool:
+    """`isinstance`, which doesn't ask the value: a proxy would fetch what it stands for."""
+    return issubclass(type(value), kinds)
+
+
+def _is_proxy(value: object) -> bool:
+    """Whether it says that it is of another class, as ProxyStore's proxies do."""
+    return any("__class__" in vars(kind) for kind in type(value).__mro__[:-1])
 
 
 def _texts(kind: type) -> Iterable[str]:
