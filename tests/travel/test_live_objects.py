@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import pickle
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from gc_jupyter.capture import CellFuture, capture_cell
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.travel.sending import dumps
 from tests.capture.conftest import Notebook
 from tests.capture.conftest import notebook as notebook  # a fixture
 from tests.pythons import others, run_all
@@ -227,3 +230,11 @@ def test_a_file_that_has_changed(notebook: Notebook, tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", others())
 def test_another_python_gives_the_same(version: str, tmp_path: Path) -> None:
     test_the_same_as_here(others()[version], tmp_path)
+
+
+def test_arrays_name_nothing_that_changes_with_numpy() -> None:
+    """NumPy before 1.26 has no `numpy._core`."""
+    value = [numpy.arange(3), numpy.float64(2.5), numpy.zeros((2, 2), order="F"), numpy.bool_(True)]
+    data = dumps(value)
+    assert b"_core" not in data
+    assert repr(pickle.loads(data)) == repr(value)

@@ -243,6 +243,7 @@ _REDUCERS: dict[type, Any] = {
     types.ModuleType: "module",
     types.CodeType: "code",
     types.CellType: "cell",
+    types.BuiltinFunctionType: "builtin",
     types.MethodType: _method,
     types.MappingProxyType: _mapping_proxy,
     contextvars.ContextVar: _context_variable,

@@ -112,7 +112,7 @@ class Pickler(pickle.Pickler):
         self._filled: set[int] = set()
         self._kept: list[Any] = []  # whose ids are in use above
         self._reducers: dict[type, Any] = {}
-        self._fits: dict[tuple[int, int, int], bool] = {}
+        self._fits: dict[tuple[int, int, int], tuple[bool, Any, type]] = {}
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
@@ -376,13 +376,20 @@ class Pickler(pickle.Pickler):
         """See `objects.fits`; once for all objects of a class."""
         key = id(made_by), len(arguments), id(kind)
         if key not in self._fits:
-            self._fits[key] = fits(made_by, arguments, kind)
-            self._kept += [made_by, kind]
-        return self._fits[key]
+            self._fits[key] = fits(made_by, arguments, kind), made_by, kind
+        return self._fits[key][0]
+
+    def builtin(self, one: Any) -> Any:
+        """What rebuilds NumPy's arrays and scalars, by names that all its versions have."""
+        if one.__module__ == "numpy._core.multiarray" and self.has("numpy"):
+            if one.__name__ == "_reconstruct":
+                return getattr, (sys.modules["numpy"].ndarray, "__new__")
+            if one.__name__ == "scalar":
+                return getattr, (Call(importlib.import_module, "numpy.core.multiarray"), "scalar")
+        return NotImplemented
 
     def defined(self, one: Any) -> Any:
-        """What stands for something that the other side has in another form; see
-        `remote_function` and `magics.definitions`."""
+        """What stands for a thing that the other side has otherwise; see `remote_function`."""
         return one.gc_travels(self)
 
 
