@@ -109,10 +109,7 @@ def task_error(
         kind = ResultTooLarge
         step = "Write the result to a file on the endpoint and return its path, or return less."
     elif missing:
-        step = (
-            f"Install {missing[1].split('.')[0]!r} where the endpoint's workers run, or choose an"
-            " endpoint that has it."
-        )
+        step = _about_missing(missing[1].split(".")[0])
     elif header := _UNKNOWN_IDENTIFIER.search(end):
         sdk = one_line(str((details or {}).get("globus_compute_sdk_version") or ""))
         step = (
@@ -123,6 +120,19 @@ def task_error(
     elif _SERDE.search(end):
         step = _mismatch(str((details or {}).get("python_version") or ""), python_version)
     return kind(text, completion_t, worker, code=code, next_step=step)
+
+
+def _about_missing(module: str) -> str:
+    from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has  # rarely needed
+
+    if module not in NOTEBOOK_ONLY and not worker_has(module):
+        return (
+            f"{module!r} lies beside your program: import it above the function, and not in it."
+            " What the function uses of it goes along then."
+        )
+    return (
+        f"Install {module!r} where the endpoint's workers run, or choose an endpoint that has it."
+    )
 
 
 def _first_what(traceback: str) -> str:
