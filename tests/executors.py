@@ -74,7 +74,7 @@ def wait_for_stream(client: Client, amqp_port: int | None = None) -> None:
     def look() -> None:
         real = feed.on_stream_up
         feed.on_stream_up = lambda: (real(), up.set())
-        if feed._up:
+        if feed.up:
             up.set()
 
     dispatcher.loop.ask(look)

@@ -8,8 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_SHARED = (
+    "it starts kernels, browsers, brokers or endpoints, which share the cores with all other tests"
+)
 #: The beginning of a test's id -> why it may fail without a fault of ours.
-MAY_RUN_AGAIN: dict[str, str] = {}
+MAY_RUN_AGAIN: dict[str, str] = dict.fromkeys(
+    (
+        *("tests/browser/", "tests/hub/", "tests/magics/", "tests/network/", "tests/notebooks/"),
+        *("tests/binder/", "tests/faults/", "tests/local/", "tests/official/", "tests/server/"),
+        *("tests/seeds/", "tests/service/", "tests/takers/", "tests/runtime/", "tests/widgets/"),
+        *("tests/travel/", "tests/functions/", "tests/journal/", "tests/doctor/", "tests/auth/"),
+        *("tests/hostile/", "tests/client/", "tests/capture/test_corpus.py", "tests/test_executor"),
+        *("tests/capture/test_much_output.py", "tests/test_future.py", "tests/test_session.py"),
+    ),
+    _SHARED,
+)
 AGAIN = 2
 
 

@@ -81,9 +81,10 @@ def test_two_tabs_two_kernels_one_server(
     pages["two"].execute("notebook:shutdown-kernel")
     again = show_tasks(pages["one"])
     again.locator(".gc-tasks tr", has_text="two.ipynb").get_by_role("button").click()
-    expect(again.locator(".gc-details dl")).to_contain_text("has ended")
+    details = again.locator(".gc-panel .gc-details")
+    expect(details.locator("dl")).to_contain_text("has ended")
     again.get_by_role("button", name="Jump to cell").click()  # of a notebook that isn't open here
-    expect(again.locator(".gc-details")).to_contain_text("In two.ipynb.")
+    expect(details).to_contain_text("In two.ipynb.")
     assert active_source(again).startswith("%%gcrun local -a")
     for opened in pages.values():
         assert opened.page.evaluate("window.hacked") is None
@@ -101,7 +102,7 @@ def test_what_panels_do_in_the_notebook(
     row = page.locator(".gc-tasks tr", has_text="acts.ipynb")
     expect(row).to_contain_text("success", timeout=30_000)
     row.get_by_role("button").click()
-    details = page.locator(".gc-details")
+    details = page.locator(".gc-panel .gc-details")
     expect(details.get_by_role("button", name="Result")).to_be_focused()
 
     details.get_by_role("button", name="Jump to cell").click()

@@ -181,7 +181,7 @@ def test_traceback_in_the_table_is_the_remote_one(
 
 ONE = "%%gcrun {line} -a --future {name}"
 #: What says in one output that a task is over, and that it isn't.
-OVER = re.compile(r"\bsuccess\b|\bfailed\b|✓|✗")
+OVER = re.compile(r"\bsuccess\b|\bfailed\b|✓|✗|\btasks? · \d")
 NOT_OVER = re.compile(r"\brunning\b|not over|waiting for|\bunsent\b|not confirmed")
 
 

@@ -32,6 +32,7 @@ _SPENT = re.compile(
     r"^(CPU times:|Wall time:|(?=[\d.]+ [nµum]?s (?:±|\+-) )).*|^The slowest run .*\n", re.MULTILINE
 )
 _LABEL = re.compile(r"(Cell In\[\d+\]|<ipython-input-.*?>), line (\d+)(?:, in (.*))?$")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ARROW = re.compile(r"----> (\d+) ?(.*)$")
 
 
@@ -145,7 +146,7 @@ class Shell(InteractiveShell):
 
     def _remote_frames(self, seen: Seen, lines: list[str]) -> None:
         inside = None
-        for line in lines:
+        for line in (_COLOUR.sub("", line) for line in lines):
             if line.startswith(("The above exception", "During handling")):  # a cause was shown
                 seen.frames.clear()
                 seen.line = 0

@@ -48,7 +48,7 @@ def harmless(shown: Shown) -> str:
         data = output.get("data", {})
         texts += [output.get("text", ""), *output.get("traceback", []), data.get("text/plain", "")]
         known = {"table", "caption", "strong", "tbody", "thead", "tr", "th", "td", "style", "scope"}
-        known |= {"details", "summary", "pre", "colspan", "p"}
+        known |= {"details", "open", "summary", "pre", "colspan", "p"}
         assert Elements(data.get("text/html", "")).found <= known
         assert "\x1b]" not in json.dumps(data, ensure_ascii=False)
     text = "\n".join(texts)
