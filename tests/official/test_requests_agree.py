@@ -32,8 +32,9 @@ def seen(loopback: Loopback) -> dict[str, list[dict[str, Any]]]:
     def number(match: re.Match[str]) -> str:
         return numbers.setdefault(match.group(), f"<id {len(numbers)}>")
 
-    # The address of the results may be asked for earlier or later: it depends on nothing.
-    recorded = sorted(loopback.requests(), key=lambda one: "amqp" in one["path"])
+    # The address of the results, and states, may be asked for earlier or later.
+    late = re.compile("amqp|batch_status")
+    recorded = sorted(loopback.requests(), key=lambda one: late.search(one["path"]) is not None)
     by_call: dict[str, list[dict[str, Any]]] = {}
     for one in json.loads(_UUID.sub(number, json.dumps(recorded))):
         for name in _PASSING:
