@@ -28,11 +28,11 @@ Run = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Starts run.py, without the journal, settings and history of whoever runs the tests."""
+    """Starts run.py, with a journal, settings, a history and kept values of its own."""
 
     def run(path: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
         names = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
-        home = {name: str(tmp_path / name) for name in names}
+        home = {name: str(tmp_path / name) for name in (*names, "GC_JUPYTER_STORE")}
         return subprocess.Popen(
             [sys.executable, str(ROOT / "notebooks/run.py"), str(path), *options],
             stdout=subprocess.PIPE,
@@ -139,11 +139,12 @@ def test_another_kernel_goes_on_with_what_is_kept(tmp_path: Path) -> None:
         source for source, is_code in zip(sources[:back], code[:back], strict=True) if is_code
     ]
     after = [source for source, is_code in zip(sources[back:], code[back:], strict=True) if is_code]
-    first = Kernel(tmp_path)
+    own = {"GC_JUPYTER_STORE": str(tmp_path / "store")}  # other tests keep values on `local`, too
+    first = Kernel(tmp_path, own)
     for source in before:
         first.ok(source)
     first.kill()
-    kernel = Kernel(tmp_path)
+    kernel = Kernel(tmp_path, own)
     try:
         shown = [kernel.ok(source) for source in [*before[:2], *after]]
         assert shown[4].stream("stdout") == "20 steps, 200000 trips\n"
