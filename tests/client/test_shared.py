@@ -77,9 +77,6 @@ def test_another_environment_is_another_identity(monkeypatch: pytest.MonkeyPatch
     assert Client(do_version_check=False).globus_service() is not first.globus_service()
 
 
-@pytest.mark.xfail(
-    reason="a timer of some seconds holds the service, and so the stream", strict=False
-)
 def test_what_nobody_holds_is_closed(to_loopback: Loopback) -> None:
     """At once, where a client was given its login; a future that is held is resolved before."""
     client = connect(to_loopback, rate_limited=False)

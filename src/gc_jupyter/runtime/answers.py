@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -65,8 +64,7 @@ class Answers:
                 log.warning("%s", self._words(submission))
         if later and not self._watched:
             self._watched = True
-            again = weakref.WeakMethod(self._look)  # the service, and all of its client, end before
-            self._loop.aio.call_later(min(later) - now, lambda: (look := again()) and look())
+            self._loop.aio.call_later(min(later) - now, self._look)
 
     def _words(self, submission: bool) -> str:
         service = self._service
@@ -115,8 +113,7 @@ class Blocked:
         """Tasks are open, and no stream is up."""
         if self._timer is None and not self._said:
             in_s = max(0.0, self._opened_at + TELL_S - self._aio.time())
-            say = weakref.WeakMethod(self._say)  # as above
-            self._timer = self._aio.call_later(in_s, lambda: (tell := say()) and tell())
+            self._timer = self._aio.call_later(in_s, self._say)
 
     def up(self) -> None:
         """It was there: an outage later on is no news for a cell."""

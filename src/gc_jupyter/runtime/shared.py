@@ -34,6 +34,12 @@ def _nobody() -> None:
     """No record is kept."""
 
 
+def _memory(service: GlobusService, login: Login) -> Remembered:
+    from gc_jupyter.runtime.remembered import Remembered
+
+    return Remembered(f"{service.address} {login.source}")
+
+
 class Shared:
     """See the module; a `Registry` makes it. Any thread.
 
@@ -88,9 +94,7 @@ class Shared:
 
     def memory(self) -> Remembered:
         """What earlier kernels have left."""
-        from gc_jupyter.runtime.remembered import Remembered
-
-        return Remembered(f"{self.service().address} {self.login().source}")
+        return _memory(self.service(), self.login())
 
     def service(self) -> GlobusService:
         """The web service."""
@@ -99,14 +103,19 @@ class Shared:
 
         service = self._services.get("")
         if service is None:
+            login = self.login()
+
+            def memory() -> Remembered:  # without this object: streams would hold it
+                return _memory(made, login)
+
             made = GlobusService(
-                authorizer=self.login().authorizer,
+                authorizer=login.authorizer,
                 base_url=self._base_url,
                 environment=self._environment,
-                renewal=self.login().renewal,
+                renewal=login.renewal,
                 known_ports=KnownPorts(
-                    lambda host: self.memory().get(f"amqp {host}"),
-                    lambda host, ports: self.memory().put(f"amqp {host}", ports, _PORTS_S),
+                    lambda host: memory().get(f"amqp {host}"),
+                    lambda host, ports: memory().put(f"amqp {host}", ports, _PORTS_S),
                 ),
             )
             return self._services.setdefault("", made)
