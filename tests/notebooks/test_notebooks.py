@@ -5,6 +5,7 @@ On `local` and, the same file, on a real endpoint whose environment has no gc_ju
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -28,11 +29,13 @@ Run = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Starts run.py, with a journal, settings, a history and kept values of its own."""
+    """Starts run.py, each time with a journal, settings, a history and kept values of its own."""
+    numbers = itertools.count()
 
     def run(path: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-        names = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
-        home = {name: str(tmp_path / name) for name in (*names, "GC_JUPYTER_STORE")}
+        names = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR", "GC_JUPYTER_STORE")
+        folder = tmp_path / f"run-{next(numbers)}"
+        home = {name: str(folder / name) for name in names}
         return subprocess.Popen(
             [sys.executable, str(ROOT / "notebooks/run.py"), str(path), *options],
             stdout=subprocess.PIPE,
@@ -92,7 +95,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_runs_on_local_and_elsewhere(name: str, run: Run, loopback_session: Loopback) -> None:
-    endpoint = loopback_session.endpoint("process")
+    endpoint = loopback_session.new_endpoint("process")  # whose store has nothing of other tests
     far = loopback_session.environment
     processes = [
         run(NOTEBOOKS[name]),
