@@ -1,4 +1,4 @@
-"""One login, as a URL out and a code in: shared by the prompt, `%gc login` and the login widget.
+"""One login in two steps, a URL and a code, for the prompt, `%gc login` and the login widget.
 
 ::
 
@@ -70,7 +70,7 @@ class CodeLoginFlow(CommandLineLoginFlowManager):
         return self.login_client.oauth2_exchange_code_for_tokens(code)
 
     def prompt_for_code(self) -> str:
-        """Ask at the keyboard. `LoginRequired` where there is none after all."""
+        """Ask at the keyboard. Raises `LoginRequired` where the front end has no keyboard input."""
         try:
             code = Secret(input("Paste the code that the page shows: ").strip())
         except (EOFError, OSError, NotImplementedError):  # the last is a front end without stdin
@@ -132,7 +132,7 @@ class LoginFlow:
 
 
 def login_errors() -> contextlib.AbstractContextManager[None]:
-    """What can go wrong in a person's login, as this package's errors."""
+    """Turn the errors of a person's login into this package's errors."""
     return refusals(
         lambda: "this login",
         "Open a new link and try again: a code works once, and only for the newest link.",
@@ -140,7 +140,7 @@ def login_errors() -> contextlib.AbstractContextManager[None]:
 
 
 def checked_code(code: str) -> str:
-    """The code as pasted, without spaces around it; `LoginRequired` when nothing is left."""
+    """The pasted code without the spaces around it; raises `LoginRequired` where it is empty."""
     if not (code := Secret(code.strip())):
         raise LoginRequired(
             "No code was given.",

@@ -14,8 +14,8 @@ from gc_jupyter.errors import LoginMisconfigured
 #: A hub's real data are a few kilobytes.
 MAX_BYTES = 256 * 1024
 
-# Opcodes that only build dict, list, tuple, str, numbers, bool and None. Everything that imports,
-# calls, sets state, or reads from elsewhere is missing here, and so refused.
+# Opcodes that only build dict, list, tuple, str, numbers, bool and None. An opcode that imports,
+# calls, sets state or reads from elsewhere is not listed, so it is refused.
 # fmt: off
 _BUILDING = frozenset({
     "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP",
@@ -55,8 +55,8 @@ def decode_globus_data(text: str) -> dict[str, Any]:
     Raises
     ------
     LoginMisconfigured
-        It is not base64, longer than `MAX_BYTES`, not a pickle, not a dict, or holds anything but
-        dict, list, tuple, str, numbers, bool and None. Nothing of it has run then.
+        It is not base64, is longer than `MAX_BYTES`, is not a pickled dict, or holds anything but
+        dict, list, tuple, str, numbers, bool and None. No code of it has run.
     """
     if len(text) > MAX_BYTES * 4 // 3 + 4:
         raise _refused(f"it is longer than {MAX_BYTES // 1024} KiB")
@@ -67,7 +67,7 @@ def decode_globus_data(text: str) -> dict[str, Any]:
     _check_opcodes(data)
     try:
         value = _PlainUnpickler(io.BytesIO(data)).load()
-    except Exception:  # a broken pickle raises nearly anything, and its text may quote the data
+    except Exception:  # a damaged pickle can raise any exception, whose text may quote the data
         raise _refused("it is not a readable pickle") from None
     if not isinstance(value, dict):
         raise _refused("it is not a dict")
@@ -86,7 +86,7 @@ def _check_opcodes(data: bytes) -> None:
                 raise _refused("its memo is out of bounds")
     except LoginMisconfigured:
         raise
-    except Exception:  # as above
+    except Exception:  # its text may quote the data
         raise _refused("it is not a readable pickle") from None
 
 

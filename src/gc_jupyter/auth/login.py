@@ -1,4 +1,4 @@
-"""A login: who we are for the service, where that comes from, and how to get it again."""
+"""A login: the identity that the service sees, the source of its token, and how to renew it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gc_jupyter.uuids import is_uuid_like
 
 logger = logging.getLogger(__name__)
 
-# A key per process: what `token_key` returns is of no use outside it.
+# A random key for each process: what `token_key` returns is useless in another process.
 _PROCESS_KEY = secrets.token_bytes(32)
 _MOST_IDENTITIES = 100
 
@@ -51,26 +51,26 @@ class Identity:
 
 
 class Login:
-    """Where the token comes from, and what can be done about it. Made by `resolve`.
+    """The source of the token, and how to renew or forget it. `resolve` makes it.
 
-    Nothing is asked of the network, and nobody is asked for anything, before a method says so.
+    Making it sends no request and prompts nobody; each method says what it does.
 
     Parameters
     ----------
     source:
-        Where the token comes from, in words; or a function that returns them.
+        The token's source in words, or a function that returns them.
     authorizer:
-        Puts the token on requests. Made from `app` when that is given.
+        Adds the token to requests. Where `app` is given, it is made from that.
     app:
-        The app behind it, if there is one.
+        The globus-sdk app that gets the tokens, if there is one.
     may_prompt:
         Whether a person can be asked on the calling thread.
     next_step:
-        What a user can do once this source is refused.
+        What a user can do once the service refuses this token.
     identity_authorizer:
-        For Globus Auth, beside an `authorizer` for Compute: to learn whose it is.
+        For Globus Auth, to learn whose token it is; the `authorizer` is for Compute.
     identity:
-        Whose it is, where that is known.
+        The token's owner, where that is known.
     notes:
         Why sources before this one were passed over.
     flow_manager, storage:

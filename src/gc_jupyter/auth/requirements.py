@@ -13,7 +13,7 @@ from globus_sdk.token_storage.validating_token_storage import IdentityMismatchEr
 
 from gc_jupyter.errors import LoginRequired, ServiceError, ServiceUnreachable
 
-#: What a user can do where no login is at hand.
+#: What a user can do where nobody is logged in.
 HOW_TO_LOG_IN = (
     "Log in with %gc login. Without a person at the keyboard, set GLOBUS_COMPUTE_CLIENT_ID and "
     "GLOBUS_COMPUTE_CLIENT_SECRET, or GLOBUS_COMPUTE_ACCESS_TOKEN, before the kernel starts."
@@ -55,7 +55,7 @@ def parameters_of(
 
 @contextlib.contextmanager
 def refusals(source: Callable[[], str], next_step: str = HOW_TO_LOG_IN) -> Iterator[None]:
-    """Turn what Globus Auth or a stored login can make go wrong into this package's errors.
+    """Turn the errors of Globus Auth and of a stored login into this package's errors.
 
     Everything is caught: a wrong clock, for one, shows as an error of the JWT library. The
     original error is left out of the traceback: a reply's body is a note on globus-sdk's error,

@@ -8,8 +8,8 @@
 6. the login shared with the official SDK, ``~/.globus_compute/storage.db``; where that has none,
    a person logs in, and the login is kept there
 
-The first that has something is used, and the only one: a refused token is never replaced silently
-by another identity's. The setting ``login`` leaves some out: ``own`` the 3rd to the 5th, ``hub``
+Only the first source that has a token is used: a refused token is never replaced silently by
+another identity's. The setting ``login`` leaves some out: ``own`` the 3rd to the 5th, ``hub``
 the last.
 
 A client id without its secret is an error here. The official SDK takes GLOBUS_COMPUTE_CLIENT_ID
@@ -206,7 +206,7 @@ def _client_credentials(environ: Mapping[str, str], environment: str) -> Login |
 
 
 def _nobody(notes: list[str]) -> Login:
-    """For who may use the hub's login alone, where there is none."""
+    """Raise the error for a user who may use the hub's login only, where the hub has none."""
     why = "The login comes from JupyterHub alone (%gc config login says where that is set)."
     return Login(
         "JupyterHub's login",

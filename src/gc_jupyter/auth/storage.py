@@ -20,14 +20,14 @@ from gc_jupyter.own_files import NotOwn, check_own_database, make_own_directory
 
 T = TypeVar("T")
 
-#: By namespace, what is never to be kept: one login does for the whole process.
+#: Namespace -> tokens that are never written to a file: one login serves the whole process.
 _IN_MEMORY: dict[str, MemoryTokenStorage] = {}
 
-#: What BinderHub tells a session of itself. Its home directory is a container's, which anybody who
-#: gets the session's address can read, and which is gone with it.
+#: The variables that BinderHub sets in a session. The home directory is a container's: anybody who
+#: has the session's address can read it, and it ends with the session.
 _OF_BINDER = ("BINDER_LAUNCH_HOST", "BINDER_REPO_URL")
 
-# What a locked, corrupt, foreign or unwritable file makes sqlite3, json and globus-sdk raise.
+# What sqlite3, json and globus-sdk raise for a locked, damaged, foreign or unwritable file.
 _UNUSABLE = (sqlite3.Error, OSError, ValueError, TypeError, AttributeError, KeyError)
 
 
@@ -50,7 +50,7 @@ def may_be_kept(environ: Mapping[str, str]) -> bool:
 
 
 def namespace(environment: str, client_id: str | None = None) -> str:
-    """The part of the file that is ours: a user's, or one client's (protocol, "Credentials")."""
+    """The namespace of the file for a user, or for one client (protocol, "Credentials")."""
     return f"clientprofile/{environment}/{client_id}" if client_id else f"user/{environment}"
 
 
@@ -79,7 +79,7 @@ class SharedTokenStorage(TokenStorage):
         super().__init__(namespace)
         self.path = path
         self._kept = kept
-        #: Why the file is not used; empty while it is.
+        #: Why the file is not used; empty while it is used.
         self.problem = ""
         self._lock_timeout = lock_timeout
         self._file: SQLiteTokenStorage | None = None
@@ -111,7 +111,7 @@ class SharedTokenStorage(TokenStorage):
         )
 
     def remove_token_data(self, resource_server: str) -> bool:
-        """Forget one resource server's token; whether there was one."""
+        """Forget one resource server's token; True where there was one."""
         was_in_memory = self._memory.remove_token_data(resource_server)
         was_in_file = self._attempt(
             lambda: self.path.exists() and self._open().remove_token_data(resource_server)
@@ -142,7 +142,7 @@ class SharedTokenStorage(TokenStorage):
             self._file = SQLiteTokenStorage(
                 self.path,
                 namespace=self.namespace,
-                # Tokens are refreshed on whichever thread sends the request; sqlite3 serializes.
+                # Whichever thread sends a request refreshes the token; sqlite3 serializes.
                 connect_params={"check_same_thread": False, "timeout": self._lock_timeout},
             )
             if is_new:

@@ -1,4 +1,4 @@
-"""What every call of a client stands on: login, service, rate limit, caches by token."""
+"""What all calls of a client share: the login, the service, the rate limit and the caches."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: What is remembered of a service, and for how long.
+#: How many replies of a service are cached, and for how long.
 _MINIMUM, _VERSION_S = "min_sdk_version", 86400.0
 
 _LOCAL_SERVICES_URL = "http://localhost:5000"
 _COMPUTE_SCOPE = "https://auth.globus.org/scopes/facd7ccc-c5f4-42aa-916b-a0e270e2c2a9/all"
 
-#: Keywords that clients of earlier days had -> what to do instead.
+#: Keywords of earlier clients -> what to use instead.
 _ADVICE = {
     "funcx_service_address": "Set GLOBUS_SDK_SERVICE_URL_COMPUTE instead.",
     "web_service_address": "Set GLOBUS_SDK_SERVICE_URL_COMPUTE instead.",
@@ -115,7 +115,7 @@ class Connection:
 
     @classmethod
     def local(cls) -> Any:
-        """A client for the embedded ``local`` endpoint alone: no account, no request."""
+        """A client that only knows the embedded ``local`` endpoint: it needs no account."""
         return cls(do_version_check=False)
 
     # --- login -----------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class Connection:
         return self._joined
 
     def login(self) -> Login:
-        """Where this client's token comes from; asks nobody and no network by itself."""
+        """The source of this client's token. Reading it prompts nobody and sends no request."""
         return self.shared.login()
 
     def logout(self) -> None:
@@ -143,7 +143,7 @@ class Connection:
         self._caches = ("", Caches())
 
     def cache(self) -> Caches:
-        """What is remembered under the token in use; logs in if nobody is."""
+        """The caches of the token in use. Logs in where nobody is logged in."""
         self.login().ensure()
         key = self.login().token_key()
         if self._caches[0] != key:
@@ -174,7 +174,7 @@ class Connection:
     # --- requests --------------------------------------------------------------------------
 
     def with_login(self, call: Callable[[], T]) -> T:
-        """Do `call`; where it is refused for want of a login, log in and do it once more.
+        """Do `call`. Where the service wants another login, log in and repeat the call once.
 
         That is a 401, and a Globus Auth requirements error (GARE), whose parameters go into the
         login. A person is asked on the main thread of a session that has one, and nowhere else.
@@ -196,7 +196,7 @@ class Connection:
         return call()
 
     def request(self, call: Callable[[], T]) -> T:
-        """Do a request `with_login`, and again where that helps.
+        """Do a request `with_login`, and repeat it where that can help.
 
         Parameters
         ----------

@@ -44,7 +44,7 @@ class EndpointCalls(TaskCalls):
         return {**reply, "logs": [{**_NO_WORKERS, **(reply.get("details") or {})}]}
 
     def get_endpoint_metadata(self, endpoint_uuid: UUIDLike) -> dict[str, Any]:
-        """What is registered of an endpoint: name, owner, configuration, Python version, ...
+        """An endpoint's registration: name, owner, configuration, Python version, ...
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class EndpointCalls(TaskCalls):
         return reply
 
     def get_allowed_functions(self, endpoint_id: UUIDLike) -> dict[str, Any]:
-        """The functions that an endpoint restricts itself to: `restricted` and `functions`.
+        """The functions that an endpoint runs: `restricted`, and where that is true `functions`.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Functions at the service: register, look up, search, delete; containers of funcX's days."""
+"""Calls about functions: register, look up, search and delete; and funcX's containers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class FunctionCalls(Connection):
         function:
             The function; what it uses travels with it.
         description:
-            Wins over the function's docstring.
+            Replaces the function's docstring.
         metadata:
             Replaces what is said of this Python.
         public, group:
@@ -57,7 +57,7 @@ class FunctionCalls(Connection):
         function_name:
             A name in place of the function's own (funcX).
         container_uuid, searchable:
-            Accepted for funcX's sake, with a warning: the service has neither any more.
+            Accepted for funcX's programs, with a warning: the service no longer has either.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class FunctionCalls(Connection):
         Parameters
         ----------
         source, function_name:
-            The text, which a worker executes in an empty namespace, and what it then calls of it.
+            The text, which a worker executes in an empty namespace, and the function in it to call.
             The code strategy is not used.
         description, metadata, public, group, ha_endpoint_id:
             As for `register_function`.
@@ -159,7 +159,7 @@ class FunctionCalls(Connection):
         return dict(known[key])
 
     def delete_function(self, function_id: UUIDLike) -> dict[str, Any]:
-        """Delete a function; tasks that use it can't be submitted any more.
+        """Delete a function. Tasks that use it can no longer be submitted.
 
         Parameters
         ----------

@@ -262,7 +262,7 @@ class TaskCalls(FunctionCalls):
 
     def _note(self, status: TaskStatus, limit: str) -> dict[str, Any]:
         """A task as users see it; a finished one is kept."""
-        # a task that the service gave up has neither result nor exception
+        # a task that the service abandoned has neither a result nor an exception
         over = status.done or status.status in ("success", "failed", "abandoned")
         task: dict[str, Any] = {"pending": not over, "status": status.status}
         if status.reason:

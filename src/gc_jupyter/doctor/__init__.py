@@ -1,4 +1,4 @@
-"""%gc doctor: every step between a cell and its result, what is wrong with it, and what to do."""
+"""%gc doctor: check each step between a cell and its result, and say what to do."""
 
 from __future__ import annotations
 

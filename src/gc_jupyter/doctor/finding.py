@@ -8,19 +8,19 @@ from gc_jupyter.errors import SEE_DOCTOR, ComputeError
 from gc_jupyter.remote_text import one_line
 
 _NOTHING = "nothing to do"
-_WIDTH = len("Endpoint")  # the longest subject
+_WIDTH = len("Endpoint")  # the length of the longest subject
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one subject.
+    """The finding for one subject.
 
     Parameters
     ----------
     fine:
         Whether it works.
     subject, text:
-        What, and what of it.
+        The subject, and what was found.
     step:
         What to do.
     """

@@ -1,4 +1,4 @@
-"""What can be seen on this machine."""
+"""Checks that need no network: versions, journal, widgets, proxies, messages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def versions(session: Session, target: Endpoint | None) -> Iterator[Finding]:
 
 
 def journal(session: Session) -> Iterator[Finding]:
-    """Whether this kernel's tasks are written down."""
+    """Whether the journal records this kernel's tasks."""
     kept = session.journal
     if kept is None:
         step = "%load_ext gc_jupyter keeps one"
@@ -65,7 +65,7 @@ def journal(session: Session) -> Iterator[Finding]:
 
 
 def widgets() -> Iterator[Finding]:
-    """Whether tables come alive."""
+    """Whether live tables work in this front end."""
     from gc_jupyter.widgets.bundle import module_text
     from gc_jupyter.widgets.front_end import has_front_end
 
@@ -87,7 +87,7 @@ def widgets() -> Iterator[Finding]:
 
 
 def proxies() -> Iterator[Finding]:
-    """What the environment says of proxies."""
+    """The proxies that the environment sets."""
     found = {kind: url for kind, url in getproxies().items() if kind in ("http", "https", "all")}
     if not found:
         yield Finding(True, "Proxies", "none is set")
@@ -106,7 +106,7 @@ def _bare(url: str) -> str:
 
 
 def messages(session: Session) -> Iterator[Finding]:
-    """What the result streams of this kernel have met."""
+    """Messages that this kernel's result streams have dropped."""
     unreadable = 0
     for dispatcher in session.client.dispatchers():
         unreadable += dispatcher.collector.feed.unreadable

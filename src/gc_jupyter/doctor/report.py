@@ -1,4 +1,4 @@
-"""The report: all findings, in the order in which a cell meets what they are about."""
+"""The report: all findings, in the order in which a cell meets their subjects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How long one check may take; where packets are dropped, nothing answers for minutes.
+#: How long one check may take: where a network drops packets, no answer comes for minutes.
 _LIMIT_S = 15.0
 
 
@@ -35,7 +35,7 @@ def report_lines(session: Session, endpoint: str | None = None) -> Iterator[str]
     Parameters
     ----------
     session:
-        What is looked at. Some requests are made, once each; no task is sent.
+        The session to examine. A few requests are made, once each; no task is submitted.
     endpoint:
         The endpoint to look at; by default the one that `%gc use` has set.
     """
@@ -48,7 +48,7 @@ def report_lines(session: Session, endpoint: str | None = None) -> Iterator[str]
 
 
 def findings(session: Session, endpoint: str | None = None) -> Iterator[Finding]:
-    """Every finding; a check that fails, or doesn't answer in time, is one too."""
+    """Every finding. A check that fails, or doesn't end in time, is a finding, too."""
     target, problem = _endpoint(session, endpoint, ask=False)
     local = target is not None and target.endpoint_id == LOCAL_ENDPOINT_ID
     yield from _checked("Login", partial(service.login, session, needed=not local))
@@ -78,7 +78,7 @@ def findings(session: Session, endpoint: str | None = None) -> Iterator[Finding]
 def _endpoint(
     session: Session, name: UUIDLike | None, *, ask: bool
 ) -> tuple[Endpoint | None, Finding | None]:
-    """What the name means, or what is wrong with it; a name that nobody was asked for is not."""
+    """The endpoint that the name means, or a finding of what is wrong with the name."""
     try:
         name = name or session.default_endpoint or session.settings.get("endpoint")
         if not name:
@@ -94,23 +94,23 @@ def _endpoint(
 def _signed_in(session: Session) -> bool:
     try:
         return _in_time(session.signed_in) is not None
-    except Exception:  # it is said under Login
+    except Exception:  # the finding "Login" says it
         return False
 
 
 def _checked(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """What a check finds, whatever becomes of it."""
+    """The findings of a check, also where it raises or doesn't end."""
     try:
         return _in_time(lambda: list(check()))
     except ComputeError as error:
         return [Finding.of(subject, error)]
-    except Exception as error:  # a doctor that falls ill helps nobody
+    except Exception as error:  # one broken check must not end the report
         text = f"the check itself failed ({type(error).__name__}: {error})"
         return [Finding(False, subject, text, "report this as a defect of gc_jupyter")]
 
 
 def _in_time(call: Callable[[], T]) -> T:
-    """What a call returns; it gets a thread of its own, which nobody waits for in the end."""
+    """The result of a call, which runs on a thread of its own that nobody has to wait for."""
     answer: Future[T] = Future()
     context = contextvars.copy_context()  # whose cell this is
 

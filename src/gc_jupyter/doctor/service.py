@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def login(session: Session, *, needed: bool) -> Iterator[Finding]:
-    """Who is signed in, and from where; whether somebody has to be depends on the endpoint."""
+    """Who is signed in, and by which source. Whether a login is needed depends on the endpoint."""
     found = session.client.login()
     for note in found.notes:
         text, _, step = note.partition(". ")
@@ -59,7 +59,7 @@ def service(session: Session) -> Iterator[Finding]:
     url = api.v2.base_url
     try:
         reply: dict[str, Any] = api.call(partial(api.v2.get_version, service="all"))
-        api.call(api.v2.get_endpoints)  # the version is told to everybody
+        api.call(api.v2.get_endpoints)  # this request needs no login
     except ServiceUnreachable as error:
         yield Finding(False, "Service", f"{url}: {error.reason}", error.next_step)
         return
@@ -110,7 +110,7 @@ def streams(session: Session) -> Iterator[Finding]:
     address = session.client.globus_service().amqp_address()
     own, set_by_user = address.ports()[0], session.settings.get("amqp_port")
     ports = list(dict.fromkeys([*([set_by_user] if set_by_user else []), *address.ports()]))
-    with ThreadPoolExecutor(len(ports)) as pool:  # a blocked one says nothing for seconds
+    with ThreadPoolExecutor(len(ports)) as pool:  # a blocked port takes seconds to fail
         results = dict(zip(ports, pool.map(partial(probe, address), ports), strict=True))
     usable = [port for port, why in results.items() if not why]
     names = {own: f"port {own} (the service's choice)", set_by_user: f"port {set_by_user} (yours)"}

@@ -51,18 +51,18 @@ class Executor(Registrations):
     amqp_port:
         Port of the result stream: 443, 5671 or 5672; by default the one that the service names.
     api_burst_limit, api_burst_window_s:
-        Accepted for compatibility. The limit of 20 submissions in 10 s is kept without them.
+        Accepted for compatibility. The limit of 20 submissions in 10 s holds in any case.
     serializer:
         Used in place of the client's.
     result_serializers:
-        Strategies that the endpoint tries in order for the results. Where none of them runs code,
-        no other result is read.
+        Strategies that the endpoint tries in order for the results. If none of them runs code,
+        results of other strategies are refused.
 
     Notes
     -----
-    Submitting returns at once. An argument that can't be serialized, or is too large, raises
-    there; everything that goes wrong later is the future's exception. A batch that fails fails its
-    own futures; the executor stays usable.
+    Submitting returns at once. It raises if an argument can't be serialized or is too large. Any
+    later error becomes the future's exception. If a batch fails, only its futures fail, and the
+    executor stays usable.
     """
 
     def __init__(

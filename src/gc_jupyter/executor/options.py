@@ -1,4 +1,4 @@
-"""What all requests of one executor say beside their tasks."""
+"""Options that an executor sends with each of its requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BatchOptions(concurrent.futures.Executor):
-    """See Executor. Each property replaces the route that later tasks take."""
+    """The options part of Executor. Setting one changes how later tasks are sent."""
 
     def __init__(self) -> None:
         self._route = Route("")

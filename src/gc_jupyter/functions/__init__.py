@@ -1,1 +1,1 @@
-"""What can be submitted: Python functions, source text, shell and MPI commands."""
+"""The kinds of functions that can be submitted: Python, source text, shell and MPI commands."""

@@ -1,4 +1,4 @@
-"""The function behind `get_worker_hardware_details`: what a worker's machine is made of."""
+"""The function behind `get_worker_hardware_details`: it describes a worker's machine."""
 
 from __future__ import annotations
 

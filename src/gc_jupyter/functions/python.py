@@ -1,4 +1,4 @@
-"""A Python function -> what the service registers, kept while the function stays as it is."""
+"""Turn a Python function into a registration, and cache it while the function is unchanged."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def registration(
     name:
         Registered in place of the function's own name.
     description:
-        Wins over the function's docstring (Client user guide, "Sharing Functions").
+        Replaces the function's docstring (Client user guide, "Sharing Functions").
     public, group, ha_endpoint_id:
-        Who may run it; the last excludes the other two.
+        Who may run it. The last one excludes the other two.
     metadata:
-        Replaces what is said of this Python.
+        Replaces the description of this Python.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def registration(
 
 
 def _refuse(function: object) -> None:
-    """Say now what a worker would only find out when it has run the function."""
+    """Raise now an error that a worker would raise only after it has run the function."""
     name = getattr(function, "__name__", repr(function)[:80])
     if not callable(function):
         raise SerializationError(
@@ -105,64 +105,65 @@ def _refuse(function: object) -> None:
 
 
 def _named(function: Callable[..., Any]) -> Any:
-    """What gives a callable its name and docstring: itself, the function of a partial, or the class
-    of an object."""
+    """The object whose name and docstring stand for a callable: itself, the function of a partial,
+    or the class of an object."""
     if isinstance(function, functools.partial):
         return _named(function.func)
     return function if hasattr(function, "__name__") else type(function)
 
 
 def function_metadata(serde_identifier: str | None = None) -> dict[str, str]:
-    """What a registration says of this side (`meta`)."""
+    """A registration's description of this process (`meta`)."""
     meta = {"python_version": platform.python_version(), "sdk_version": COMPATIBLE_SDK_VERSION}
     return {**meta, "serde_identifier": serde_identifier} if serde_identifier else meta
 
 
 class FunctionCache:
-    """Remembers what was serialized, as long as the function and what it uses are the same objects.
+    """Caches what was serialized, as long as a function and what it uses are the same objects.
 
-    A function is sent with the globals that it uses, so rebinding one of them makes it another
-    function for the endpoint. (A global changed in place isn't noticed: pass data as arguments.)
+    A function is sent with the globals that it uses. Rebinding one of them makes it another
+    function for the endpoint. (A global that is changed in place isn't noticed: pass data as
+    arguments.)
     """
 
     def __init__(self) -> None:
         self._known: dict[Any, tuple[_Snapshot, FunctionRegistration | str]] = {}
 
     def get(self, function: Submittable) -> FunctionRegistration | str | None:
-        """What was `put` for this function, or None when it has changed since."""
+        """The value that was `put` for this function; None if the function has changed since."""
         try:
             known = self._known.get(_key(function))
-        except TypeError:  # an unhashable callable
+        except TypeError:  # the callable can't be hashed
             return None
         return known[1] if known is not None and known[0].current() else None
 
     def put(self, function: Submittable, value: FunctionRegistration | str) -> None:
         """Remember `value` for the function as it is now.
 
-        A callable of another kind is an object that may change inside: only its id is kept, which
-        somebody asked for.
+        Another callable is an object whose state may change: only a function id that the caller
+        has given is kept.
         """
         if isinstance(value, str) or isinstance(_key(function), FunctionType | SourceFunction):
             with contextlib.suppress(TypeError):
                 self._known[_key(function)] = (_Snapshot(function), value)
 
     def forget_serialized(self) -> None:
-        """Forget all but ids, as when the serializer changes."""
+        """Forget everything except ids, as when the serializer changes."""
         self._known = {key: one for key, one in self._known.items() if isinstance(one[1], str)}
 
 
 def _key(function: Submittable) -> Submittable:
-    """A shell function is known by its source, since it may change like any object."""
+    """The cache's key. For a shell function it is its source, since the object may change."""
     if isinstance(function, ShellFunction) and not function.runs_own_code:
         return function.as_source()
     return function
 
 
-_ABSENT = object()  # a name that isn't defined yet, or a built-in one
+_ABSENT = object()  # a name that isn't defined yet, or is built in
 
 
 class _Snapshot:
-    """The objects that decide what a function does: code, defaults, cells, globals, helpers."""
+    """The objects that determine what a function does: code, defaults, cells, globals, helpers."""
 
     __slots__ = ("_cells", "_functions", "_globals")
 
@@ -188,7 +189,7 @@ class _Snapshot:
                 todo.append(value)
 
     def current(self) -> bool:
-        """Whether all of them are still the same objects."""
+        """Whether they are all still the same objects."""
         for function, code, defaults, kwdefaults in self._functions:
             if (
                 function.__code__ is not code
@@ -205,5 +206,5 @@ class _Snapshot:
 def _content(cell: CellType) -> object:
     try:
         return cell.cell_contents
-    except ValueError:  # not filled yet
+    except ValueError:  # a cell that isn't filled yet
         return None

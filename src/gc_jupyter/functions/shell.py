@@ -10,7 +10,7 @@ from typing import Any
 from gc_jupyter.functions import shell_worker
 from gc_jupyter.functions.source import SourceFunction
 
-#: What the worker calls.
+#: The function in the source that the worker calls.
 _RUN_THERE = (
     "__call__",
     "execute_cmd_line",
@@ -110,13 +110,13 @@ class ShellFunction:
     Raises
     ------
     ValueError
-        A `name` that is no Python name, or a negative walltime or number of lines.
+        `name` is no Python name, or the walltime or the number of lines is negative.
 
     Notes
     -----
-    Executor user guide, "Shell Functions". A command that fails is no error of the task: look at
-    the result's `returncode`. Literal braces are written twice, as for `str.format`. It is
-    registered as source, so that workers need no more than the official SDK.
+    Executor user guide, "Shell Functions". A failing command doesn't fail its task: look at the
+    result's `returncode`. Write literal braces twice, as for `str.format`. The function is
+    registered as source, so that workers need only the official SDK.
     """
 
     _launcher = ""
@@ -162,7 +162,7 @@ class ShellFunction:
     def runs_own_code(self) -> bool:
         """Whether a subclass, or this object, replaces a method that runs on the worker.
 
-        Such a function travels as the object that it is; any other one as source.
+        Such a function is sent as a pickled object, any other one as source.
         """
         return any(
             name in vars(self) or getattr(type(self), name) is not getattr(ShellFunction, name)

@@ -1,4 +1,4 @@
-"""What a worker runs for a ShellFunction: a command in a process group of its own.
+"""The worker's part of a ShellFunction: it runs the command in a process group of its own.
 
 This text travels: standard library only, Python 3.8 syntax, no gc_jupyter. It differs from the
 official ShellFunction's code in one thing that matters: at the end of the walltime the whole
@@ -33,7 +33,7 @@ def run_command(  # type: ignore[no-untyped-def]
                 make_for_this_user(path)  # type: ignore[no-untyped-call]
             files.append(stack.enter_context(open_file(path)))
         out, err = files
-        # all that the command starts holds the other end of this pipe
+        # every process that the command starts holds the other end of this pipe
         alive, held = os.pipe()
         process = subprocess.Popen(
             command,
@@ -71,7 +71,7 @@ def run_command(  # type: ignore[no-untyped-def]
 
 
 def make_for_this_user(path):  # type: ignore[no-untyped-def]
-    """Make a file that nobody asked for by name: what a command prints may be secret."""
+    """Make an output file that only this user can read: what a command prints may be secret."""
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
@@ -90,9 +90,9 @@ def last_lines(stream, count):  # type: ignore[no-untyped-def]
 
 
 def end_group(process, alive, grace=2.0):  # type: ignore[no-untyped-def]
-    """End the process and all that it started: politely, and after `grace` seconds for good."""
+    """End the process and all that it started: by SIGTERM, and after `grace` seconds by SIGKILL."""
     for one in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, one)
-        select.select([alive], [], [], grace)  # readable at once when nobody is left
+        select.select([alive], [], [], grace)  # readable as soon as no process is left
     process.wait()

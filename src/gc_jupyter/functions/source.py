@@ -1,4 +1,4 @@
-"""A self-contained source text with a named entry point: how cells travel."""
+"""A self-contained source text with a named entry point, the form in which cells are sent."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from dataclasses import dataclass
 class SourceFunction:
     """Source that a worker executes in an empty namespace, and then calls `name` from it.
 
-    Survives differences of Python and dill versions (protocol: identifier ``st``).
+    Any version of Python and dill can run it (protocol: identifier ``st``).
 
     Parameters
     ----------
     name:
         The function in `source` that is called with the task's arguments.
     source:
-        Python source text; everything that it uses must be in it.
+        Python source text that contains everything it uses.
     description:
         Shown by the service beside the registered function.
     lasting:
-        The same text for every user of this version: registered once, and remembered.
+        Whether every user of this version has the same text: it is then registered once, and its id
+        remembered.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What survives the difference between this Python and the endpoint's, told before submitting."""
+"""Warn before submitting of functions that the endpoint's Python can't read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize import ComputeSerializer
 from gc_jupyter.serialize.pickles import from_base64
 
-#: How a pickle names what reads compiled code: dill's way, and ours.
+#: The names in a pickle, dill's and ours, of what makes code objects.
 _COMPILED = (b"_create_code", b"compiled_elsewhere")
 
 
@@ -50,7 +50,7 @@ def warn_of_registered(function: Mapping[str, Any], there: str) -> None:
 
 
 def _is_compiled(code: str) -> bool:
-    """Whether a function's code is a pickle with compiled code in it, and has no other form."""
+    """Whether a function is only registered as a pickle with compiled code in it."""
     try:
         (payload,) = ComputeSerializer.unpack_buffers(code)
         if not payload.startswith("01\n"):

@@ -1,4 +1,4 @@
-"""Group tasks into batches, bounded by count and bytes, and match a reply to its tasks."""
+"""Group tasks into batches, bounded by count and bytes, and match replies to tasks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gc_jupyter.errors import PayloadTooLarge, SubmitUncertain
 
 #: The service's limit for one request, counted on the encoded text (docs/protocol.md, "Routes").
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
-#: Several tasks share a request only up to here: small enough to be accepted and answered quickly.
+#: Several tasks share a request only up to this size, which is accepted and answered quickly.
 MAX_BATCH_BYTES = 5 * 1024 * 1024
 
 #: The most tasks of one request, unless the submitter says less.
 MAX_BATCH_TASKS = 5000
-#: Tasks that are asked for in one `batch_status`, at most.
+#: The most tasks that one `batch_status` asks for.
 STATUS_CHUNK = 250
-#: What its reply may hold, roughly: the results of all of them that are done.
+#: The rough limit for a reply's size: it has the results of all of these tasks that are done.
 STATUS_BYTES = 16 * 1024 * 1024
 
 Task = TypeVar("Task")
@@ -45,7 +45,7 @@ def check_payload_size(payload: str, name: str) -> int:
         Over the service's 10 MB.
     """
     size = len(payload)
-    if size > MAX_PAYLOAD_BYTES // 4:  # only a large text is worth encoding to count its bytes
+    if size > MAX_PAYLOAD_BYTES // 4:  # only a large text is encoded to count its bytes
         size = size if payload.isascii() else len(payload.encode("utf-8", "surrogatepass"))
     if size > MAX_PAYLOAD_BYTES:
         raise PayloadTooLarge(
@@ -95,7 +95,7 @@ class StatusChunks:
         self._size = STATUS_BYTES / 50  # of a result; nothing is known yet
 
     def saw(self, *sizes: int) -> None:
-        """Results of so many bytes came: the next may be as large."""
+        """Note the size of results that came, in bytes: the next ones may be as large."""
         for size in sizes:
             self._size = max(size, self._size + (size - self._size) / 8)
 
@@ -105,7 +105,7 @@ class StatusChunks:
         return max(1, min(STATUS_CHUNK, int(STATUS_BYTES / self._size)))
 
     def of(self, task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-        """The parts; each as large as is right when it is taken."""
+        """The parts. The size of each is decided when it is taken."""
         start = 0
         while start < len(task_ids):
             chunk = task_ids[start : start + self.most]
@@ -126,8 +126,8 @@ def match_reply(
     Returns
     -------
     list, list
-        `(function id, task id, task)` triples, and with the reason the tasks whose ids can't be
-        told.
+        `(function id, task id, task)` triples; and the tasks whose ids the reply doesn't tell, with
+        the reason.
     """
     matched: list[tuple[str, str, Task]] = []
     unmatched: list[tuple[Task, SubmitUncertain]] = []

@@ -1,8 +1,8 @@
-"""Bytes of an AMQP connection -> whole deliveries, as RabbitMQ sends the results of a fan-out.
+"""Read whole deliveries from an AMQP connection's bytes, as RabbitMQ sends them in a fan-out.
 
 A delivery is three frames of one channel (AMQP 0-9-1, sections 2.3.5 and 4.2.6): the method
-`basic.deliver`, a content header, and the body. Only what comes in exactly this way is read here;
-everything else is for a full implementation of the protocol.
+`basic.deliver`, a content header, and the body. Only this form is read here. A full implementation
+of the protocol reads all others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 _METHOD, _HEADER, _BODY, _FRAME_END = 1, 2, 3, 0xCE
 _DELIVER = 60 << 16 | 60  # class basic, method deliver
-_LARGEST_BODY = 64 * 1024  # a larger one is worth no second copy
+_LARGEST_BODY = 64 * 1024  # copying a larger one twice would cost more than it saves
 
 _METHOD_FRAME = struct.Struct(">BHLL")  # type, channel, length, class and method
 _HEADER_FRAME = struct.Struct(">BHLHHQ")  # type, channel, length, class, weight, size of the body

@@ -1,4 +1,4 @@
-"""What a failed task says -> an error of the right kind with a next step."""
+"""Turn the text of a failed task into an error of the right kind, with a next step."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from gc_jupyter.remote_text import harmless, one_line
 
 #: Characters of a traceback that are kept.
 _LONGEST = 1_000_000
-#: Characters of a traceback's end, where its cause stands: any text takes little time.
+#: Characters of a traceback's end that are searched for its cause: a bound on the time it takes.
 _LOOKED_AT = 20_000
 _WORKER_LOST = re.compile(r"\bWorkerLost\b|\bManagerLost\b|\bBrokenProcessPool\b")
-#: What an endpoint's engine frames a traceback with.
+#: The lines that an endpoint's engine puts around a traceback.
 _FRAME = re.compile(r"^(?:\+{68}\n|-{68}$)", re.MULTILINE)
 _MISSING_MODULE = re.compile(
     r"^(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", re.MULTILINE
 )
-# a frame in a serializer, or an error named after one; not a user's line that has the word
+# a frame in a serializer, or an error named after one; not a user's line with that word
 _SERDE = re.compile(
     r'^(?:[ \t]{0,80}File "[^"\n]{0,500}(?:dill|pickle|serializ)'
     r"|\S{0,200}(?:dill|pickl|serializ|serde)\S{0,200}:)",
@@ -67,17 +67,17 @@ def task_error(
     Parameters
     ----------
     text:
-        The remote traceback; its terminal codes are dropped, colours excepted, and of one with
-        more than a million characters the middle.
+        The remote traceback. Its terminal codes are removed, except colours. Of a text over a
+        million characters, the middle is removed.
     code:
         The endpoint's error code (docs/protocol.md, "Messages"), or one of this package's:
         ``TaskStopped``, ``TaskAbandoned``.
     completion_t:
-        When it ended, seconds since 1970 as text.
+        When it ended, in seconds since 1970, as text.
     details:
-        The worker's environment.
+        What the worker said of its environment.
     python_version:
-        This side's Python, to tell a version mismatch.
+        This side's Python, to recognize a version mismatch.
     """
     if len(text) > _LONGEST:
         left_out = f"\n[… {len(text) - _LONGEST:,} characters left out …]\n"
@@ -136,7 +136,7 @@ def _about_missing(module: str) -> str:
 
 
 def _first_what(traceback: str) -> str:
-    """A traceback after its last line's message: what the first line says is read everywhere."""
+    """A traceback that begins with its last line's message: many places show one line only."""
     lines = traceback.strip().splitlines()
     if len(lines) < 2:
         return traceback
@@ -163,5 +163,5 @@ CLOSE_FILES = (
 
 
 def too_many_files(error: object) -> bool:
-    """Whether that is what an error says."""
+    """Whether an error says that this process has too many open files."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

@@ -65,7 +65,7 @@ def worker_info(details: Mapping[str, Any] | None) -> WorkerInfo | None:
     said = [details.get(name) for name in _WORKER_FIELDS]
     try:
         return _shared_worker_info(*said)
-    except TypeError:  # what is nested can't be looked up, and says nothing
+    except TypeError:  # nested values can't be looked up, and are of no use here
         return _shared_worker_info(*map(_word, said))
 
 
@@ -75,7 +75,7 @@ def _shared_worker_info(*said: object) -> WorkerInfo:
 
 
 def ran(info: TaskInfo, message: ResultMessage) -> TaskInfo:
-    """`info`, completed by what the worker measured."""
+    """`info` with the times that the worker measured."""
     return TaskInfo(
         task_id=info.task_id,
         task_group_id=info.task_group_id,
@@ -150,7 +150,7 @@ def _times(statuses: object) -> dict[str, int]:
     times: dict[str, int] = {}
     for status in statuses if isinstance(statuses, list) else ():
         at = status.get("timestamp") if isinstance(status, dict) else None
-        if type(at) is int and 0 <= at < 2**63:  # what a clock can show; a bool is an int too
+        if type(at) is int and 0 <= at < 2**63:  # the range of a clock; a bool is an int, too
             times[_word(status.get("state"))] = at
     return times
 
@@ -179,7 +179,7 @@ def _unpack(expected: str, body: bytes) -> dict[str, Any]:
 
 
 def _id(data: Mapping[str, Any]) -> str:
-    """A task's id: it is looked up, written down, and shown."""
+    """A task's id, checked: it is looked up, stored and shown."""
     value = _text(data, "task_id")
     if len(value) > _LONGEST_ID or not (value.isascii() and value.isprintable()):
         raise DeserializationError("A message whose task_id is no id.")

@@ -1,8 +1,8 @@
-"""Nonces: what a task is known by before anybody has told its id.
+"""Nonces: random names that identify tasks before the service has given them ids.
 
-The service gives the ids, in a reply that may get lost. So each task of a cell, a call or a script
-has a nonce among its arguments, and the worker's reply begins with it. Reading it needs no
-unpickling: it stands in the first bytes.
+The service gives the ids in a reply, which may get lost. So each task of a cell, a call or a script
+has a nonce among its arguments, and the worker's reply begins with it. The nonce can be read
+without unpickling, since it stands in the first bytes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ SHORT = 12
 _NONCE = re.compile(_MARK + r"[0-9a-f]{40}")
 #: Base64 as the worker's serializer writes it, in lines.
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/=]{4,}\n?)+")
-#: Characters of a result that are looked at: the nonce stands at the reply's beginning.
+#: Characters of a result that are searched: the nonce stands at the reply's beginning.
 _LOOKED_AT = 4000
 
 
 def new_run() -> str:
-    """What the nonces of tasks that are submitted together begin with: random."""
+    """A random text that begins the nonces of all tasks that are submitted together."""
     return _MARK + uuid.uuid4().hex
 
 
@@ -40,7 +40,7 @@ def nonce_of(run: str, at: int = 0) -> str:
 
 
 def run_of(nonce: str) -> str:
-    """What the nonces of one run have in common; empty for an empty one."""
+    """The part of a nonce that all tasks of its run share; empty for an empty nonce."""
     return nonce[:-8]
 
 
@@ -50,12 +50,12 @@ def place_of(nonce: str) -> int:
 
 
 def nonce_in(result: str) -> str:
-    """The nonce that a result begins with; empty where it is no cell's reply.
+    """The nonce at the beginning of a result; empty where the result is no cell's reply.
 
     Parameters
     ----------
     result:
-        Wire text, of any data strategy. Nothing of it is unpickled.
+        Serialized text of any data strategy. It is not unpickled.
     """
     head = result[:_LOOKED_AT]
     if (plain := _NONCE.search(head)) is not None:

@@ -6,8 +6,8 @@ leaves, so two arrivals of one slot are 10 s apart, however long the way is. A f
 batches the wider the fewer slots are free: a loop of submits fills few large requests, and single
 calls find a slot at once.
 
-Reads and registrations pass freely. An answer 429 says that the service counts more than is known
-here: then everything slows down, and recovers.
+Reads and registrations pass freely. A reply 429 says that the service counts requests that are not
+known here. Then all requests slow down, and speed up again later.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ _SERVER_ERRORS = frozenset({500, 502, 503, 504})
 _MAX_ATTEMPTS = 5
 #: How often a read is sent whose connection fails.
 READ_TRIES = 4
-#: How long a request that the service has no room for is tried again. A 429 has cost nothing, so
-#: time counts, and not tries.
+#: How long a request is repeated that the service answers with 429. Such a reply means that nothing
+#: was done, so time counts, not the number of tries.
 PATIENCE_S = 300.0
 
-_FAN_OUT_S = 1.0  # between a fan-out's requests at most: it takes half of the slots
+_FAN_OUT_S = 1.0  # the most between a fan-out's requests: it takes half of the slots
 _LEAST_GAP_S = WINDOW_S / SUBMISSIONS
 _MOST_GAP_S = 4.0
-_NO_GAP_S = 0.1  # less is none
-_EASES_S = 10.0  # without a refusal, and the gap is half of what it was
+_NO_GAP_S = 0.1  # a smaller gap counts as none
+_EASES_S = 10.0  # after so long without a refusal the gap is halved
 _ASK_S, _ASK_SHARE, _ASK_MOST_S = 2.0, 60.0, 60.0
-_ONE_REFUSAL_S = 1.0  # requests that are under way together are refused together
+_ONE_REFUSAL_S = 1.0  # requests that are under way at the same time are refused together
 
 
 class Window:
     """The slots of the service's limit, 20 unless said otherwise. Times in seconds.
 
-    `free_at` says for each slot since when it is free, or from when on.
+    `free_at` has for each slot the time at which it became, or will become, free.
     """
 
     def __init__(self, slots: int = SUBMISSIONS) -> None:
         self.free_at = [-math.inf] * slots
 
     def learn(self, free_at: Sequence[float], now: float) -> None:
-        """Others use the same slots, and say from when on each is free. What no clock of this
-        machine can have given (another start of it has, or nobody) is free."""
+        """Take over when each slot is free, as other kernels that share the slots have written it.
+        A time that this machine's clock can't have given (it was restarted) counts as free."""
         for slot, at in enumerate(free_at[: len(self.free_at)]):
             if now < at <= now + WINDOW_S:
                 self.free_at[slot] = max(self.free_at[slot], at)
@@ -67,12 +67,11 @@ class Window:
         self.free_at[slot] = math.inf
 
     def give_back(self, slot: int, now: float, *, arrived: bool = True) -> None:
-        """Its reply came, or it failed; `arrived`: the service may have counted it."""
+        """The request has ended; `arrived`: the service may have counted it."""
         self.free_at[slot] = now + WINDOW_S if arrived else now
 
     def wait(self, now: float) -> float:
-        """How long until a slot is free; one whose request is under way is so in 10 s at the
-        earliest."""
+        """How long until a slot is free. A slot whose request is under way takes at least 10 s."""
         return min(max(0.0, min(self.free_at) - now), WINDOW_S)
 
     def spacing(self, now: float) -> float:
@@ -82,7 +81,7 @@ class Window:
 
 
 class Brake:
-    """Slows requests down after a refusal (429), and lets go again. Times in seconds."""
+    """Slows requests down after a 429, and releases them again. Times in seconds."""
 
     def __init__(self) -> None:
         self._gap = 0.0
@@ -90,7 +89,7 @@ class Brake:
         self._next = -math.inf
 
     def refused(self, now: float, pause: float) -> None:
-        """The service refused a request: the next leaves after `pause`, later ones with a gap."""
+        """The service refused a request: the next leaves after `pause`, later ones with gaps."""
         if now - self._refused >= _ONE_REFUSAL_S:
             self._gap = min(max(2 * self.gap(now), _LEAST_GAP_S), _MOST_GAP_S)
         self._refused = now
@@ -102,13 +101,13 @@ class Brake:
         return eased if eased >= _NO_GAP_S else 0.0
 
     def reserve(self, now: float) -> float:
-        """Take the next turn; how long to wait for it. Who asks first goes first."""
+        """Take the next turn; returns how long to wait for it. Turns are given in order."""
         at = max(now, self._next)
         self._next = at + self.gap(at)
         return at - now
 
     def over(self, now: float) -> float:
-        """How long until requests pass freely: what can wait should wait for that."""
+        """How long until requests pass freely; a request that can wait should wait for that."""
         if not (gap := self.gap(now)):
             return max(0.0, self._next - now)
         steps = 1 + math.floor(math.log2(gap / _NO_GAP_S))
@@ -123,10 +122,10 @@ def backoff(attempt: int, jitter: float, *, base: float = 0.2, cap: float = 15.0
 
 
 def question_gap(age: float) -> float:
-    """Seconds between two questions for tasks whose results no stream brings; `age` is how long
-    ago the newest of them was sent. A result is found within 2 s of its end while its task is
-    younger than two minutes, then within a sixtieth of the task's age. In its first hour a task
-    takes about 260 questions, and one in a minute from then on."""
+    """Seconds between two questions for tasks whose results don't come by the stream; `age` is how
+    long ago the newest of them was sent. The gap is 2 s while that task is younger than two
+    minutes, then a sixtieth of its age, and at most a minute. A task takes about 260 questions in
+    its first hour, and one a minute from then on."""
     return min(max(_ASK_S, age / _ASK_SHARE), _ASK_MOST_S)
 
 

@@ -1,4 +1,4 @@
-"""The version of the official SDK that this one speaks like, and versions as numbers."""
+"""The version of the official SDK that requests name, and versions as numbers."""
 
 from __future__ import annotations
 

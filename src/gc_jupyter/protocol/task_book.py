@@ -1,10 +1,10 @@
-"""The book of open tasks: who waits for which task id, and results that come before their id.
+"""The book of open tasks: the owner of each task id, and results that come before their id.
 
 A result can overtake the reply that announces its task id. While a submission is under way,
-results of unknown tasks are therefore kept; once every submission that was under way at their
-arrival has ended, what is still unknown belongs to nobody here (a duplicate, or another
-consumer's) and is dropped. So nothing grows but eight bytes for each task that was ever open: they
-tell which of a group's tasks nobody here has (`unknown`).
+results of unknown tasks are therefore kept. When all submissions that were under way at their
+arrival have ended, a result whose task is still unknown is dropped: it is a duplicate, or another
+consumer's. So only eight bytes stay for each task that was ever open. They tell which of a group's
+tasks nobody here has (`unknown`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Unclaimed(enum.Enum):
-    """What became of a result for which no open task waits."""
+    """What happened to a result that no open task waits for."""
 
     KEPT = "kept until its task id is known"
     DROPPED = "dropped"
@@ -31,7 +31,7 @@ class Settled(Generic[Owner, Result]):
     """What the end of a submission decided."""
 
     matched: list[tuple[Owner, Result]]  # early results that found their task
-    dropped: list[Result]  # results that belong to nobody here
+    dropped: list[Result]  # results that no task here waits for
 
 
 class TaskBook(Generic[Owner, Result]):
@@ -42,7 +42,7 @@ class TaskBook(Generic[Owner, Result]):
         self._early: dict[str, tuple[Result, set[int]]] = {}
         self._submissions: set[int] = set()
         self._next = 0
-        self._known = array("q")  # hashes of all ids that were ever told
+        self._known = array("q")  # hashes of all ids that the service has ever given here
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class TaskBook(Generic[Owner, Result]):
         return Settled(matched, dropped)
 
     def expect(self, tasks: Iterable[tuple[str, Owner]]) -> list[tuple[Owner, Result]]:
-        """These tasks are open from now on; returns those whose results were here already."""
+        """These tasks are open from now on; returns those whose results had already come."""
         matched: list[tuple[Owner, Result]] = []
         for task_id, owner in tasks:
             self._known.append(hash(task_id))
@@ -113,5 +113,5 @@ class TaskBook(Generic[Owner, Result]):
         return self._open.get(task_id)
 
     def close(self, task_id: str) -> None:
-        """The task's outcome came another way."""
+        """Close a task whose outcome came by another way."""
         self._open.pop(task_id, None)

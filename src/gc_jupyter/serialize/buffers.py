@@ -1,4 +1,4 @@
-"""Many texts in one: pack_buffers and its inverse.
+"""Pack several texts into one, and unpack them.
 
 Protocol ("Payloads"): each buffer is its length in characters, a newline, and its text; buffers
 follow one another without a separator.
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gc_jupyter.errors import DeserializationError
 
-#: No buffer's length has more digits: 10**12 characters are far beyond what any service takes.
+#: The most digits of a buffer's length: 10**12 characters are far more than any service takes.
 _MAX_DIGITS = 12
 
 

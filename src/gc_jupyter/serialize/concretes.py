@@ -1,6 +1,7 @@
-"""The strategies, one class an identifier (protocol: "Payloads").
+"""The serialization strategies: one class for each identifier (protocol: "Payloads").
 
-Each writes exactly what the official SDK's strategy of the same name reads, and back.
+Each class writes what the official SDK's strategy of the same name reads, and reads what that
+writes.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class JSONData(SerializationStrategy):
 class DillCode(SerializationStrategy):
     """A callable with the helpers, imports and globals that it uses, as a pickle (`01`).
 
-    The default for code. Functions and classes go as their source (docs/travel.md); what has none
-    needs the same Python minor version where it is read.
+    The default for code. Functions and classes are sent as source (docs/travel.md). Code without
+    source can only be read by the same minor version of Python.
     """
 
     identifier = "01\n"
@@ -117,7 +118,7 @@ class PickleCode(SerializationStrategy):
 
 
 class _SourceStrategy(SerializationStrategy):
-    """A function's source as text. It survives other versions of Python and dill."""
+    """A function's source as text. Any version of Python and dill can read it."""
 
     for_code = True
     encode_advice = "Use DillCode, which sends the function with what it uses."
@@ -160,8 +161,8 @@ class PureSourceTextInspect(_SourceStrategy):
 class PureSourceDill(_SourceStrategy):
     """A function's source as it is (`sd`). Here the same as `PureSourceTextInspect`.
 
-    The official SDK finds the source in two ways, one for files and notebooks and one for
-    interpreters; here both find it in either.
+    The official SDK has two ways to find the source: one for files and notebooks, one for
+    interpreters. Here, both strategies find it everywhere.
     """
 
     identifier = "sd\n"
@@ -216,7 +217,7 @@ class CombinedCode(ComboSerializationStrategy):
 class AllCodeStrategies(ComboSerializationStrategy):
     """A function as source where its source is enough, and as bytecode (`12`).
 
-    What survives most differences between environments; larger and slower than one strategy.
+    It works between most environments, and is larger and slower than a single strategy.
     """
 
     identifier = "12\n"

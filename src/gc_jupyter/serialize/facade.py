@@ -95,8 +95,8 @@ class ComputeSerializer:
     def deserialize_result(self, payload: str) -> Any:
         """As `deserialize`, for what an endpoint sends.
 
-        Reading code runs it, and a list of allowed strategies must name one for code. So where all
-        data strategies of the list are harmless (JSONData is), a result that is code is refused.
+        Reading code runs it, and a list of allowed strategies must name one for code. So if all
+        data strategies of the list are harmless, as JSONData is, a result that is code is refused.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class ComputeSerializer:
         Raises
         ------
         SerializationError, DeserializationError
-            The strategies don't suit this call; the cause is chained.
+            The strategies can't carry this call. The cause is chained.
         """
         try:
             packed = pack_buffers([self.serialize(part) for part in (function, args, kwargs)])

@@ -1,9 +1,9 @@
-"""Which Python wrote what is read, and what of it isn't built: code that another one has compiled.
+"""Refuse code that another Python has compiled, when a reply is read.
 
-Bytecode is read differently by each minor version. To run another one's ends this process, or gives
-wrong results in silence; so no code object is made of a reply whose Python isn't this one, or
-doesn't say clearly which it is. A class that this process has too is taken from here: its methods
-are this Python's own.
+Each minor version of Python has its own bytecode. Running that of another version crashes this
+process, or silently gives wrong results. So no code object is made from a reply that was written by
+another minor version, or that doesn't say clearly by which. If this process has the same class,
+its own class is used, since its methods were compiled by this Python.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gc_jupyter.errors import DeserializationError
 from gc_jupyter.remote_text import one_line
 
 _VERSION = re.compile(r"([1-9]\d?)\.(0|[1-9]\d?)(?:\.\d[\w.+-]{0,40})?", re.ASCII)
-#: Of the other Python that wrote what is being read; None where nothing is known to be foreign.
+#: The guard for the reply that is being read; None where this Python wrote it.
 _writer: ContextVar[str | None] = ContextVar("gc_jupyter_writer", default=None)
 _UNKNOWN = "another Python"
 
@@ -34,9 +34,9 @@ class ForeignCode(DeserializationError):
 
 @contextlib.contextmanager
 def written_by(version: object) -> Iterator[None]:
-    """What is unpickled in this block was written by this version of Python.
+    """Say which version of Python wrote what is unpickled in this block.
 
-    Blocks add up: the innermost doesn't take back what an outer one has said.
+    Blocks add up: an inner block doesn't undo what an outer one has said.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def written_by(version: object) -> Iterator[None]:
 
 
 def _foreign(version: object) -> str | None:
-    """What to call a version that isn't this minor's; None for this one."""
+    """A name for another minor version of Python; None for this one."""
     known = _VERSION.fullmatch(version) if isinstance(version, str) else None
     if known is None:
         return _UNKNOWN
@@ -60,7 +60,7 @@ def _foreign(version: object) -> str | None:
 
 
 def refusal(writer: str) -> ForeignCode:
-    """The error for code that `writer` has compiled."""
+    """The error for code that the Python `writer` has compiled."""
     return ForeignCode(
         f"It holds a function or a class that {writer} has compiled, and this is Python"
         f" {platform.python_version()}: none is built of it",
@@ -70,18 +70,18 @@ def refusal(writer: str) -> ForeignCode:
 
 
 class _NoCode:
-    """Stands for a code object."""
+    """A stand-in for a code object."""
 
 
 class _NoFunction:
-    """Stands for a function of another Python until it is seen to be a method that is here."""
+    """A stand-in for a function of another Python, until its class is found in this process."""
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
         raise refusal(_UNKNOWN)
 
 
 class Guard:
-    """What one unpickler may build.
+    """Decides what an unpickler may build.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Guard:
         self._waiting: dict[int, object] = {}  # what must not be left in the value
 
     def allow(self, module: str, name: str, found: Any) -> Any:
-        """What a pickle gets in the place of `found`, which it asked for.
+        """What a pickle gets instead of `found`, the object that it named.
 
         Raises
         ------
@@ -163,13 +163,13 @@ class Guard:
 
 
 def writer() -> str:
-    """What the other Python is called that wrote what is being read; empty for this one."""
+    """The name of the other Python that wrote what is being read; empty for this one."""
     return _writer.get() or ""
 
 
 def guard(
     class_here: Callable[[str, dict[str, Any]], type | None], loads: Callable[[bytes], Any]
 ) -> Guard | None:
-    """The guard for what is being read; None where this Python wrote it. See `Guard`."""
+    """The `Guard` for what is being read; None where this Python wrote it."""
     by = writer()
     return Guard(by, class_here, loads) if by else None

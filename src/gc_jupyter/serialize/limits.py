@@ -1,7 +1,8 @@
-"""By what a task's result may be read: kept with the task as text, held when the result comes.
+"""The strategies that may read a task's result: a text that is kept with the task.
 
-A limit names strategies, with commas between; several limits that all hold are joined by
-semicolons; no text is no limit. So it can be written into the journal and read by a later kernel.
+A limit is a list of strategies, separated by commas. Limits that all apply are separated by
+semicolons. An empty text means no limit. As a text it can be stored in the journal, so that a later
+kernel applies it, too.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from gc_jupyter.serialize.strategylike import Strategylike, validate_strategylik
 from gc_jupyter.settings.known import known
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
-#: What an endpoint's results may be limited to (`settings.RESULTS`) -> the limit.
+#: A value of `settings.RESULTS`, which limits an endpoint's results -> the limit.
 OF_SETTING = {"json": JSONData.__name__}
 
 
 def limit_of(
     allowed: Iterable[type[SerializationStrategy]], asked: Iterable[Strategylike] | None = None
 ) -> str:
-    """The limit of who submits.
+    """The limit that a submitter has set.
 
     Parameters
     ----------

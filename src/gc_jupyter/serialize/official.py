@@ -1,7 +1,7 @@
-"""Classes that the wire names by the official SDK's path, and what stands for them here.
+"""A table of classes that messages name by the official SDK's path, and our classes for them.
 
-Workers have the official SDK and not this package; kernels may have this package only. So both ways
-go through this table: what we send names the official class, and what we read gives ours.
+Workers have the official SDK and not this package. Kernels may have this package only. So what is
+sent names the official class, and what is read gives our class.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ def official_name(cls: type) -> tuple[str, str] | None:
 
 
 def stand_in(module: str, name: str) -> Any:
-    """Our class for an official one, or None if the table has none."""
+    """Our class for an official one; None where the table has none."""
     ours = OFFICIAL_CLASSES.get((module, name))
     return None if ours is None else getattr(importlib.import_module(ours[0]), ours[1])
 
 
 def same_class_here(name: str, namespace: dict[str, Any]) -> type | None:
-    """The class that a class sent by value was made from, if this process still has it.
+    """The original in this process of a class that was sent by value; None where it is gone.
 
-    A class of a notebook goes to the worker by value, and comes back by value inside results.
-    Meeting itself here, it should be itself: `==` and `isinstance` depend on it. The attributes
-    must agree, so that a function's own class isn't taken for a module's of the same name.
+    A notebook's class is sent to the worker by value, and comes back by value in results. Here it
+    must become the original again, since `==` and `isinstance` depend on it. The attributes are
+    compared, so that a class inside a function isn't taken for a module's class of the same name.
     """
     found = getattr(sys.modules.get(str(namespace.get("__module__"))), name, None)
     own = namespace.keys() - _NOT_THE_TEXTS

@@ -18,12 +18,12 @@ from gc_jupyter.travel.sending import SendingPickler, dumps
 _LINE = 57  # bytes in a line of 76 characters
 
 
-#: How writers with another dill or Python call a module: its name here.
+#: A module's name in another dill or Python -> its name here.
 _RENAMED = {"dill.dill": "dill._dill", "pathlib._local": "pathlib"}
 
 
 class _Pickler(SendingPickler):
-    """Names our classes as the official SDK does, where it has them too."""
+    """Names our classes by their path in the official SDK, where it has them, too."""
 
     def reference(self, obj: Any, name: str = "__qualname__") -> Any:
         official = official_name(obj) if isinstance(obj, type) else None
@@ -33,7 +33,7 @@ class _Pickler(SendingPickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads what dill writes, without what dill does to every value that it has read."""
+    """Reads what dill writes, without dill's own work on each value."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data))
@@ -60,7 +60,7 @@ class _Unpickler(pickle.Unpickler):
                 return found
         if (module, name) == ("importlib", "import_module"):
             return _import
-        # dill's own spellings of two things that have no importable name
+        # dill's names for two objects that can't be imported
         if module == "__builtin__" and name == "__main__":
             return vars(sys.modules["__main__"])
         if module == "__builtin__" and name == "NoneType":
@@ -95,8 +95,8 @@ def dumps_by_value(value: Any) -> bytes:
 
 
 def loads(data: bytes) -> Any:
-    """The value of a pickle by pickle or dill. Runs whatever code the pickle asks for; what another
-    Python has compiled isn't built (`foreign.written_by`).
+    """The value of a pickle that pickle or dill wrote. Reading it runs whatever code it names,
+    except what another Python has compiled (`foreign.written_by`).
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The source of a function as text that a worker can run on its own.
 
-A source strategy sends the definition and nothing else: it is run in an empty namespace. So what
-the definition needs from outside is found here, before anything is submitted.
+A source strategy sends only the definition, and the worker runs it in an empty namespace. So the
+names that the definition needs from outside are found here, before anything is submitted.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _read_source(func: types.FunctionType) -> str:
 
 def _parse(source: str, name: str) -> tuple[str, _Definition]:
     """The source without its indentation, and its syntax tree."""
-    # Dedenting changes the text of triple-quoted strings. Where it would, a block keeps the indent.
+    # Dedenting would change the text of triple-quoted strings. Such a source keeps its
+    # indentation, in a block of its own.
     block = f"if True:\n{source}" if source[:1].isspace() else source
     text = textwrap.dedent(source)
     try:

@@ -1,7 +1,7 @@
 """What a user may pass as a strategy: an instance, a class, an import path, or a wildcard.
 
-Import paths are resolved on the endpoint as well, which knows the official SDK's only. So a known
-strategy may be named by its path there or here, and is always sent by its path there.
+The endpoint resolves import paths, too, and only knows those of the official SDK. A caller may name
+a strategy by its path in either package. The path in the official SDK is what is sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KNOWN = {kind.__name__: kind for kind in SELECTABLE_STRATEGIES}
 
 
 class AllowlistWildcard(str, Enum):
-    """In a list of allowed deserializers: all for code, or all for data."""
+    """Wildcards in a list of allowed deserializers: all for code, or all for data."""
 
     CODE = "globus_compute_sdk.*Code"
     DATA = "globus_compute_sdk.*Data"
@@ -44,8 +44,10 @@ class ValidatedStrategylike:
 
     Parameters
     ----------
-    type_, instance, import_path:
-        These three.
+    type_, instance:
+        The strategy's class and its instance.
+    import_path:
+        Its path in the official SDK.
     """
 
     type_: type[SerializationStrategy]

@@ -3,9 +3,9 @@
 The user's file is ``gc_jupyter.toml`` in Jupyter's configuration directory (``~/.jupyter``;
 JUPYTER_CONFIG_DIR moves it). It holds the keys of `SETTINGS`, and a table ``aliases`` of names for
 endpoints. A project's are the table ``[tool.gc_jupyter]`` of the nearest pyproject.toml, from the
-kernel's directory upwards: once the user has said ``%gc trust``, it sets those of `OF_PROJECTS`,
-and wins. Below the user's file are those of the site (`gc_jupyter.settings.site`), which may lock a
-setting. A value is text, a number or a table as it stands; nothing in it is evaluated.
+kernel's directory upwards. Once the user has said ``%gc trust``, it can set those of `OF_PROJECTS`,
+and wins over the user's file. That wins over the site's files (`gc_jupyter.settings.site`), which
+may lock a setting. A value is plain text, a number or a table; it is never evaluated.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _HEADER = "# Written by %gc use and %gc config; comments don't last.\n"
 
 
 class Settings:
-    """What the files say now; a changed file is read again.
+    """The current settings; a changed file is read again.
 
     Parameters
     ----------
     user_file:
-        By default Jupyter's configuration directory has it.
+        By default ``gc_jupyter.toml`` in Jupyter's configuration directory.
     directory:
         Where the search for a pyproject.toml starts; by default the current one.
     projects:
-        False where no project has a say: Jupyter Server starts anywhere.
+        False to ignore projects, as Jupyter Server does: it can be started in any folder.
     site_files:
         The site's files, from the nearest to the farthest; by default, where Jupyter looks.
     """
@@ -70,7 +70,7 @@ class Settings:
             user_file = Path(jupyter_config_dir()) / "gc_jupyter.toml"
         #: The user's own file; it may not exist.
         self.user_file = user_file
-        #: What the user has agreed to.
+        #: The file of what the user has agreed to.
         self._site = Site(site_files)
         self.known = Known(user_file.with_name(KNOWN), self._site)
         self._directory = directory
@@ -87,7 +87,7 @@ class Settings:
         return self.all().get(key, (None, ""))
 
     def all(self) -> dict[str, tuple[Any, str]]:
-        """Every setting that can be used: its value, and the file. `problems` says what can't."""
+        """Every valid setting: its value, and the file. `problems` has the invalid ones."""
         site = self.site()
         found = dict(site.settings)
         with _passing_over():
@@ -103,7 +103,7 @@ class Settings:
         return found
 
     def site(self) -> SiteSettings:
-        """What whoever runs this Jupyter has set, for everybody."""
+        """What the site's administrator has set for all users."""
         return self._site.read()
 
     def aliases(self) -> dict[str, str]:
@@ -112,7 +112,7 @@ class Settings:
         Raises
         ------
         SettingsError
-            The file can't be read: nobody knows then what a name means.
+            The file can't be read, so what a name means isn't known.
         """
         site = self.site()
         both = [*site.aliases.items(), *([] if "aliases" in site.locked else self._all_aliases())]
@@ -123,7 +123,7 @@ class Settings:
         return find_project(self._directory) if self._projects else None
 
     def tells(self, key: str) -> bool:
-        """Whether it can be told what the user has set here, or hasn't."""
+        """Whether the user's file can be read, so that what it sets is known."""
         try:
             table = self._file.read()
             if key in table:
@@ -133,7 +133,7 @@ class Settings:
         return True
 
     def problems(self) -> list[SettingsError]:
-        """What the files have that can't be used, and why."""
+        """The entries of the files that can't be used, and why."""
         site = self.site()
         found = list(site.problems)
         for name, of in site.aliases.items():
@@ -156,8 +156,8 @@ class Settings:
         return found
 
     def notices(self) -> list[str]:
-        """Lines on what isn't used, and on a project that waits for ``%gc trust``; each is given
-        once."""
+        """Lines about entries that aren't used, and about a project that waits for
+        ``%gc trust``. Each is returned once."""
         lines = [one_line(str(error), 1000) for error in self.problems()]
         with _passing_over():
             if (project := self.project()) is not None:
@@ -172,7 +172,8 @@ class Settings:
         Raises
         ------
         SettingsError
-            The value can't be one, the site has locked it, or the file can't be read or written.
+            The value is invalid, the site has locked the setting, or the file can't be read or
+            written.
         """
         if value is not None:
             self.site().refuse_locked(key)
@@ -229,7 +230,7 @@ def _why_no_alias(name: str, of: str) -> str:
 
 @contextmanager
 def _passing_over() -> Iterator[None]:
-    """What can't be used is said by `problems`; the rest goes on."""
+    """Ignore an error that `problems` reports."""
     try:
         yield
     except SettingsError:

@@ -1,4 +1,4 @@
-"""Checks of a settings file's values, and how values are shown."""
+"""Check the values of a settings file, and show them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gc_jupyter.errors import ComputeError
 from gc_jupyter.options import SETTINGS
 from gc_jupyter.remote_text import one_line
 
-#: What an endpoint's results may be limited to.
+#: The limits for an endpoint's results.
 RESULTS = ("json",)
 
 
@@ -18,7 +18,7 @@ class SettingsError(ComputeError):
 
 
 def checked(key: str, value: Any, where: str = "") -> Any:
-    """The value, where it is one that this setting may have.
+    """The value, checked: the setting must allow it.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def checked(key: str, value: Any, where: str = "") -> Any:
     Raises
     ------
     SettingsError
-        There is no such setting, or it can't have this value.
+        There is no such setting, or it doesn't allow this value.
     """
     if key not in SETTINGS:
         raise SettingsError(
@@ -45,7 +45,7 @@ def checked(key: str, value: Any, where: str = "") -> Any:
 
 
 def _why_not(key: str, value: Any) -> str:
-    """What the value is, and what it should be; empty where it is that."""
+    """Why a setting doesn't allow a value; empty where it does."""
     option = SETTINGS[key]
     kinds = option.kinds
     if not isinstance(value, kinds) or (isinstance(value, bool) and option.kind is not bool):

@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-#: Bytes of a file; real ones have a hundredth of it.
+#: The most bytes of a file; real ones have a hundredth of that.
 MOST = 1024 * 1024
 _PARTS = 100
 _NO_KEY = re.compile(rb"[=,#{}\[\]]")
@@ -28,14 +28,14 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class TomlFile:
-    """One file, read again when it has changed; a file that isn't there is an empty table.
+    """One file, which is read again when it has changed. A missing file is an empty table.
 
     Parameters
     ----------
     path:
         The file. It, and every folder above it, must be the user's own or root's.
     owners:
-        Other users, by their number, who may own it.
+        User ids of others who may own it.
     """
 
     def __init__(self, path: Path, *, owners: frozenset[int] = frozenset()) -> None:
@@ -43,7 +43,7 @@ class TomlFile:
         self._owners = owners
 
     def read(self) -> dict[str, Any]:
-        """What it says now; not to be changed.
+        """Its content now; not to be changed.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class TomlFile:
 
 @functools.lru_cache(maxsize=8)
 def parse(content: bytes, path: Path) -> dict[str, Any]:
-    """A TOML file's content as a table, not to be changed: the next who asks gets the same one.
+    """A TOML file's content as a table, not to be changed: it is cached.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def parse(content: bytes, path: Path) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        It isn't TOML in UTF-8, or nested beyond all measure.
+        It isn't TOML in UTF-8, or is nested too deeply.
     """
-    if _has_endless_keys(content):  # the parser's time grows with their square
+    if _has_endless_keys(content):  # the parser's time grows with the square of their number
         raise _unreadable(path, "it is nested too deeply")
     try:
         table: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
@@ -122,7 +122,7 @@ def _has_endless_keys(content: bytes) -> bool:
 
 
 def signature(path: Path) -> tuple[int, ...] | None:
-    """What is another one once a file is written or replaced; None where there is none."""
+    """A value that changes when a file is written or replaced; None where there is no file."""
     try:
         found = os.stat(path)
     except OSError:
@@ -131,7 +131,7 @@ def signature(path: Path) -> tuple[int, ...] | None:
 
 
 def digest(content: bytes) -> str:
-    """What a file's content is remembered by."""
+    """The digest that identifies a file's content."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What the user has agreed to: projects by their content, endpoints by their names."""
+"""A record of the user's decisions: trusted projects, and the endpoints that names mean."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Pinned:
     endpoint:
         Its UUID.
     owner:
-        Whose it was then, in words; empty where that wasn't to be learnt.
+        Its owner then, in words; empty where that was not known.
     others:
-        Other endpoints of this name, which the user has decided against.
+        Other endpoints with this name, which the user did not mean.
     """
 
     endpoint: str
@@ -39,10 +39,10 @@ class Pinned:
 
 
 class Known:
-    """A file of this package's own beside the user's settings, mode 0600.
+    """A file beside the user's settings that this package keeps, mode 0600.
 
-    Every method raises `SettingsError` where the file can't be read or written: what it would
-    forbid must not be done for want of it.
+    Every method raises `SettingsError` where the file can't be read or written: an unreadable file
+    must not allow what it forbids.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ class Known:
         self._results: tuple[object, dict[str, str]] = (None, {})
 
     def projects(self) -> dict[str, str]:
-        """Project files that may be used -> the digest of their content."""
+        """Trusted project files -> the digest of their content."""
         return self._part("projects", lambda value: isinstance(value, str))
 
     def names(self) -> dict[str, Pinned]:
-        """Endpoints' names -> which endpoint each was used for."""
+        """Endpoints' names -> the endpoint that each was first used for."""
         found = self._part("names", _is_pinned)
         return {
             name: Pinned(one["endpoint"], one["owner"], tuple(one.get("others", ())))
@@ -70,12 +70,12 @@ class Known:
         }
 
     def results(self) -> dict[str, str]:
-        """Endpoints' UUIDs -> what their results may be, one of `RESULTS`; what the site limits
-        stays limited.
+        """Endpoints' UUIDs -> how their results are limited, one of `RESULTS`. The site's limits
+        always apply.
 
-        Asked for with each result, so the file is read again only where it is another one.
+        Each result asks for it, so the file is read again only when it has changed.
         """
-        own, site = signature(self._file.path), self._site.read()  # the same one until it changes
+        own, site = signature(self._file.path), self._site.read()  # the same until a file changes
         seen = own, site
         if self._results[0] != seen:
             results = {} if own is None else self._part("results", _is_limit)
@@ -84,16 +84,16 @@ class Known:
         return self._results[1]
 
     def trust(self, project: Path, digest: str | None) -> None:
-        """A project's file may be used with this content; None: not any more."""
+        """Trust a project's file with this content; None ends the trust."""
         self._change("projects", str(project), digest)
 
     def pin(self, name: str, pinned: Pinned | None) -> None:
-        """A name means this endpoint from now on; None: nothing is known of it any more."""
+        """Let a name mean this endpoint from now on; None forgets the name."""
         one = pinned and {**asdict(pinned), "others": list(pinned.others)}
         self._change("names", name, one)
 
     def limit_results(self, endpoint_id: str, to: str | None) -> None:
-        """An endpoint's results may be this from now on; None: anything."""
+        """Limit an endpoint's results from now on; None removes the limit."""
         self._change("results", endpoint_id, to)
 
     def _part(self, name: str, fits: Callable[[Any], bool]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _known_with(*_decides: str | None) -> Known:
 
 
 def known() -> Known:
-    """What the user of this process has agreed to."""
+    """The decisions of this process's user."""
     decides = ("JUPYTER_CONFIG_DIR", "HOME", "JUPYTER_CONFIG_PATH")
     return _known_with(*map(os.environ.get, decides))
 

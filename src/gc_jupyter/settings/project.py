@@ -1,7 +1,7 @@
 """A project's settings: the table ``[tool.gc_jupyter]`` of the nearest pyproject.toml.
 
-Whoever wrote it isn't asked for: a clone, a scratch folder or an archive brings one along. So it is
-used once the user has agreed to its content, and for what can do no harm.
+A stranger may have written it: a clone, a scratch folder or an archive can have one. So it is only
+used once the user has agreed to its content, and only for harmless settings.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _INSTEAD = {
 
 @dataclass(frozen=True)
 class Project:
-    """A project's file as it was read, once: what is looked at is what is used.
+    """A project's file, read once: so what is checked is what is used.
 
     Parameters
     ----------
     path:
         The file.
     digest:
-        Of its content; empty where that can't be used.
+        The digest of its content; empty where that can't be used.
     settings:
-        What it sets of `OF_PROJECTS`.
+        The settings of `OF_PROJECTS` that it has.
     refused:
-        What else it has in its table.
+        The other keys of its table.
     problem:
         Why it can't be used; empty where it can.
     """
@@ -61,7 +61,7 @@ class Project:
         return " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
 
     def notice(self, known: Mapping[str, str]) -> str:
-        """The line to say of it; empty where there is none."""
+        """The line that tells the user about it; empty where there is nothing to tell."""
         if self.problem:
             return self.problem
         parts = []
@@ -102,7 +102,7 @@ def _read(path: Path) -> Project | None:
     except NotOwn as error:
         return Project(path, problem=_not_own(path, error)) if _may_have_ours(path) else None
     except OSError:
-        return None  # nothing that could be said of it would help
+        return None  # the user can't do anything about an unreadable file
     if _OURS not in content:
         return None
     try:
@@ -120,7 +120,7 @@ def _read(path: Path) -> Project | None:
 
 
 def _may_have_ours(path: Path) -> bool:
-    """Whether a file that isn't used is worth a word: it has a table for us, or is no file."""
+    """Whether to report a file that isn't used: it has our table, or is no plain file."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return True

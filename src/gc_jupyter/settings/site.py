@@ -1,13 +1,12 @@
 """A site's settings: ``gc_jupyter.toml`` in Jupyter's environment and system directories.
 
 An administrator writes it into ``/etc/jupyter``, or into ``etc/jupyter`` of the environment that
-people's servers run in; JUPYTER_CONFIG_PATH names more directories. It has what the user's own
-file has, is read below that, and has four things more: ``locked`` (the names of settings that users
+people's servers run in; JUPYTER_CONFIG_PATH names more directories. It has the keys of the user's
+own file, which wins over it, and four more: ``locked`` (the names of settings that users
 can't change), ``results`` (a table: endpoint's UUID -> what its results may be), and ``notice`` and
 ``notice_link``, a line for the panel.
 
-A lock keeps people from changing a setting by accident. It is no barrier: whoever runs code in a
-kernel can do what this package does without it.
+A lock prevents accidents. It is no barrier, since a user's kernel runs any code.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _ASK = "Tell whoever runs this Jupyter."
 
 @dataclass(eq=False)
 class SiteSettings:
-    """What all of a site's files say together; of two, the one nearer to the user wins.
+    """What all of a site's files say together. A file nearer to the user wins.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ class SiteSettings:
     problems: list[SettingsError] = field(default_factory=list)
 
     def refuse_locked(self, name: str, where: str = "") -> None:
-        """Let a user set this.
+        """Raise an error if the site has locked this setting.
 
         Parameters
         ----------
@@ -82,7 +81,7 @@ class SiteSettings:
             )
 
     def _take(self, path: str, table: dict[str, Any]) -> None:
-        """Add what a file says, over what those farther away have said."""
+        """Add a file's content; it wins over that of the files read before."""
         for name in SETTINGS.keys() & table.keys():
             if name not in self.locked:
                 try:
@@ -126,7 +125,7 @@ class SiteSettings:
 
 
 class Site:
-    """The files of a site; they are read again when one of them has changed.
+    """The files of a site. They are read again when one of them has changed.
 
     Parameters
     ----------
@@ -150,7 +149,7 @@ class Site:
     def _read(self) -> SiteSettings:
         found = SiteSettings()
         for path in reversed(self._files):
-            if not os.path.lexists(path):  # else a folder on the way to it would be looked at
+            if not os.path.lexists(path):  # TomlFile would check the folders above it
                 continue
             try:
                 table = TomlFile(path, owners=_owners(path)).read()
@@ -171,8 +170,8 @@ def site_files() -> list[Path]:
 
 
 def _owners(path: Path) -> frozenset[int]:
-    """Who may have written a file, beside the user and root: in the environment's folder its owner,
-    whose Python it is that runs here."""
+    """Users beside this one and root who may own a file: in the environment's folder its owner,
+    whose Python runs here anyway."""
     if os.name == "posix" and path.is_relative_to(sys.prefix):
         return frozenset([os.stat(sys.prefix).st_uid])
     return frozenset()
