@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +121,36 @@ def test_close_twice(session: Session) -> None:
     session.executor("local")
     session.close()
     session.close()
+
+
+KEEPS = """
+import sys
+from types import SimpleNamespace
+from gc_jupyter.session.keeping import remember
+
+sys.stdin.readline()
+for n in range(40):
+    told = {"id": f"{sys.argv[1]} {n}"}
+    record = SimpleNamespace(endpoint_id="an endpoint", endpoint="polaris", ident=told["id"])
+    remember(record, told)
+"""
+
+
+def test_kernels_that_keep_at_once_lose_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    kernels = [
+        subprocess.Popen([sys.executable, "-c", KEEPS, name], stdin=subprocess.PIPE, text=True)
+        for name in ("one", "two", "three")
+    ]
+    for kernel in kernels:
+        assert kernel.stdin is not None
+        kernel.stdin.write("\n")
+        kernel.stdin.flush()
+    for kernel in kernels:
+        kernel.communicate(timeout=60)
+        assert kernel.returncode == 0
+    (path,) = (tmp_path / "gc_jupyter/stores").glob("kept-*.json")
+    found = {one["id"] for one in json.loads(path.read_text("utf-8"))["records"]}
+    assert found == {f"{name} {n}" for name in ("one", "two", "three") for n in range(40)}

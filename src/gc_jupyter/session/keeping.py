@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.capture.loading import load
 from gc_jupyter.errors import ComputeError, StoreRefused
 from gc_jupyter.journal.sessions import KernelSession
-from gc_jupyter.own_files import check_own, data_directory, write_own
+from gc_jupyter.own_files import check_own, data_directory, locked, write_own
 from gc_jupyter.protocol.nonces import new_run
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize.foreign import written_by
@@ -80,9 +80,15 @@ class Listed:
 
 def remember(record: KeptRecord, told: dict[str, Any]) -> None:
     """An endpoint keeps something: `%gc kept` asks it from now on."""
-    known = _read(_path(record.endpoint_id))
-    records = [one for one in known.get("records", []) if one.get("id") != record.ident]
-    _write(record.endpoint_id, record.endpoint, [*records, told], known.get("asked") or 0.0)
+    with _alone(record.endpoint_id):
+        known = _read(_path(record.endpoint_id))
+        records = [one for one in known.get("records", []) if one.get("id") != record.ident]
+        _write(record.endpoint_id, record.endpoint, [*records, told], known.get("asked") or 0.0)
+
+
+def _alone(endpoint_id: str) -> contextlib.AbstractContextManager[None]:
+    """While this kernel alone changes what is remembered of an endpoint."""
+    return locked(_path(endpoint_id).with_suffix(".lock"))
 
 
 def _path(endpoint_id: str) -> Any:
@@ -96,6 +102,10 @@ def _read(path: Any) -> dict[str, Any]:
         return found if isinstance(found.get("records"), list) else {}
     except (OSError, ValueError, AttributeError, RuntimeError):
         return {}
+
+
+def _idents(endpoint_id: str) -> set[Any]:
+    return {one.get("id") for one in _read(_path(endpoint_id)).get("records", [])}
 
 
 def _write(endpoint_id: str, name: str, records: list[Any], asked: float) -> None:
@@ -117,6 +127,7 @@ def targets(session: Session) -> list[Target]:
 def listed(session: Session, some: Sequence[Target], timeout: float | None) -> list[Listed]:
     """What endpoints keep: all are asked at once, and so many seconds are waited for them."""
     asked: list[tuple[Listed, concurrent.futures.Future[Any] | None]] = []
+    before = {target.endpoint.endpoint_id: _idents(target.endpoint.endpoint_id) for target in some}
     for target in some:
         one = Listed(target)
         try:
@@ -139,7 +150,11 @@ def listed(session: Session, some: Sequence[Target], timeout: float | None) -> l
             except (StoreError, ComputeError) as error:
                 one.problem = one_line(str(error), 500)
             else:
-                _write(endpoint.endpoint_id, one.target.name, told, one.asked_at)
+                old = before[endpoint.endpoint_id].union(record.get("id") for record in told)
+                with _alone(endpoint.endpoint_id):  # what was kept meanwhile, it may not have said
+                    now = _read(_path(endpoint.endpoint_id)).get("records", [])
+                    new = [record for record in now if record.get("id") not in old]
+                    _write(endpoint.endpoint_id, one.target.name, [*told, *new], one.asked_at)
         for some_told in told:
             with contextlib.suppress(LookupError, TypeError, ValueError):
                 made = record_of(some_told, endpoint.endpoint_id, one.target.name)
