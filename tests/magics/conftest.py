@@ -158,11 +158,23 @@ class Kernel:
 
     def complete(self, code: str) -> list[str]:
         """What the kernel offers at the end of `code`."""
-        request = self.client.complete(code, len(code))
+        return list(self._reply(self.client.complete(code, len(code)))["matches"])
+
+    def kinds(self, code: str) -> dict[str, str]:
+        """What the kernel offers at the end of `code`, and what each is."""
+        metadata = self._reply(self.client.complete(code, len(code)))["metadata"]
+        return {one["text"]: one["type"] for one in metadata["_jupyter_types_experimental"]}
+
+    def inspect(self, code: str, cursor: int) -> str:
+        """What Shift+Tab shows there; empty where nothing is found."""
+        reply = self._reply(self.client.inspect(code, cursor))
+        return str(reply["data"].get("text/plain", "")) if reply["found"] else ""
+
+    def _reply(self, request: str) -> Any:
         while True:
             reply = self.client.get_shell_msg(timeout=TIMEOUT)
             if reply["parent_header"].get("msg_id") == request:
-                return list(reply["content"]["matches"])
+                return reply["content"]
 
     def ok(self, code: str, cell_id: str = "", **options: Any) -> Shown:
         """Run a cell that must not fail."""

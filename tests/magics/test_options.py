@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 
@@ -306,6 +307,38 @@ def test_completion(kernel: Kernel) -> None:
     assert kernel.complete("%gc use --") == ["--alias", "--forget", "--default", "--results"]
     assert "progress_after" in kernel.complete("%gc config prog")
     assert "local" not in kernel.complete("%%gcrun local ")
+
+
+def test_completion_says_what_each_is(kernel: Kernel) -> None:
+    assert kernel.kinds("%%gcrun lo") == {"local": "online"}
+    assert kernel.kinds("%%gcrun local --fut") == {"--future": "option"}
+    assert kernel.kinds("%gc who") == {"whoami": "command"}
+    endpoint = str(uuid.uuid4())
+    kernel.ok(f"%gc use {endpoint} --alias cluster")
+    try:
+        assert kernel.kinds("%gc use clu") == {"cluster": "endpoint"}  # nothing was heard of it
+    finally:
+        kernel.ok("%gc use --forget cluster\n%gc use local")
+
+
+def test_shift_tab(kernel: Kernel) -> None:
+    cell = "%%gcrun local --map x=range(3) -a\nf(x)"
+    assert "Run this cell on an endpoint" in kernel.inspect(cell, 4)
+    assert kernel.inspect(cell, 10) == "local: worker processes on this machine."
+    one_task_each = kernel.inspect(cell, 16)
+    assert one_task_each.startswith("--map VAR=ITERABLE\n\n")
+    assert kernel.inspect(cell, 24) == one_task_each  # on its value
+    assert kernel.inspect(cell, cell.index("-a") + 1).startswith("-a, --async\n\n")
+    line = "x = 1\n%gc use local --default"
+    assert "Look after Globus Compute" in kernel.inspect(line, 8)
+    use = kernel.inspect(line, 11)
+    assert use.startswith("%gc use [ENDPOINT] [--alias NAME]")
+    assert "this kernel's default endpoint" in use
+    assert kernel.inspect(line, 16).startswith("local: ")
+    assert kernel.inspect("%gc nothing", 6).startswith("Look after")
+    kernel.ok("def f(x):\n    'Doubles.'")
+    assert "Doubles." in kernel.inspect(cell, len(cell) - 3)  # everything else as before
+    assert kernel.inspect("of_nobody", 4) == ""
 
 
 def test_help(kernel: Kernel) -> None:

@@ -41,7 +41,10 @@ def load(shell: Any) -> None:
 
         show_live(result)
 
-    if getattr(shell, "kernel", None) is not None:  # a terminal shows texts
+    if (kernel := getattr(shell, "kernel", None)) is not None:  # a terminal shows texts
+        from gc_jupyter.magics.inspection import install
+
+        install(kernel, magics)
         formatter = shell.display_formatter.ipython_display_formatter
         formatter.for_type_by_name("gc_jupyter.future", "TaskFuture", show)
         formatter.for_type_by_name("gc_jupyter.session.fan_out", "Tasks", show)

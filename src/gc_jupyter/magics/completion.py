@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion
@@ -12,6 +12,9 @@ from gc_jupyter.magics.line import option_names
 
 if TYPE_CHECKING:
     from gc_jupyter.magics.gcrun import GCMagics
+
+#: What may be typed, and what it is: the word that front ends show beside it.
+Choices = Iterable[tuple[str, str]]
 
 _TAKES_ENDPOINT = ("use", "status", "doctor")
 _TAKES_TASK = ("attach", "result", "cancel")
@@ -26,57 +29,66 @@ def complete(magics: GCMagics, context: CompletionContext) -> dict[str, Any]:
     line = context.text_until_cursor
     words = line.split()
     typed = "" if line.endswith((" ", "\t")) else words.pop()
-    found: Iterable[str] = []
+    found: Choices = []
     if words and words[0] == "%gc":
         found = _sub(magics, words)
     elif words and words[0] in ("%%gcrun", "%%gcshell") and context.cursor_line == 0:
         found = _cell(magics, words)
     return {
-        "completions": [SimpleCompletion(one) for one in found if one.startswith(typed)],
+        "completions": [
+            SimpleCompletion(one, type=what) for one, what in found if one.startswith(typed)
+        ],
         "matched_fragment": typed,
         "suppress": True,
         "ordered": True,
     }
 
 
-def _cell(magics: GCMagics, words: list[str]) -> Iterable[str]:
+def _cell(magics: GCMagics, words: list[str]) -> Choices:
     magic = magics.gcrun if words[0] == "%%gcrun" else magics.gcshell
     given = [word for word in words[1:] if not word.startswith("-")]
     options = [name for name in option_names(magic.make_parser()) if name not in words]
-    return [*([] if given else _endpoints(magics)), *options]
+    return [*([] if given else _endpoints(magics)), *_all("option", options)]
 
 
-def _sub(magics: GCMagics, words: list[str]) -> Iterable[str]:
+def _sub(magics: GCMagics, words: list[str]) -> Choices:
     from gc_jupyter.magics.commands import COMMANDS, parser_of
 
     if len(words) == 1:
-        return COMMANDS
+        return _all("command", COMMANDS)
     name = words[1]
     if name not in COMMANDS:
         return []
-    found = [one for one in option_names(parser_of(name)) if one not in words]
     if words[-1] == "--on":
         return _endpoints(magics)
+    found = _all("option", (one for one in option_names(parser_of(name)) if one not in words))
     if name in _TAKES_KEPT:
-        found += _kept(magics)
+        found += _all("kept", _kept(magics))
     elif name == "keep":
         hidden = magics.shell.user_ns_hidden
-        found += [one for one in magics.shell.user_ns if one not in hidden and one not in words]
+        names = (one for one in magics.shell.user_ns if one not in hidden and one not in words)
+        found += _all("variable", names)
     if name in _TAKES_ENDPOINT:
         found += _endpoints(magics)
     elif name in _TAKES_TASK:
-        found += _tasks(magics)
+        found += _all("task", _tasks(magics))
     elif name == "config" and len(words) == 2:
         from gc_jupyter.options import SETTINGS
 
-        found += SETTINGS
+        found += _all("setting", SETTINGS)
     return found
 
 
-def _endpoints(magics: GCMagics) -> list[str]:
-    """Names as they are to be typed: what is chosen becomes part of a cell."""
-    names = magics.session.directory.names()
-    return [name if _BARE.fullmatch(name) else f'"{name}"' for name in names if _typeable(name)]
+def _all(what: str, names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, what) for name in names]
+
+
+def _endpoints(magics: GCMagics) -> Iterator[tuple[str, str]]:
+    """Names as they are to be typed, since what is chosen becomes part of a cell; and the state
+    that was last heard."""
+    directory = magics.session.directory
+    for name in filter(_typeable, directory.names()):
+        yield name if _BARE.fullmatch(name) else f'"{name}"', directory.state(name) or "endpoint"
 
 
 def _kept(magics: GCMagics) -> list[str]:

@@ -131,6 +131,14 @@ class Directory:
         listed = {one.name for one in self.known().values() if one.name}
         return [LOCAL_NAME, *sorted({*self.settings.aliases(), *listed} - {LOCAL_NAME})]
 
+    def state(self, name: str) -> str:
+        """An endpoint's state as it was last heard, empty where it wasn't; asks no network."""
+        key = self.settings.aliases().get(name, name)
+        if key == LOCAL_NAME:
+            return "online"
+        found = {one.status for one in self.known().values() if key in (one.endpoint_id, one.name)}
+        return found.pop() if len(found) == 1 else ""
+
     def refresh(self) -> list[KnownEndpoint] | None:
         """Ask the service for the endpoints that may be used, those first that the settings name;
         None where nobody is signed in."""
