@@ -26,7 +26,8 @@ def widgets_typescript() -> str:
     """The text of widgets/src/messages.ts."""
     interfaces = (
         *(widgets.TaskTableState, widgets.LoginState, widgets.Need, widgets.View, widgets.Show),
-        *(widgets.Shown, widgets.Rerun, widgets.Code, widgets.OutputMark, widgets.OutputNow),
+        *(widgets.Shown, widgets.Rerun, widgets.Stop, widgets.Stopping, widgets.StopTasks),
+        *(widgets.Code, widgets.OutputMark, widgets.OutputNow),
     )
     union = " | ".join(kind.__name__ for kind in typing.get_args(widgets.FromFrontEnd))
     return _file(
@@ -37,6 +38,7 @@ def widgets_typescript() -> str:
         f"export const PAGE_ROWS = {widgets.PAGE_ROWS};",
         f"export const OUTPUTS_TARGET = {json.dumps(widgets.OUTPUTS_TARGET)};",
         f"export const SAVED = {json.dumps(widgets.SAVED)};",
+        f"export const STOP_TARGET = {json.dumps(widgets.STOP_TARGET)};",
         f"export const LASTING_VIEW = {json.dumps(widgets.LASTING_VIEW)};",
         *_list("Row", "FIELD", widgets.Row),
         *map(_interface, interfaces),

@@ -465,3 +465,31 @@ def test_a_watched_task_is_seen_running(local: Executor) -> None:
 
     kernel_loop().call(look)
     assert seen.wait(20)
+
+
+def test_stop_asks_first_and_then_stops_what_it_can(runtime: Runtime) -> None:
+    sent, *unsent = futures_of(runtime, 1) + [TaskFuture(serial=n, label="new") for n in (1, 2)]
+    table = TaskTable([sent, *unsent])
+    comm = flushed(table)
+
+    def said(row: int | None, *, sure: bool) -> tuple[str, str]:
+        comm.receive({"type": "stop", "request": "r", "row": row, "sure": sure})
+        reply = comm.custom[-1]
+        assert (reply["type"], reply["request"]) == ("stopping", "r")
+        return reply["text"], reply["answer"]
+
+    cannot = "A Globus Compute task cannot be stopped: the service has no way to do that."
+    assert said(0, sure=True) == (f"{cannot} It goes on, and its result comes.", "")
+    assert said(1, sure=False) == (
+        "Stop this task? It was not sent, and won't be.",
+        "Stop it",
+    )
+    assert not unsent[0].cancelled()
+    question, answer = said(None, sure=False)
+    assert question.startswith("Stop 2 tasks? They were not sent, and won't be. 1 more was sent")
+    assert question.endswith(cannot)
+    assert answer == "Stop 2 tasks"
+    text, _ = said(None, sure=True)
+    assert text.splitlines()[:2] == ["new won't be sent."] * 2
+    assert [one.cancelled() for one in (sent, *unsent)] == [False, True, True]
+    assert said(1, sure=True) == ("Nothing is left to stop: all of it has ended.", "")

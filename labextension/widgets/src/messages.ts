@@ -17,6 +17,7 @@ export const STATES = [
 export const PAGE_ROWS = 100;
 export const OUTPUTS_TARGET = "gc_jupyter.outputs";
 export const SAVED = "-saved";
+export const STOP_TARGET = "gc_jupyter.stop";
 export const LASTING_VIEW = "application/vnd.gc-jupyter.lasting-view+json";
 
 // A row travels as a list of these fields. `state` is an index into STATES, `endpoint` one into
@@ -102,6 +103,33 @@ export interface Rerun {
   row: number;
 }
 
+// Front end to kernel: stop a row's task, or all tasks that are open (null). The answer is a
+// question at first; `sure` says that the user has said yes to it.
+export interface Stop {
+  type: "stop";
+  request: string;
+  row: number | null;
+  sure: boolean;
+}
+
+// Kernel to front end, to `Stop` and to `StopTasks`: a question, with the words of the answer
+// that stops them; where there is nothing to answer, what was done, or why nothing can be.
+export interface Stopping {
+  type: "stopping";
+  request: string;
+  text: string;
+  answer: string;
+}
+
+// Panel to kernel: stop the open ones of these tasks, and of the tasks of the cells with these
+// execution counts. `request` and `sure` are as of `Stop`; the answer is a `Stopping`.
+export interface StopTasks {
+  request: string;
+  tasks: string[];
+  cells: number[];
+  sure: boolean;
+}
+
 // Front end to kernel: the code that the login page has shown. Never part of the state.
 export interface Code {
   type: "code";
@@ -123,4 +151,4 @@ export interface OutputNow {
   metadata: Record<string, unknown>;
 }
 
-export type FromFrontEnd = Need | View | Show | Rerun | Code;
+export type FromFrontEnd = Need | View | Show | Rerun | Stop | Code;

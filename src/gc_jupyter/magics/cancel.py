@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from gc_jupyter.future import TaskFuture, dropped, stop
+from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal import Database, Entry
 from gc_jupyter.magics.runs import runs_of, tasks_of
-from gc_jupyter.session.waiting import IDS_S, drop, wait_for_ids
+from gc_jupyter.session.stopping import can_be_stopped, stop_tasks
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 #: What a table shows of an id, or more of it.
 _SHORT = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,27}")
-_ENDS_S = 2.0  # in which a process that is killed is gone
 _LISTED = 5
 
 
@@ -97,7 +95,7 @@ def cancel(
         if not own and entries:
             print(_of_another(entries))
         if own:
-            print("\n".join(_cancelled(own)))
+            print("\n".join(stop_tasks(own)))
         return
     tasks = magics.session.open_tasks()
     if not tasks:
@@ -106,15 +104,11 @@ def cancel(
     chosen = tasks
     if not line.all:
         runs = [tasks_of(run) for run in runs_of(tasks)]
-        can_be = [one for one in runs if any(_can_be_stopped(future) for future in one)]
+        can_be = [one for one in runs if any(can_be_stopped(future) for future in one)]
         chosen = [one for one in (can_be or runs)[-1] if not one.done()]
-    print("\n".join(_cancelled(chosen)))
+    print("\n".join(stop_tasks(chosen)))
     if rest := [one for one in tasks if one not in set(chosen) and not one.done()]:
         print(f"{_count(len(rest))} still open: %gc tasks lists them, %gc cancel --all stops them.")
-
-
-def _can_be_stopped(future: TaskFuture) -> bool:
-    return not future.done() and (future.stoppable or not future.running())
 
 
 def _of_another(entries: Sequence[Entry]) -> str:
@@ -127,36 +121,6 @@ def _of_another(entries: Sequence[Entry]) -> str:
         "It is a task of an earlier kernel, or of another one: the service can't stop a task, and"
         " finishes it."
     )
-
-
-def _cancelled(futures: Sequence[TaskFuture]) -> list[str]:
-    """Drop what was not sent, stop what runs on this machine; a line for each kind of outcome."""
-    over = [one for one in futures if one.done()]
-    unsent = [one for one in futures if not one.done() and drop(one)]
-    here = [one for one in futures if one.stoppable and not one.done()]
-    wait_for_ids(here, IDS_S)
-    stop(here)
-    concurrent.futures.wait(here, _ENDS_S)
-    sent = [one for one in futures if not one.stoppable and one not in {*over, *unsent}]
-    ended = [one for one in here if one.done() and not one.cancelled()]
-    stopped = [one for one in here if one not in set(ended)]
-    return [
-        *_said(over + ended, "has ended already.", "have ended already."),
-        *_said(stopped, "is stopped.", "are stopped."),
-        *_said(unsent, "won't be sent.", "won't be sent."),
-        *_said(
-            sent,
-            "was sent, and the service can't stop a task: it isn't over.",
-            "were sent, and the service can't stop a task: they aren't over.",
-        ),
-    ]
-
-
-def _said(futures: Sequence[TaskFuture], one: str, many: str) -> list[str]:
-    if len(futures) > _LISTED:
-        return [f"{len(futures):,} tasks {many}"]
-    names = [future.task_id if not dropped(future) else None for future in futures]
-    return [f"{name or future.label} {one}" for name, future in zip(names, futures, strict=True)]
 
 
 def _count(count: int) -> str:

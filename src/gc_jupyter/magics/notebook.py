@@ -105,7 +105,16 @@ class NotebookMagics(Magics):
             self._session.label_of = self._label_of
             self._session.say = _say
             self._session.use_journal(self.journal)
+            if (kernel := getattr(self.shell, "kernel", None)) is not None:
+                from gc_jupyter.widgets.messages import STOP_TARGET
+
+                kernel.comm_manager.register_target(STOP_TARGET, self._stop)
         return self._session
+
+    def _stop(self, asking: Any, message: Any) -> None:
+        from gc_jupyter.widgets.stopping import answer_panel
+
+        answer_panel(self.session.open_tasks(), asking, message)
 
     def options(self, parser: Any, line: str, magic: str) -> Options:
         """What the line says, and what it leaves out."""

@@ -360,12 +360,12 @@ class Session:
         if (journal := self.journal) is None:
             return []
         entries: list[Entry] = journal.ask(lambda db: db.unconfirmed(journal.session.session), [])
-        waited_for = {serial for serial, future in self.tasks.items() if not future.done()}
+        waited_for = {future.serial for future in self.open_tasks()}
         return [one for one in entries if one.serial not in waited_for]
 
     def open_tasks(self) -> list[TaskFuture]:
-        """This kernel's tasks that have not ended, oldest first."""
-        return [one for _, one in sorted(self.tasks.items()) if not one.done()]
+        """This kernel's tasks that have not ended, oldest first; for any thread."""
+        return [one for ref in self.tasks.valuerefs() if (one := ref()) and not one.done()]
 
     # --- end -------------------------------------------------------------------------------
 

@@ -126,6 +126,40 @@ class Rerun(TypedDict):
     row: int
 
 
+class Stop(TypedDict):
+    """Front end to kernel: stop a row's task, or all tasks that are open (null). The answer is a
+    question at first; `sure` says that the user has said yes to it."""
+
+    type: Literal["stop"]
+    request: str
+    row: int | None
+    sure: bool
+
+
+class Stopping(TypedDict):
+    """Kernel to front end, to `Stop` and to `StopTasks`: a question, with the words of the answer
+    that stops them; where there is nothing to answer, what was done, or why nothing can be."""
+
+    type: Literal["stopping"]
+    request: str
+    text: str
+    answer: str
+
+
+#: The comm that the panel opens to stop tasks of a kernel; its first message is a `StopTasks`.
+STOP_TARGET = "gc_jupyter.stop"
+
+
+class StopTasks(TypedDict):
+    """Panel to kernel: stop the open ones of these tasks, and of the tasks of the cells with these
+    execution counts. `request` and `sure` are as of `Stop`; the answer is a `Stopping`."""
+
+    request: str
+    tasks: list[str]
+    cells: list[int]
+    sure: bool
+
+
 class Code(TypedDict):
     """Front end to kernel: the code that the login page has shown. Never part of the state."""
 
@@ -133,4 +167,4 @@ class Code(TypedDict):
     code: str
 
 
-FromFrontEnd = Union[Need, View, Show, Rerun, Code]  # noqa: UP007 - evaluated at run time on 3.10
+FromFrontEnd = Union[Need, View, Show, Rerun, Stop, Code]  # noqa: UP007 - evaluated at run time on 3.10

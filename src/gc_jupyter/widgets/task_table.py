@@ -27,6 +27,7 @@ from gc_jupyter.widgets.live_widget import LiveWidget
 from gc_jupyter.widgets.messages import OutputMark, Shown
 from gc_jupyter.widgets.outcomes import outcome, whole_text
 from gc_jupyter.widgets.static_table import as_of, static_table
+from gc_jupyter.widgets.stopping import stopping
 from gc_jupyter.widgets.task_rows import TaskRows
 
 
@@ -259,14 +260,21 @@ class TaskTable(LiveWidget):
             kernel_loop().call(self._resend, content.get("pages"), content.get("seq"))
         elif kind == "view":
             kernel_loop().call(self._look_at, content.get("pages"))
+        elif kind == "stop" and row is None:
+            self._stop(self._futures, content)
         elif not isinstance(row, int) or not 0 <= row < len(self._futures):
             return
         elif kind == "show":
             text = whole_text(self._futures[row])
             shown = Shown(type="shown", request=str(content.get("request")), row=row, text=text)
             self.send(shown)
+        elif kind == "stop":
+            self._stop([self._futures[row]], content)
         elif kind == "rerun" and self._rerun is not None:
             self._run_again(row)
+
+    def _stop(self, futures: Sequence[TaskFuture], content: dict[str, Any]) -> None:
+        self.send(stopping(futures, content))
 
     def _run_again(self, row: int) -> None:
         if self._places is not None and row < len(self._places):
