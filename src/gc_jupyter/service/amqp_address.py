@@ -1,4 +1,4 @@
-"""Where the broker is: the address that the service gave, and its ports, tried in turn."""
+"""The broker's address, as the service gave it, and its ports, which are tried in turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gc_jupyter.service.amqp_failures import (
 from gc_jupyter.service.tls import tls_context
 from gc_jupyter.unencrypted import how_to_allow, refused_host
 
-#: What the service's broker listens on (docs/protocol.md, "AMQP").
+#: The ports of the service's broker (docs/protocol.md, "AMQP").
 PORTS = (443, 5671, 5672)
 _SCHEMES = ("amqp", "amqps")
 _HANDSHAKES = 2.0  # times the limit of a TCP connection: until TLS and AMQP are agreed on, too
@@ -27,7 +27,7 @@ _HANDSHAKES = 2.0  # times the limit of a TCP connection: until TLS and AMQP are
 
 @dataclass(frozen=True, slots=True)
 class AmqpAddress:
-    """Where results are; the URL holds a password, so it is in no repr."""
+    """The address of the result queues. The URL has a password, so no repr shows it."""
 
     queue_prefix: str
     url: str = field(repr=False)
@@ -53,7 +53,7 @@ class AmqpAddress:
             The address can't be read, or is none of AMQP's.
         """
         try:
-            if urlsplit(self.url).scheme not in _SCHEMES:  # pika takes others, too
+            if urlsplit(self.url).scheme not in _SCHEMES:  # pika accepts other schemes, too
                 raise ValueError
             # a query can name files of this machine, and is read as Python
             parameters = pika.URLParameters(self.url.partition("?")[0])
@@ -72,12 +72,12 @@ class AmqpAddress:
         return parameters
 
     def check_encrypted(self) -> None:
-        """Check that nothing goes to another machine in clear text.
+        """Check that the connection is encrypted, unless the broker is on this machine.
 
         Raises
         ------
         StreamError
-            It would: the broker's password, and results, which are code.
+            It isn't encrypted: the broker's password and results, which are code, could be read.
         """
         self.parameters(connect_s=1)  # it can be read
         if host := refused_host(self.url):
@@ -98,7 +98,7 @@ class AmqpAddress:
 
 
 class KnownPorts:
-    """What is known of brokers' ports: which one worked, and which ones say nothing.
+    """A record of brokers' ports: which one worked, and which ones don't answer.
 
     It belongs to the streams of one service, on their loop; `recall` and `keep` block.
 
@@ -122,7 +122,7 @@ class KnownPorts:
         self._kept: dict[str, str] = {}
 
     def recall(self, host: str) -> None:
-        """Learn what an earlier kernel knew, where none of this one knows better. Blocks."""
+        """Take over an earlier kernel's record for hosts that this kernel has not tried. Blocks."""
         if host in self._kept:
             return
         self._kept[host] = text = self._recall(host) or ""
@@ -133,11 +133,11 @@ class KnownPorts:
         self.silent.setdefault(host, tuple(served))
 
     def changed(self, host: str) -> bool:
-        """Whether there is something new to keep."""
+        """Whether the record has changed since it was kept."""
         return self._kept.get(host, "") != self._text(host)
 
     def keep(self, host: str) -> None:
-        """Keep what is known for the next kernel. Blocks."""
+        """Keep the record for the next kernel. Blocks."""
         self._kept[host] = text = self._text(host)
         self._keep(host, text)
 
@@ -150,7 +150,7 @@ class KnownPorts:
 class PortTrial:
     """One address, and its ports tried one after the other until a broker answers.
 
-    Hubs and Binder often let out port 443 alone, and drop the rest without an answer.
+    The networks of hubs and Binder often let only port 443 out, and drop other packets silently.
 
     Parameters
     ----------
@@ -159,7 +159,8 @@ class PortTrial:
     chosen:
         The only port to try, where the user named one.
     known:
-        Of the ports, kept up to date. The one that worked last is tried first, silent ones last.
+        The record of ports, which is kept up to date. The port that worked last is tried first,
+        silent ones last.
     """
 
     def __init__(self, address: AmqpAddress, chosen: int | None, known: KnownPorts) -> None:
@@ -193,17 +194,17 @@ class PortTrial:
         return bool(self._left) and words != REFUSED_CREDENTIALS
 
     def _note_silent(self) -> None:
-        """Of the ports tried now, those that said nothing; of the others, what was known."""
+        """Update the silent ports: those tried now, and for others what was known."""
         before = set(self._known.silent.get(self.host, ())) - {*self._tried, self._port}
         now = {port for port, words in self._tried.items() if words == SILENT}
         self._known.silent[self.host] = tuple(sorted(before | now))
 
     @property
     def first(self) -> bool:
-        """Whether one port only was tried so far."""
+        """Whether only one port was tried so far."""
         return len(self._tried) == 1
 
     @property
     def error(self) -> StreamError:
-        """What was found at each port."""
+        """The error that says what each port did."""
         return no_connection(self._tried)

@@ -26,7 +26,7 @@ _LATE = (TimeoutError, AMQPConnectorStackTimeout, pika.exceptions.ConnectionOpen
 
 
 def why(error: object, *, own: bool = True) -> str:
-    """What went wrong at a port, in a few words.
+    """The cause of a failed connection to a port, in a few words.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def why(error: object, *, own: bool = True) -> str:
 
 
 def no_connection(tried: Mapping[int, str]) -> StreamError:
-    """What was found at each port, and what to do about it."""
+    """The error for a broker that no port reaches: what each port did, and what to do."""
     found = "; ".join(f"port {port}: {words}" for port, words in tried.items())
     return StreamError(f"No connection to the broker ({found}).", next_step=advice(tried))
 
@@ -53,7 +53,7 @@ def advice(tried: Mapping[int, str]) -> str:
     Parameters
     ----------
     tried:
-        What `why` said of each port.
+        Port -> the words of `why`.
     """
     said = " ".join(tried.values())
     if TOO_MANY_FILES in said:
@@ -110,7 +110,7 @@ def _known(error: BaseException) -> str:
 
 
 def _causes(error: object) -> Iterator[BaseException]:
-    """An error and what it wraps, as pika wraps one; the innermost first."""
+    """An error and the errors that pika has wrapped in it, innermost first."""
     if not isinstance(error, BaseException):
         return
     inner = getattr(error, "exception", None) or next(iter(getattr(error, "exceptions", ())), None)

@@ -1,4 +1,4 @@
-"""What a service must offer the runtime: register, submit, look up, and stream results."""
+"""The interface of a service for the runtime: register, submit, look up, stream results."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class FunctionRegistration:
     group: str | None = None
     ha_endpoint_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    #: The same text for everybody who has this version of the package: its id is remembered. Called
-    #: with None for each argument, the function gets ready and does nothing else.
+    #: The same text for all users of this version of the package, so its id is remembered. Called
+    #: with None for each argument, the function only prepares itself.
     lasting: bool = False
 
     def fingerprint(self) -> bytes:
-        """Tells registrations apart without keeping their texts."""
+        """A digest that tells registrations apart without keeping their texts."""
         parts = (
             self.name,
             self.code,
@@ -74,7 +74,7 @@ class SubmitReply:
 class TaskStatus:
     """One task as `batch_status` knows it; `result` and `exception` are wire text.
 
-    `reason` is what the service says of a failed task that has neither.
+    `reason` is the service's word on a failed task that has neither.
     """
 
     task_id: str
@@ -87,7 +87,7 @@ class TaskStatus:
 
     @property
     def done(self) -> bool:
-        """Whether the service has its outcome."""
+        """Whether the service has the task's outcome."""
         return self.result is not None or self.exception is not None
 
     @property
@@ -97,12 +97,12 @@ class TaskStatus:
 
     @property
     def size(self) -> int:
-        """Of its result, in characters."""
+        """The size of its result, in characters."""
         return len(self.result or "")
 
 
 class Ask(Protocol):
-    """Runs a blocking call that may be done twice off the loop, and again where that helps."""
+    """Runs a blocking call off the loop, and repeats it where that helps; it must be repeatable."""
 
     def __call__(self, call: Callable[[], Reply]) -> Awaitable[Reply]: ...
 
@@ -119,16 +119,16 @@ class StreamSink(Protocol):
         (`local_worker.say`)."""
 
     def on_stream_up(self) -> None:
-        """Messages flow (again); what was missed meanwhile must be swept."""
+        """Messages come (again). Ask for the results whose messages were missed meanwhile."""
 
     def on_stream_down(self, error: Exception) -> None:
-        """No messages for now; the stream reconnects by itself while it has subscriptions."""
+        """No messages come. The stream reconnects by itself while it has subscriptions."""
 
     def on_group_up(self, task_group_id: str) -> None:
         """This group's queue is heard (again)."""
 
     def on_group_down(self, task_group_id: str, error: Exception) -> None:
-        """It isn't for now: there is no such queue, or not any more. Others aren't concerned."""
+        """This group's queue is not heard: it doesn't exist (any more). Others aren't affected."""
 
 
 class Stream(Protocol):
@@ -139,17 +139,17 @@ class Stream(Protocol):
         """Receive this group's results from now on; a second call changes nothing."""
 
     def unsubscribe(self, task_group_id: str) -> None:
-        """Stop receiving this group's results; what is unacknowledged stays in the queue."""
+        """Stop receiving this group's results. Unacknowledged messages stay in the queue."""
 
     def ack(self, tags: Sequence[object]) -> None:
-        """These messages are dealt with: their futures are resolved, or their bytes stored."""
+        """Acknowledge messages whose futures are resolved, or whose bytes are stored."""
 
     @property
     def received(self) -> int:
-        """So many bytes have come on the connection: it is alive while they grow."""
+        """The bytes that have come on the connection. While the number grows, it is alive."""
 
     def reconnect(self, error: Exception) -> None:
-        """The connection is dead, though nothing has said so."""
+        """Connect anew: the caller has found out that the connection is dead."""
 
     def close(self) -> None:
         """End the stream; idempotent."""
@@ -159,27 +159,28 @@ class Service(Protocol):
     """The small interface behind every executor.
 
     The blocking calls run on the `gc-http` threads. A service that is `here` belongs to the loop:
-    nothing of it blocks, and the loop's thread alone calls it. They raise only `gc_jupyter.errors`.
+    its calls don't block, and only the loop's thread makes them. All raise only
+    `gc_jupyter.errors`.
     """
 
     #: Whether submissions count against the service's limit of 20 in 10 s.
     rate_limited: bool
-    #: Tells services apart; whose limit it is.
+    #: The service's name in the budget: requests of services with one name share one limit.
     address: str
     #: How long a request waits for its answer, in seconds; None without a limit.
     answer_s: float | None
-    #: Whether its tasks run on this machine: they can be stopped, and end with this process.
+    #: Whether its tasks run on this machine, where they can be stopped, and end with this process.
     here: bool
 
     @property
     def connecting(self) -> bool:
-        """Whether a connection is being made: what is asked by it was not sent yet."""
+        """Whether a connection is being made, so that its request has not been sent yet."""
 
     def register_function(self, registration: FunctionRegistration) -> str:
         """Store a function; returns its function id. Blocks."""
 
     def submit(self, request: SubmitRequest) -> SubmitReply:
-        """Send one batch. Blocks. `SubmitUncertain` when it may have been accepted."""
+        """Send one batch. Blocks. Raises `SubmitUncertain` when it may have been accepted."""
 
     def task_statuses(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]:
         """The state of these tasks; unknown ones are absent. Blocks."""
@@ -188,11 +189,11 @@ class Service(Protocol):
         """The ids of a group's tasks. Blocks."""
 
     def endpoint_online(self, endpoint_id: str) -> bool:
-        """Whether the endpoint is connected: what is submitted to one that isn't waits. Blocks."""
+        """Whether the endpoint is connected. Tasks for one that isn't must wait. Blocks."""
 
     def stop_tasks(self, task_ids: Sequence[str], patience: float = 0.0) -> bool:
-        """Really stop these tasks; False where that can't be done (registered tasks at the web
-        service never can). Any thread, returns at once.
+        """Stop these tasks; False where that is impossible, as for registered tasks at the web
+        service. Any thread; returns at once.
 
         Those that wait never run, whatever ends before them. One that runs is killed, and its
         result says `TaskStopped`; with `patience`, it first gets a KeyboardInterrupt, and so many
@@ -200,8 +201,8 @@ class Service(Protocol):
         """
 
     def holders(self) -> Sequence[tuple[str, float]]:
-        """The tasks that have this machine's workers, and since when (unix seconds), while others
-        wait for one. Asked where tasks run here; on the loop."""
+        """The tasks that occupy this machine's workers, and since when (unix seconds), while other
+        tasks wait. Only for a service whose tasks run here; on the loop."""
 
     def open_stream(
         self,
@@ -221,7 +222,7 @@ class Service(Protocol):
 def statuses_of(
     task_ids: Sequence[str], ask: Callable[[Sequence[str]], Mapping[str, TaskStatus]]
 ) -> Iterator[Mapping[str, TaskStatus]]:
-    """What the service knows of many tasks, in replies that hold no more than is good; blocks.
+    """The states of many tasks, asked for in parts that bound the size of each reply; blocks.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ _SOMEBODY_ELSE = (
 
 
 class _OneTry:
-    """A client that sends each request once, and again only with a refreshed token."""
+    """A client that sends each request once, and repeats it only with a refreshed token."""
 
     def _register_standard_retry_checks(self, retry_config: RetryConfig) -> None:
         retry_config.checks.register_many_checks([check_expired_authorization])
@@ -68,14 +68,14 @@ class GlobusService:
     Parameters
     ----------
     app, authorizer:
-        What signs the requests; one of them.
+        Either one: it signs the requests.
     base_url:
         Overrides globus-sdk's choice (which honours ``GLOBUS_SDK_SERVICE_URL_COMPUTE`` and
         ``GLOBUS_SDK_ENVIRONMENT``).
     environment:
         A Globus environment other than the one named by ``GLOBUS_SDK_ENVIRONMENT``.
     renewal:
-        What a user can do about a token that isn't accepted, for the error.
+        What a user can do when the service refuses the token; errors say it.
     known_ports:
         What is known of the broker's.
     """
@@ -107,7 +107,7 @@ class GlobusService:
             "app_name": _APP_NAME,
             "transport": self._transport,
         }
-        self._known_ports = known_ports or KnownPorts()  # the streams' own, on their loop
+        self._known_ports = known_ports or KnownPorts()  # only the streams use it, on their loop
         self.v2 = _V2(retry_config=_retry_config(), **options)
         self.v3 = _V3(retry_config=_retry_config(), **options)
 
@@ -201,7 +201,7 @@ class GlobusService:
         """See Service."""
         self._transport.close()
 
-    # --- what the client needs besides -----------------------------------------------------
+    # --- further calls for the client --------------------------------------------------------
 
     def task(self, task_id: str) -> TaskStatus:
         """GET /v2/tasks/{id}."""
@@ -364,7 +364,7 @@ def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:
 
 
 def _group_in(reply: object) -> str | None:
-    """The task group that a reply names which can't be read otherwise."""
+    """The task group in a reply whose other content can't be read."""
     named = reply.get("task_group_id") if isinstance(reply, dict) else None
     try:
         return str(uuid.UUID(named)) if isinstance(named, str) else None

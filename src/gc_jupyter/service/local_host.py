@@ -1,11 +1,11 @@
-"""The host process of the local workers: keeps them, gives each one task at a time, ends them.
+"""The host process of the local workers: it starts them, gives out tasks, and ends them.
 
 The kernel starts it and talks with it over a socket, which is its standard input (`local_wire`).
-It has no threads, and has the serializers loaded; so workers are forks of it (`local_worker`), and
-share nothing with the kernel. When the socket ends, because the kernel closed it or died, the
-workers are killed and the host ends.
+It has no threads, and has loaded the serializers. Workers are forks of it (`local_worker`), which
+share nothing with the kernel. When the kernel closes the socket or dies, the workers are killed and
+the host ends.
 
-A worker that dies costs the task it was running and no other, whatever its exit code was.
+When a worker dies, only the task that it was running is lost.
 
 What a task says while it runs (`local_worker.say`) comes on its worker's socket as `Said`, and goes
 on to the kernel at once, before the task's `Ended`.
@@ -57,16 +57,16 @@ _RESULT_DELAY = 0.002  # seconds
 
 
 class Host:
-    """Tasks waiting in order, workers that run them. One thread: whoever calls `run`.
+    """The queue of tasks, and the workers. Only the thread that calls `run` uses it.
 
     Parameters
     ----------
     kernel:
-        The socket that it is served by; its end ends the host.
+        The socket to the kernel; its end ends the host.
     workers:
         How many processes at most; each is started when a task needs it.
     folder:
-        Below it is a folder of each task while it runs, for files that it leaves unnamed.
+        It has a folder for each running task, for files that the task doesn't name.
     """
 
     def __init__(self, kernel: socket.socket, workers: int, folder: str) -> None:
@@ -75,16 +75,16 @@ class Host:
         self._limit = workers
         self._folder = folder
         self._reports: list[Report] = []  # not sent yet
-        self._due = math.inf  # when they must be, by the monotonic clock
+        self._due = math.inf  # when they must have been sent, by the monotonic clock
         self._functions: dict[str, Function] = {}
-        self._loaded: dict[str, Any] = {}  # those that last
+        self._loaded: dict[str, Any] = {}  # functions that last
         self._place = Surroundings("")
         self._waiting: OrderedDict[str, Task] = OrderedDict()
         self._seats: dict[int, Seat] = {}  # by process id
         self._ends: list[tuple[float, int, str]] = []  # when interrupted tasks are killed: a heap
         self._numbers = itertools.count()
         self._selector = selectors.DefaultSelector()
-        self._alive, self._alive_here = os.pipe()  # ends, for the workers, with this process
+        self._alive, self._alive_here = os.pipe()  # for the workers, it ends with this process
         self._wake, theirs = socket.socketpair()
         theirs.setblocking(False)
         self._wake.setblocking(False)
@@ -100,14 +100,14 @@ class Host:
         try:
             while True:
                 for key, _ in self._selector.select(self._patience()):
-                    if self._selector.get_map().get(key.fd) is key:  # else it was let go just now
+                    if self._selector.get_map().get(key.fd) is key:  # not dropped just now
                         key.data()
                 self._end_interrupted()
                 self._assign()
                 if self._reports and time.monotonic() >= self._due:
                     self._report()
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            pass  # the kernel is gone, or wants us gone
+            pass  # the kernel has ended, or has closed the socket
         finally:
             for seat in self._seats.values():
                 seat.kill()
@@ -167,10 +167,10 @@ class Host:
             loaded(None, None)
             self._loaded[function.function_id] = loaded
             for seat in [one for one in self._seats.values() if one.task_id is None]:
-                self._retire(seat)  # those that are made from now on have it
+                self._retire(seat)  # workers that are made from now on have it
 
     def _stop(self, stop: Stop) -> None:
-        for task_id in stop.task_ids:  # first, so that none of them takes another one's place
+        for task_id in stop.task_ids:  # all of them first, so that none takes a free worker
             if self._waiting.pop(task_id, None) is not None:
                 self._tell(_failure(task_id, "TaskStopped", "The task was stopped before it ran."))
         end, ids = time.monotonic() + stop.patience, set(stop.task_ids)
@@ -192,7 +192,7 @@ class Host:
     # --- the workers -----------------------------------------------------------------------
 
     def _assign(self) -> None:
-        """Give tasks to those that are free. A worker serves tasks of one place."""
+        """Give tasks to free workers. A worker serves tasks with the same surroundings."""
         while self._waiting:
             task_id, task = next(iter(self._waiting.items()))
             free = [one for one in self._seats.values() if one.task_id is None]
@@ -237,7 +237,7 @@ class Host:
         self._tell(Started(task_id), _START_DELAY)
 
     def _keep_one_ready(self) -> None:
-        """While all are busy, have another for the next task."""
+        """Start another worker for the next task while all are busy."""
         if 0 < len(self._seats) < self._limit and all(
             one.task_id is not None for one in self._seats.values()
         ):
@@ -257,7 +257,7 @@ class Host:
     def _become_worker(
         self, ours: socket.socket, theirs: socket.socket, place: Surroundings
     ) -> NoReturn:
-        """In the new process: let go of what is the host's alone."""
+        """In the new process: close what belongs to the host only."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -275,13 +275,13 @@ class Host:
             chunk = seat.connection.recv(_CHUNK)
         except OSError:
             chunk = b""
-        if not chunk:  # its exit says the rest
+        if not chunk:  # its exit is seen by `_reap`
             self._selector.unregister(seat.connection)
             return
         for message in seat.frames.feed(chunk):
             if isinstance(message, Ready):
                 seat.process = message.process
-                if seat.task_id is None:  # the one before has left traces
+                if seat.task_id is None:  # the task before has left traces
                     seat.used_for = None
                 elif seat.interrupted:
                     seat.interrupt()
@@ -297,13 +297,13 @@ class Host:
                 seat.connection.sendall(frame(Renew()))
             seat.process = seat.used_for = None
         seat.task_id, seat.interrupted, seat.free_since = None, False, next(self._numbers)
-        if seat.used_for in self._loaded:  # a cell has a process of its own
+        if seat.used_for in self._loaded:  # each cell gets a process of its own
             seat.process = seat.used_for = None
-        # while tasks wait, results that come close together share a frame
+        # while tasks wait, results that come at nearly the same time share a frame
         self._tell(result, _RESULT_DELAY if self._waiting else 0.0)
 
     def _reap(self) -> None:
-        """Workers have ended."""
+        """Handle workers that have ended."""
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(_CHUNK)
         for seat in list(self._seats.values()):
@@ -315,7 +315,7 @@ class Host:
                 os.waitpid(pid, os.WNOHANG)
 
     def _lose(self, seat: Seat, exit_code: int) -> None:
-        # its last result may be there still
+        # its last result may still be in the socket
         with contextlib.suppress(OSError, ValueError):
             seat.connection.setblocking(False)
             while seat.connection.fileno() in self._selector.get_map():
@@ -335,7 +335,7 @@ class Host:
         self._forget(seat)
 
     def _forget(self, seat: Seat) -> None:
-        seat.kill()  # what its task has started
+        seat.kill()  # the processes that its task has started
         del self._seats[seat.pid]
         if seat.connection.fileno() in self._selector.get_map():
             self._selector.unregister(seat.connection)
@@ -345,22 +345,22 @@ class Host:
 
 
 def main(workers: int) -> None:
-    """Be the host: called in a process of its own, with the kernel at standard input."""
+    """Run the host, in a process of its own whose standard input is the socket to the kernel."""
     kernel = socket.socket(fileno=os.dup(0))
-    # Workers, and what they start, get the null device; our own errors go to the kernel's file.
+    # Workers and their children get the null device; the host's errors go to the kernel's file.
     sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     os.close(null)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    helpers()  # what most payloads need to be read is there, then
+    helpers()  # then workers have what reading most payloads needs
     with tempfile.TemporaryDirectory(prefix="gc-local-", ignore_cleanup_errors=True) as folder:
         Host(kernel, workers, folder).run()
 
 
 def _nothing(*_: object) -> None:
-    """A signal is told by the wake-up descriptor; it needs some handler."""
+    """A handler, so that the wake-up descriptor reports the signal."""
 
 
 def _failure(task_id: str, code: str, text: str) -> Ended:

@@ -16,7 +16,7 @@ from typing import IO
 import gc_jupyter
 from gc_jupyter.service.local_wire import LARGE, Frames, Function, Report, Run, Stop, frame
 
-_PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is found
+_PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is imported from
 _PATIENCE = 5.0  # seconds for the host to kill its workers and end
 _START = (
     "import sys; sys.path[:] = {path!r}; "
@@ -27,8 +27,7 @@ _START = (
 class HostProcess(asyncio.Protocol):
     """A host (`local_host`) with its workers. Every method is called on the loop's thread.
 
-    What is sent before it has started waits here; what it doesn't read waits here, too: nothing
-    blocks.
+    Messages wait here until it has started, and while it doesn't read: nothing blocks.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ class HostProcess(asyncio.Protocol):
         self._frames = Frames()
         self._unsent: deque[Function | Run | Stop] = deque()
         self._rest = memoryview(b"")  # of the frame that is being written
-        self._paused = False  # it reads more slowly than is written
+        self._paused = False  # it reads more slowly than this side writes
         self._pumping = False
         self._transport: asyncio.WriteTransport | None = None
         self._closed = False
@@ -65,13 +64,13 @@ class HostProcess(asyncio.Protocol):
         self.pid: int | None = None
 
     def send(self, message: Function | Run | Stop) -> None:
-        """Write a message. One that comes too late is lost: the end will be reported."""
+        """Write a message. After the host's end it is lost: `on_end` reports the end."""
         self._unsent.append(message)
         if not self._pumping:
             self._pump()
 
     def _pump(self) -> None:
-        """Write what waits, not many bytes at a time: in between, the loop serves others."""
+        """Write waiting messages, a part at a time, so that the loop can serve others between."""
         self._pumping = False
         while (self._rest or self._unsent) and self._transport is not None and not self._paused:
             if not self._rest:
@@ -119,7 +118,7 @@ class HostProcess(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         """See Protocol."""
-        if not self._lost.done():  # cancelled, as the loop ends
+        if not self._lost.done():  # cancelled, because the loop ends
             self._lost.set_result(None)
 
     # --- its life --------------------------------------------------------------------------
@@ -154,7 +153,7 @@ class HostProcess(asyncio.Protocol):
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
                     cwd=sys.prefix,
-                    # an interrupt of the kernel goes to its process group: not to this one
+                    # an interrupt of the kernel goes to the kernel's process group only
                     start_new_session=True,
                 )
             except BaseException:

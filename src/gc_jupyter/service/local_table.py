@@ -1,4 +1,4 @@
-"""What the local service knows of its tasks: states, results, groups. Values only."""
+"""The local service's table of tasks: states, results, groups. It has no threads or sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gc_jupyter.service.base import TaskStatus
 #: The service's words for a task (protocol: `status`).
 WAITING, RUNNING, SUCCESS, FAILED = "waiting-for-worker", "running", "success", "failed"
 
-_KEPT = 10_000  # acknowledged tasks whose status is still known
+_KEPT = 10_000  # how many acknowledged tasks keep their status
 
 
 @dataclass(slots=True)
@@ -27,10 +27,10 @@ class _Entry:
 
 
 class LocalTaskTable:
-    """Tasks and their groups. A result's bytes stay until they are acknowledged; after that only
-    the status is known, of the newest `kept` tasks.
+    """Tasks and their groups. A result's bytes stay until they are acknowledged. After that only
+    the status stays, for the newest `kept` tasks.
 
-    Belongs to the loop.
+    Only the loop's thread uses it.
     """
 
     def __init__(self, kept: int = _KEPT) -> None:
@@ -42,7 +42,7 @@ class LocalTaskTable:
         self._kept = kept
 
     def enter_group(self, group_id: str | None) -> str:
-        """The id of a new group (None), or of this one; NotFound if it isn't known."""
+        """The id of a new group (for None), or this id; NotFound for an unknown one."""
         if group_id is None:
             group_id = str(uuid.uuid4())
             self._groups[group_id] = {}
@@ -59,21 +59,21 @@ class LocalTaskTable:
         return task_ids
 
     def group_of(self, task_id: str) -> str:
-        """The task's group; empty where the task isn't known, or has ended."""
+        """The task's group; empty where the task is unknown, or has ended."""
         return self._tasks[task_id].group_id if task_id in self._open else ""
 
     def start(self, task_id: str) -> None:
-        """A worker has it now."""
+        """A worker runs the task now."""
         if task_id in self._open:
             self._tasks[task_id].status = RUNNING
             self._running[task_id] = time.time()
 
     def holders(self) -> list[tuple[str, float]]:
-        """The tasks that run and since when (unix seconds), while others wait; else none."""
+        """The running tasks and since when they run (unix seconds), if others wait; else none."""
         return [*self._running.items()] if len(self._open) > len(self._running) else []
 
     def finish(self, task_id: str, body: bytes, failed: bool) -> str | None:
-        """Keep its result message; returns its group, or None if it has ended before."""
+        """Keep the task's result message; returns its group, or None if it had ended already."""
         if task_id not in self._open:
             return None
         del self._open[task_id]
@@ -84,8 +84,7 @@ class LocalTaskTable:
         return entry.group_id
 
     def acknowledge(self, task_ids: Iterable[str]) -> None:
-        """Free the results of these tasks; ids that are unknown or were acknowledged don't
-        matter."""
+        """Free the results of these tasks; ids that are unknown or acknowledged are ignored."""
         for task_id in task_ids:
             entry = self._tasks.get(task_id)
             if entry is not None and entry.body is not None:
@@ -105,11 +104,11 @@ class LocalTaskTable:
         return list(self._open)
 
     def statuses(self, task_ids: Sequence[str]) -> dict[str, TaskStatus]:
-        """The state of those of these tasks that are known."""
+        """The states of these tasks; unknown ones are left out."""
         return {i: _status(i, self._tasks[i]) for i in task_ids if i in self._tasks}
 
     def task_ids(self, group_id: str) -> list[str]:
-        """The group's tasks, in the order of submission; NotFound if it isn't known."""
+        """The group's tasks, in the order of submission; NotFound for an unknown group."""
         return list(self._group(group_id))
 
     def _group(self, group_id: str) -> dict[str, None]:

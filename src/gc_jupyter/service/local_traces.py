@@ -1,4 +1,4 @@
-"""What a task finds in its process, and the traces that it leaves there."""
+"""The state in which a task finds its process, and the traces that it leaves there."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from typing import Any
 
 from gc_jupyter.service.local_wire import Surroundings
 
-#: Packages that take long to import, and bear a fork afterwards.
+#: Packages that take long to import, and work after a fork.
 WARM = {
     *("IPython", "PIL", "matplotlib", "networkx", "numpy", "pandas", "scipy", "skimage", "sklearn"),
     *("statsmodels", "sympy", "torch", "xarray"),
 }
-#: Modules that code is likeliest to change for all.
+#: Modules whose attributes tasks are most likely to replace.
 PATCHED = (
     *("builtins", "json", "math", "os", "random", "subprocess", "time"),
     *("matplotlib.pyplot", "numpy", "numpy.random", "pandas"),
 )
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _STDLIB = sysconfig.get_path("stdlib")
-_OURS = "_gc_jupyter_"  # what cells come with: it is put back by itself
+_OURS = "_gc_jupyter_"  # what a cell's own runner changes, and puts back by itself
 _GROWTH = 64 * 1024  # KB that a process may grow by
 _SIGNALS = {
     *(signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGHUP),
@@ -46,10 +46,10 @@ _SIGNALS = {
 
 
 def enter(place: Surroundings) -> None:
-    """Make this process what the kernel is for a plain cell."""
+    """Give this process the surroundings that the kernel gives a plain cell."""
     sys.stderr = sys.__stderr__
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    vars(main)["__builtins__"] = builtins  # imports of C code look for them there
+    vars(main)["__builtins__"] = builtins  # libraries of C code look for them there
     with contextlib.suppress(OSError):  # it was removed
         os.chdir(place.directory or ".")
     sys.path[:] = place.path
@@ -70,12 +70,12 @@ def enter(place: Surroundings) -> None:
 
 
 class Traces:
-    """What a process was when this was made.
+    """The state of a process at the time when this was made.
 
-    Looked at are the directory, environment, `umask`, streams, hooks and limits, signal handlers,
+    It compares the directory, environment, `umask`, streams, hooks and limits, signal handlers,
     threads and child processes, open files, logging, warnings, the locale, memory, which modules
-    are loaded, how many names each has, and what is bound to the names of those in `PATCHED`. What
-    is deeper isn't; random states don't matter (`draw_anew`).
+    are loaded, how many names each has, and the values of all names in the modules of `PATCHED`. It
+    looks no deeper; random states don't matter (`draw_anew`).
     """
 
     def __init__(self) -> None:
@@ -160,19 +160,19 @@ def _loggers(manager: logging.Manager) -> list[logging.Logger]:
 
 
 def adopt_orphans() -> None:
-    """What descendants leave behind becomes this process's children, where the system can do so:
-    on Linux, also what has a session of its own."""
+    """Let orphans of this process's descendants become its own children, where the system can: on
+    Linux, also those with a session of their own."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_orphans(known: Container[int] = ()) -> list[int]:
-    """Kill this process's children but for `known`; returns which they were. Theirs become its
-    children when these are gone."""
+    """Kill this process's children except `known`; returns them. Their own children then become
+    this process's."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
             children = [int(pid) for pid in file.read().split()]
-    except OSError:  # no Linux
+    except OSError:  # not on Linux
         return []
     orphans = [pid for pid in children if pid not in known]
     for pid in orphans:
@@ -182,7 +182,7 @@ def end_orphans(known: Container[int] = ()) -> list[int]:
 
 
 def imported_since(before: set[str]) -> list[str]:
-    """The modules that the worker is to import, too: of large packages, and Python's own."""
+    """The modules of large packages, and of Python, that the worker should import, too."""
     names = []
     for name, module in sys.modules.items():
         root = name.partition(".")[0]
@@ -195,7 +195,7 @@ def imported_since(before: set[str]) -> list[str]:
 
 
 def draw_anew() -> None:
-    """Random numbers differ from task to task."""
+    """Seed the random generators anew, so that tasks get different numbers."""
     random.seed()
     for name in ("numpy.random", "torch"):
         if name in sys.modules:

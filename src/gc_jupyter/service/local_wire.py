@@ -1,7 +1,7 @@
-"""What the kernel, the host of its local workers, and the workers say to each other.
+"""The messages between the kernel, the host of its local workers, and the workers.
 
-A frame is eight bytes of length, then a pickle: all ends are this package on this machine, and the
-sockets belong to nobody else.
+A frame is eight bytes of length, then a pickle. That is safe because all ends are this package on
+this machine, and nobody else can reach the sockets.
 
 ::
 
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 
 class Surroundings(NamedTuple):
-    """What a task finds in its process: as the kernel has it when the task is submitted."""
+    """What the kernel's process has when a task is submitted, and the task's process gets."""
 
     directory: str
     path: tuple[str, ...] = ()
@@ -30,8 +30,8 @@ class Surroundings(NamedTuple):
 
 
 class Function(NamedTuple):
-    """A function that tasks will name: its packed buffer. One that lasts is loaded before workers
-    are made."""
+    """The packed buffer of a function that tasks will name. A function that lasts is loaded before
+    workers are made."""
 
     function_id: str
     code: str
@@ -39,7 +39,7 @@ class Function(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Run these tasks: (task id, function id, packed arguments). No place: the one before."""
+    """Run these tasks: (task id, function id, packed arguments). No surroundings: as before."""
 
     tasks: Sequence[tuple[str, str, str]]
     place: Surroundings | None
@@ -47,7 +47,7 @@ class Run(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """Never run these tasks. Where one runs, kill it: at once, or `patience` seconds after an
+    """Never start these tasks. Kill those that run: at once, or `patience` seconds after an
     interrupt."""
 
     task_ids: Sequence[str]
@@ -69,19 +69,19 @@ class Renew(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """The new process that waits for the next task."""
+    """A new process waits for the next task."""
 
     process: int
 
 
 class Started(NamedTuple):
-    """A worker has the task."""
+    """A worker has started the task."""
 
     task_id: str
 
 
 class Said(NamedTuple):
-    """What a task says while it runs."""
+    """A message that a task sends while it runs."""
 
     task_id: str
     message: bytes
@@ -98,31 +98,31 @@ class Ended(NamedTuple):
 Report = Started | Said | Ended
 
 _HEAD = 8
-#: Bytes that are a frame of their own, wherever messages could share one.
+#: A message of so many bytes gets a frame of its own; smaller ones can share one.
 LARGE = 1 << 18
 
 
 def frame(value: object) -> bytes:
-    """The bytes that `Frames` turns back into `value`."""
+    """The bytes of a frame, which `Frames` turns back into `value`."""
     payload = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     return len(payload).to_bytes(_HEAD, "big") + payload
 
 
 class Frames:
-    """Bytes in, as they come; values out, as they become complete."""
+    """Turns bytes, as they come, into values, as they become complete."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     @property
     def missing(self) -> int:
-        """How many bytes the value that has begun waits for, as far as that is known."""
+        """How many bytes the incomplete value still needs, as far as that is known."""
         if len(self._buffer) < _HEAD:
             return _HEAD - len(self._buffer)
         return _HEAD + int.from_bytes(self._buffer[:_HEAD], "big") - len(self._buffer)
 
     def feed(self, chunk: bytes) -> list[Any]:
-        """Add `chunk`; returns the values that are complete now, in order."""
+        """Add `chunk`; returns the values that it completes, in order."""
         buffer = self._buffer
         buffer += chunk
         values = []

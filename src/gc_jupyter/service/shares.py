@@ -1,10 +1,10 @@
-"""What of this machine a process may use: cores, and what its container's cgroups leave of them.
+"""The share of this machine that a process may use: its cores, and the limits of its cgroups.
 
 A container, a batch job or a hub's spawner limits processor time and memory by cgroups, and a
-process still sees every core of its host. Read are `cpu.max` and `memory.max` of version 2,
-`cpu.cfs_quota_us` and `memory.limit_in_bytes` of version 1, from the process's own group up to the
-top: a limit of any of them holds. Where a hub says its limits in ``CPU_LIMIT`` and ``MEM_LIMIT``
-(JupyterHub's names), these count too.
+process still sees every core of its host. This module reads `cpu.max` and `memory.max` of version
+2, `cpu.cfs_quota_us` and `memory.limit_in_bytes` of version 1, from the process's own group up to
+the top; the smallest limit holds. Limits that a hub names in ``CPU_LIMIT`` and ``MEM_LIMIT``
+(JupyterHub's names) count, too.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _NO_LIMIT = 1 << 60  # version 1 writes "none" as a number of about this size
 def worker_count() -> int:
     """How many processes of `local` may run tasks at once; 0 where `local` is switched off.
 
-    ``GC_JUPYTER_LOCAL_WORKERS`` says it, else the setting ``local_workers``; where a site has
-    locked that, it alone. Otherwise `usable_workers`.
+    ``GC_JUPYTER_LOCAL_WORKERS`` wins over the setting ``local_workers``, unless a site has locked
+    that. Without either it is `usable_workers`.
     """
     settings = Settings(projects=False)
     chosen = settings.get("local_workers")
@@ -56,7 +56,7 @@ def usable_workers(root: Path = Path("/")) -> int:
 
 
 def _said(variable: str) -> Iterator[float]:
-    """What the environment says, where it is a number."""
+    """A variable of the environment, where it is a number."""
     try:
         value = float(os.environ.get(variable, ""))
     except ValueError:
@@ -69,7 +69,7 @@ _Read = Callable[[Path], "float | None"]
 
 
 def _limits(root: Path, of_v2: _Read, of_v1: _Read) -> Iterator[float]:
-    """The limits that are set for this process, by any of the groups that it is in."""
+    """The limits of all groups that this process is in."""
     groups = _own_groups(root)
     for version, controllers, top, mount in _mounts(root):
         read = of_v2 if version == 2 else of_v1
@@ -112,7 +112,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _numbers(path: Path) -> list[float]:
-    """The numbers of a file's first line; none where one of them is none ("max")."""
+    """The numbers of a file's first line; empty where a word is no number ("max")."""
     try:
         return [float(word) for word in (_lines(path) or [""])[0].split()]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whom TLS trusts: one choice for HTTPS and for AMQP."""
+"""The certificate authorities that TLS trusts, for HTTPS and for AMQP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ssl
 import certifi
 import globus_sdk
 
-#: Where a site with its own authority names it, as requests looks for it.
+#: The variables in which a site names its own authority; requests reads the same ones.
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -24,7 +24,7 @@ def ca_file() -> str | bool:
 
 
 def tls_context() -> ssl.SSLContext:
-    """What an AMQP connection checks its broker with: authority, dates and host name, always.
+    """The context by which an AMQP connection checks its broker: authority, dates and host name.
 
     Beside the authorities for HTTPS it trusts those of the machine, or of `SSL_CERT_FILE`.
     """
@@ -32,6 +32,6 @@ def tls_context() -> ssl.SSLContext:
     if isinstance(authorities := ca_file(), str):
         directory = os.path.isdir(authorities)
         context.load_verify_locations(
-            **{"capath" if directory else "cafile": authorities}  # as requests takes either
+            **{"capath" if directory else "cafile": authorities}  # as requests does
         )
     return context
