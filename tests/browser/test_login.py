@@ -23,6 +23,15 @@ login = resolve()
 LoginWidget(login)
 """
 
+LOGGED_OUT = """
+%load_ext gc_jupyter
+from gc_jupyter.auth import resolve
+if not resolve().required:
+    resolve().logout()
+%gc use 11111111-2222-4333-8444-555555555555 --alias cluster
+"""
+FOR_A_CLUSTER = "%%gcrun cluster\nprint('on the cluster')"
+
 
 def test_open_the_link_sign_in_paste_the_code(
     lab: JupyterServer,
@@ -76,3 +85,51 @@ def test_open_the_link_sign_in_paste_the_code(
     text = (lab.root / "login.ipynb").read_text()
     assert code not in text
     assert not any(token in text for token in globus_auth.tokens)
+
+
+def test_a_cell_says_why_it_asks_and_keys_are_enough(
+    lab: JupyterServer,
+    open_page: OpenPage,
+    globus_auth: GlobusAuth,
+    shot: Callable[[Any, str], None],
+) -> None:
+    lab.write("why.ipynb", LOGGED_OUT, FOR_A_CLUSTER)
+    opened = open_page(
+        lab, allowed=globus_auth.url, permissions=["clipboard-read", "clipboard-write"]
+    )
+    page = opened.open("why.ipynb")
+    opened.run_cell(0)
+    opened.run_cell(1)
+    widget = page.locator(".jp-Cell .gc-login")
+    expect(widget).to_contain_text("This cell is for cluster, and endpoints run cells of people")
+    expect(widget).to_contain_text("Globus asks you to allow")
+    for width in (600, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        shot(widget, f"login-why-{width}")
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")
+    link = widget.get_by_role("link", name="Sign in to Globus")
+    link.focus()
+    page.keyboard.press("Tab")
+    expect(widget.get_by_role("button", name="Copy the link")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(widget.get_by_role("status")).to_contain_text("Copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == link.get_attribute("href")
+    other = page.context.new_page()  # the other device
+    other.goto(copied)
+    other.get_by_role("button", name="Allow").click()
+    code = other.locator("#auth-code").inner_text()
+    other.close()
+    page.keyboard.press("Tab")
+    page.keyboard.type(code)
+    page.keyboard.press("Tab")
+    expect(widget.get_by_role("button", name="Continue")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Signed in as")).to_be_visible(timeout=30_000)
+    opened.execute("apputils:change-theme", theme="JupyterLab Dark")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    opened.run_cell(0)
+    opened.run_cell(1)
+    expect(widget).to_be_visible()
+    shot(widget, "login-why-dark")
+    no_axe_findings(page, ".jp-Cell .gc-jupyter")

@@ -135,5 +135,5 @@ def test_the_login(page: Page) -> None:
     code = popup.value.locator("#auth-code").inner_text()
     popup.value.close()
     widget.get_by_role("textbox").fill(code)
-    widget.get_by_role("button", name="Sign in").click()
+    widget.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Signed in as")).to_be_visible(timeout=30_000)

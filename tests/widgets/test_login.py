@@ -68,6 +68,8 @@ def test_link_code_signed_in(
     comm = RecordingComm.made[-1]
     state = comm.front_end
     assert state["status"] == "waiting"
+    assert "people who are signed in. Globus asks you to allow" in state["why"]
+    assert state["after"] == "Run the cell again."
     code = globus_auth.approve(state["url"])
     comm.receive({"type": "code", "code": f" {code}\n"})
     until(widget, "signed in")

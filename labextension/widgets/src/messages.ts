@@ -60,10 +60,13 @@ export interface TaskTableState {
   can_rerun: boolean;
 }
 
-// `message` says what went wrong, or who is signed in.
+// `why` says what the login is for, `after` what happens once it is done; `message` what went
+// wrong, or who is signed in.
 export interface LoginState {
   kind: "login";
   url: string;
+  why: string;
+  after: string;
   status: "waiting" | "checking" | "signed in" | "failed";
   message: string;
 }

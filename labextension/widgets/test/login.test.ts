@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import widget from "../src/index";
 import { FakeModel } from "./fake_model";
@@ -7,6 +7,8 @@ function login(more: Record<string, unknown> = {}): { model: FakeModel; el: HTML
   const model = new FakeModel({
     kind: "login",
     url: "https://auth.example/authorize?x=1",
+    why: "This cell is for <b>polaris</b>.",
+    after: "Run the cell again.",
     status: "waiting",
     message: "",
     ...more,
@@ -18,7 +20,7 @@ function login(more: Record<string, unknown> = {}): { model: FakeModel; el: HTML
 }
 
 const submit = (el: HTMLElement, code: string): void => {
-  el.querySelector("input")!.value = code;
+  el.querySelector<HTMLInputElement>("form input")!.value = code;
   el.querySelector("form")!.dispatchEvent(new Event("submit", { cancelable: true }));
 };
 
@@ -27,6 +29,37 @@ test("the link opens by itself and gives nothing away", () => {
   expect(link.href).toBe("https://auth.example/authorize?x=1");
   expect(link.rel).toBe("noopener noreferrer");
   expect(link.target).toBe("_blank");
+});
+
+test("why, where the link leads, and what happens then", () => {
+  const { el } = login();
+  expect(el.querySelector("p")!.textContent).toBe("This cell is for <b>polaris</b>.");
+  expect(el.querySelector("li")!.textContent).toContain("opens auth.example in a new tab");
+  expect(el.querySelector("li:last-child")!.textContent).toBe("Run the cell again.");
+  expect(login({ after: "" }).el.querySelector<HTMLElement>("li:last-child")!.hidden).toBe(true);
+});
+
+test("who comes back from the link's tab is in the field", () => {
+  const { el } = login();
+  const link = el.querySelector("a")!;
+  link.addEventListener("click", (event) => event.preventDefault());
+  link.click();
+  expect(document.activeElement).toBe(el.querySelector("form input"));
+});
+
+test("the link for another device is copied, or shown where that is refused", async () => {
+  const writeText = vi.fn().mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error("no"));
+  vi.stubGlobal("navigator", { clipboard: { writeText } });
+  const { el } = login();
+  const [copy, text, note] = ["li button", ".gc-url", "[role=status]"].map((one) => el.querySelector<HTMLInputElement>(one)!);
+  copy!.click();
+  await vi.waitFor(() => expect(note!.textContent).toContain("Copied."));
+  expect(writeText).toHaveBeenCalledWith("https://auth.example/authorize?x=1");
+  expect(text!.hidden).toBe(true);
+  copy!.click();
+  await vi.waitFor(() => expect(note!.textContent).toContain("may not use the clipboard"));
+  expect([text!.hidden, text!.value]).toEqual([false, "https://auth.example/authorize?x=1"]);
+  vi.unstubAllGlobals();
 });
 
 test("only a web address becomes a link", () => {
@@ -38,7 +71,7 @@ test("a code is sent once, trimmed, and not kept", () => {
   const { model, el } = login();
   submit(el, "  c0de \n");
   expect(model.sent).toEqual([{ type: "code", code: "c0de" }]);
-  expect(el.querySelector("input")!.value).toBe("");
+  expect(el.querySelector<HTMLInputElement>("form input")!.value).toBe("");
   model.update({ status: "checking" });
   submit(el, "again");
   expect(model.sent).toHaveLength(1);
@@ -57,6 +90,6 @@ test("signed in, and failed", () => {
   expect(el.querySelector("[role=status]")!.textContent).toBe("Wrong <b>code</b>");
   expect(el.querySelector("a")!.href).toBe("https://auth.example/2");
   model.update({ status: "signed in", message: "Signed in as a@b." });
-  expect(el.querySelector("form")!.hidden).toBe(true);
+  expect(el.querySelector("ol")!.hidden).toBe(true);
   expect(el.querySelector("[role=status]")!.textContent).toBe("Signed in as a@b.");
 });

@@ -184,6 +184,11 @@ class Login:
         return LoginFlow(self.app, self._flow_manager)
 
     @property
+    def username(self) -> str:
+        """Who is logged in, where `identity` has told; asks no network."""
+        return self._identity.username or self._identity.identity_id if self._identity else ""
+
+    @property
     def renewal(self) -> str:
         """What a user can do once the service refuses the token."""
         return self.next_step if self.flow() is None else "Sign in again: %gc login --force."

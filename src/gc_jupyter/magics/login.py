@@ -31,7 +31,9 @@ def require_login(session: Session, target: Target) -> None:
     login = None if target.local else session.client.login()
     if login is None or not login.required:
         return
-    if offer(login, "Run the cell again."):
+    name = one_line(target.endpoint.name or target.endpoint.endpoint_id, 100)
+    why = f"This cell is for {name}, and endpoints run cells of people who are signed in."
+    if offer(login, "Run the cell again.", why):
         raise SignInFirst(
             " ".join(["Nobody is signed in to Globus.", *login.notes]),
             next_step="Sign in above, then run the cell again.",
@@ -44,14 +46,14 @@ def require_login(session: Session, target: Target) -> None:
         )
 
 
-def offer(login: Login, hint: str) -> bool:
+def offer(login: Login, hint: str, why: str = "") -> bool:
     """Show the login widget; whether that was possible."""
     if not has_front_end() or login.flow() is None:
         return False
-    from gc_jupyter.widgets import LoginWidget
+    from gc_jupyter.widgets.login import WHY, LoginWidget
 
     try:
-        display(LoginWidget(login, hint=hint))
+        display(LoginWidget(login, why=why or WHY, hint=hint))
     except RuntimeError:  # the front end's half was never built
         return False
     return True

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Why a login is asked for, where no cell asks for it.
+WHY = "Endpoints of Globus Compute run cells of people who are signed in."
+#: What Globus asks a person to allow: the scopes of a login, in words.
+ASKS = "Globus asks you to allow that functions run at endpoints as you, and that your name is seen."
+
 
 class LoginWidget(LiveWidget):
-    """A link, a field for the code that it leads to, and who is signed in.
+    """Why a login is asked for, a link, a field for the code that it leads to, and who is signed in.
 
     Parameters
     ----------
@@ -33,8 +38,10 @@ class LoginWidget(LiveWidget):
         What the service wants of this login, as in `LoginRequired.gare`.
     then:
         Called on the kernel's loop once the tokens are stored; what waits for them goes on here.
+    why:
+        What the login is for, in a sentence.
     hint:
-        What to do then, shown beside who is signed in.
+        What happens then, or what to do; shown before, and beside who is signed in.
 
     Raises
     ------
@@ -53,6 +60,7 @@ class LoginWidget(LiveWidget):
         *,
         gare: Any = None,
         then: Callable[[], object] | None = None,
+        why: str = WHY,
         hint: str = "Run the cell again.",
     ) -> None:
         flow = login.flow()
@@ -63,8 +71,14 @@ class LoginWidget(LiveWidget):
         self._gare = gare
         self._then = then
         self._hint = hint
-        why = one_line(" ".join(login.notes), 400)  # for example what a hub doesn't give
-        self._state = LoginState(kind="login", url=flow.start(gare), status="waiting", message=why)
+        self._state = LoginState(
+            kind="login",
+            url=flow.start(gare),
+            why=one_line(f"{why} {ASKS}", 600),
+            after=one_line(hint, 200),
+            status="waiting",
+            message=one_line(" ".join(login.notes), 400),  # for example what a hub doesn't give
+        )
         super().__init__("login")
 
     @property
@@ -98,7 +112,7 @@ class LoginWidget(LiveWidget):
             self._state["url"] = self._flow.start(self._gare)
             self._set("failed", one_line(str(error) or type(error).__name__, 400))
             return
-        self._set("signed in", one_line(f"Signed in{who}. {self._hint}", 400))
+        self._set("signed in", one_line(f"Signed in{who}. {self._hint}", 400).rstrip())
         if self._then is not None:
             self._then()
 

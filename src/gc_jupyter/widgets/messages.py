@@ -78,10 +78,13 @@ class OutputNow(TypedDict):
 
 
 class LoginState(TypedDict):
-    """`message` says what went wrong, or who is signed in."""
+    """`why` says what the login is for, `after` what happens once it is done; `message` what went
+    wrong, or who is signed in."""
 
     kind: Literal["login"]
     url: str
+    why: str
+    after: str
     status: Literal["waiting", "checking", "signed in", "failed"]
     message: str
 
