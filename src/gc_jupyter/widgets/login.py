@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 #: Why a login is asked for, where no cell asks for it.
 WHY = "Endpoints of Globus Compute run cells of people who are signed in."
 #: What Globus asks a person to allow: the scopes of a login, in words.
-ASKS = "Globus asks you to allow that functions run at endpoints as you, and that your name is seen."
+ASKS = "Globus asks you to allow that functions run at endpoints as you, and that we see your name."
 
 
 class LoginWidget(LiveWidget):
-    """Why a login is asked for, a link, a field for the code that it leads to, and who is signed in.
+    """Why a login is asked for, a link, a field for the code from there, and who is signed in.
 
     Parameters
     ----------
