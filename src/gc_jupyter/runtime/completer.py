@@ -1,4 +1,4 @@
-"""Outcome -> resolved future, on the `gc-results` thread, where users' code may run."""
+"""Resolve futures with their outcomes, on the `gc-results` thread, where users' code may run."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Finished:
 
 
 def resolve_all(finished: Sequence[Finished], done: Callable[[], None]) -> None:
-    """Resolve each future, whatever the others do, then call `done`."""
+    """Resolve each future, even if others raise, then call `done`."""
     for one in finished:
         try:
             resolve(one)
         except concurrent.futures.InvalidStateError:
             log.debug("task %s was resolved before", one.future.task_id)
-        except BaseException as error:  # a callback that exits, or a reply of an unforeseen kind
+        except BaseException as error:  # a callback that exits, or an unforeseen kind of reply
             log.exception("resolving task %s failed", one.future.task_id)
             if not one.future.done():
                 one.error = _undecodable(error, one.future.task_id)
@@ -60,7 +60,7 @@ def resolve(one: Finished) -> None:
     Raises
     ------
     concurrent.futures.InvalidStateError
-        The future has one already: a duplicate.
+        The future is resolved already: the message is a duplicate.
     """
     future, outcome, text = one.future, one.outcome, ""
     if one.later is not None:  # its parts have come

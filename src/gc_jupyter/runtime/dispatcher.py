@@ -1,4 +1,4 @@
-"""One service's runtime: requests, submitter and collector, wired to the kernel's loop.
+"""The runtime of one service: requests, submitter and collector, connected to the kernel's loop.
 
 ::
 
@@ -42,30 +42,30 @@ from gc_jupyter.types import Hold
 
 T = TypeVar("T")
 
-_EXIT_LIMIT_S = 1.5  # interpreter exit never takes longer for tasks' sake, of all dispatchers
+_EXIT_LIMIT_S = 1.5  # the most that all dispatchers together delay the interpreter's exit
 
 
 class Dispatcher:
     """Submits tasks to one service and resolves their futures.
 
-    Its parts are public: `requests` sends one request, `submitter` has the queues and the task
-    group, `collector` the task book and the `feed` of results. A method here needs several of them,
-    or brings its caller to the loop.
+    Its parts are public: `requests` sends a request, `submitter` has the queues and the task group,
+    `collector` has the task book and the `feed` of results. The methods here need several of them,
+    or bring their caller to the loop.
 
     Parameters
     ----------
     service:
-        Where tasks go.
+        The service that gets the tasks.
     port:
         AMQP port to use instead of the one that the service names.
     rate_limited:
         False lifts the limit of 20 submissions in 10 s (docs/protocol.md, "Limits").
     memory:
-        What is remembered of earlier kernels.
+        The facts that earlier kernels have remembered.
     task_group_id:
-        The group that was used before, where connections were closed since.
+        The group to go on with, after connections were closed.
     recorder:
-        Hears of every task.
+        Is told of every task.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Dispatcher:
         self.submitter.task_group_id = task_group_id
         self.record(recorder)
         atexit.register(_say_farewell, weakref.ref(self))
-        # an open task's future holds this: nobody waits for anything any more
+        # an open task's future would hold this object, so no future is open
         weakref.finalize(self, self.loop.tell, self.collector.close).atexit = False
 
     @property
@@ -101,19 +101,19 @@ class Dispatcher:
         return self.requests.hold
 
     def record(self, recorder: Recorder | None) -> None:
-        """Have a recorder hear of the tasks, also of those that are open; the first one stays."""
+        """Set the recorder, which is told of the open tasks, too. The first one set stays."""
         if recorder is None or self._recorder is not None:
             return
         self._recorder = recorder
         self.loop.ask(self._record, recorder)
 
     def written_down(self, futures: Sequence[TaskFuture], kind: str) -> None:
-        """Have these recorded, which no recorder has heard of, as being of this kind."""
+        """Record these tasks, which no recorder was told of, as tasks of this kind."""
         if self._recorder is not None and futures:
             self.loop.ask(self._recorder.started, futures, kind)
 
     def has_ended(self, future: TaskFuture) -> bool:
-        """Whether an adopted task's outcome is known, though perhaps not decoded yet."""
+        """Whether an adopted task's outcome is known; it may not be decoded yet."""
         return self.loop.ask(self.collector.book.owner, future.task_id or "") is None
 
     def _record(self, recorder: Recorder) -> None:
@@ -125,8 +125,8 @@ class Dispatcher:
         recorder.started([one for one in futures if not isinstance(one, Stray)], "")
 
     def prepare(self) -> None:
-        """Open the way of results, so that the first task doesn't wait for it; any thread. It is
-        closed again where no task comes."""
+        """Open the result stream, so that the first task doesn't wait for it; any thread. It is
+        closed again if no task comes."""
         self.loop.call(self.collector.feed.open)
 
     def submit(self, task: QueuedTask, label: str = "") -> None:
@@ -146,7 +146,7 @@ class Dispatcher:
         return self.requests.run(self.submitter.register(function))
 
     def adopt(self, task_group_id: str, origin: Origin) -> list[TaskFuture]:
-        """Futures for all tasks of a group, finished ones first resolved; blocks on requests."""
+        """Futures for all tasks of a group, resolved where tasks have ended; blocks on requests."""
         ids = list(self.requests.wait(partial(self.service.task_group, task_group_id)))
         return self.adopt_tasks(task_group_id, ids, origin)
 
@@ -161,7 +161,7 @@ class Dispatcher:
         has, others made by `make` from their ids; blocks on requests. Where the group is empty,
         nobody knows it, and the service is asked for those that aren't over."""
         task_ids = list(dict.fromkeys(task_ids))
-        # like a submission: results that come before the states are known must wait
+        # as with a submission, results that come before the states must wait
         submission = self.loop.ask(self.collector.book.begin)
         try:
             outcomes = self._outcomes(task_group_id, task_ids)
@@ -184,12 +184,12 @@ class Dispatcher:
         sure: bool,
         entered: Callable[[], object],
     ) -> Found:
-        """Recognise tasks whose ids no reply has told; blocks on requests.
+        """Find tasks whose ids were in a lost reply, by their nonces; blocks on requests.
 
         Parameters
         ----------
         task_group_id, task_ids:
-            Where they may be: tasks that nobody has.
+            The group, and the tasks in it that no future here stands for.
         requests:
             Their futures, those of one request together.
         origin:
@@ -197,7 +197,7 @@ class Dispatcher:
         sure:
             Whether nothing else can be among `task_ids`.
         entered:
-            Called once the futures have their numbers, before anything is known of them.
+            Called when the futures have their numbers, before any of their tasks is found.
         """
         submission = self.loop.ask(self.collector.book.begin)
         try:
@@ -214,8 +214,8 @@ class Dispatcher:
             self.loop.ask(self.collector.give_up, submission)
 
     def _outcomes(self, task_group_id: str, task_ids: Sequence[str]) -> dict[str, Outcome]:
-        """How those of these tasks that are over have ended: as it was collected, or as the
-        service knows it."""
+        """The outcomes of those tasks that have ended, as Jupyter Server has collected them, or as
+        the service knows them."""
         recorder = self._recorder if task_group_id and not self.service.here else None
         outcomes: dict[str, Outcome] = {}
         if recorder is not None:
@@ -264,11 +264,11 @@ class Dispatcher:
         future._describe(limit=both(future.limit, limit))
         future._learn(replace(future.info, task_group_id=task_group_id or None))
         future._enter(next(serials), self, stop=self._stop if self.service.here else None)
-        future.set_running_or_notify_cancel()  # the service has it: no cancel from here
+        future.set_running_or_notify_cancel()  # the service has it: no cancel from here on
         return future
 
     def open_futures(self, origin: Origin) -> list[TaskFuture]:
-        """The unresolved futures of one origin; any thread but the loop's results pool."""
+        """The unresolved futures of one origin; any thread except the `gc-results` thread."""
         return self.loop.ask(self._open_futures, origin)
 
     def _open_futures(self, origin: Origin) -> list[TaskFuture]:
@@ -313,7 +313,7 @@ class Dispatcher:
         self.collector.close()
 
     def finish(self, limit_s: float) -> None:
-        """Before the interpreter ends: let what is queued leave, and say on stderr what runs on.
+        """Before the interpreter ends: send the queued tasks, and say on stderr which tasks run on.
 
         Waits `limit_s` seconds at the most.
         """
@@ -324,7 +324,7 @@ class Dispatcher:
             print(f"gc_jupyter: {line}", file=sys.stderr)
 
     def _left_behind(self) -> list[str]:
-        """What a user should know of unfinished tasks as the interpreter ends, line by line."""
+        """Lines for the user about tasks that are unfinished when the interpreter ends."""
         lines = []
         if unsent := len(self.submitter.unsent()):
             lines.append(f"not sent: {_tasks(unsent)}.")

@@ -1,9 +1,9 @@
-"""One feed of results: a stream, and questions for what it doesn't bring. Lives on the loop.
+"""The feed of results: a stream, and requests for results that it doesn't bring. Lives on the loop.
 
-State is kept for each task group. Until its queue is heard, and whenever it isn't, the service is
-asked for the group's open tasks: so the first results of a kernel don't wait for the broker, and
-results arrive even where AMQP is blocked, or another consumer took them. A group with nothing open
-is dropped after a while, and the stream with the last one.
+The feed keeps a state for each task group. While a group's queue is not heard, the service is asked
+for the group's open tasks. So the first results of a kernel don't wait for the broker, and results
+arrive even if AMQP is blocked, or if another consumer took the messages. A group without open tasks
+is dropped after a while, and the stream is closed with the last group.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from gc_jupyter.service.base import Service, Stream, TaskStatus
 
 log = logging.getLogger(__name__)
 
-EARLY_S = 0.02  # from a group's new tasks to the first question, while it isn't heard; then double
-ASK_LOST_S = 2.0  # between questions for what a message has announced, or may have
-ASK_UP_S = 20.0  # at least, while it is up: only what another consumer took, or a broker lost
-ASK_UNLIMITED_S = 0.5  # while states are shown, for a service without a limit
-LINGER_S = 120.0  # a group with nothing open is heard for so long
-DOUBT_S = 180.0  # after a dead connection: so long may the broker send messages to it
-LATE_S = 3.0  # a message that is later than its result, by so much, never comes
+EARLY_S = 0.02  # from new tasks to the first question while a group isn't heard; then doubled
+ASK_LOST_S = 2.0  # between questions for tasks that a message has, or may have, announced
+ASK_UP_S = 20.0  # while the stream is up: it only finds what another consumer took or a broker lost
+ASK_UNLIMITED_S = 0.5  # while somebody shows states, for a service without a limit
+LINGER_S = 120.0  # how long a group without open tasks is still heard
+DOUBT_S = 180.0  # how long the broker may still send messages to a dead connection
+LATE_S = 3.0  # a message that is so much later than its result never comes
 
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """A group that is followed."""
+    """The state of a followed group."""
 
     used_at: float
-    heard: bool = False  # whether its queue is
+    heard: bool = False  # whether its queue is heard
     patience: int = 0  # questions since new tasks came, or the queue was lost
-    head_start: float = 0.0  # seconds that new tasks had before they were told of
+    head_start: float = 0.0  # how long new tasks had run when the feed was told, in s
 
 
 class Feed:
@@ -51,9 +51,9 @@ class Feed:
     Parameters
     ----------
     loop, service, requests:
-        Whose results.
+        The service whose results are fed, and what that needs.
     taker:
-        Gets them.
+        Gets the results.
     port:
         AMQP port to use instead of the one that the service names.
     up_s:
@@ -84,18 +84,18 @@ class Feed:
         self._groups: dict[str, _Group] = {}
         self._referenced: dict[str, object] = {}  # task id -> tag; the data is at the service
         self._wanted: dict[str, None] = {}  # tasks to ask for next, whatever the stream does
-        self._late: asyncio.TimerHandle | None = None  # a message should have come by then
+        self._late: asyncio.TimerHandle | None = None  # when a message should have come
         self._late_task = ""
         self._doubt_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._tidying: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
-        self._again = False  # something to ask for came while a question was under way
+        self._again = False  # whether something to ask for came while a question was under way
         self._outages = 0
-        self._swept = 0  # so many outages had ended before all open tasks were asked for
-        self._turn = 0  # open tasks are asked for in turn while nothing is missing
+        self._swept = 0  # the number of the last outage after which all open tasks were asked for
+        self._turn = 0  # while nothing is missing, open tasks are asked for in turn
         self._chunks = StatusChunks()
-        self.watchers = 0  # who show states
+        self.watchers = 0  # how many show states
 
     # --- what is followed ------------------------------------------------------------------
 
@@ -106,12 +106,12 @@ class Feed:
             self._stream = self._service().open_stream(
                 self._loop.aio, self._requests.send, self, port=self._port
             )
-            self.settled()  # perhaps no task ever comes
+            self.settled()  # a task may never come
         return self._stream
 
     def follow(self, group_id: str, on_its_way_s: float = 0.0) -> None:
-        """More tasks of a group are open; without a group, of one that isn't known yet. The service
-        had them for a part of the time that their submission took."""
+        """Note that a group has more open tasks; `group` may not be known yet. The service has had
+        them for a part of the time that their submission took."""
         stream, now = self.open(), self._loop.aio.time()
         if not self.up:
             self._blocked.expected()
@@ -126,17 +126,17 @@ class Feed:
         self._arm(restart=not group.heard)
 
     def settled(self) -> None:
-        """Tasks are over: perhaps the last of their group."""
+        """Note that tasks have ended, perhaps the last ones of their group."""
         if self._tidying is None:
             self._tidying = self._loop.aio.call_later(LINGER_S, self._tidy)
 
     def _tidy(self) -> None:
-        """Drop the groups with nothing open, and the stream where no task is."""
+        """Drop the groups without open tasks, and the stream if there is no open task."""
         self._tidying = None
         now, open_ones = self._loop.aio.time(), self._taker.open_groups()
         for group_id, group in list(self._groups.items()):
             if group_id in open_ones or "" in open_ones:
-                continue  # `settled` comes again
+                continue  # `settled` will be called again
             if now - group.used_at >= LINGER_S:
                 self.drop(group_id)
             else:
@@ -145,7 +145,7 @@ class Feed:
             self._close_stream()
 
     def drop(self, group_id: str) -> None:
-        """Follow a group no more."""
+        """Stop following a group."""
         if self._groups.pop(group_id, None) is None or self._stream is None:
             return
         if self._groups:
@@ -154,7 +154,7 @@ class Feed:
             self._close_stream()
 
     def ack(self, tags: Iterable[object]) -> None:
-        """These messages are dealt with."""
+        """Acknowledge messages."""
         tags = [tag for tag in tags if tag is not None]
         if tags and self._stream is not None:
             self._stream.ack(tags)
@@ -165,7 +165,7 @@ class Feed:
         self._arm(now=True)
 
     def watch(self, more: int) -> None:
-        """So many more (or, negative, fewer) show states: ask often for them."""
+        """So many more (or, negative, fewer) show states: the service is asked often for them."""
         self.watchers += more
         if more > 0:
             self._arm(now=True)
@@ -198,7 +198,7 @@ class Feed:
         try:
             message = unpack_result(body)
         except DeserializationError as error:
-            # requeued, it would come back for ever
+            # if it were requeued, it would come back for ever
             self.unreadable += 1
             log.warning("dropped a message that can't be read: %s", error.reason)
             self.ack([tag])
@@ -223,7 +223,7 @@ class Feed:
         self.up = True
         self._blocked.up()
         recovered, self.error = self.error is not None, None
-        if recovered:  # what came meanwhile may have gone elsewhere
+        if recovered:  # messages of the meantime may have gone to another consumer
             self._arm(now=True)
 
     def on_stream_down(self, error: Exception) -> None:
@@ -240,7 +240,7 @@ class Feed:
         """See StreamSink."""
         if (group := self._groups.get(task_group_id)) is not None:
             group.heard = True
-            if self._timer is not None:  # it is less urgent now
+            if self._timer is not None:  # the question is less urgent now
                 self._arm(restart=True)
 
     def on_group_down(self, task_group_id: str, error: Exception) -> None:
@@ -253,7 +253,7 @@ class Feed:
     # --- questions -------------------------------------------------------------------------
 
     def _arm(self, *, now: bool = False, restart: bool = False) -> None:
-        """Have a question asked in time, if one isn't due or under way."""
+        """Schedule the next question, unless one is due or under way."""
         if self._timer is not None and (now or restart):
             self._timer.cancel()
             self._timer = None
@@ -278,7 +278,7 @@ class Feed:
         tasks = self._taker.open_tasks(unheard) if unheard else []
         if tasks:
             patience = min(group.patience for group in unheard.values())
-            if len(tasks) > self._chunks.most:  # each question is many requests
+            if len(tasks) > self._chunks.most:  # each question takes many requests
                 patience = max(patience, 7)
             head_start = 0.0 if patience else max(one.head_start for one in unheard.values())
             early = EARLY_S * 2.0 ** min(patience, 12)
@@ -286,7 +286,7 @@ class Feed:
         return min(pauses)
 
     def _gap(self, groups: Mapping[str, _Group]) -> float:
-        """See `question_gap`; a group with new tasks counts as new."""
+        """The gap of `question_gap`; a group with new tasks counts as new."""
         newest = max((one.used_at for one in groups.values()), default=0.0)
         return question_gap(self._loop.aio.time() - newest)
 
@@ -323,7 +323,7 @@ class Feed:
             ids = self._taker.open_tasks(None)
         elif unheard:
             ids += self._taker.open_tasks(unheard)
-        if not ids and not self._referenced:  # a part is enough, each in turn
+        if not ids and not self._referenced:  # a part at a time is enough
             missing, every = False, self._taker.open_tasks(None)
             first = self._turn % max(1, len(every))
             after = first + self._chunks.most
@@ -349,7 +349,7 @@ class Feed:
     def _tags(
         self, asked: Sequence[str], found: Mapping[str, TaskStatus], missing: bool
     ) -> dict[str, object]:
-        """The messages whose data came now."""
+        """The tags of messages whose data has come now."""
         tags = {}
         for task_id in asked:
             status = found.get(task_id)
@@ -358,11 +358,11 @@ class Feed:
                 if not missing:
                     self._expect_message(task_id)
             elif status is None and not self._taker.is_open(task_id):
-                self.ack([self._referenced.pop(task_id, None)])  # or it would be asked for for ever
+                self.ack([self._referenced.pop(task_id, None)])  # or it is asked for endlessly
         return tags
 
     def _expect_message(self, task_id: str) -> None:
-        """A result is there, of a group that is heard: its message comes soon."""
+        """Note that a heard group has a result, whose message should come soon."""
         stream = self._stream
         if stream is not None and self._late is None and self._taker.is_open(task_id):
             self._late_task = task_id
@@ -371,8 +371,8 @@ class Feed:
             )
 
     def _never_came(self, stream: Stream, received: int) -> None:
-        """The connection is dead, and nobody has said so: packets vanish. (Where something else
-        came, the message may be behind a large one.)"""
+        """A message didn't come: the connection is dead, because packets vanish. (If other bytes
+        came meanwhile, the message may wait behind a large one.)"""
         self._late = None
         now = self._loop.aio.time()
         alive = stream.received != received

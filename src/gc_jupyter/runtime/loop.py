@@ -26,7 +26,7 @@ _HTTP_THREADS = 16  # each is made when so many requests are under way
 
 
 class DaemonPool(concurrent.futures.Executor):
-    """Up to `size` daemon threads that run calls in order of arrival."""
+    """Up to `size` daemon threads, which run calls in the order of arrival."""
 
     def __init__(self, name: str, size: int) -> None:
         self._name = name
@@ -36,15 +36,15 @@ class DaemonPool(concurrent.futures.Executor):
         self._threads = 0
 
     def post(self, call: Callable[[], None]) -> None:
-        """Run `call`, which handles its own errors. One thread (the loop's) calls this."""
+        """Run `call`, which handles its own errors. Only the loop's thread calls this."""
         if not self._idle.acquire(blocking=False) and self._threads < self._size:
-            # Python 3.12 starts no thread once the interpreter ends: those that are there do all
+            # Python 3.12 starts no thread while the interpreter ends: the existing ones do all
             with contextlib.suppress(RuntimeError):
                 self._start()
         self._calls.put(call)
 
     def ready(self) -> None:
-        """Have a thread from now on, before the interpreter may end; before the first `post`."""
+        """Start a thread now, since none can start while the interpreter ends; before `post`."""
         self._start()
         self._idle.release()
 
@@ -70,14 +70,14 @@ class DaemonPool(concurrent.futures.Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        """Let the threads end when their queue is empty; waits for nothing."""
+        """Let the threads end when their queue is empty. Returns at once."""
         for _ in range(self._threads):
             self._calls.put(None)
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
             call()
-            del call  # a finished call's arguments must not live until the next one
+            del call  # otherwise a finished call's arguments would live until the next call
             self._idle.release()
 
 
@@ -107,7 +107,7 @@ class KernelLoop:
         self.http = DaemonPool("gc-http", _HTTP_THREADS)
         self.aio: asyncio.AbstractEventLoop = _Loop(self.http)
         self.results = DaemonPool("gc-results", 1)
-        #: Called on the loop as it ends.
+        #: Called on the loop when it ends.
         self.at_end: list[Callable[[], object]] = []
         self._thread = threading.Thread(target=self._run, name="gc-loop", daemon=True)
         self.http.ready()
@@ -116,7 +116,7 @@ class KernelLoop:
 
     @property
     def usable(self) -> bool:
-        """False once closed, and in a child made by fork, where the thread doesn't exist."""
+        """False after `close`, and in a forked child, which doesn't have the thread."""
         return self._thread.is_alive() and self.pid == os.getpid()
 
     @property
@@ -125,7 +125,7 @@ class KernelLoop:
         return threading.current_thread() is self._thread
 
     def budget(self, address: str) -> Budget:
-        """What a service allows: one for all clients here, since it counts by user."""
+        """The budget of a service, for all clients of this process: the service counts by user."""
         return self._budgets.get(address) or self._budgets.setdefault(address, Budget(address))
 
     def call(self, fn: Callable[..., object], *args: Any) -> None:
@@ -133,7 +133,7 @@ class KernelLoop:
         self.aio.call_soon_threadsafe(fn, *args)
 
     def tell(self, fn: Callable[..., object], *args: Any) -> None:
-        """As `call`, from a thread that may outlive the loop: then nobody is left to be told."""
+        """As `call`, from a thread that may outlive the loop; then it does nothing."""
         with contextlib.suppress(RuntimeError):
             self.call(fn, *args)
 
@@ -146,14 +146,14 @@ class KernelLoop:
         def run() -> None:
             try:
                 answer.set_result(fn(*args))
-            except BaseException as error:  # what waits must not wait for ever
+            except BaseException as error:  # those who wait must not wait for ever
                 answer.set_exception(error)
 
         self.call(run)
         return answer.result()
 
     def close(self) -> None:
-        """End the loop and its pools; what is pending is dropped."""
+        """End the loop and its pools. Pending calls are dropped."""
         if self.usable:
             self.call(self.aio.stop)
             if not self.here:
@@ -172,14 +172,15 @@ class KernelLoop:
             self.aio.close()
 
     def _end_tasks(self) -> None:
-        """What still runs ends here, as `asyncio.run` has it."""
+        """Cancel the remaining asyncio tasks, as `asyncio.run` does."""
         tasks = asyncio.all_tasks(self.aio)
         for task in tasks:
             task.cancel()
         self.aio.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-#: One; of two threads' first submits, one wins. No lock: an interrupt as it is left would keep it.
+#: The only one. If two threads make it at once, one wins. There is no lock, since an interrupt
+#: could leave it locked.
 _current: dict[str, KernelLoop] = {}
 
 
@@ -208,8 +209,8 @@ _exit_begun: list[float] = []
 
 
 def time_left(limit_s: float) -> float:
-    """Seconds until `limit_s` after the first call of this function, which is when the interpreter
-    began to end. Everything that still has something to do shares this time."""
+    """The rest of `limit_s` seconds since the first call of this function, which marks the
+    beginning of the interpreter's end. All work at exit shares this time."""
     if not _exit_begun:
         _exit_begun.append(time.monotonic())
     return max(0.0, _exit_begun[0] + limit_s - time.monotonic())

@@ -1,4 +1,4 @@
-"""Submissions whose reply was lost: whose are the tasks of their group that nobody has?
+"""Find the tasks of submissions whose reply was lost.
 
 ::
 
@@ -6,8 +6,8 @@
                                                                                   │ nonce
                                               the submission's own futures ◄──────┘
 
-A stray is open in the task book like any task, so the stream and the sweeps bring its result. Lives
-on the loop.
+A stray is a task of the group that no future here stands for. It is open in the task book like any
+task, so the stream and the sweeps bring its result. Lives on the loop.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from gc_jupyter.service.base import Service
 
 log = logging.getLogger(__name__)
 
-#: A request that the service took in late, behind a gateway that gave up, is there by then.
+#: After so long a request has arrived that the service took in late, behind a gateway that gave up.
 LATE_S = 3.0
 _NAMED = 5  # ids in a message
 
@@ -43,7 +43,7 @@ Owner = tuple[TaskFuture, Origin]
 
 
 class _Ended(NamedTuple):
-    """A stray that ended and is nobody's here. One that failed without a reply may be anybody's."""
+    """A stray that has ended and matches no future. One that failed without a reply has no nonce."""
 
     task_id: str
     outcome: Outcome
@@ -51,7 +51,7 @@ class _Ended(NamedTuple):
 
 
 class _Lost:
-    """Tasks of one request that may be at the service. `why` is None for an earlier kernel's."""
+    """The tasks of a request whose reply was lost. `why` is None if an earlier kernel sent it."""
 
     def __init__(
         self, tasks: Iterable[Owner], why: SubmitUncertain | None = None, *, sure: bool = True
@@ -59,17 +59,17 @@ class _Lost:
         #: By nonce; a plain function's have none.
         self.tasks: dict[str | int, Owner] = {one[0].nonce or id(one[0]): one for one in tasks}
         self.why = why
-        self.sure = sure  # that nothing else was lost in the group
+        self.sure = sure  # whether nothing else was lost in the group
 
     @property
     def plain(self) -> bool:
-        """Whether one of those that are left has no nonce."""
+        """Whether one of the missing tasks has no nonce."""
         return any(not future.nonce for future, _ in self.tasks.values())
 
 
 @dataclass(eq=False)
 class _Search:
-    """What is looked for in one group."""
+    """The search in one group."""
 
     group: str
     lost: list[_Lost] = field(default_factory=list)
@@ -78,7 +78,7 @@ class _Search:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def owner_of(self, nonce: str) -> Owner | None:
-        """The task with this nonce, which is not looked for any more."""
+        """Take out the task with this nonce."""
         found = (lost.tasks.pop(nonce) for lost in self.lost if nonce in lost.tasks)
         return next(found, None)
 
@@ -94,11 +94,11 @@ class Recovery:
         self._requests = requests
         self._collector = collector
         self._searches: dict[str, _Search] = {}
-        self._unsettled: Counter[str] = Counter()  # requests of a group that were never found
+        self._unsettled: Counter[str] = Counter()  # requests that were never found, by group
         self._work: set[asyncio.Task[None]] = set()
 
     def unconfirmed(self) -> list[Owner]:
-        """The tasks of which nobody knows yet whether the service has them."""
+        """The tasks of which it isn't known yet whether the service has them."""
         return [
             one
             for search in self._searches.values()
@@ -114,9 +114,9 @@ class Recovery:
         Parameters
         ----------
         submission:
-            The book's number of it, which ends here; results are kept until then.
+            Its number in the task book. The book keeps unknown results until the search has ended.
         group:
-            Where they would be; None where only the reply would have said so.
+            Their task group; None if only the reply would have named it.
         tasks, why:
             The futures, and what happened.
         """
@@ -135,7 +135,7 @@ class Recovery:
             await self._look(search)
             await self._settled(search, lost, LATE_S)
             if lost.tasks:
-                await self._look(search)  # what was still on its way
+                await self._look(search)  # requests that were still under way
         except ComputeError as error:
             problem = error.reason
         finally:
@@ -154,18 +154,18 @@ class Recovery:
         requests: Sequence[Sequence[Owner]],
         sure: bool,
     ) -> Found:
-        """Recognise tasks of earlier kernels among these, which nobody else has.
+        """Find tasks of earlier kernels among these tasks, which no other future stands for.
 
         Parameters
         ----------
         group, task_ids:
-            Where to look.
+            The group, and the tasks in it.
         outcomes:
-            How those of them that are over have ended.
+            The outcomes of those that have ended.
         requests:
-            Futures with their nonces, by the request that they were in. One whose result comes
-            later is resolved then; one that isn't among them fails with `SubmitUncertain` as soon
-            as that is sure.
+            Futures with their nonces, grouped by request. A future whose result comes later is
+            resolved then. A future whose task isn't there fails with `SubmitUncertain`, as soon as
+            that is certain.
         """
         search = self._searches.setdefault(group, _Search(group))
         sought = [_Lost(tasks, sure=sure) for tasks in requests]
@@ -193,7 +193,7 @@ class Recovery:
         self._end(search, lost)
 
     def close(self) -> None:
-        """Look for nothing any more; the futures stay pending."""
+        """End all searches. Their futures stay pending."""
         for work in self._work:
             work.cancel()
 
@@ -208,12 +208,12 @@ class Recovery:
         self._work.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("looking for lost tasks failed", exc_info=error)
-            for search in list(self._searches.values()):  # no future must stay pending for ever
+            for search in list(self._searches.values()):  # or futures stay pending
                 for lost in list(search.lost):
                     self._end(search, lost, f"looking for them failed ({error})")
 
     async def _look(self, search: _Search) -> None:
-        """Ask the group for its tasks; those that nobody here has are strays."""
+        """Ask the group for its tasks. Those that no future here stands for are strays."""
         try:
             ids = await self._requests.send(partial(self._service.task_group, search.group))
         except NotFound:
@@ -231,8 +231,8 @@ class Recovery:
             self._collector.expect_more(search.group, strays.items())
 
     async def _settled(self, search: _Search, lost: _Lost, limit_s: float | None) -> None:
-        """Wait until all are found, or for so long; without a limit, until no stray is left that
-        could be one of them."""
+        """Wait until all are found, at most for so long; without a limit, until no stray is left
+        that could be one of them."""
 
         async def settle() -> None:
             while lost.tasks and (search.open or limit_s is not None):
@@ -243,7 +243,7 @@ class Recovery:
             await asyncio.wait_for(settle(), limit_s)
 
     def _arrived(self, search: _Search, finished: Finished) -> None:
-        """A stray has ended: whose is it?"""
+        """A stray has ended: match it with a future."""
         task_id, outcome = finished.future.task_id or "", finished.outcome
         search.open.pop(task_id, None)
         text, failed = _result(outcome)
@@ -281,7 +281,7 @@ class Recovery:
             alone = alone and not self._unsettled[search.group]
         possible = [one for one in search.ended if one.failed or lost.plain]
         if not problem and alone and len(lost.tasks) == len(possible) == 1:
-            # one request, and the numbers agree: there is nothing else that it could be
+            # one request, and the numbers agree: these must be its tasks
             _, owner = lost.tasks.popitem()
             self._give(search, owner, possible[0].task_id, possible[0].outcome)
         search.lost.remove(lost)
@@ -296,7 +296,7 @@ class Recovery:
     def _fail(
         self, lost: _Lost, group: str, problem: str = "", possible: Sequence[str] = ()
     ) -> None:
-        """Say what was found, and what to do."""
+        """Fail the futures with an error that says what was found, and what to do."""
         count = len(lost.tasks)
         step = "The tasks were not sent again, for they could run twice."
         again = "Submit them again if that does no harm."
@@ -330,8 +330,8 @@ class Recovery:
 
 
 class Found(NamedTuple):
-    """What is known at once: futures whose tasks the service hasn't, and tasks that ended without
-    saying whose they are."""
+    """The immediate result of a search: futures whose tasks the service doesn't have, and tasks
+    that ended without a nonce."""
 
     missing: list[TaskFuture]
     silent: list[str]

@@ -1,7 +1,7 @@
-"""What outlasts a kernel, and saves the next one a question: ids of registered functions, versions.
+"""A file of facts that later kernels need not ask for: ids of registered functions, versions.
 
-Each entry has a time after which it counts for nothing. A file that can't be read or written costs
-the questions, and nothing else. Blocking; any thread.
+Each entry has a time after which it is ignored. If the file can't be read or written, kernels ask
+again, and nothing else happens. Blocking; any thread.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 from gc_jupyter.own_files import check_own, data_directory, make_own
 
-_LONGEST = 300  # characters of what is remembered; a longer text isn't ours
+_LONGEST = 300  # characters of an entry; a longer text isn't ours
 _MOST = 200  # entries, the newest
 
-_file = threading.Lock()  # one thread of this process changes it; of two processes, the last wins
+_file = threading.Lock()  # one thread at a time; of two processes, the last one wins
 
 
 class Remembered:
-    """What is remembered for one user of one service.
+    """The remembered facts of one user of one service.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Remembered:
         self._path = path
 
     def get(self, name: str) -> str | None:
-        """What is remembered under a name; None where nothing is, or not any more."""
+        """The value that is remembered under a name; None where there is none, or it is too old."""
         entry = self._read().get(f"{self._who} {name}")
         if not isinstance(entry, list) or len(entry) != 2:
             return None
@@ -55,7 +55,7 @@ class Remembered:
         )
 
     def forget(self, name: str) -> None:
-        """It isn't true any more."""
+        """Forget a value that is no longer true."""
         self._change(lambda known: known.pop(f"{self._who} {name}", None))
 
     def _place(self) -> Path:
@@ -76,7 +76,7 @@ class Remembered:
             make_own(path)
             change(known)
             text = json.dumps(dict(list(known.items())[-_MOST:]))
-            handle, made = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # for us alone
+            handle, made = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # 0600
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             os.replace(made, path)

@@ -1,6 +1,6 @@
-"""Every request of one service: within its limit, and again where that is safe.
+"""Send the requests of one service within its limit, and repeat them where that is safe.
 
-The loop's own run on `gc-http` threads; a caller who waits anyway does its request itself.
+The loop's requests run on `gc-http` threads. A caller that waits anyway makes its request itself.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-TOLD_PAUSE_S = 5.0  # a pause of this length is said, or it would look like a hang
+TOLD_PAUSE_S = 5.0  # a pause of this length is announced, or it would look like a hang
 _LIMIT = f"the service takes {SUBMISSIONS} submissions in {WINDOW_S:.0f} s"
 _PAUSE = "the service asks for a pause"
 
 
 class Requests:
-    """Every request of one service passes here.
+    """Sends all requests of one service.
 
     Parameters
     ----------
     loop:
-        Whose `gc-http` threads do the calls.
+        Its `gc-http` threads make the calls.
     budget:
-        What the service allows, or None where there is no limit.
+        The service's limit, or None where it has none.
     service:
-        Says whether its calls belong to the loop, and what to say where there is no answer.
+        Says whether its calls belong to the loop, and whether a connection is being made.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Requests:
         call:
             One request; done again where that helps.
         submission:
-            It takes one of the service's slots, and is done again only where it certainly was not
-            accepted.
+            Whether it takes a slot of the service's limit. It is repeated only if it certainly was
+            not accepted.
         spare:
-            It can wait while the service refuses requests.
+            Whether it can wait while the service refuses requests.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Requests:
 
     def wait(self, call: Callable[[], T], *, submission: bool = False) -> T:
         """As `send`, on the caller's own thread, which is not the loop's."""
-        if self._here:  # what it asks belongs to the loop
+        if self._here:  # the service belongs to the loop
             return self.run(self.send(call, submission=submission))
         attempt, start = 0, time.monotonic()
         while True:
@@ -111,12 +111,12 @@ class Requests:
         return hold if hold is not None and hold.until > time.monotonic() else None
 
     def _keep_back(self, why: str, seconds: float) -> None:
-        """Submissions wait."""
+        """Announce that submissions wait."""
         self._hold = Hold(why, time.monotonic() + seconds)
         self._loop.call(self.when_held)
 
     def spacing(self) -> float:
-        """Seconds for which a fan-out should gather tasks now."""
+        """How long a fan-out should gather tasks now, in seconds."""
         return 0.0 if self._budget is None else self._budget.spacing()
 
     def _delay(self, error: ComputeError, attempt: int, start: float, submission: bool) -> float:
@@ -190,7 +190,7 @@ class Requests:
         left: asyncio.Future[bool],
         answer: asyncio.Future[T],
     ) -> Callable[[], None]:
-        """The work of a `gc-http` thread: `left` is told whether there was a slot."""
+        """A submission on a `gc-http` thread: `left` is called with whether there was a slot."""
 
         def work() -> None:
             try:

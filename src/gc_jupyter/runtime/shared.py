@@ -1,10 +1,9 @@
-"""What all clients of one identity and service share: login, connections, task group, version.
+"""The state that all clients of one identity and service share: login, connections, task group.
 
-Clients of the process's own login find the same `Shared` as long as the environment that says
-whose that is stays the same. A client with an app, an authorizer or a login manager shares with
-those that were given the same object, or an authorizer with the same access token. Connections
-close by themselves when nothing is open for a while (`runtime.feed`), and at the close of the last
-client.
+Clients of the process's own login share one `Shared`, as long as the environment variables that
+decide the identity stay the same. Clients that were given an app, an authorizer or a login manager
+share with those that were given the same object, or an authorizer with the same access token.
+Connections close when no task is open for a while (`runtime.feed`), and with the last client.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
-if TYPE_CHECKING:  # `%load_ext` waits for what is imported here
+if TYPE_CHECKING:  # imports here would slow `%load_ext` down
     from gc_jupyter.auth import Login
     from gc_jupyter.errors import VersionMismatch
     from gc_jupyter.runtime.dispatcher import Dispatcher
@@ -25,8 +24,8 @@ if TYPE_CHECKING:  # `%load_ext` waits for what is imported here
     from gc_jupyter.service.base import Service
     from gc_jupyter.service.globus import GlobusService
 
-#: The environment variables that say who we are, and where the service is.
-_PORTS_S = 30 * 86400.0  # for so long a kernel knows which port has worked
+#: The environment variables that decide the identity and the service.
+_PORTS_S = 30 * 86400.0  # how long kernels remember the port that worked
 _PREFIXES = ("GLOBUS_", "FUNCX_", "JUPYTERHUB_")
 
 
@@ -46,11 +45,11 @@ class Shared:
     Parameters
     ----------
     given:
-        `app`, `authorizer` and `login_manager` of a client.
+        The `app`, `authorizer` and `login_manager` of a client.
     environment, base_url, rate_limited:
-        As the client has them.
+        The client's own values.
     recorder:
-        Gives what records the tasks, as the first of them is about to leave.
+        Returns the recorder of tasks, when the first task is about to leave.
     """
 
     def __init__(
@@ -71,13 +70,13 @@ class Shared:
         self.dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
         self._groups: dict[tuple[bool, int | None], str | None] = {}  # of those that were closed
         self.users: WeakSet[object] = WeakSet()
-        self.accepted = False  # whether the service has said that it takes this version
-        self.refused: VersionMismatch | None = None  # or that it doesn't
+        self.accepted = False  # whether the service has said that it accepts this version
+        self.refused: VersionMismatch | None = None  # or its refusal
         self.asking = False
         self._known: tuple[str, dict[str, dict[str, Any]], dict[str, Future[str]]] = ("", {}, {})
 
     def login(self) -> Login:
-        """Where the token comes from; asks nobody and no network by itself."""
+        """The source of the token. Reading it prompts nobody and sends no request."""
         from gc_jupyter import auth
 
         if self._login is None:
@@ -87,13 +86,13 @@ class Shared:
         return self._login
 
     def known(self, token_key: str) -> tuple[dict[str, dict[str, Any]], dict[str, Future[str]]]:
-        """What is remembered of functions, and of endpoints' Pythons, under this token."""
+        """The caches of functions, and of endpoints' Pythons, for this token."""
         if self._known[0] != token_key:
             self._known = (token_key, {}, {})
         return self._known[1:]
 
     def memory(self) -> Remembered:
-        """What earlier kernels have left."""
+        """The facts that earlier kernels have remembered."""
         return _memory(self.service(), self.login())
 
     def service(self) -> GlobusService:
@@ -105,7 +104,7 @@ class Shared:
         if service is None:
             login = self.login()
 
-            def memory() -> Remembered:  # without this object: streams would hold it
+            def memory() -> Remembered:  # streams keep it: not a method
                 return _memory(made, login)
 
             made = GlobusService(
@@ -127,7 +126,7 @@ class Shared:
         Parameters
         ----------
         endpoint_id:
-            Whether it is ``local`` or not decides.
+            The endpoint; only whether it is ``local`` matters.
         port:
             AMQP port of the result stream; None for the one that the service names.
         """
@@ -163,14 +162,14 @@ class Shared:
         return found
 
     def record(self, recorder: Callable[[], Recorder | None]) -> None:
-        """Have a recorder hear of the tasks, also of those that are open."""
+        """Set the recorder, which is told of the open tasks, too."""
         self.recorder = recorder
         for one in list(self.dispatchers.values()):
             if one.loop.usable:
                 one.record(recorder())
 
     def leave(self, user: object) -> None:
-        """A client was closed: with the last one, connections are. Pending futures stay pending."""
+        """Note that a client was closed; the last one closes the connections, not the futures."""
         self.users.discard(user)
         if self.users:
             return
@@ -187,10 +186,10 @@ class Shared:
 
 
 class Registry:
-    """What the clients of a process share: one `Shared` for each identity and service."""
+    """The `Shared` objects of a process: one for each identity and service."""
 
     def __init__(self) -> None:
-        self._own: dict[tuple[object, ...], Shared] = {}  # of the process's own login: they stay
+        self._own: dict[tuple[object, ...], Shared] = {}  # those of the process's own login stay
         self._given: WeakValueDictionary[tuple[object, ...], Shared] = WeakValueDictionary()
         self._recorder: Callable[[], Recorder | None] = _nobody
 
@@ -201,7 +200,7 @@ class Registry:
         base_url: str | None,
         rate_limited: bool,
     ) -> Shared:
-        """What these have in common; see `Shared`."""
+        """The `Shared` for these arguments; see there."""
         options = (environment, base_url, rate_limited)
         objects = tuple(_identity(one) for one in given if one is not None)
         key = (*options, *(objects or (_who(),)))
@@ -224,18 +223,17 @@ class Registry:
             one.record(recorder)
 
     def forget(self) -> None:
-        """Nothing is shared with the clients that there are."""
+        """Share nothing with existing clients from now on."""
         self._own.clear()
         self._given.clear()
 
 
-#: The one of this process.
+#: The registry of this process.
 registry = Registry()
 
 
 def _identity(given: Any) -> object:
-    """What is the same for two logins of the caller's that are one: their access token, or the
-    object itself."""
+    """A key that is equal for logins that are the same: the access token, or the object itself."""
     from globus_sdk import AccessTokenAuthorizer
 
     if type(given) is AccessTokenAuthorizer:
@@ -244,7 +242,7 @@ def _identity(given: Any) -> object:
 
 
 def _who() -> str:
-    """What says who we are, of the environment and the settings, as a digest: it holds tokens."""
+    """A digest of the variables and settings that decide the identity: they hold tokens."""
     from gc_jupyter.auth import login_setting
 
     names = sorted(name for name in os.environ if name.startswith(_PREFIXES) or name == "HOME")

@@ -1,7 +1,7 @@
-"""Queued tasks -> batches -> the service. Lives on the loop.
+"""Send queued tasks to the service in batches. Lives on the loop.
 
-A batch leaves at once when nothing of its route is under way; what arrives meanwhile forms the
-next one. A failed batch fails its own futures, and the next one leaves as if nothing had been.
+A batch leaves at once if no request of its route is under way. Tasks that arrive meanwhile form the
+next batch. A failed batch fails its own futures only.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo, TaskState
 
 log = logging.getLogger(__name__)
 
-#: How long the id of a function is remembered that lasts; the service keeps it longer.
+#: How long the id of a lasting function is remembered; the service keeps the function longer.
 REMEMBERED_S = 30 * 86400.0
-#: Seconds after which a gathering that puts no more tasks has ended.
+#: Seconds without another task after which a gathering counts as ended.
 GATHERING_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
 class _Sender:
-    """What sends one route's tasks, as long as there are some: those that wait, and those whose
-    request has no reply yet."""
+    """The sender of one route's tasks: those that wait, and those whose request has no reply yet.
+    It ends when there are none."""
 
     queue: TaskQueue[QueuedTask] = field(default_factory=TaskQueue)
     under_way: list[QueuedTask] = field(default_factory=list)
@@ -81,25 +81,26 @@ class Submitter:
         self._senders: dict[Route, _Sender] = {}
         self._functions: dict[bytes, asyncio.Task[str]] = {}
         self._memory = memory
-        self._recalled: set[str] = set()  # ids that were remembered, and not registered here
-        self._first_group = asyncio.Lock()  # two first batches would make two groups
+        self._recalled: set[str] = set()  # function ids from the memory, not registered here
+        self._first_group = asyncio.Lock()  # two first batches at once would make two groups
         self.task_group_id: str | None = None
         requests.when_held = self._kept_back
 
     def put(self, task: QueuedTask) -> None:
-        """Queue a task; from any thread, and cheap: one wake-up serves a burst of calls."""
+        """Queue a task; any thread. One wake-up of the loop serves many calls."""
         try:
             self._inbox.append(task)
             if self._held is None:
                 self._wake()
-        except BaseException:  # an interrupt: nobody gets this future
+        except BaseException:  # after an interrupt nobody gets this future
             concurrent.futures.Future.cancel(task.future)
             raise
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """What is put meanwhile is taken in at the end, together; from any thread. One that puts
-        nothing for a second has ended: an interrupt may have kept it from saying so."""
+        """Take in together, at the end, the tasks that are put in the block; any thread. A
+        gathering without a new task for a second counts as ended: an interrupt may have skipped
+        its end."""
         token = object()
         try:
             self._gathering.add(token)
@@ -109,8 +110,8 @@ class Submitter:
             self._loop.call(self._look)
 
     def _wake(self) -> None:
-        # An interrupt may come between any two lines. So what is noted is which call was made,
-        # after it was made: one that went unnoted costs another, and none is waited for in vain.
+        # An interrupt may come between any two lines. So a call is noted after it was made. A call
+        # that was not noted is made again, and nothing waits for a call that was not made.
         if self._called <= self._taken:
             number = self._taken + 1
             self._loop.call(self._woken, number)
@@ -122,7 +123,7 @@ class Submitter:
             self._look()
 
     def _look(self, before: int = -1) -> None:
-        """Take in what was put, unless somebody gathers and there is more than there was."""
+        """Take in the tasks, unless a gathering has put more since the last look."""
         if self._held is not None:
             self._held.cancel()
             self._held = None
@@ -135,7 +136,7 @@ class Submitter:
             self._take_in()
 
     def keep_task_group(self, task_group_id: str) -> None:
-        """The group for tasks without one of their own, from the first submission on."""
+        """Set the group of tasks that name none; the first submission makes it."""
         self.task_group_id = self.task_group_id or task_group_id
 
     def unsent(self) -> list[QueuedTask]:
@@ -164,7 +165,7 @@ class Submitter:
 
     def _queue_of(self, route: Route) -> TaskQueue[QueuedTask]:
         sender = self._senders.get(route)
-        if sender is None:  # nothing of this route is on its way
+        if sender is None:  # no request of this route is under way
             sender = self._senders[route] = _Sender()
             self._collector.feed.open()
             sender.work = self._loop.aio.create_task(self._send(route, sender))
@@ -198,18 +199,18 @@ class Submitter:
                 return
             async with self._first_group:
                 await self._submit(route, sent)
-        except Exception as error:  # a defect here must not leave futures pending for ever
+        except Exception as error:  # even a defect here must not leave futures pending for ever
             log.exception("submitting a batch failed")
             wrapped = ServiceError(f"Submitting failed: {type(error).__name__}: {error}")
             self._fail(batch, wrapped)
 
     async def _register_functions(self, batch: list[QueuedTask]) -> dict[str, list[QueuedTask]]:
-        """The batch by function id; tasks whose function can't be registered fail here."""
+        """Sort the batch by function id. Tasks whose function can't be registered fail here."""
         by_function: dict[int, list[QueuedTask]] = {}
         for task in batch:
             by_function.setdefault(id(task.function), []).append(task)
         sent: dict[str, list[QueuedTask]] = {}
-        ids = await asyncio.gather(  # together: each takes a round trip
+        ids = await asyncio.gather(  # at the same time, since each takes a round trip
             *(self._id_of(tasks[0].function) for tasks in by_function.values()),
             return_exceptions=True,
         )
@@ -250,8 +251,8 @@ class Submitter:
         return made
 
     async def _renew(self, sent: dict[str, list[QueuedTask]]) -> dict[str, list[QueuedTask]] | None:
-        """The same tasks, with functions registered anew whose ids were only remembered; None where
-        there are none. (The service may have forgotten them, or they are another user's.)"""
+        """The same tasks after registering the functions again whose ids were only remembered; None
+        where there are none. (The service may have forgotten such a function.)"""
         if self._recalled.isdisjoint(sent):
             return None
         run = partial(self._loop.aio.run_in_executor, self._loop.http)
@@ -297,11 +298,11 @@ class Submitter:
                 if renewed:
                     await self._submit(route, renewed)
                 return
-            if isinstance(error, NotFound):  # perhaps a function was deleted: register it anew
+            if isinstance(error, NotFound):  # a function may have been deleted: register it again
                 self._forget(sent)
             for tasks in sent.values():
                 self._fail(tasks, error)
-        except Exception as error:  # whatever this is, the request may have left
+        except Exception as error:  # after any other error the request may have left
             log.exception("submitting a batch failed")
             what = f"{type(error).__name__}: {error}"
             uncertain = SubmitUncertain(f"Submitting failed, perhaps after it was sent ({what}).")
@@ -309,14 +310,14 @@ class Submitter:
             self._recover(submission, group, sent.values(), uncertain)
         else:
             if group is None and self.recorder is not None:
-                # nobody sees an id before the group is written down: it finds all of them again
+                # the group is recorded before anybody sees an id: it finds all tasks again
                 await self.recorder.sending(route, reply.task_group_id, sent)
             self._accept(route, submission, reply, sent, now)
 
     def _leave(
         self, request: SubmitRequest, route: Route, sent: dict[str, list[QueuedTask]]
     ) -> SubmitReply:
-        """Send it, now that it may be (`gc-http`)."""
+        """Send the batch in its slot (on a `gc-http` thread)."""
         if self._service.here:
             return self._service.submit(request)
         self._loop.tell(self._left, route, sent, time.time(), request.task_group_id)
@@ -330,7 +331,7 @@ class Submitter:
     def _left(
         self, route: Route, sent: dict[str, list[QueuedTask]], now: float | None, group: str | None
     ) -> None:
-        """A request is on its way, or was certainly not accepted."""
+        """Note that a request has left, or was certainly not accepted."""
         state = TaskState.UNSENT if now is None else TaskState.UNCONFIRMED
         for function_id, tasks in sent.items():
             for task in tasks:
@@ -340,7 +341,7 @@ class Submitter:
             self._collector.show((task.future for task in tasks), state)
 
     def _kept_back(self) -> None:
-        """Nothing leaves for a while."""
+        """Announce that no request leaves for a while."""
         tasks = [task.future for task in (*self.unsent(), *self.under_way)]
         kept = (one for one in tasks if one.info.submitted_at is None)
         self._collector.show(kept, TaskState.WAITING_LIMIT)
