@@ -43,7 +43,7 @@ Owner = tuple[TaskFuture, Origin]
 
 
 class _Ended(NamedTuple):
-    """A stray that has ended and matches no future. One that failed without a reply has no nonce."""
+    """A stray that has ended and matches no future. One that failed with no reply has no nonce."""
 
     task_id: str
     outcome: Outcome
