@@ -50,8 +50,8 @@ def widgets_typescript() -> str:
 def lab_typescript() -> str:
     """The text of src/messages.ts."""
     interfaces = (
-        *(lab.Task, lab.JournalState, lab.Tasks, lab.Endpoint, lab.Endpoints, lab.Status),
-        *(lab.Collecting, lab.TasksChanged),
+        *(lab.Task, lab.Run, lab.Failure, lab.JournalState, lab.Page, lab.Endpoint, lab.Endpoints),
+        *(lab.Status, lab.Collecting, lab.TasksChanged),
     )
     return _file(
         "// What travels between the two halves of the lab extension.",
@@ -59,8 +59,10 @@ def lab_typescript() -> str:
         "",
         f"export const NAMESPACE = {json.dumps(lab.NAMESPACE)};",
         f"export const TASKS_CHANGED = {json.dumps(lab.TASKS_CHANGED)};",
-        f"export const DEFAULT_LIMIT = {lab.DEFAULT_LIMIT};",
+        f"export const PAGE_ROWS = {lab.PAGE_ROWS};",
+        f"export const MOST_ROWS = {lab.MOST_ROWS};",
         f"export const COLUMNS = {_words(lab.COLUMNS)} as const;",
+        f"export const RUN_COLUMNS = {_words(lab.RUN_COLUMNS)} as const;",
         *map(_interface, interfaces),
     )
 

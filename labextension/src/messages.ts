@@ -3,7 +3,8 @@
 
 export const NAMESPACE = "gc-jupyter";
 export const TASKS_CHANGED = "https://schema.gc-jupyter.org/tasks/v1";
-export const DEFAULT_LIMIT = 10000;
+export const PAGE_ROWS = 200;
+export const MOST_ROWS = 10000;
 export const COLUMNS = [
   "task_id",
   "group_id",
@@ -14,6 +15,27 @@ export const COLUMNS = [
   "notebook",
   "cell_id",
   "execution_count",
+  "state",
+  "submitted_at",
+  "started_at",
+  "ended_at",
+  "error",
+  "seen",
+  "kernel_alive",
+  "collected",
+] as const;
+export const RUN_COLUMNS = [
+  "run",
+  "label",
+  "notebook",
+  "cell_id",
+  "execution_count",
+  "endpoint",
+  "ids",
+  "tasks",
+  "open",
+  "failed",
+  "cancelled",
   "state",
   "submitted_at",
   "started_at",
@@ -49,6 +71,39 @@ export interface Task {
   collected: boolean;
 }
 
+// All tasks of one run of a cell. `run` names it here, `ids` for ``%gc attach`` (empty where no
+// one id says it). `label` is the cell's, or its first line. `tasks` counts them, and `open`,
+// `failed` and `cancelled` those of them that haven't ended, or have ended so. `state` is a word
+// of `TaskState`; `ended_at` is None while anything is open; `error` is one of its errors. `seen`
+// says that nothing has ended whose result wasn't shown; `collected` that the server keeps one.
+export interface Run {
+  run: string;
+  label: string;
+  notebook: string;
+  cell_id: string;
+  execution_count: number;
+  endpoint: string;
+  ids: string;
+  tasks: number;
+  open: number;
+  failed: number;
+  cancelled: number;
+  state: string;
+  submitted_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  error: string;
+  seen: boolean;
+  kernel_alive: boolean;
+  collected: boolean;
+}
+
+// An error, and how many tasks of a run have ended with it.
+export interface Failure {
+  error: string;
+  tasks: number;
+}
+
 // Where the journal is, and what is wrong with it; empty texts while all is well.
 export interface JournalState {
   path: string;
@@ -56,8 +111,9 @@ export interface JournalState {
   next_step: string;
 }
 
-// A row has the fields of `Task`, in the order of `columns`; `total` counts all tasks.
-export interface Tasks {
+// A row has the fields of `Task` or `Run`, in the order of `columns`; `total` counts all rows
+// that were asked for, of every page.
+export interface Page {
   columns: string[];
   rows: ((string | number | boolean | null)[])[];
   total: number;

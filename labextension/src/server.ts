@@ -3,14 +3,14 @@
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
 
-import { Collecting, DEFAULT_LIMIT, Endpoints, NAMESPACE, Status, Tasks } from "./messages";
+import { Collecting, Endpoints, MOST_ROWS, NAMESPACE, Page, Status } from "./messages";
 import { NOT_INSTALLED, Problem } from "./problem";
 
 export class Server {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  tasks(): Promise<Tasks> {
-    return this.ask(`tasks?limit=${DEFAULT_LIMIT}`);
+  tasks(): Promise<Page> {
+    return this.ask(`tasks?limit=${MOST_ROWS}`);
   }
 
   // The service itself is asked for `fresh` alone; otherwise it is what was last heard.

@@ -1,7 +1,7 @@
 // The journal's tasks as the server sent them, and which of them a filter lets through.
 
 import { DONE, State } from "../widgets/src/task_rows";
-import { COLUMNS, Task, Tasks } from "./messages";
+import { COLUMNS, Page, Task } from "./messages";
 
 const SEARCHED = ["label", "task_id", "group_id", "endpoint", "notebook", "error"] as const;
 
@@ -16,7 +16,7 @@ export interface Filter {
 export class TaskList {
   private readonly places: Map<string, number>;
 
-  constructor(private readonly reply: Tasks) {
+  constructor(private readonly reply: Page) {
     this.places = new Map(reply.columns.map((name, place) => [name, place]));
   }
 
@@ -29,7 +29,7 @@ export class TaskList {
     return this.reply.total;
   }
 
-  get journal(): Tasks["journal"] {
+  get journal(): Page["journal"] {
     return this.reply.journal;
   }
 

@@ -1,7 +1,7 @@
 // A server half and a notebook, for the panels' tests.
 
 import { Actions } from "../src/actions";
-import { COLUMNS, Endpoints, Status, Task, Tasks } from "../src/messages";
+import { COLUMNS, Endpoints, Page, Status, Task } from "../src/messages";
 import { Store } from "../src/store";
 
 export function task(changes: Partial<Task> = {}): Task {
@@ -27,7 +27,7 @@ export function task(changes: Partial<Task> = {}): Task {
   };
 }
 
-export function reply(tasks: Task[], changes: Partial<Tasks> = {}): Tasks {
+export function reply(tasks: Task[], changes: Partial<Page> = {}): Page {
   return {
     columns: [...COLUMNS],
     rows: tasks.map((one) => COLUMNS.map((name) => one[name])),
@@ -69,7 +69,7 @@ export class FakeServer {
   failure: Error | null = null;
   answers = { tasks: reply([]), endpoints: ENDPOINTS, status: STATUS };
 
-  tasks = (): Promise<Tasks> => this.answer("tasks", this.answers.tasks);
+  tasks = (): Promise<Page> => this.answer("tasks", this.answers.tasks);
   status = (): Promise<Status> => this.answer("status", this.answers.status);
   endpoints = (fresh: boolean): Promise<Endpoints> =>
     this.answer(fresh ? "endpoints?ask=1" : "endpoints", this.answers.endpoints);

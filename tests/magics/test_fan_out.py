@@ -84,6 +84,16 @@ def test_tasks_run_again_mend_the_sweep(kernel: Kernel, gate: Path) -> None:
     assert kernel.ok("len(sweep), sweep.failed, sweep[0] is old[0]").text == "(4, [], True)"
     said = kernel.ok("while '4 success' not in repr(table): time.sleep(0.01)\nprint(table)")
     assert said.stream("stdout").startswith("Tasks: 4 success\n")
+    cells = kernel.ok(
+        "from gc_jupyter.journal import Database, journal_path\n"
+        "import gc_jupyter.session as s\n"
+        "run = sweep[0].note.place\n"
+        "[(one.execution_count, one.cell) == (run.execution_count, run.cell)"
+        " for one in s.current_session().journal.ask("
+        "lambda db: db.tasks('part >= ? AND part < ?', (sweep.run, sweep.run + ';')), [])]"
+    ).text
+    assert "False" not in str(cells)
+    assert str(cells).count("True") > 4
 
 
 def test_what_can_not_be_run_again(kernel: Kernel, gate: Path) -> None:

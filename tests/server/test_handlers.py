@@ -20,7 +20,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID
 from tests.journal.test_journal import entry
 from tests.server.conftest import TOKEN, Server
 
-PATHS = ("tasks", "endpoints", "status")
+PATHS = ("runs", "tasks", "failures?run=r", "endpoints", "status")
 GONE = KernelSession(pid=2**22 + 1, session="old")
 
 
@@ -130,10 +130,20 @@ def test_no_other_method(server: Server, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "limit", ["0", "-1", "x", "1;", "1e3", "²", "9" * 30, "0" * 9 + "9" * 20, "100001"]
+    "limit", ["0", "-1", "x", "1;", "1e3", "²", "9" * 30, "0" * 9 + "9" * 20, "10001"]
 )
 def test_limits_that_are_none(server: Server, limit: str) -> None:
-    assert server.refused(f"tasks?limit={urllib.parse.quote(limit)}") == 400
+    for path in ("tasks", "runs"):
+        assert server.refused(f"{path}?limit={urllib.parse.quote(limit)}") == 400
+
+
+@pytest.mark.parametrize("offset", ["-1", "x", "9" * 9])
+def test_offsets_that_are_none(server: Server, offset: str) -> None:
+    assert server.refused(f"runs?offset={offset}") == 400
+
+
+def test_failures_need_a_run(server: Server) -> None:
+    assert server.refused("failures") == 400
 
 
 @pytest.mark.parametrize("body", [None, {}, {"on": 1}, {"on": "true"}, [True]])
@@ -145,10 +155,12 @@ def test_switches_that_are_none(server: Server, body: object) -> None:
 
 
 def test_no_journal_yet(server: Server) -> None:
-    found = server.ask("tasks")
-    assert found["columns"] == list(messages.COLUMNS)
-    assert (found["rows"], found["total"]) == ([], 0)
-    assert found["journal"]["problem"] == ""
+    for path, columns in (("tasks", messages.COLUMNS), ("runs", messages.RUN_COLUMNS)):
+        found = server.ask(path)
+        assert (found["rows"], found["total"]) == ([], 0)
+        assert found["journal"]["problem"] == ""
+        assert found["columns"] in ([], list(columns))  # none before there is a file
+    assert server.ask("failures?run=r") == []
 
 
 def test_tasks_newest_first(server: Server, journal: Database) -> None:
@@ -221,7 +233,28 @@ def test_ten_thousand_tasks(server: Server, journal: Database) -> None:
         for n in range(10_000)
     ]
     write(journal, *entries)
-    assert len(server.ask("tasks")["rows"]) == 10_000
+    assert len(server.ask("tasks?limit=10000")["rows"]) == 10_000
+    page = server.ask("tasks")
+    assert (len(page["rows"]), page["total"]) == (messages.PAGE_ROWS, 10_000)
+    page = server.ask("tasks?offset=9990&text=x%3D&state=running")
+    assert (len(page["rows"]), page["total"]) == (10, 10_000)
+
+
+def test_runs_and_their_failures(server: Server, journal: Database, home: Path) -> None:
+    below = str(home / "root" / "n.ipynb")
+    cell = {"cell": "token: fit & plot", "notebook": below, "state": "failed"}
+    write(
+        journal,
+        *(entry(serial=at, task_id=str(at), error="<b>no</b>", **cell) for at in range(3)),
+        entry(serial=9, task_id="9", cell="other:", error="yes"),
+    )
+    found = server.ask("runs?state=failed")
+    (row,) = (dict(zip(found["columns"], row, strict=True)) for row in found["rows"])
+    assert (row["label"], row["notebook"], row["tasks"]) == (" fit & plot", "n.ipynb", 3)
+    run = urllib.parse.quote(row["run"])
+    assert server.ask(f"failures?run={run}") == [{"error": "<b>no</b>", "tasks": 3}]
+    assert server.ask(f"tasks?run={run}")["total"] == 3
+    assert server.ask(f"runs?run={run}")["total"] == 1
 
 
 def test_a_damaged_journal_is_said(server: Server, home: Path) -> None:

@@ -24,7 +24,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
 R = TypeVar("R", "Entry", "KnownEndpoint")
 
-VERSION = 5
+VERSION = 6
 #: Below this number a version only adds tables, and columns that may be left out: so kernels and
 #: servers of several versions of this package use one file, and a downgrade goes on with it.
 OTHER_FORMAT = 50
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
     bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
     seen INTEGER DEFAULT 0, nonce TEXT DEFAULT '', looked_at REAL, looked_as TEXT DEFAULT '',
-    decodes TEXT DEFAULT '', part TEXT DEFAULT '',
+    decodes TEXT DEFAULT '', part TEXT DEFAULT '', cell TEXT DEFAULT '',
     PRIMARY KEY (session, serial)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
@@ -58,11 +58,8 @@ CREATE TABLE IF NOT EXISTS endpoints (
 """
 #: Columns of `tasks` that older files lack.
 _ADDED = {
-    "nonce": "TEXT DEFAULT ''",
+    **dict.fromkeys(("nonce", "looked_as", "decodes", "part", "cell"), "TEXT DEFAULT ''"),
     "looked_at": "REAL",
-    "looked_as": "TEXT DEFAULT ''",
-    "decodes": "TEXT DEFAULT ''",
-    "part": "TEXT DEFAULT ''",
 }
 
 
@@ -72,7 +69,8 @@ class Entry:
     times are unix seconds; `seen` says that its result was shown. `nonce` is what its own reply
     carries (`protocol.nonces`); empty for a plain function's. `looked_at` is when the service was
     last asked for it in vain, `looked_as` the identity that asked. `decodes` is by what its result
-    may be read (`serialize.limits`), `part` where it belongs in a fan-out (`sessions.Part`)."""
+    may be read (`serialize.limits`), `part` where it belongs in a fan-out (`sessions.Part`), `cell`
+    which run of which cell has submitted it (`sessions.run_of_cell`)."""
 
     session: str
     serial: int
@@ -99,6 +97,7 @@ class Entry:
     looked_as: str = ""
     decodes: str = ""
     part: str = ""
+    cell: str = ""
 
     @property
     def unseen(self) -> str:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.database import LOCK_TIMEOUT_S, Database, Entry, KnownEndpoint
 from gc_jupyter.journal.results import outcomes
-from gc_jupyter.journal.sessions import UNRECORDED, CellPlace, KernelSession, Note
+from gc_jupyter.journal.sessions import UNRECORDED, CellPlace, KernelSession, Note, placed
 from gc_jupyter.own_files import NotOwn
 from gc_jupyter.runtime.loop import time_left
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskEvent, TaskState
@@ -97,7 +97,7 @@ class Journal:
         """See Recorder."""
         if future.note is None:
             future._describe(Note())
-        future.note.place = self.place()
+        placed(future.note, self)
         self._has_thread()  # now: Python 3.12 starts none once the interpreter ends
 
     async def sending(
@@ -186,9 +186,7 @@ class Journal:
             function_id=function_id,
             label=future.label,
             kind=note.kind,
-            notebook=note.place.notebook,
-            cell_id=note.place.cell_id,
-            execution_count=note.place.execution_count,
+            **asdict(note.place),
             bind=note.bind,
             out=",".join(note.out),
             state=TaskState.UNSENT.value,

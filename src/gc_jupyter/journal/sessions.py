@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import uuid
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from gc_jupyter.remote_text import one_line
+
+if TYPE_CHECKING:
+    from gc_jupyter.journal.recorder import Journal
+
+_LABEL = re.compile(r"""\s--label[ =](?:"([^"]*)"|'([^']*)'|(\S+))""")
+_SECRET = re.compile(r"(?i)(?:passw|passphrase|secret|token|api_?key)\w*['\"\]]*\s*[=:]")
+_NO_TITLE = ("#", "%", "import ", "from ")
 #: Tasks of one fan-out that a journal may claim: it may be damaged.
 _MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class CellPlace:
-    """A cell. Texts are empty where the front end doesn't say."""
+    """A cell, and which run of it (`run_of_cell`). Texts are empty where the front end doesn't say;
+    the names are those of `Entry`."""
 
     notebook: str = ""
     cell_id: str = ""
     execution_count: int = 0
+    cell: str = ""
+
+
+def run_of_cell(token: str, source: str) -> str:
+    """What all tasks of one run of a cell have in the journal: the run's own token, and the cell's
+    label, or its first line that is no comment, magic or import."""
+    from gc_jupyter.credentials import masked  # %load_ext needn't wait for it
+
+    first, *rest = source.strip().splitlines() or [""]
+    label = _LABEL.search(first) if first.startswith("%%") else None
+    if label is not None:
+        title = next(text for text in label.groups() if text is not None)
+    else:
+        lines = [one.strip() for one in (rest if first.startswith("%%") else [first, *rest])]
+        lines = [one for one in lines if one and not _SECRET.search(one)]
+        title = next((one for one in lines if not one.startswith(_NO_TITLE)), [*lines, first][0])
+        title = "" if _SECRET.search(title) else title
+    return f"{token}:{one_line(masked(title), 80)}"
 
 
 #: `Note.kind` of tasks that only serve others, which no journal keeps.
@@ -51,6 +79,13 @@ class Note:
     out: tuple[str, ...] = ()
     place: CellPlace = CellPlace()
     part: str = ""
+
+
+def placed(note: Note, journal: Journal | None) -> Note:
+    """The note, with the cell that runs now; one of a task that is run again stays where it is."""
+    if journal is not None and note.place == CellPlace():
+        note.place = journal.place()
+    return note
 
 
 class Part(NamedTuple):

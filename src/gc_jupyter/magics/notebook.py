@@ -34,7 +34,8 @@ class NotebookMagics(Magics):
     shell: Any
     _session: Session | None = None
     _journal: Journal | None = None
-    _cell: tuple[str, int] = ("", 0)  # id and execution count of the one that runs now
+    _cell: tuple[str, int, str, str] = ("", 0, "", "")  # id, count, token and source of what runs
+    _placed: CellPlace | None = None  # the same, as the journal has it
     _announced = False
 
     def __init__(self, shell: Any) -> None:
@@ -76,13 +77,19 @@ class NotebookMagics(Magics):
         """A cell begins: IPython's `pre_run_cell`."""
         # `execution_count` is the next cell's already, since IPython 9; the inputs stored aren't
         number = len(self.shell.history_manager.input_hist_parsed)
-        self._cell = (getattr(info, "cell_id", None) or "", number)
+        token, source = os.urandom(4).hex(), getattr(info, "raw_cell", None) or ""
+        self._cell = (getattr(info, "cell_id", None) or "", number, token, source)
+        self._placed = None
         self.shown.enter(*page_of(self.shell))
 
     def _place(self) -> CellPlace:
-        from gc_jupyter.journal import CellPlace
+        if self._placed is None:
+            from gc_jupyter.journal.sessions import CellPlace, run_of_cell
 
-        return CellPlace(self.journal.session.notebook, *self._cell)
+            cell_id, count, token, source = self._cell
+            run = run_of_cell(token, source) if token else ""
+            self._placed = CellPlace(self.journal.session.notebook, cell_id, count, run)
+        return self._placed
 
     def _kernel(self) -> str:
         """The kernel's name that outlasts a restart: its connection file."""

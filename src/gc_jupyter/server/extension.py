@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -15,12 +15,13 @@ from traitlets import Bool
 from gc_jupyter import __version__
 from gc_jupyter.client import Client
 from gc_jupyter.journal import Journal, KernelSession, journal_path
-from gc_jupyter.server import metrics, panel
+from gc_jupyter.server import metrics, panel, runs
 from gc_jupyter.server.activity import Activity
 from gc_jupyter.server.handlers import routes
 from gc_jupyter.server.keeper import Keeper
 from gc_jupyter.server.messages import (
     TASKS_CHANGED,
+    Failure,
     JournalState,
     Status,
     TasksChanged,
@@ -156,19 +157,24 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
 
     # --- answers ---------------------------------------------------------------------------
 
-    def tasks(self, limit: int) -> str:
-        """What `GET tasks` answers, as JSON; blocks."""
+    def rows(self, question: Callable[..., str], wanted: panel.Filter) -> str:
+        """What `GET tasks` or `GET runs` answers, as JSON; blocks."""
         here = self.journal.session
         good = JournalState(path=str(self.journal.path), problem="", next_step="")
         self.journal.problem = ""  # of an earlier question
         root = str(self._server().root_dir)
-        text = self.journal.ask(lambda db: panel.tasks_json(db, here, limit, good, root), "")
+        text = self.journal.ask(lambda db: question(db, here, wanted, good, root), "")
         if text:
             return text
         problem, _, next_step = self.journal.problem.partition(": ")
-        return panel.tasks_text(
-            "[]", 0, JournalState(path=good["path"], problem=problem, next_step=next_step)
-        )
+        bad = JournalState(path=good["path"], problem=problem, next_step=next_step)
+        return panel.page("[]", (), 0, bad)
+
+    def failures(self, run: str) -> list[Failure]:
+        """What `GET failures` answers; blocks."""
+        here = self.journal.session
+        nothing: list[Failure] = []
+        return self.journal.ask(lambda db: runs.failures(db, here, run), nothing)
 
     def status(self) -> Status:
         """What `GET status` answers; blocks."""

@@ -1,9 +1,11 @@
-"""The four handlers: what `messages.py` defines, for whoever may use this server."""
+"""The routes: what `messages.py` defines, for whoever may use this server."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,94 +14,120 @@ from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, authenticated
 
 from gc_jupyter.server.endpoints import list_endpoints
-from gc_jupyter.server.messages import DEFAULT_LIMIT, NAMESPACE
+from gc_jupyter.server.messages import MOST_ROWS, NAMESPACE, PAGE_ROWS
+from gc_jupyter.server.panel import Filter, tasks_json
+from gc_jupyter.server.runs import runs_json
 from gc_jupyter.settings import SettingsError
 
 if TYPE_CHECKING:
     from gc_jupyter.server.extension import GCJupyter
 
-_MOST_ROWS = 100_000
+Answer = Callable[["Handler"], Awaitable[object]]
 
 
-class _Handler(APIHandler):
-    """Authenticated, authorized, and XSRF-protected as Jupyter's own handlers are."""
+@dataclass(frozen=True)
+class Route:
+    """A path below the namespace, and who answers its methods: with JSON, or what becomes it."""
+
+    path: str
+    get: Answer | None = None
+    put: Answer | None = None
+
+
+class Handler(APIHandler):
+    """Answers a route; authenticated, authorized, and XSRF-protected as Jupyter's own are."""
 
     auth_resource = "gc_jupyter"
     _track_activity = False  # a panel that is open keeps no server from being culled
 
-    def initialize(self, app: GCJupyter) -> None:
-        """Of which extension."""
+    def initialize(self, app: GCJupyter, route: Route) -> None:
+        """Of which extension, and for which route."""
         self.app = app
-
-    async def answer(self, reply: object) -> None:
-        """Send JSON; a thread makes its text."""
-        text = await asyncio.to_thread(json.dumps, reply, separators=(",", ":"), default=str)
-        await self.finish(text)
-
-
-class TasksHandler(_Handler):
-    """GET tasks."""
+        self.route = route
 
     @authenticated
     @authorized
     async def get(self) -> None:
-        """The journal's newest tasks."""
-        given = self.get_query_argument("limit", str(DEFAULT_LIMIT))
-        number = given.isascii() and given.isdigit() and len(given) < 9
-        if not number or not 0 < int(given) <= _MOST_ROWS:
-            raise HTTPError(400, f"limit is a number from 1 to {_MOST_ROWS}")
-        await self.finish(await asyncio.to_thread(self.app.tasks, int(given)))
-
-
-class EndpointsHandler(_Handler):
-    """GET endpoints."""
-
-    @authenticated
-    @authorized
-    async def get(self) -> None:
-        """Endpoints that are known, or that the service lists."""
-        ask = self.get_query_argument("ask", "") == "1"
-        if ask:  # the user's requests are counted: another site's page has none to spend
-            self.check_xsrf_cookie()
-        app = self.app
-        listing = partial(list_endpoints, app.user_settings, app.journal, app.client, ask=ask)
-        await self.finish(json.dumps(await asyncio.to_thread(listing)))
-
-
-class StatusHandler(_Handler):
-    """GET status."""
-
-    @authenticated
-    @authorized
-    async def get(self) -> None:
-        """Versions, counts, and what is wrong."""
-        await self.app.follow_the_setting()  # a kernel may have set it, or signed in
-        await self.finish(json.dumps(await asyncio.to_thread(self.app.status)))
-
-
-class CollectingHandler(_Handler):
-    """PUT collecting."""
+        """Read."""
+        await self._answer(self.route.get)
 
     @authenticated
     @authorized
     async def put(self) -> None:
-        """Switch collecting on or off."""
-        given = self.get_json_body()
-        if not isinstance(given, dict) or not isinstance(given.get("on"), bool):
-            raise HTTPError(400, 'the body is {"on": true} or {"on": false}')
-        try:
-            await self.app.switch(given["on"])
-        except SettingsError as error:
-            raise HTTPError(500, str(error)) from error
-        await self.finish(json.dumps(await asyncio.to_thread(self.app.status)))
+        """Change."""
+        await self._answer(self.route.put)
+
+    async def _answer(self, answer: Answer | None) -> None:
+        if answer is None:
+            raise HTTPError(405)
+        said = await answer(self)
+        await self.finish(said if isinstance(said, str) else json.dumps(said))
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """A number of the query."""
+        given = self.get_query_argument(name, str(default))
+        good = given.isascii() and given.isdigit() and len(given) < 9
+        if not good or not least <= int(given) <= most:
+            raise HTTPError(400, f"{name} is a number from {least} to {most}")
+        return int(given)
 
 
-def routes(app: GCJupyter) -> list[tuple[str, type[_Handler], dict[str, Any]]]:
+async def _rows(question: Callable[..., str], handler: Handler) -> str:
+    """The journal's runs or tasks."""
+    wanted = Filter(
+        text=handler.get_query_argument("text", ""),
+        state=handler.get_query_argument("state", ""),
+        run=handler.get_query_argument("run", "", strip=False),
+        offset=handler.number("offset", 0, 0, 10**8 - 1),
+        limit=handler.number("limit", PAGE_ROWS, 1, MOST_ROWS),
+    )
+    return await asyncio.to_thread(handler.app.rows, question, wanted)
+
+
+async def _failures(handler: Handler) -> object:
+    """The errors of a run."""
+    run = handler.get_query_argument("run", strip=False)
+    return await asyncio.to_thread(handler.app.failures, run)
+
+
+async def _endpoints(handler: Handler) -> object:
+    """Endpoints that are known, or that the service lists."""
+    ask = handler.get_query_argument("ask", "") == "1"
+    if ask:  # the user's requests are counted: another site's page has none to spend
+        handler.check_xsrf_cookie()
+    app = handler.app
+    listing = partial(list_endpoints, app.user_settings, app.journal, app.client, ask=ask)
+    return await asyncio.to_thread(listing)
+
+
+async def _status(handler: Handler) -> object:
+    """Versions, counts, and what is wrong."""
+    await handler.app.follow_the_setting()  # a kernel may have set it, or signed in
+    return await asyncio.to_thread(handler.app.status)
+
+
+async def _collect(handler: Handler) -> object:
+    """Switch collecting on or off."""
+    given = handler.get_json_body()
+    if not isinstance(given, dict) or not isinstance(given.get("on"), bool):
+        raise HTTPError(400, 'the body is {"on": true} or {"on": false}')
+    try:
+        await handler.app.switch(given["on"])
+    except SettingsError as error:
+        raise HTTPError(500, str(error)) from error
+    return await asyncio.to_thread(handler.app.status)
+
+
+ROUTES = (
+    Route("runs", get=partial(_rows, runs_json)),
+    Route("tasks", get=partial(_rows, tasks_json)),
+    Route("failures", get=_failures),
+    Route("endpoints", get=_endpoints),
+    Route("status", get=_status),
+    Route("collecting", put=_collect),
+)
+
+
+def routes(app: GCJupyter) -> list[tuple[str, type[Handler], dict[str, Any]]]:
     """The handlers, by their paths below the server's base URL."""
-    of = {"app": app}
-    return [
-        (rf"/{NAMESPACE}/tasks", TasksHandler, of),
-        (rf"/{NAMESPACE}/endpoints", EndpointsHandler, of),
-        (rf"/{NAMESPACE}/status", StatusHandler, of),
-        (rf"/{NAMESPACE}/collecting", CollectingHandler, of),
-    ]
+    return [(rf"/{NAMESPACE}/{one.path}", Handler, {"app": app, "route": one}) for one in ROUTES]

@@ -3,11 +3,14 @@
 `labextension/generate_messages.py` writes the TypeScript twin from here, and a test holds both
 equal. All paths are below `{base_url}gc-jupyter/`::
 
-    GET tasks?limit=N      -> Tasks       newest first
+    GET runs?PAGE          -> Page of Run    newest first
+    GET tasks?PAGE         -> Page of Task   a run's as they were submitted; all, newest first
+    GET failures?run=R     -> list of Failure
     GET endpoints[?ask=1]  -> Endpoints   the service is asked for `ask` alone
     GET status             -> Status
     PUT collecting         Collecting -> Status
 
+PAGE is any of ``text=T&state=S&run=R&offset=N&limit=N`` (`panel.Filter`).
 That tasks changed travels on Jupyter's event bus: `TasksChanged` under the schema `TASKS_CHANGED`.
 An answer other than 200 is Jupyter's own: ``{"message": str, "reason": str | null}``.
 """
@@ -18,8 +21,9 @@ from typing import TypedDict
 
 NAMESPACE = "gc-jupyter"
 TASKS_CHANGED = "https://schema.gc-jupyter.org/tasks/v1"
-#: Rows that `GET tasks` answers where no limit is given.
-DEFAULT_LIMIT = 10_000
+#: Rows of a page where no limit is given, and the most that may be.
+PAGE_ROWS = 200
+MOST_ROWS = 10_000
 
 
 class Task(TypedDict):
@@ -48,8 +52,45 @@ class Task(TypedDict):
     collected: bool
 
 
-#: The order of a row's fields.
+class Run(TypedDict):
+    """All tasks of one run of a cell. `run` names it here, `ids` for ``%gc attach`` (empty where no
+    one id says it). `label` is the cell's, or its first line. `tasks` counts them, and `open`,
+    `failed` and `cancelled` those of them that haven't ended, or have ended so. `state` is a word
+    of `TaskState`; `ended_at` is None while anything is open; `error` is one of its errors. `seen`
+    says that nothing has ended whose result wasn't shown; `collected` that the server keeps one."""
+
+    run: str
+    label: str
+    notebook: str
+    cell_id: str
+    execution_count: int
+    endpoint: str
+    ids: str
+    tasks: int
+    open: int
+    failed: int
+    cancelled: int
+    state: str
+    submitted_at: float
+    started_at: float | None
+    ended_at: float | None
+    error: str
+    seen: bool
+    kernel_alive: bool
+    collected: bool
+
+
+#: The order of a row's fields, and those of them that are true or false.
 COLUMNS = tuple(Task.__annotations__)
+RUN_COLUMNS = tuple(Run.__annotations__)
+BOOLEAN = ("seen", "kernel_alive", "collected")
+
+
+class Failure(TypedDict):
+    """An error, and how many tasks of a run have ended with it."""
+
+    error: str
+    tasks: int
 
 
 class JournalState(TypedDict):
@@ -60,8 +101,9 @@ class JournalState(TypedDict):
     next_step: str
 
 
-class Tasks(TypedDict):
-    """A row has the fields of `Task`, in the order of `columns`; `total` counts all tasks."""
+class Page(TypedDict):
+    """A row has the fields of `Task` or `Run`, in the order of `columns`; `total` counts all rows
+    that were asked for, of every page."""
 
     columns: list[str]
     rows: list[list[str | float | bool | None]]

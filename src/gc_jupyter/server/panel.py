@@ -5,58 +5,127 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 from gc_jupyter.journal.database import REACHABLE_S, Database
 from gc_jupyter.journal.sessions import KernelSession, may_run, surely_ended
-from gc_jupyter.server.messages import COLUMNS, JournalState
+from gc_jupyter.server.messages import BOOLEAN, COLUMNS, PAGE_ROWS, JournalState
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskState
 
-_DONE = ", ".join(f"'{state.value}'" for state in TaskState if state.done)
+DONE = ", ".join(f"'{state.value}'" for state in TaskState if state.done)
+OPEN = f"state NOT IN ({DONE})"
 #: What isn't a plain column of the table of tasks.
 _COMPUTED = {
     # an executor's tasks know its id alone
     "endpoint": f"coalesce(nullif(endpoint, ''), iif(endpoint_id = '{LOCAL_ENDPOINT_ID}',"
     f" '{LOCAL_NAME}', (SELECT name FROM endpoints WHERE endpoint_id = tasks.endpoint_id)), '')",
     # it is written down right before it is sent; one of local ends with its kernel
-    "state": f"CASE WHEN state NOT IN ({_DONE}) AND endpoint_id = '{LOCAL_ENDPOINT_ID}' AND session"
+    "state": f"CASE WHEN {OPEN} AND endpoint_id = '{LOCAL_ENDPOINT_ID}' AND session"
     f" IN (SELECT value FROM json_each(:ended)) THEN '{TaskState.CANCELLED.value}'"
     f" WHEN state = '{TaskState.UNSENT.value}' THEN '{TaskState.UNCONFIRMED.value}'"
     " ELSE state END",
     "notebook": "iif(:folder != '' AND substr(notebook, 1, length(:folder)) = :folder,"
     " replace(substr(notebook, length(:folder) + 1), :separator, '/'), notebook)",
-    "seen": "json(iif(seen, 'true', 'false'))",
-    "kernel_alive": "json(iif(session IN (SELECT value FROM json_each(:alive)), 'true', 'false'))",
-    "collected": "json(iif(task_id IN (SELECT task_id FROM results), 'true', 'false'))",
+    "kernel_alive": "session IN (SELECT value FROM json_each(:alive))",
+    "collected": "task_id IN (SELECT task_id FROM results)",
+    # rows of earlier versions of this package don't say which run of their cell they are of
+    "run": "coalesce(nullif(cell, ''), session || ':' || execution_count || ':' || cell_id)",
 }
-_SELECTED = ", ".join(_COMPUTED.get(name, name) for name in COLUMNS)
+_PLAIN = ("session", "serial", "part", "cell", *(n for n in COLUMNS if n not in _COMPUTED))
+_SELECTED = ", ".join((*_PLAIN, *(f"{how} AS {name}" for name, how in _COMPUTED.items())))
+#: As `shown`, every task as a panel has it.
+ALL = f"shown AS (SELECT {_SELECTED} FROM tasks)"
+#: The same without those that were run again: of the attempts at one part, the last.
+NEWEST = f"""again AS (
+    SELECT part, max(submitted_at) AS last FROM tasks WHERE part != '' GROUP BY part
+    HAVING count(*) > 1
+),
+shown AS (
+    SELECT {_SELECTED} FROM tasks LEFT JOIN again USING (part)
+    WHERE last IS NULL OR submitted_at = last
+)"""
+#: Whether a row of `shown` has the text, in any of its texts.
+HAS_TEXT = (
+    "instr(lower(cell || char(10) || label || char(10) || task_id || char(10) || group_id"
+    " || char(10) || endpoint || char(10) || notebook || char(10) || error), :text) > 0"
+)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which rows, and which page of them.
+
+    Parameters
+    ----------
+    text:
+        In any of the texts of a task; of a run, one of its tasks has it. Upper and lower case are
+        the same (of ASCII letters).
+    state:
+        A word of `TaskState`, or ``"open"`` for all before the end; of runs, ``"failed"`` are those
+        with failures. Empty for any.
+    run:
+        The run, as `messages.Run` names it; empty for all.
+    offset, limit:
+        How many rows are left out before, and answered at most.
+    """
+
+    text: str = ""
+    state: str = ""
+    run: str = ""
+    offset: int = 0
+    limit: int = PAGE_ROWS
 
 
 def tasks_json(
-    database: Database, here: KernelSession, limit: int, journal: JournalState, root: str = ""
+    database: Database, here: KernelSession, wanted: Filter, journal: JournalState, root: str = ""
 ) -> str:
-    """`messages.Tasks` as JSON. Notebooks below the server's `root` get the paths that its contents
+    """`messages.Page` of tasks as JSON: those of a run in the order in which they were submitted,
+    all of them newest first. Notebooks below the server's `root` get the paths that its contents
     have. SQLite writes it: in half the time, and none of that holds up the server's loop."""
-    values = {
+    of_all = not wanted.run
+    conditions = [
+        "1" if of_all else "run = :run",
+        {"": "1", "open": OPEN}.get(wanted.state, "state = :state"),
+        HAS_TEXT if wanted.text else "1",
+    ]
+    order = "submitted_at DESC, serial DESC" if of_all else "submitted_at, serial"
+    ((rows, total),) = database.select(
+        f"WITH {ALL if of_all else NEWEST}, wanted AS"
+        f" (SELECT * FROM shown WHERE {' AND '.join(conditions)})"
+        f" SELECT (SELECT json_group_array(json_array({as_json(COLUMNS)})) FROM"
+        f" (SELECT * FROM wanted ORDER BY {order} LIMIT :limit OFFSET :offset)),"
+        " (SELECT count(*) FROM wanted)",
+        values(database, here, wanted, root),
+    )
+    return page(rows, COLUMNS, total, journal)
+
+
+def values(
+    database: Database, here: KernelSession, wanted: Filter, root: str = ""
+) -> dict[str, object]:
+    """What a question about `shown` refers to."""
+    ended = [one.session for one in database.sessions() if surely_ended(one, here)]
+    return {
+        **asdict(wanted),
+        "text": wanted.text.lower(),
         "folder": os.path.join(root, "") if root else "",
         "separator": os.sep,
         "alive": _alive(database, here),
-        "ended": json.dumps(
-            [one.session for one in database.sessions() if surely_ended(one, here)]
-        ),
-        "limit": limit,
+        "ended": json.dumps(ended),
     }
-    ((rows, total),) = database.select(
-        f"SELECT (SELECT json_group_array(json_array({_SELECTED})) FROM"
-        " (SELECT * FROM tasks ORDER BY submitted_at DESC, serial DESC LIMIT :limit) AS tasks),"
-        " (SELECT count(*) FROM tasks)",
-        values,
+
+
+def as_json(columns: Iterable[str]) -> str:
+    """Fields for SQLite's JSON, which has no true and false of its own."""
+    return ", ".join(
+        f"json(iif({name}, 'true', 'false'))" if name in BOOLEAN else name for name in columns
     )
-    return tasks_text(rows, total, journal)
 
 
-def tasks_text(rows: str, total: int, journal: JournalState) -> str:
-    """`messages.Tasks` as JSON, from the rows' JSON."""
-    rest = json.dumps({"columns": COLUMNS, "total": total, "journal": journal})
+def page(rows: str, columns: Sequence[str], total: int, journal: JournalState) -> str:
+    """`messages.Page` as JSON, from the rows' JSON."""
+    rest = json.dumps({"columns": columns, "total": total, "journal": journal})
     return f'{{"rows":{rows},{rest[1:]}'
 
 
@@ -94,7 +163,7 @@ def active_until(
     collects their results, they are the server's, under an empty id."""
     rows = database.select(
         "SELECT session, max(submitted_at), max(iif(endpoint_id = ?, 0, submitted_at)) FROM tasks"
-        f" WHERE state NOT IN ({_DONE}) AND submitted_at > ? GROUP BY session",
+        f" WHERE state NOT IN ({DONE}) AND submitted_at > ? GROUP BY session",
         (LOCAL_ENDPOINT_ID, time.time() - min(3600 * hours, REACHABLE_S)),
     )
     sessions = {one.session: one for one in database.sessions()}

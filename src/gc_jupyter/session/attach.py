@@ -352,7 +352,7 @@ class _Group:
         if entry.kind == KIND:
             future._describe(limit=entry.decodes)
             return future
-        place = CellPlace(entry.notebook, entry.cell_id, entry.execution_count)
+        place = CellPlace(entry.notebook, entry.cell_id, entry.execution_count, entry.cell)
         out = tuple(entry.out.split(",")) if entry.out else ()
         future._describe(
             Note(entry.kind, entry.endpoint, entry.bind, out, place, entry.part),

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import UnknownEndpoint
-from gc_jupyter.journal.sessions import Note, Part
+from gc_jupyter.journal.sessions import Note, Part, placed
 from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.session.directory import Directory
 from gc_jupyter.session.live import follow
@@ -277,7 +277,7 @@ class Session:
 
         future = NotebookFuture(captured, target.name, self.label_of, label=label)
         future.tb_limit = tb_limit
-        note = note or Note("cell")
+        note = placed(note or Note("cell"), self.journal)  # also of a task that is run again
         again: dict[str, Any] = {"label": label, "note": replace(note), "tb_limit": tb_limit}
         submit = partial(self.submit, captured, target, call, **again)
         future.again = partial(keeping, self.keep, submit)
