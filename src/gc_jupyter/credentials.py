@@ -1,8 +1,8 @@
-"""What looks like a credential, in a text or in a value that is about to be sent.
+"""Find what looks like a credential in a text, or in a value before it is sent.
 
-Looking calls no code of the value's own: no property, no `__repr__`, no `__eq__`. It is bounded,
-so that large data cost no time: of each value `MOST_OBJECTS` objects and `MOST_TEXT` characters
-are looked at, those first that are reached first.
+The search calls no code of the value: no property, no `__repr__`, no `__eq__`. It is bounded, so
+that large data take no time: in each value it looks at the first `MOST_OBJECTS` objects and
+`MOST_TEXT` characters that it reaches.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gc_jupyter.remote_text import one_line
 
 MOST_OBJECTS = 20_000
 MOST_TEXT = 1_000_000
-#: Cells of an array, a column or a table of text; larger ones aren't looked into.
+#: The most cells of an array, a column or a table of text that is searched.
 MOST_CELLS = 10_000
-_LEAST = 8  # characters of a credential
+_LEAST = 8  # the most characters of a credential
 
-#: What is always in it, what it looks like, and what it is. Each begins with plain characters,
-#: which are found fast; what may stand before them is looked back at.
+#: A text that each credential of a kind has, its pattern, and the kind. The text is found fast; the
+#: pattern may begin before it.
 _SHAPES = tuple(
     (sign, re.compile(shape), kind)
     for sign, shape, kind in (
@@ -48,7 +48,7 @@ _SHAPES = tuple(
         ("pypi-", r"pypi-[\w-]{50,}", "a package registry's token"),
         ("earer ", r"earer [\w.~+/-]{20,}=*", "an authorization header"),
         ("asic ", r"asic [A-Za-z0-9+/]{20,}=*", "an authorization header"),
-        # no control characters: in a pickle, these stand between two texts
+        # no control characters: in a pickle they separate two texts
         (
             "://",
             r"://[^\s/:@\'\"\x00-\x1f\x7f-\x9f]{1,200}:[^\s/@\'\"\x00-\x1f\x7f-\x9f]{3,500}@",
@@ -56,13 +56,13 @@ _SHAPES = tuple(
         ),
     )
 )
-#: What a variable, a key or an attribute is called that holds one.
+#: Names of variables, keys and attributes that hold a credential.
 _KEYS = re.compile(
     r"(?i:.*(?:^|[_.-])(?:access_token|refresh_token|id_token|auth_token|api_token|bearer_token"
     r"|client_secret|secret_key|secret_access_key|private_key|api_key|apikey|password|passwd"
     r"|passphrase|authorization))"
 )
-#: Modules of classes that hold them, or use them.
+#: Modules whose classes hold or use credentials.
 _CLASSES = (
     *("globus_sdk.authorizers", "globus_sdk.client", "globus_sdk.globus_app"),
     *("globus_sdk.token_storage", "globus_sdk.login_flows", "globus_sdk.services.auth.response"),
@@ -100,12 +100,12 @@ def masked(text: str) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _secrets_lately(_variables: int, _second: int) -> tuple[tuple[str, str], ...]:
-    """The same for a second: many texts are masked at once."""
+    """The environment's secrets, cached for a second, since many texts are masked together."""
     return _secrets()
 
 
 def _secrets() -> tuple[tuple[str, str], ...]:
-    """This environment's own: names and values."""
+    """The names and values of variables in this environment that hold credentials."""
     return tuple(
         (name, value)
         for name, value in os.environ.items()
@@ -118,14 +118,13 @@ def _secrets() -> tuple[tuple[str, str], ...]:
 
 
 class Search:
-    """Looks for credentials, those of the environment as it is now among them.
+    """Searches for credentials, also for those in the environment's variables.
 
     Parameters
     ----------
     travels:
-        Whether the functions and classes of the module with this name are sent: what they hold
-        (closures, defaults, attributes) is looked at then. Those of others go by their name.
-        None: all are.
+        Whether the functions and classes of a module are sent by value, by the module's name. What
+        those hold (closures, defaults, attributes) is searched, too. None: all are.
     """
 
     def __init__(self, travels: Callable[[str], bool] | None = None) -> None:
@@ -134,7 +133,7 @@ class Search:
         self._environment = dict(os.environ)
 
     def in_text(self, text: str | bytes | bytearray) -> str:
-        """What kind of credential a text seems to hold; empty for none.
+        """The kind of credential that a text seems to hold; empty for none.
 
         Parameters
         ----------
@@ -144,14 +143,14 @@ class Search:
         return self._kind_of(text, MOST_TEXT)
 
     def in_value(self, value: Any, name: str) -> str:
-        """Where in a value there is what looks like a credential, and what it is; empty for none.
+        """The place and kind of what looks like a credential in a value; empty for none.
 
         Parameters
         ----------
         value:
             Anything.
         name:
-            What it goes by: of what is in it, ``name['key'] is …`` is said.
+            The value's name in the answer, such as ``name['key'] is …``.
         """
         objects, characters = MOST_OBJECTS, MOST_TEXT
         todo: deque[tuple[Any, str, str]] = deque([(value, name, name)])
@@ -212,7 +211,7 @@ class Search:
         return same >= wanted
 
     def _parts(self, one: Any) -> Iterator[tuple[Any, Any, str]]:
-        """What an object holds: each with the step to it, and what it is called."""
+        """The objects that an object holds: each with the step to it, and its name."""
         if _is(one, dict):
             for key, value in dict.items(one):
                 yield value, key, key if type(key) is str else ""
@@ -253,7 +252,7 @@ class Search:
 
 
 def _beginning(text: Any, most: int) -> str:
-    """Its first characters, by the built-in types' own methods."""
+    """The first characters of a text, read by the built-in types' own methods."""
     kind = next(kind for kind in (str, bytes, bytearray) if _is(text, kind))
     piece = kind.__getitem__(text, slice(most))
     return piece if isinstance(piece, str) else bytes(piece).decode("latin-1")
@@ -273,7 +272,7 @@ _TYPE_DICT = type.__dict__["__dict__"].__get__
 
 
 def _is(one: Any, kind: Any) -> bool:
-    return issubclass(type(one), kind)  # isinstance would ask the object itself
+    return issubclass(type(one), kind)  # isinstance would call the object's own code
 
 
 def _mro(kind: type) -> tuple[type, ...]:
@@ -320,7 +319,7 @@ def _attributes(one: Any) -> Iterator[tuple[Any, Any, str]]:
 
 
 def _cells(one: Any) -> Iterable[Any] | None:
-    """The texts of a small array, column or table: by their own classes' code alone."""
+    """The texts of a small array, column or table, read by NumPy's and pandas' own code only."""
     home, name = _home(type(one))
     module = sys.modules.get(home.partition(".")[0])
     if module is None or getattr(module, name, None) is not type(one):

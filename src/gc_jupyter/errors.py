@@ -45,11 +45,11 @@ from typing import Any
 #: The official SDK has its errors under this path too.
 sys.modules[f"{__name__}.error_types"] = sys.modules[__name__]
 
-#: The service's code for a function that an endpoint doesn't run: it has a list of those it does.
+#: The service's code for a function that is not on the endpoint's list of allowed functions.
 NOT_ON_THE_LIST = "10"
-#: Ends a next step where more can be found out.
+#: The end of a next step where `%gc doctor` can find out more.
 SEE_DOCTOR = "%gc doctor checks each step."
-#: The next step where an endpoint isn't there.
+#: The next step where an endpoint doesn't exist.
 WHEN_OFFLINE = (
     "start it (globus-compute-endpoint start NAME, on its machine), or ask its owner;"
     " tasks wait meanwhile"

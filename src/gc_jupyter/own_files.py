@@ -1,4 +1,4 @@
-"""Files that must be this user's alone: made so, or refused."""
+"""Make files that belong to this user only, and refuse others."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 _MOST_LINKS = 40
 _NO_SURPRISE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-#: What SQLite reads beside a database, and writes into it.
+#: Suffixes of the files beside a database that SQLite reads changes from.
 _COMPANIONS = ("-journal", "-wal", "-shm")
 
 
 def data_directory() -> Path:
-    """Where this package keeps what outlasts a kernel: in Jupyter's data directory
+    """The directory of files that outlast a kernel, in Jupyter's data directory
     (JUPYTER_DATA_DIR moves it). It may not exist yet."""
     from jupyter_core.paths import jupyter_data_dir
 
@@ -26,15 +26,14 @@ def data_directory() -> Path:
 
 
 class NotOwn(OSError):
-    """Somebody else may have written this file, or could read what is put into it; `strerror` says
-    what is wrong with it."""
+    """Another user may have written this file, or could read it; `strerror` says what is wrong."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(errno.EPERM, why, str(path))
 
 
 def make_own(path: Path) -> None:
-    """Make a file that only this user reads and writes, or check the one that is there.
+    """Make a file that only this user reads and writes, or check the existing one.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ def make_own(path: Path) -> None:
 
 def check_own_database(path: Path) -> None:
     """Check an SQLite file as `check_own`, its directory, and the files beside it that SQLite
-    takes changes from.
+    reads changes from.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def check_own_database(path: Path) -> None:
     """
     make_own_directory(path.parent)
     check_own(path)
-    real = path.resolve()  # SQLite looks beside the file that a link leads to
+    real = path.resolve()  # SQLite looks for them beside the file that a link points to
     _check_directory(real.parent)
     for suffix in _COMPANIONS:
         companion = real.with_name(real.name + suffix)
@@ -91,9 +90,9 @@ def check_own_database(path: Path) -> None:
 def check_own(path: Path) -> None:
     """Check that a file is this user's, or root's; it may be reached by a symbolic link.
 
-    One that others could read is closed to them. One that others could write is refused: what it
-    holds may be theirs. Windows keeps users apart by their profiles' permissions: nothing is
-    checked there.
+    A file that others can read is closed to them. A file that others can write is refused, since
+    its content may be theirs. On Windows, profiles' permissions separate users, so nothing is
+    checked.
 
     Parameters
     ----------
@@ -109,7 +108,7 @@ def check_own(path: Path) -> None:
     """
     if os.name != "posix":
         return
-    # not opened: closing it would end this process's locks on it, and SQLite has some
+    # the file isn't opened: closing it would drop this process's locks, which SQLite needs
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise NotOwn(path, "it is no regular file")
@@ -122,7 +121,7 @@ def check_own(path: Path) -> None:
 
 
 def make_own_directory(path: Path) -> None:
-    """Make a directory that only this user can use, or close the one that is there to others.
+    """Make a directory that only this user can use, or close an existing one to others.
 
     Parameters
     ----------
@@ -132,7 +131,7 @@ def make_own_directory(path: Path) -> None:
     Raises
     ------
     NotOwn
-        It is another user's, or a shared one, as that for temporary files.
+        It is another user's, or a shared one like that for temporary files.
     OSError
         It can't be made.
     """
@@ -163,29 +162,29 @@ def read_own(
     with_own_group: bool = False,
     owners: frozenset[int] = frozenset(),
 ) -> bytes:
-    """The bytes of a file that nobody but this user and root can have written, or put there.
+    """The bytes of a file that only this user or root can have written, or put there.
 
     Each folder on the way, and each symbolic link, must be this user's or root's, and closed to
-    other writers. A folder like ``/tmp`` that all may write is passed where it is sticky: nobody
-    can replace there what isn't theirs. Windows keeps users apart by their profiles' permissions:
-    only kind and size of the file are looked at there.
+    other writers. A folder like ``/tmp``, which all may write, is accepted if it is sticky: then
+    nobody can replace others' files in it. On Windows, profiles' permissions separate users, so
+    only the file's kind and size are checked.
 
     Parameters
     ----------
     path:
         The file.
     most:
-        More bytes are refused.
+        The limit of its size, in bytes.
     with_own_group:
-        Whether folders may be writable by a group that has this user alone, as containers for
-        Jupyter have them.
+        Whether folders may be writable by a group whose only member is this user, as in containers
+        for Jupyter.
     owners:
-        Other users, by their number, whose files and folders are as good as root's.
+        User ids of others whose files and folders are trusted as root's are.
 
     Raises
     ------
     NotOwn
-        What is said above doesn't hold, or it is no regular file.
+        A condition above doesn't hold, or it is no regular file.
     OSError
         It can't be opened; FileNotFoundError where there is none.
     """
@@ -209,14 +208,14 @@ def read_own(
 
 
 def write_own(path: Path, text: str) -> None:
-    """Replace a file as a whole by one that this user alone may read and write.
+    """Replace a file as a whole by one that only this user may read and write.
 
     Parameters
     ----------
     path:
         The file; its directory is made where there is none.
     text:
-        What it is to hold.
+        Its new content.
 
     Raises
     ------
@@ -232,13 +231,13 @@ def write_own(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Let nobody else in, neither a thread nor a process of this machine: for what is read, changed
-    and written again. Where there are no locks, everybody is let in.
+    """Keep other threads, and other processes of this machine, out of the block. Where locks don't
+    work, nobody is kept out.
 
     Parameters
     ----------
     path:
-        A file of its own that stands for the lock; made, and left.
+        The lock's own file, which is made, and stays.
     """
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError, ImportError):
@@ -253,7 +252,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Trusted:
-    """Whose folders and files are taken for the user's own."""
+    """The users whose folders and files are trusted."""
 
     others: frozenset[int]
     own_group: bool
@@ -263,7 +262,7 @@ class _Trusted:
 
 
 def _safe_way(path: Path, trusted: _Trusted) -> Path:
-    """The file that a path leads to, every step of the way checked."""
+    """The file that a path leads to, with every folder and link on the way checked."""
     absolute = Path(os.path.abspath(path)) if ".." not in path.parts else path.absolute()
     at, todo, links = Path(absolute.anchor), list(reversed(absolute.parts[1:])), 0
     _check_folder(at, at.lstat(), trusted)
@@ -287,7 +286,7 @@ def _safe_way(path: Path, trusted: _Trusted) -> Path:
             continue
         if todo:
             _check_folder(here, found, trusted)
-        elif not stat.S_ISREG(found.st_mode):  # to open a device may do something
+        elif not stat.S_ISREG(found.st_mode):  # opening a device may have effects
             raise NotOwn(here, "it is no regular file")
         at = here
     return at
@@ -303,7 +302,7 @@ def _check_folder(folder: Path, found: os.stat_result, trusted: _Trusted) -> Non
 
 
 def _has_me_alone(group: int) -> bool:
-    """Whether this machine knows of nobody else in a group."""
+    """Whether this user is the only known member of a group."""
     import grp
     import pwd
 

@@ -1,4 +1,4 @@
-"""joblib on an endpoint: what scikit-learn and others run with `n_jobs`, run there."""
+"""A joblib backend: scikit-learn and others run their `n_jobs` tasks on an endpoint."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from gc_jupyter.session import Session, current_session
 from gc_jupyter.travel.sending import SendingPickler, dumps
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
-#: Values of this many bytes are sent once for all tasks of a call.
+#: Values from this many bytes on are sent once for all tasks of a call.
 SHARED_FROM = 1_000
-#: Tasks at once where the endpoint doesn't say how many workers it has.
+#: Parallel tasks where the endpoint doesn't say how many workers it has.
 DEFAULT_JOBS = 8
 
 _KERNEL = {"IPython", "ipykernel", "traitlets", "jupyter_client", "jupyter_core", "gc_jupyter"}
@@ -52,10 +52,10 @@ def joblib_backend(
     endpoint:
         A name, an alias, a UUID, or ``"local"``.
     jobs:
-        What `n_jobs=-1` means: by default the number of the endpoint's workers, as far as it is
+        The number for `n_jobs=-1`: by default the number of the endpoint's workers, if that is
         known.
     client:
-        Who submits; by default the kernel's own.
+        The client that submits; by default the kernel's own.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def joblib_backend(
     Notes
     -----
     Arrays and tables of 1 kB and more that the first task of a call uses are sent once, with the
-    function; they have room for 7.5 MB in all. The endpoint needs joblib, and what the tasks use.
+    function, up to 7.5 MB in all. The endpoint needs joblib, and what the tasks use.
     """
     return joblib.parallel_config(
         backend=EndpointBackend(endpoint, jobs=jobs, client=client), n_jobs=-1
@@ -131,12 +131,12 @@ class EndpointBackend(ParallelBackendBase):  # type: ignore[misc]
             return DEFAULT_JOBS
 
     def start_call(self) -> None:
-        """Begin a call of joblib.Parallel: nothing is shared yet."""
+        """Begin a call of joblib.Parallel, without shared values."""
         self._function = None
         self._shared = {}
 
     def stop_call(self) -> None:
-        """End it, and let go of what its tasks shared."""
+        """End the call, and forget its shared values."""
         self.start_call()
 
     def submit(
@@ -189,7 +189,7 @@ class EndpointBackend(ParallelBackendBase):  # type: ignore[misc]
         return out.result()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002
-        """Drop what was not sent, and stop what runs on this machine.
+        """Cancel tasks that were not sent, and stop those that run on this machine.
 
         Parameters
         ----------
@@ -201,7 +201,7 @@ class EndpointBackend(ParallelBackendBase):  # type: ignore[misc]
 
 
 class _SharingPickler(SendingPickler):
-    """Names what all tasks share by its key."""
+    """Replaces values that all tasks share by their key."""
 
     def __init__(self, stream: Any, *, shared: dict[int, tuple[int, Any]], **options: Any) -> None:
         super().__init__(stream, **options)
@@ -213,8 +213,8 @@ class _SharingPickler(SendingPickler):
 
 
 def _leave_out_kernel_warnings(batch: Any) -> None:
-    """Drop filters for warnings of IPython: scikit-learn sends this process's, and an endpoint has
-    no IPython."""
+    """Remove filters for IPython's warnings: scikit-learn sends this process's filters, and an
+    endpoint has no IPython."""
     for function, _, _ in batch.items:
         filters = getattr(function, "warning_filters", None)
         if filters:
@@ -224,7 +224,7 @@ def _leave_out_kernel_warnings(batch: Any) -> None:
 
 
 def _size(value: Any) -> int:
-    """Bytes of an array, a table or a sparse matrix; 0 for anything else."""
+    """The size of an array, a table or a sparse matrix, in bytes; 0 for anything else."""
     if type(value).__module__.partition(".")[0] not in ("numpy", "pandas", "scipy", "polars"):
         return 0
     usage = getattr(value, "memory_usage", None)  # pandas

@@ -1,8 +1,8 @@
-"""Text that somebody else has chosen -> text that a terminal, a notebook and a log can be given.
+"""Make text from elsewhere safe for a terminal, a notebook and a log.
 
-What a task writes, and what endpoints, users and errors are called, may hold terminal codes: they
-can set a window's title, fill the clipboard (OSC 52), or write over what stood there before.
-Controls of writing direction make text read otherwise than it runs: they are shown as escapes.
+A task's output, and the names of endpoints, users and errors, may contain terminal codes. These
+can set a window's title, fill the clipboard (OSC 52), or overwrite earlier text. Controls of
+writing direction can disguise what a text says: they are shown as escapes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _CODE = re.compile(
     r"|\x1b\[[0-?]*[ -/]*[@-~]?"  # moves and erases
     r"|\x1b[ -/]*[0-~]?"
     r"|[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]"
-    r"|([\ud800-\udfff])"  # half a character: no stream takes it
+    r"|([\ud800-\udfff])"  # half a character, which no stream can encode
 )
 
 
 def harmless(text: str) -> str:
-    """Text with its lines and colours, and without every other terminal code; controls of writing
+    """Text with its lines and colours, but without other terminal codes. Controls of writing
     direction are shown as escapes, like ``\\u202e``.
 
     Tabs, backspaces and carriage returns stay: a progress bar rewrites its own line with them.
@@ -31,7 +31,7 @@ def harmless(text: str) -> str:
     Parameters
     ----------
     text:
-        Of any length; the time taken is linear in it.
+        A text of any length; the time is linear in it.
     """
     if _SUSPECT.search(text) is None:
         return text
@@ -41,7 +41,7 @@ def harmless(text: str) -> str:
 
 def one_line(text: str, limit: int = 80) -> str:
     """Text on one line, cut at `limit` characters. Controls of writing direction are shown as
-    escapes; what else isn't printable is dropped.
+    escapes; other unprintable characters are dropped.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def one_line(text: str, limit: int = 80) -> str:
     limit:
         In characters; a cut text ends with an ellipsis.
     """
-    if len(text) <= limit and text.isprintable():  # what most are
+    if len(text) <= limit and text.isprintable():  # the usual case
         return text
     text = _DIRECTION.sub(_escape, text[: 8 * limit])
     seen = "".join(ch for ch in text if ch.isprintable() or ch.isspace())

@@ -1,6 +1,6 @@
-"""Tokens and passwords as text that shows nowhere, and errors without the frames that show them.
+"""Hide tokens and passwords from reprs, and from the frames of errors.
 
-A traceback may print local variables: IPython's ``%xmode Verbose`` does, and so do many loggers.
+A traceback may print local variables, as IPython's ``%xmode Verbose`` and many loggers do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 class Secret(str):
-    """Text whose `repr` is ``'***'``, within containers too. It is never pickled."""
+    """Text whose `repr` is ``'***'``, also in containers. It can't be pickled."""
 
     __slots__ = ()
 
@@ -25,12 +25,12 @@ class Secret(str):
 
 
 class Environment(Mapping[str, str]):
-    """Environment variables, whose `repr` has none of their values.
+    """Environment variables whose `repr` shows no values.
 
     Parameters
     ----------
     variables:
-        Looked up as they are at that time.
+        The variables; a lookup gives the value of that moment.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -50,13 +50,13 @@ class Environment(Mapping[str, str]):
 
 
 def without_frames(error: E) -> E:
-    """An error of another library, and what has caused it, without their frames: what they send
-    stands in their local variables, as bytes that nobody can wrap.
+    """An error of another library, and its causes, without their frames: the local variables hold
+    what was sent as plain bytes, which can't be hidden otherwise.
 
     Parameters
     ----------
     error:
-        Is returned.
+        The error, which is returned.
     """
     todo: list[BaseException | None] = [error]
     seen: set[int] = set()

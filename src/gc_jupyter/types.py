@@ -1,4 +1,4 @@
-"""The nouns that every layer shares: endpoint, task, state, event. Values, no behaviour."""
+"""The types that every layer shares: endpoint, task, state, event. They are plain values."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Any, Protocol, Union
 UUIDLike = Union[uuid.UUID, str]  # noqa: UP007 - evaluated at run time on 3.10
 
 LOCAL_NAME = "local"
-#: The embedded endpoint's id: fixed, so that journals and notebooks of different days agree on it.
+#: The embedded endpoint's id. It is fixed, since journals and notebooks keep it.
 LOCAL_ENDPOINT_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, "local.gc-jupyter"))
 
 
 class TaskState(str, enum.Enum):
-    """Where a task is; the value is the word a user reads."""
+    """The state of a task; the value is the word that a user reads."""
 
     UNSENT = "unsent"
-    WAITING_LIMIT = "waiting for request limit"  # as `EventSource.hold` says
+    WAITING_LIMIT = "waiting for request limit"  # `EventSource.hold` says why
     UNCONFIRMED = "not confirmed"  # sent, and no reply says whether the service has it
     WAITING_ENDPOINT = "waiting for endpoint"
     ENDPOINT_OFFLINE = "endpoint offline"
     WAITING_NODES = "waiting for nodes"
-    WAITING_WORKER = "waiting for a worker"  # of this machine: `local`
+    WAITING_WORKER = "waiting for a worker"  # for a worker of this machine: `local`
     RUNNING = "running"
     SUCCESS = "success"
     FAILED = "failed"
-    CANCELLED = "cancelled"  # never sent, or stopped here: never said of a task that may still run
+    CANCELLED = "cancelled"  # never sent, or stopped here; not a task that may still run
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will happen to a task in this state."""
+        """Whether this state is final."""
         return self in (TaskState.SUCCESS, TaskState.FAILED, TaskState.CANCELLED)
 
 
@@ -49,10 +49,10 @@ class WorkerInfo:
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """What is known of one task: identifiers, and times from the worker's own clock.
+    """The facts about one task: its ids, and times from the worker's own clock.
 
     `submitted_at` is unix seconds on this machine, `started_at`/`ended_at` unix seconds on the
-    worker; `running_s` is exact, `queued_s` mixes both clocks and is never negative.
+    worker. `running_s` is exact. `queued_s` mixes both clocks, and is never negative.
     """
 
     task_id: str | None = None
@@ -89,7 +89,7 @@ class TaskEvent:
     label: str = ""
     info: TaskInfo = TaskInfo()
     error: str = ""  # the last line of the remote traceback, as plain text
-    uncertain: bool = False  # it failed here, and may be at the service all the same
+    uncertain: bool = False  # it failed here, but the service may have the task
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +101,15 @@ class Hold:
 
 
 class EventSource(Protocol):
-    """Whoever announces tasks' states; listeners are called with the events of one moment."""
+    """Announces the states of tasks. Listeners get the events of one moment together."""
 
     @property
     def hold(self) -> Hold | None:
-        """What keeps the next submission from leaving; None while nothing does. Any thread."""
+        """Why the next submission can't leave yet; None if it can. Any thread."""
 
     def holders(self) -> Sequence[tuple[str, Any, float]]:
-        """Which tasks have this machine's workers that others wait for: task id, future (None
-        where it isn't of here), and since when (unix seconds). Any thread."""
+        """The tasks that occupy this machine's workers while others wait: task id, future (None
+        if this process has none), and since when (unix seconds). Any thread."""
 
     def watch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
         """Call `listener` on the loop's thread from now on."""

@@ -1,4 +1,4 @@
-"""Where TLS may be missing: to this machine, and to hosts that the user has named."""
+"""The hosts that may be reached without TLS: this machine, and those that the user has named."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from gc_jupyter.settings import Settings
 
 #: Of URLs that ask for TLS.
 _ENCRYPTED = ("https", "amqps")
-#: What can be part of a command that a user is told to run.
+#: The hosts that can be written into a command which a user is told to run.
 _PLAIN = re.compile(r"[a-z0-9.:_-]+")
 
 
 def refused_host(url: str) -> str:
-    """The host that this address would send to in clear text without leave; empty where it may.
+    """The host that this URL would reach without TLS and without leave; empty if it may be used.
 
     Parameters
     ----------
     url:
-        Of a service or a broker.
+        The URL of a service or a broker.
 
     Raises
     ------

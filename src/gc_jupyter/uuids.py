@@ -1,4 +1,4 @@
-"""UUID-like arguments -> their canonical text, with an error that names the argument."""
+"""Check UUID-like arguments, with errors that name the argument."""
 
 from __future__ import annotations
 

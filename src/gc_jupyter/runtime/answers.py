@@ -1,4 +1,4 @@
-"""Says that a service or its broker is silent, before somebody thinks that nothing happens."""
+"""Tell the user that a service or its broker doesn't answer."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gc_jupyter.service.base import Service
 
 log = logging.getLogger(__name__)
 
-SLOW_S = 4.0  # a request under way for so long is said
-TELL_S = 4.5  # so is a result stream that isn't up by then
+SLOW_S = 4.0  # a request that is under way for so long is reported
+TELL_S = 4.5  # a result stream that isn't up by then is reported
 _NOTHING = "The broker says nothing so far, and results are asked for by HTTPS."
 _ASKED = (
     "A result that is asked for comes within 2.5 s of its end; later where its task is older than"
@@ -30,13 +30,13 @@ class Answers:
     def __init__(self, loop: KernelLoop, service: Service | None) -> None:
         self._loop = loop
         self._service = service
-        self._under_way: dict[object, tuple[float, bool]] = {}  # since when, and submissions
-        self._watched = False  # whether the loop looks in a while
+        self._under_way: dict[object, tuple[float, bool]] = {}  # when, and submissions
+        self._watched = False  # whether the loop will look
         self._said = False  # since the last answer
 
     @contextmanager
     def expected(self, submission: bool) -> Iterator[None]:
-        """A request is under way, and its answer comes at the end."""
+        """A request is under way in this block."""
         key = object()
         self._under_way[key] = time.monotonic(), submission
         if not self._watched:
@@ -53,8 +53,8 @@ class Answers:
             del self._under_way[key]
 
     def _look(self) -> None:
-        """Say what is late; come back for what isn't yet (loop's thread)."""
-        self._watched = False  # first: a request that begins from here on has the loop look again
+        """Report late requests; look again when the next one would be late (loop's thread)."""
+        self._watched = False  # first: a request that begins from here on makes the loop look again
         now, later = time.monotonic(), []
         for since, submission in list(self._under_way.values()):
             if now < since + SLOW_S:
@@ -86,15 +86,15 @@ class Answers:
 
 
 class Blocked:
-    """Says once, in the cell that waits, that the result stream isn't there, and how results come
-    without it. Lives on the loop.
+    """Tells the waiting cell once that the result stream is missing, and how results come without
+    it. Lives on the loop.
 
     Parameters
     ----------
     aio:
         The loop.
     waits:
-        Whether somebody waits for a result.
+        Whether a cell waits for a result.
     """
 
     def __init__(self, aio: asyncio.AbstractEventLoop, waits: Callable[[], bool]) -> None:
@@ -110,22 +110,22 @@ class Blocked:
         self._opened_at = self._aio.time()
 
     def expected(self) -> None:
-        """Tasks are open, and no stream is up."""
+        """There are open tasks, and the stream isn't up."""
         if self._timer is None and not self._said:
             in_s = max(0.0, self._opened_at + TELL_S - self._aio.time())
             self._timer = self._aio.call_later(in_s, self._say)
 
     def up(self) -> None:
-        """It was there: an outage later on is no news for a cell."""
+        """The stream has worked: a later outage is not reported."""
         self._said = True
         self.close()
 
     def down(self, error: Exception) -> None:
-        """This is why it isn't."""
+        """Note why the stream isn't up."""
         self._error = error
 
     def close(self) -> None:
-        """Nothing is expected any more."""
+        """Report nothing from now on."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,9 +1,9 @@
-"""Which requests of one service may leave now: slots that a user's kernels share, and a brake.
+"""The budget of one service's requests: slots that a user's kernels share, and a brake.
 
-Any thread asks; each answer comes at once. The slots are a file of this machine beside the journal,
-one number for each: from when on the slot is free, on the clock that all processes share. While a
-slot's request is under way its bytes are locked, so a killed kernel holds nothing up. Where there
-are no locks (some NFS homes), each process has 20 slots of its own.
+Any thread may ask, and is answered at once. The slots are a file beside the journal. It has one
+number for each slot: when the slot becomes free, on a clock that all processes of this machine
+share. While a slot's request is under way its bytes are locked, so a killed kernel blocks no slot.
+Where locks don't work (some NFS homes), each process has 20 slots of its own.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Budget:
     Parameters
     ----------
     address:
-        The service's: what is counted there is shared.
+        The service's address: kernels that use the same one share its slots.
     path:
         The file of the slots; by default the one of all kernels of this user. It is made at the
         first submission.
@@ -57,8 +57,8 @@ class Budget:
     def __init__(self, address: str, path: Path | None = None) -> None:
         self._address = address
         self._path = path
-        self._disk = threading.Lock()  # whoever touches the file has it: never the loop
-        self._lock = threading.Lock()  # of these two
+        self._disk = threading.Lock()  # held while the file is used: never by the loop
+        self._lock = threading.Lock()  # for the brake and the window
         self._window = Window()
         self._brake = Brake()
         self._file: _SlotFile | None = None
@@ -98,7 +98,7 @@ class Budget:
         file = self._open_file()
         known = [] if file is None else file.read()
         with self._lock:
-            now = clock()  # what was read is no younger than this
+            now = clock()  # what is read is at least as new as this
             self._window.learn(known, now)
             free = self._window.free(now)
         for slot in free:
@@ -115,7 +115,7 @@ class Budget:
                 self._window.give_back(slot, clock(), arrived=arrived)
                 free_at = self._window.free_at[slot]
             if self._file is not None:
-                with contextlib.suppress(OSError):  # then the time noted at the start is good
+                with contextlib.suppress(OSError):  # the time of the start stays
                     self._file.release(slot, free_at)
 
     def slot_in(self) -> float:
@@ -141,7 +141,7 @@ class _SlotFile:
 
     def __init__(self, path: Path) -> None:
         make_own(path)
-        # one descriptor for as long as this lives: POSIX drops a process's locks with any of them
+        # one descriptor: closing any other one would drop this process's POSIX locks
         self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def __del__(self) -> None:
@@ -149,13 +149,13 @@ class _SlotFile:
             os.close(self._handle)
 
     def read(self) -> list[float]:
-        """From when on each slot is free."""
+        """When each slot becomes free."""
         data = os.pread(self._handle, SUBMISSIONS * _SLOT.size, 0)
         data += bytes(-len(data) % _SLOT.size)
         return [at for (at,) in _SLOT.iter_unpack(data)]
 
     def claim(self, slot: int) -> bool:
-        """Lock a slot, where nobody else has; whether it is this process's now."""
+        """Lock a slot, unless another process has; returns whether it is this process's now."""
         start = slot * _SLOT.size
         try:
             fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SLOT.size, start)
@@ -163,7 +163,7 @@ class _SlotFile:
             if error.errno in _BUSY:
                 return False
             raise
-        known, found = self.read(), Window()  # perhaps another was faster, and is done with it
+        known, found = self.read(), Window()  # another process may have used it meanwhile
         now = clock()
         found.learn(known, now)
         if found.free_at[slot] > now:
@@ -182,7 +182,7 @@ class _SlotFile:
 
 
 def _shared_path(address: str) -> Path:
-    """One file for each service and start of the machine: its clock begins anew with each."""
+    """A file for each service and each start of the machine, with which its clock begins anew."""
     try:
         machine = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:

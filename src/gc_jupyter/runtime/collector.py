@@ -1,4 +1,4 @@
-"""Results -> the task book -> the completer: what becomes of the tasks of one service.
+"""Match the results of one service with its open tasks, and hand them to the completer.
 
 Lives on the loop. A message is acknowledged only after its future is resolved.
 """
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 Listener = Callable[[Sequence[TaskEvent]], None]
 _Result = ResultMessage | TaskStatus
 
-ENDPOINTS_S = 15.0  # between questions whether an endpoint that shown tasks wait for is there
+ENDPOINTS_S = 15.0  # between questions whether an endpoint is connected that shown tasks wait for
 
 _FOR_ENDPOINT = "waiting-for-ep"
 _SERVICE_STATES = {
@@ -46,7 +46,7 @@ _SERVICE_STATES = {
 
 
 class Collector:
-    """The taker of one feed and the owner of its task book (the loop's thread alone)."""
+    """The taker of one feed, and the owner of its task book (loop's thread only)."""
 
     def __init__(
         self, loop: KernelLoop, service: Service, requests: Requests, port: int | None
@@ -57,10 +57,10 @@ class Collector:
         self.feed = Feed(loop, lambda: service, requests, self, port=port)
         self.book: TaskBook[tuple[TaskFuture, Origin], tuple[_Result, object]] = TaskBook()
         self._ready: list[Finished] = []
-        self._resolving: deque[list[Finished]] = deque()  # at `gc-results`, in order
+        self._resolving: deque[list[Finished]] = deque()  # handed to `gc-results`, in order
         self._later: dict[int, Finished] = {}  # by serial: parts of their results are fetched
         self.listeners: list[Listener] = []
-        self._endpoints: dict[str, tuple[bool, float]] = {}  # online, and when that is old
+        self._endpoints: dict[str, tuple[bool, float]] = {}  # online, and until when that is known
 
     # --- submissions -----------------------------------------------------------------------
 
@@ -86,17 +86,17 @@ class Collector:
         self.feed.follow(task_group_id, on_its_way_s)
 
     def give_up(self, submission: int) -> None:
-        """A submission failed: no ids will come of it."""
+        """A submission failed: it will give no ids."""
         self._end(submission)
 
     def finish(
         self, future: TaskFuture, origin: Origin, outcome: Outcome, tag: object = None
     ) -> None:
-        """This task ended, perhaps without a message to acknowledge: resolve it."""
+        """Resolve a task that has ended, perhaps without a message to acknowledge."""
         self._complete(Finished(future, outcome, origin, tag))
 
     def dismiss(self, tag: object) -> None:
-        """Nobody here wants this message."""
+        """Acknowledge a message that no task here waits for."""
         self.feed.ack([tag])
 
     def _end(self, submission: int) -> None:
@@ -136,7 +136,7 @@ class Collector:
             ):
                 changes.append((owner[0], state, None))
         self.announce(changes)
-        # no more is fetched than `gc-results` can take in
+        # fetch no more than `gc-results` can take in
         await asyncio.sleep(0)  # `_flush` comes first
         await self._loop.aio.run_in_executor(self._loop.results, _nothing)
 
@@ -147,7 +147,7 @@ class Collector:
         """See Taker."""
         if groups is None:
             return list(self.book)
-        # one whose group isn't known may be of any
+        # a task whose group isn't known may be in any group
         return [one for one in self.book if (its := self._group_of(one)) in groups or not its]
 
     def open_groups(self) -> Collection[str]:
@@ -183,7 +183,7 @@ class Collector:
             yield from ((one.future, one.origin) for one in finished if not one.future.done())
 
     def _complete(self, finished: Finished) -> None:
-        """Hand over to `gc-results`, everything of one turn of the loop at once."""
+        """Hand finished tasks to `gc-results`, all those of one turn of the loop together."""
         if isinstance(finished.future, Stray):
             finished.future.arrived(finished)
             for future, origin in finished.future.also:
@@ -214,8 +214,8 @@ class Collector:
             )
 
     def _complete_later(self, one: Finished, later: Later) -> None:
-        """Go on with a result once its parts are here. Its message isn't needed any more: what the
-        service knows of the task says the same."""
+        """Go on with a result once its parts are here. Its message is no longer needed, since the
+        service's state of the task says the same."""
         self._later[one.future.serial] = one
 
         def ready() -> None:
@@ -238,17 +238,17 @@ class Collector:
         for listener in self.listeners:
             try:
                 listener(events)
-            except Exception:  # a broken view must not stop results
+            except Exception:  # an error in a view must not stop results
                 log.exception("a listener of task events failed")
 
     def show(self, futures: Iterable[TaskFuture], state: TaskState) -> None:
-        """As `announce`, of what is worth no word where nobody looks."""
+        """As `announce`, for events that only matter while somebody watches."""
         if self.feed.watchers:
             self.announce((one, state, None) for one in futures if not one.done())
 
     def watch(self, listener: Listener) -> None:
-        """Tell this listener of tasks' states, and ask the service for them so often that the
-        words shown are true: waiting for the endpoint, for nodes, or running."""
+        """Tell this listener the states of tasks. The service is asked often enough that the shown
+        words are true: waiting for the endpoint, for nodes, or running."""
         self.listeners.append(listener)
         self.feed.watch(1)
 
@@ -258,7 +258,7 @@ class Collector:
         self.feed.watch(-1)
 
     async def _look_at_endpoints(self, statuses: Iterable[TaskStatus]) -> None:
-        """Ask whether the endpoints are there that shown tasks wait for."""
+        """Ask whether the endpoints are connected that shown tasks wait for."""
         if not self.feed.watchers:
             return
         owners = [self.book.owner(one.task_id) for one in statuses if one.status == _FOR_ENDPOINT]
@@ -275,7 +275,7 @@ class Collector:
             self._endpoints[endpoint] = online, time.monotonic() + ENDPOINTS_S
 
     def _state(self, future: TaskFuture, status: str) -> TaskState | None:
-        """The word for what the service says of a task that isn't over."""
+        """The state of an open task, from the service's word for it."""
         if status == _FOR_ENDPOINT and self.feed.watchers:
             online, _ = self._endpoints.get(future.info.endpoint_id or "", (True, 0.0))
             if not online:
@@ -297,4 +297,4 @@ def _last_line(error: BaseException | None) -> str:
 
 
 def _nothing() -> None:
-    """Runs when all that was posted before has ended."""
+    """A call that runs when all calls posted before it have ended."""

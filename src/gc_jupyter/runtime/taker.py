@@ -1,4 +1,4 @@
-"""What a feed of results needs of its taker: a kernel's collector, or a server's keeper."""
+"""The interface of those who take a feed's results: a kernel's collector, a server's keeper."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from gc_jupyter.service.base import TaskStatus
 
 
 class Taker(Protocol):
-    """Whose tasks they are. Every method is called on the loop's thread; `Feed` calls them."""
+    """Takes the results of a feed. `Feed` calls each method, on the loop's thread."""
 
     def take(self, message: ResultMessage, body: bytes, tag: object) -> None:
         """A result came; `tag` is for `Feed.ack`."""
 
     def take_said(self, task_id: str, message: bytes) -> None:
-        """What a task says while it runs."""
+        """Take a message that a task sends while it runs."""
 
     async def take_statuses(
         self, asked: Sequence[str], found: Mapping[str, TaskStatus], tags: Mapping[str, object]
     ) -> None:
-        """What the service says of these tasks; returns when that is taken in. `tags` are those of
-        messages that came without their data."""
+        """Take the service's states of these tasks; returns when they are processed. `tags` are
+        those of messages that came without their data."""
 
     def asked(self, error: ComputeError | None) -> None:
-        """The service answered a question for tasks, or why it didn't."""
+        """The service has answered a question for tasks; or the error, where it didn't."""
 
     def open_tasks(self, groups: Collection[str] | None) -> list[str]:
         """The open tasks of these groups; None: of all."""
@@ -35,7 +35,7 @@ class Taker(Protocol):
         """The groups with open tasks; empty text for a task whose group isn't known."""
 
     def is_open(self, task_id: str) -> bool:
-        """Whether somebody waits for this task."""
+        """Whether this task is open here."""
 
     @property
     def busy(self) -> bool:

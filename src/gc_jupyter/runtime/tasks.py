@@ -1,4 +1,4 @@
-"""What the runtime keeps of a task: the record that is queued, and where it came from."""
+"""The runtime's record of a queued task, and of its origin."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gc_jupyter.types import TaskInfo
 if TYPE_CHECKING:
     from gc_jupyter.runtime.completer import Finished
 
-#: Numbers the tasks of this process; `next` on it is atomic, so any thread may.
+#: Numbers the tasks of this process; `next` is atomic, so any thread may call it.
 serials = itertools.count(1)
 
 
 @dataclass(slots=True)
 class Origin:
-    """Who submits: shared by all tasks of one executor.
+    """The submitter, shared by all tasks of one executor.
 
     `deserialize` turns a result's wire text into a value. `submitted` counts the tasks that the
     service has accepted; the loop's thread alone writes it.
@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(slots=True)
 class QueuedTask:
-    """A task on its way to the service. `function` is a function id or one yet to register."""
+    """A task on its way to the service. `function` is a function id, or what to register."""
 
     future: TaskFuture
     origin: Origin
@@ -44,7 +44,7 @@ class QueuedTask:
 
 
 class Stray(TaskFuture):
-    """Stands for a task of a group of which nobody knows yet whose it is.
+    """Stands for a task of a group that is not matched with a future yet.
 
     Parameters
     ----------
@@ -58,5 +58,5 @@ class Stray(TaskFuture):
         super().__init__()
         self._learn(TaskInfo(task_id, group))
         self.arrived = arrived
-        #: Futures that were asked for by its id meanwhile.
+        #: Futures that were made for its id meanwhile.
         self.also: list[tuple[TaskFuture, Origin]] = []
