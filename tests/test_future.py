@@ -24,6 +24,8 @@ from tests.service.handle import Loopback
 __all__ = ["executor"]  # a fixture
 
 TIMEOUT = 60
+#: Where a kernel asks for results until its stream is heard: its answers lack the worker's times.
+ASKED = "/v2/batch_status"
 
 
 def double(x: int) -> int:
@@ -67,6 +69,7 @@ def test_a_new_future_knows_nothing() -> None:
 
 @pytest.mark.parametrize("kind", ["inline", "thread", "process", "parsl"])
 def test_info(client: Client, loopback: Loopback, kind: str) -> None:
+    loopback.fault(path=ASKED, times=None, status=500)
     endpoint_id = loopback.endpoint(kind)
     with Executor(endpoint_id, client=client) as executor:
         future = executor.submit(nap, 0.05)
@@ -87,7 +90,8 @@ def test_info(client: Client, loopback: Loopback, kind: str) -> None:
     assert info.task_id in repr(future)
 
 
-def test_info_of_a_failed_task(executor: Executor) -> None:
+def test_info_of_a_failed_task(executor: Executor, loopback: Loopback) -> None:
+    loopback.fault(path=ASKED, times=None, status=500)
     future = executor.submit(fail)
     error = future.exception(TIMEOUT)
     assert isinstance(error, TaskExecutionFailed)
@@ -95,6 +99,16 @@ def test_info_of_a_failed_task(executor: Executor) -> None:
     assert error.code == "RemoteExecutionError"
     assert future.info.running_s is not None
     assert float(error.completion_t) == future.info.ended_at
+
+
+def test_a_result_that_was_asked_for_has_no_times(executor: Executor, loopback: Loopback) -> None:
+    loopback.broker_fault(refuse=True)
+    future = executor.submit(nap, 0.05)
+    assert future.result(TIMEOUT) == 0.05
+    info = future.info
+    assert (info.started_at, info.ended_at, info.running_s, info.queued_s) == (None,) * 4
+    assert info.worker is not None
+    assert info.submitted_at is not None
 
 
 # --- who writes ------------------------------------------------------------------------------

@@ -52,7 +52,9 @@ class TaskInfo:
     """The facts about one task: its ids, and times from the worker's own clock.
 
     `submitted_at` is unix seconds on this machine, `started_at`/`ended_at` unix seconds on the
-    worker. `running_s` is exact. `queued_s` mixes both clocks, and is never negative.
+    worker. `running_s` is exact. `queued_s` mixes both clocks, and is never negative. The worker's
+    times come with the message of a result. Where the service was asked for the result before
+    that message came, they stay None.
     """
 
     task_id: str | None = None
