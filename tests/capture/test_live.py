@@ -361,7 +361,7 @@ def test_a_reader_waits_for_more_and_brings_what_is_new(home: Path) -> None:
     path = home / SPOOLS / NAME
     path.write_bytes(b"old new")
     found = await_spool(NAME, 4, 100, 0.0, 0.0, False)
-    assert found == {"there": True, "data": b"new"}
+    assert (found["there"], found["data"]) == (True, b"new")
     assert await_spool(NAME, 0, 3, 60.0, 60.0, False)["data"] == b"old"  # as much as is wanted
 
 
@@ -376,13 +376,15 @@ def test_a_reader_ends_with_its_task(home: Path, monkeypatch: pytest.MonkeyPatch
         return looks[-1]
 
     monkeypatch.setattr("gc_jupyter.capture.worker_side.spool.read_spool", look)
-    assert await_spool(NAME, 1, 100, 600.0, 0.0, False) == {"there": True, "data": b""}
+    found = await_spool(NAME, 1, 100, 600.0, 0.0, False)
+    assert (found["there"], found["data"]) == (True, b"")
     assert looks == [b"", None]
 
 
 @pytest.mark.usefixtures("home")
 def test_a_reader_says_that_there_is_nothing() -> None:
-    assert await_spool(NAME, 0, 100, 0.0, 0.0, False) == {"there": False, "data": b""}
+    found = await_spool(NAME, 0, 100, 0.0, 0.0, False)
+    assert (found["there"], found["data"]) == (False, b"")
 
 
 def test_a_name_is_no_path(home: Path) -> None:

@@ -27,8 +27,9 @@ from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.runs import RUN, bind, part_of, runs_of, tasks_of
 from gc_jupyter.magics.tables import show_table, text_table
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.session import Tasks, show_output, without_markup
-from gc_jupyter.session.attach import Attached, attach, attach_by_id, who_asks
+from gc_jupyter.session import Session, Tasks, show_output, without_markup
+from gc_jupyter.session.attach import Attached, attach, who_asks
+from gc_jupyter.session.unknown_tasks import attach_by_id, attach_rest
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 from gc_jupyter.widgets.front_end import has_front_end
 
@@ -114,6 +115,8 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
         found.unseen = [one for one in found.unseen if not one.seen]
     futures = [*own, *found.futures, *_from_elsewhere(magics, foreign)]
     report(found)
+    for one in set(line.ids) - set(foreign):
+        futures += _rest_of(magics, one, found)
     runs = [one for one in runs_of(futures, line.ids) if one not in missed]
     if not runs and not missed:
         if not entries:
@@ -204,13 +207,48 @@ def wanted(
             if not _uncertain(future) and _is_meant(future, one)
         ]
         known = [entry for entry in session.unconfirmed() if entry.group_id == one]
-        if not mine and journal is not None:
-            known = journal.ask(partial(_known_as, one), known) or known
+        if journal is not None:
+            every: list[Entry] = journal.ask(partial(_known_as, one), [])
+            known = _not_held(session, every, known) if mine else every or known
         own += sorted(mine, key=lambda future: future.serial)
         entries += known
         if not mine and not known:
             foreign.append(one)
     return own, entries, foreign
+
+
+def _not_held(session: Session, every: Sequence[Entry], known: Sequence[Entry]) -> list[Entry]:
+    """Those that no future here stands for, and whose results nobody has seen."""
+    here = session.journal.session.session if session.journal is not None else ""
+    ids = {future.task_id for future in session.tasks.values()} - {None}
+    held = {(here, serial) for serial in session.tasks}
+    more = [
+        one
+        for one in every
+        if not one.seen and one.task_id not in ids and (one.session, one.serial) not in held
+    ]
+    return list(dict.fromkeys([*known, *more]))
+
+
+def _rest_of(magics: NotebookMagics, group: str, found: Attached) -> list[TaskFuture]:
+    """Futures of those tasks of a group that aren't known here, though others are: another
+    machine's, or those that a damaged journal has lost."""
+    session, journal = magics.session, magics.session.journal
+    own = [one for one in session.tasks.values() if one.info.task_group_id == group]
+    entries: list[Entry] = []
+    if journal is not None:
+        entries = journal.ask(lambda db: db.tasks("group_id = ?", (group,)), entries)
+    if not own and not entries:
+        return []  # it is a task's id
+    known = {one.task_id or "" for one in own} | {one.task_id for one in entries}
+    known |= set(found.strays)
+    told = all(one.task_id or one.done() for one in own)
+    some, left = attach_rest(session, group, magics.shell.user_ns, known, told=told)
+    if some:
+        print(f"{_tasks(len(some))} of the group and not known here: the replies say whose.")
+    if left > sum(not one.task_id and not one.done() for one in own):
+        print(f"Others of the group aren't over: %gc attach {group} gives them once they are.")
+    return some
 
 
 def _known_as(one: str, database: Database) -> list[Entry]:

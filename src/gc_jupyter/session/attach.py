@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.errors import NotFound, ServiceError, SubmitUncertain
 from gc_jupyter.journal.database import Entry
 from gc_jupyter.journal.sessions import CellPlace, Note
-from gc_jupyter.protocol.nonces import place_of, run_of
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import statuses_of
 from gc_jupyter.session.target import Target
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
     from gc_jupyter.future import TaskFuture
     from gc_jupyter.session.core import Session
 
-_DECODING_S = 10.0
+#: Results that are there have so long to be decoded.
+DECODING_S = 10.0
 
 
 @dataclass
@@ -99,60 +99,6 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
         session.journal.look_in_vain(found.unseen, found.identity)
         session.journal.look_in_vain(found.unknown, "")
     return found
-
-
-def attach_by_id(session: Session, one: str, namespace: Mapping[str, Any]) -> list[TaskFuture]:
-    """Futures for the tasks of a group, or for one task, of which no journal here knows: the
-    service knows the ids, and the replies say the rest.
-
-    Parameters
-    ----------
-    session, namespace:
-        As for `attach`.
-    one:
-        The id of a group or of a task.
-
-    Returns
-    -------
-    list
-        In the order of their runs; empty where the service knows neither.
-    """
-    from gc_jupyter.serialize.limits import limit_of_unknown
-    from gc_jupyter.session.replied_future import KIND, RepliedFuture
-
-    try:
-        one = str(uuid.UUID(one))
-    except ValueError:
-        return []
-    client = session.client
-    client.login().ensure()
-    service, group = client.globus_service(), one
-    try:
-        ids = list(client.request(partial(service.task_group, one)))
-    except NotFound:
-        group = ""
-        ids = list(client.request(partial(service.task_statuses, [one])))
-    limit = limit_of_unknown()
-
-    def make(task_id: str) -> TaskFuture:
-        future = RepliedFuture(
-            namespace, session.label_of, "the endpoint", partial(_fetcher, session)
-        )
-        future.on_taken = session.seen
-        future._describe(limit=limit)
-        future._learn(TaskInfo(task_id))
-        return future
-
-    dispatcher = client.dispatcher("")
-    adopt = partial(dispatcher.adopt_tasks, group, ids, _origin(session), make)
-    futures = client.with_login(adopt) if ids else []
-    over = [one for one in futures if dispatcher.has_ended(one)]
-    concurrent.futures.wait(over, _DECODING_S)
-    dispatcher.written_down([one for one in futures if not one.done()], KIND)
-    for future in futures:
-        session.tasks[future.serial] = future
-    runs = {run_of(one.nonce): at for at, one in reversed(list(enumerate(futures)))}
-    return sorted(futures, key=lambda one: (runs[run_of(one.nonce)], place_of(one.nonce)))
 
 
 def who_asks(session: Session) -> str:
@@ -235,11 +181,11 @@ class _Group:
 
         dispatcher = self._client.dispatcher("")
         futures = self._client.with_login(
-            partial(dispatcher.adopt_tasks, self._group, ordered, _origin(self._session), make)
+            partial(dispatcher.adopt_tasks, self._group, ordered, origin_of(self._session), make)
         )
         if self._journal is not None:
             self._journal.claim(futures)
-        concurrent.futures.wait([one for one in futures if one.task_id in over], _DECODING_S)
+        concurrent.futures.wait([one for one in futures if one.task_id in over], DECODING_S)
         return list(zip(futures, (by_id[task_id] for task_id in ordered), strict=True))
 
     def _states(self, task_ids: Iterable[str], over: Set[str]) -> tuple[set[str], set[str]]:
@@ -305,12 +251,12 @@ class _Group:
             self._group,
             free,
             list(requests.values()),
-            _origin(session),
+            origin_of(session),
             sure=sure,
             entered=entered,
         )
         told = [one for one in futures if one.task_id is not None or one in there.missing]
-        concurrent.futures.wait(told, _DECODING_S)
+        concurrent.futures.wait(told, DECODING_S)
         made: dict[tuple[str, int], TaskFuture] = {}
         for entry, future in zip(entries, futures, strict=True):
             if future in there.missing:
@@ -345,7 +291,7 @@ class _Group:
             future = TaskFuture(label=entry.label)
         if isinstance(future, NotebookFuture):
             future.on_taken = session.seen
-            future.fetcher = _fetcher(session, entry.endpoint_id, entry.endpoint)
+            future.fetcher = fetcher_for(session, entry.endpoint_id, entry.endpoint)
         future._learn(
             TaskInfo(task_id, endpoint_id=entry.endpoint_id, submitted_at=entry.submitted_at)
         )
@@ -362,7 +308,7 @@ class _Group:
         return future
 
 
-def _fetcher(session: Session, endpoint_id: str, name: str = "") -> Fetcher | None:
+def fetcher_for(session: Session, endpoint_id: str, name: str = "") -> Fetcher | None:
     """What brings the rest of a result from an endpoint's store."""
     try:
         endpoint = Endpoint(str(uuid.UUID(endpoint_id)), name)
@@ -381,7 +327,8 @@ def _keys(entries: Iterable[Entry]) -> list[tuple[str, int]]:
     return [(one.session, one.serial) for one in entries]
 
 
-def _origin(session: Session) -> Origin:
+def origin_of(session: Session) -> Origin:
+    """Decodes what a session attaches to."""
     return Origin(session.client.fx_serializer.deserialize_result)
 
 

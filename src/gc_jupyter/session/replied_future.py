@@ -12,7 +12,7 @@ from gc_jupyter.capture.reply import Fetcher
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.future import TaskFuture
-from gc_jupyter.journal.sessions import Note, Part
+from gc_jupyter.journal.sessions import UNRECORDED, Note, Part
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.fan_out import Tasks
 from gc_jupyter.session.futures import NotebookFuture
@@ -55,6 +55,9 @@ class RepliedFuture(ShellFuture):
         if not isinstance(tag, dict):
             return value
         texts = {name: _text(tag.get(name)) for name in ("nonce", "kind", "label", "bind", "part")}
+        if texts["kind"] == UNRECORDED:
+            self._describe(Note(UNRECORDED))
+            return value
         self.fetcher = self.fetcher or self._fetcher_of(_text(tag.get("endpoint")))
         decode = super().decode if texts["kind"] == "shell" else self._decode_cell
         try:

@@ -162,6 +162,7 @@ class Far:
     def _task(self, what: str, inputs: bytes = b"", **task: Any) -> TaskFuture:
         future = _TransferFuture()
         future._describe(Note(UNRECORDED, self._target.name), label=f"store: {what}")
-        options = {"task": {"store": what, **task}, "store": self._options}
+        task["store"] = what
+        options = {"task": task, "store": self._options, "tag": {"kind": UNRECORDED}}
         executor = self._session.executor(self._target)
         return executor.submit_as(future, runner(), inputs, options)

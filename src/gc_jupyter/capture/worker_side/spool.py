@@ -144,7 +144,8 @@ def await_spool(
     Returns
     -------
     dict
-        `there`: whether the file was there at all; `data`: bytes, perhaps none.
+        `there`: whether the file was there at all; `data`: bytes, perhaps none. Its tag says that
+        it is no cell's (`journal.sessions.UNRECORDED`).
     """
     end, there, data = time.monotonic() + patience, False, b""
     while True:
@@ -160,4 +161,4 @@ def await_spool(
         time.sleep(LOOK_S)
     if remove:
         remove_spool(name)
-    return {"there": there, "data": data}
+    return {"tag": {"kind": "live"}, "version": 1, "there": there, "data": data}

@@ -1,0 +1,123 @@
+"""`%gc attach GROUP` gives the whole group, whatever of it the journal here knows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.magics.conftest import Kernel
+from tests.service.handle import Loopback
+
+Start = Callable[[], Kernel]
+
+
+@pytest.fixture
+def start(loopback: Loopback, tmp_path: Path) -> Iterator[Start]:
+    """Starts kernels of one user, with the extension."""
+    kernels: list[Kernel] = []
+
+    def make() -> Kernel:
+        kernels.append(Kernel(tmp_path, loopback.environment))
+        kernels[-1].ok("%load_ext gc_jupyter")
+        return kernels[-1]
+
+    yield make
+    for kernel in kernels:
+        if kernel.manager.has_kernel:
+            kernel.close()
+
+
+def lose(kernel: Kernel, where: str) -> None:
+    """Remove tasks from the journal."""
+    path = kernel.home / "data/gc_jupyter/journal.sqlite"
+    with closing(sqlite3.connect(path)) as journal, journal:
+        assert journal.execute(f"DELETE FROM tasks WHERE {where}").rowcount
+
+
+def damage(kernel: Kernel, where: str) -> None:
+    """Make tasks unreadable in the journal, or all of it."""
+    path = kernel.home / "data/gc_jupyter/journal.sqlite"
+    if not where:
+        path.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 16)
+        return
+    with closing(sqlite3.connect(path)) as journal, journal:
+        assert journal.execute(f"UPDATE tasks SET label = x'ff' WHERE {where}").rowcount
+
+
+def submit(kernel: Kernel, endpoint: str) -> str:
+    """A sweep of four, a word with a name of `--out`, and a large value; their group."""
+    kernel.ok(f"%%gcrun {endpoint} -a -q --map x=range(4) --future sweep --out w\nw = x * x\nw")
+    kernel.ok(f"%%gcrun {endpoint} -a -q --future word --out a\na = 5\n'a word'")
+    kernel.wait_for_ids("[*sweep, word]")
+    return kernel.ok("print(word.info.task_group_id)").stream("stdout").strip()
+
+
+PART = "bind = 'word' OR part LIKE '%:2:4' OR part LIKE '%:3:4'"
+
+
+@pytest.mark.parametrize(
+    ("harm", "where", "count", "over"),
+    [(lose, PART, 3, True), (damage, PART, 3, False), (damage, "", 0, True)],
+    ids=["part is lost", "part is damaged", "all is damaged"],
+)
+def test_a_journal_that_knows_less_than_the_service(
+    loopback: Loopback,
+    start: Start,
+    harm: Callable[[Kernel, str], None],
+    where: str,
+    count: int,
+    over: bool,
+) -> None:
+    endpoint = loopback.endpoint("inline") if over else loopback.new_endpoint("offline")
+    first = start()
+    group = submit(first, endpoint)
+    if over:
+        first.ok("sweep.result(60), word.exception(60)")
+    first.kill()
+    harm(first, where)
+    loopback.result_fault(listed="reversed")
+    new = start()
+    said = new.ok(f"%gc attach {group}").stream("stdout")
+    if count:
+        assert f"{count} tasks are of the group and not known here: the replies say whose." in said
+    if not over:
+        loopback.bring_online(endpoint)
+        new.ok("[one.result(60) for one in (*_[1:], *sweep)]")
+        new.ok(f"%gc attach {group}")
+    new.ok("sweep.result(60), word.result(60)")
+    new.wait_for_callbacks()
+    assert new.ok("sweep.result(), w, word.result(), a").text == (
+        "([0, 1, 4, 9], [0, 1, 4, 9], 'a word', 5)"
+    )
+    assert new.ok("sweep.labels").text == "['x=0', 'x=1', 'x=2', 'x=3']"
+
+
+def test_a_group_that_two_machines_use(loopback: Loopback, start: Start, tmp_path: Path) -> None:
+    """Each has its own tasks by its journal, the others by their replies; what served them isn't
+    listed."""
+    inline = loopback.endpoint("inline")
+    kernel = start()
+    kernel.ok(f"%%gcrun {inline} -a -q --future mine\n'mine'")
+    group = kernel.ok("print((mine.result(60), mine.info.task_group_id)[1])").stream("stdout")
+    other = Kernel(tmp_path / "another machine", loopback.environment)
+    try:
+        other.ok("%load_ext gc_jupyter")
+        other.ok(f"import gc_jupyter; client = gc_jupyter.Client(); group = {group.strip()!r}")
+        other.ok("def twice(x): return 2 * x")
+        other.ok(f"gc_jupyter.Executor({inline!r}, client, group).submit(twice, 21).result(60)")
+        kernel.ok("large = bytes(3_000_000)")
+        kernel.ok(f"%%gcrun {inline} -q\nlen(large)")  # its store is asked by tasks of the group
+        found = kernel.ok(f"%gc attach {group.strip()}")
+        said = found.stream("stdout")
+        assert "1 task is of the group and not known here: the replies say whose." in said
+        kernel.ok("found = _")
+        shown = kernel.ok("[one.result() for one in found]").text
+        assert sorted(eval(shown), key=str) == [3_000_000, 42, "mine"]
+        again = kernel.ok(f"%gc attach {group.strip()}").stream("stdout")
+        assert "not known here" not in again  # known since
+    finally:
+        other.close()
