@@ -11,7 +11,7 @@ from gc_jupyter.auth.login import Identity, Login
 from gc_jupyter.auth.login_manager import FuncxWebClient, LoginManager
 from gc_jupyter.auth.login_manager_protocol import LoginManagerProtocol
 from gc_jupyter.auth.requirements import requirements_of
-from gc_jupyter.auth.sources import NATIVE_CLIENT_ID, login_setting, resolve, user_login
+from gc_jupyter.auth.sources import NATIVE_CLIENT_ID, resolve, user_login
 
 __all__ = [
     "NATIVE_CLIENT_ID",
@@ -21,7 +21,6 @@ __all__ = [
     "LoginFlow",
     "LoginManager",
     "LoginManagerProtocol",
-    "login_setting",
     "requirements_of",
     "resolve",
     "user_login",

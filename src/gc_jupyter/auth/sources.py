@@ -41,7 +41,7 @@ from gc_jupyter.auth.storage import (
 )
 from gc_jupyter.errors import LoginMisconfigured, ServiceError
 from gc_jupyter.secret import Environment
-from gc_jupyter.settings import Settings
+from gc_jupyter.settings import login_setting
 
 #: The official SDK's public native client. Refresh tokens are bound to their client, so sharing
 #: its login means being this client (protocol, "Credentials").
@@ -126,11 +126,6 @@ def resolve(
     return found or user_login(
         environ=environ, environment=environment, interactive=interactive, notes=notes
     )
-
-
-def login_setting() -> str:
-    """What the user, or the site, has set of `login`: ``own``, ``hub``, or nothing."""
-    return str(Settings(projects=False).get("login") or "")
 
 
 def user_login(

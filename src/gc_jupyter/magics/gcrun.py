@@ -33,9 +33,7 @@ class GCMagics(NotebookMagics):
         nothing: each function becomes a remote one. f(…) runs on the endpoint and waits,
         f.submit(…) returns a future, f.map(…) sends many calls at once, f.local is the original.
         """
-        from gc_jupyter.magics.cells import run_cell
-
-        return self._run(run_cell, self.gcrun.make_parser(), "%%gcrun", line, cell)
+        return self._run(False, self.gcrun.make_parser(), "%%gcrun", line, cell)
 
     @no_var_expand
     @with_options
@@ -46,9 +44,7 @@ class GCMagics(NotebookMagics):
         Its output comes back. An exit status other than 0 is an error of the cell. The future's
         result is a ShellResult: returncode, stdout, stderr.
         """
-        from gc_jupyter.magics.cells import run_script
-
-        return self._run(run_script, self.gcshell.make_parser(), "%%gcshell", line, cell)
+        return self._run(True, self.gcshell.make_parser(), "%%gcshell", line, cell)
 
     @no_var_expand
     @line_magic
@@ -92,10 +88,12 @@ class GCMagics(NotebookMagics):
         except ComputeError as error:
             raise short(error) from error.__cause__
 
-    def _run(self, run: Any, parser: Any, magic: str, line: str, cell: str) -> Any:
+    def _run(self, script: bool, parser: Any, magic: str, line: str, cell: str) -> Any:
         try:
             options = self.options(parser, line, magic)
-            return run(self, options, cell)
+            from gc_jupyter.magics.cells import run_cell, run_script
+
+            return (run_script if script else run_cell)(self, options, cell)
         except ComputeError as error:
             raise short(error) from error.__cause__
         except KeyboardInterrupt as error:

@@ -14,6 +14,8 @@ from IPython.core.magic import Magics
 from gc_jupyter.magics.cell_options import decide, traits
 from gc_jupyter.magics.line import parse
 from gc_jupyter.magics.shown_results import ShownResults, page_of
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
+from gc_jupyter.uuids import is_uuid_like
 
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
@@ -125,10 +127,26 @@ class NotebookMagics(Magics):
 
     def options(self, parser: Any, line: str, magic: str) -> Options:
         """What the line says, and what it leaves out."""
-        said, settings = parse(parser, line, magic), self.session.settings
+        said = parse(parser, line, magic)
         said.endpoint = self.expand(said.endpoint)
+        if magic.startswith("%%") and not said.dry_run:
+            self._connect(said.endpoint)
         self.say_notices()
-        return decide(said, self.configured, settings)
+        return decide(said, self.configured, self.session.settings)
+
+    def _connect(self, name: str | None) -> None:
+        """Begin the connections that a cell's first requests take, where it certainly goes to the
+        service. They are made while the rest of this package is imported, which takes as long."""
+        from gc_jupyter.runtime.shared import registry
+        from gc_jupyter.settings import Settings
+
+        session = self._session
+        settings = Settings() if session is None else session.settings
+        default = None if session is None else session.default_endpoint
+        name = name or self.endpoint or str(default or settings.get("endpoint"))
+        name = settings.aliases().get(name, name)
+        if is_uuid_like(name) and name != LOCAL_ENDPOINT_ID:
+            (registry.own() if session is None else session.client.shared).connect()
 
     def configured(self, name: str) -> tuple[Any, str]:
         """A setting's value in this kernel, or None, and what has set it."""

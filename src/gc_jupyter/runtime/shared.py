@@ -23,9 +23,11 @@ if TYPE_CHECKING:  # imports here would slow `%load_ext` down
     from gc_jupyter.runtime.remembered import Remembered
     from gc_jupyter.service.base import Service
     from gc_jupyter.service.globus import GlobusService
+    from gc_jupyter.service.transport import DirectTransport
 
-#: The environment variables that decide the identity and the service.
 _PORTS_S = 30 * 86400.0  # how long kernels remember the port that worked
+_AHEAD = 2  # connections: for the result stream's address, and for the first submission
+#: The environment variables that decide the identity and the service.
 _PREFIXES = ("GLOBUS_", "FUNCX_", "JUPYTERHUB_")
 
 
@@ -67,6 +69,7 @@ class Shared:
         self._rate_limited = rate_limited
         self._login: Login | None = None
         self._services: dict[str, GlobusService] = {}  # one
+        self._ahead: DirectTransport | None = None  # for it
         self.dispatchers: dict[tuple[bool, int | None], Dispatcher] = {}
         self._groups: dict[tuple[bool, int | None], str | None] = {}  # of those that were closed
         self.users: WeakSet[object] = WeakSet()
@@ -95,6 +98,21 @@ class Shared:
         """The facts that earlier kernels have remembered."""
         return _memory(self.service(), self.login())
 
+    def connect(self) -> None:
+        """Begin the connections of the first requests, where there are none: they are made while
+        the caller goes on importing. Nothing is sent."""
+        if self._services or self._ahead is not None:
+            return
+        from gc_jupyter.runtime.loop import kernel_loop
+        from gc_jupyter.service.transport import DirectTransport, service_address
+        from gc_jupyter.unencrypted import refused_host
+
+        url = service_address(self._base_url, self._environment)
+        if not refused_host(url):  # the request will say it
+            self._ahead = DirectTransport(url)
+            for _ in range(_AHEAD):
+                kernel_loop().http.post(self._ahead.connect_ahead())
+
     def service(self) -> GlobusService:
         """The web service."""
         from gc_jupyter.service.amqp_address import KnownPorts
@@ -112,6 +130,7 @@ class Shared:
                 base_url=self._base_url,
                 environment=self._environment,
                 renewal=login.renewal,
+                transport=self._ahead,
                 known_ports=KnownPorts(
                     lambda host: memory().get(f"amqp {host}"),
                     lambda host, ports: memory().put(f"amqp {host}", ports, _PORTS_S),
@@ -175,6 +194,9 @@ class Shared:
             return
         dispatchers, self.dispatchers = self.dispatchers, {}
         services, self._services = self._services, {}
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:  # the service's too, where there is one
+            ahead.close()
         for key, dispatcher in dispatchers.items():
             self._groups[key] = dispatcher.submitter.task_group_id
             dispatcher.close()
@@ -210,6 +232,10 @@ class Registry:
             found = table.setdefault(key, Shared(given, *options, self._recorder))
         return found
 
+    def own(self) -> Shared:
+        """What the clients of the process's own login share."""
+        return self.shared((None, None, None), None, None, rate_limited=True)
+
     def record(self, recorder: Callable[[], Recorder | None]) -> None:
         """Record every task from now on, those that are open already, too.
 
@@ -243,7 +269,7 @@ def _identity(given: Any) -> object:
 
 def _who() -> str:
     """A digest of the variables and settings that decide the identity: they hold tokens."""
-    from gc_jupyter.auth import login_setting
+    from gc_jupyter.settings import login_setting
 
     names = sorted(name for name in os.environ if name.startswith(_PREFIXES) or name == "HOME")
     said = "\0".join([*(f"{name}={os.environ[name]}" for name in names), login_setting()])

@@ -35,7 +35,7 @@ from gc_jupyter.service.base import (
     TaskStatus,
 )
 from gc_jupyter.service.globus_failures import refused, unreachable
-from gc_jupyter.service.transport import DirectTransport
+from gc_jupyter.service.transport import DirectTransport, service_address
 from gc_jupyter.unencrypted import how_to_allow, refused_host
 
 T = TypeVar("T")
@@ -78,6 +78,8 @@ class GlobusService:
         What a user can do when the service refuses the token; errors say it.
     known_ports:
         What is known of the broker's.
+    transport:
+        Perhaps with connections that are being made already.
     """
 
     rate_limited = True
@@ -92,12 +94,13 @@ class GlobusService:
         environment: str | None = None,
         renewal: str = "",
         known_ports: KnownPorts | None = None,
+        transport: DirectTransport | None = None,
     ) -> None:
         self._renewal = renewal
-        base_url = base_url or globus_sdk.config.get_service_url("compute", environment)
+        base_url = service_address(base_url, environment)
         self.address = base_url
         self._in_clear = refused_host(base_url)
-        self._transport = DirectTransport(base_url)
+        self._transport = transport or DirectTransport(base_url)
         self.answer_s = self._transport.http_timeout
         options: dict[str, Any] = {
             "app": app,

@@ -8,10 +8,16 @@ query parameters, proxies) takes globus-sdk's own way.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import queue
+import ssl
 import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +38,11 @@ _STALE_S = 60.0
 CONNECT_S = 15.0
 
 
+def service_address(base_url: str | None, environment: str | None) -> str:
+    """Where the service is, as a client was told, or as globus-sdk says."""
+    return base_url or globus_sdk.config.get_service_url("compute", environment)
+
+
 class DirectTransport(RequestsTransport):
     """See the module; errors and retries of refused tokens are as with the base class.
 
@@ -48,21 +59,45 @@ class DirectTransport(RequestsTransport):
         self.session.trust_env = False
         self._url = url
         self._connecting: set[object] = set()
+        self._ahead: deque[Future[None]] = deque()  # each is for one request
         self._pid, self._pool = os.getpid(), self._make_pool()
         self._used_at = time.time()
 
     def _make_pool(self) -> urllib3.HTTPConnectionPool | None:
         if self.session.proxies:
             return None
-        options: dict[str, Any] = {"maxsize": _CONNECTIONS}
-        if self._url.startswith("https:"):
-            verify = self.verify_ssl
-            options["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
-            options["ca_certs"] = verify or None
-        pool = urllib3.connection_from_url(self._url, **options)
+        pool = urllib3.connection_from_url(self._url, maxsize=_CONNECTIONS, **self._tls())
         if self._url.startswith("https:"):
             pool.ConnectionCls = _connection_class(self._connecting)
         return pool
+
+    def _tls(self) -> dict[str, Any]:
+        if not self._url.startswith("https:"):
+            return {}
+        verify = self.verify_ssl
+        required = "CERT_REQUIRED" if verify else "CERT_NONE"
+        return {"cert_reqs": required, "ca_certs": verify or None}
+
+    def connect_ahead(self) -> Callable[[], None]:
+        """Have a connection for the next request that has none: what is returned makes it, on
+        another thread, and blocks. A failure is that request's. By a proxy, none is made."""
+        pool, made = self._pool, Future[None]()
+        if pool is None:
+            return lambda: None
+
+        def connect() -> None:
+            options: Any = {"timeout": CONNECT_S, **self._tls()}
+            connection = pool.ConnectionCls(pool.host, pool.port, **options)
+            try:
+                connection.connect()
+                _keep(pool, connection)
+            except BaseException as error:  # whatever it is, somebody may wait
+                made.set_exception(error)
+            else:
+                made.set_result(None)
+
+        self._ahead.append(made)
+        return connect
 
     @property
     def connecting(self) -> bool:
@@ -94,6 +129,7 @@ class DirectTransport(RequestsTransport):
         # a forked child must not write on its parent's connections either
         if stale or self._pid != os.getpid():
             self.session.close()
+            self._ahead.clear()
             self._pid, self._pool = os.getpid(), self._make_pool()
         is_json = data is None or (isinstance(data, dict | list) and encoding in (None, "json"))
         if self._pool is None or query_params or stream or not is_json:
@@ -136,6 +172,8 @@ class DirectTransport(RequestsTransport):
         if authorization:
             headers["Authorization"] = authorization
         try:
+            if (ahead := _next_of(self._ahead)) is not None:
+                ahead.result()
             answer = pool.urlopen(
                 method,
                 urlsplit(url).path,
@@ -167,11 +205,60 @@ class DirectTransport(RequestsTransport):
         return response
 
 
+def _next_of(ahead: deque[Future[None]]) -> Future[None] | None:
+    try:
+        return ahead.popleft()
+    except IndexError:
+        return None
+
+
+def _keep(pool: urllib3.HTTPConnectionPool, connection: Any) -> None:
+    """Put a connection where the pool looks first: in the place of one that isn't made yet."""
+    kept, idle = pool.pool, [connection]
+    if kept is not None:  # else the pool was closed
+        with contextlib.suppress(queue.Empty):
+            while (one := kept.get_nowait()) is not None:
+                idle.insert(0, one)
+    for one in idle:
+        try:
+            if kept is not None:
+                kept.put_nowait(one)
+                continue
+        except queue.Full:
+            pass
+        one.close()
+
+
+def _has_tickets_only(connection: Any) -> bool:
+    """Whether what came on an idle TLS connection is no end of it: tickets for later sessions come
+    behind the handshake, and urllib3 takes them for one."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return False
+    before = connection.gettimeout()
+    try:
+        connection.settimeout(0)
+        connection.recv(1)
+    except ssl.SSLWantReadError:
+        return True
+    except OSError:
+        return False
+    else:
+        return False  # its end, or an answer to nothing
+    finally:
+        with contextlib.suppress(OSError):
+            connection.settimeout(before)
+
+
 def _connection_class(connecting: set[object]) -> type[urllib3.connection.HTTPSConnection]:
-    """Connections that are in `connecting` while they are made, and say of a handshake that takes
-    too long that nothing was sent: urllib3 says of it what it says of a late answer."""
+    """Connections that are in `connecting` while they are made, take tickets for no end, and say of
+    a handshake that takes too long that nothing was sent: urllib3 says of it what it says of a late
+    answer."""
 
     class Connection(urllib3.connection.HTTPSConnection):
+        @property
+        def is_connected(self) -> bool:
+            return super().is_connected or _has_tickets_only(self.sock)
+
         def connect(self) -> None:
             connecting.add(self)
             try:

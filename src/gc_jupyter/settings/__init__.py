@@ -34,6 +34,7 @@ __all__ = [
     "Project",
     "Settings",
     "SettingsError",
+    "login_setting",
     "shown",
     "to_toml",
 ]
@@ -235,3 +236,8 @@ def _passing_over() -> Iterator[None]:
         yield
     except SettingsError:
         return
+
+
+def login_setting() -> str:
+    """What the user, or the site, has set of `login`: ``own``, ``hub``, or nothing."""
+    return str(Settings(projects=False).get("login") or "")
