@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -159,6 +160,55 @@ def test_a_warning_of_a_registration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service.v3, "register_function", lambda _body: Reply(reply))
     with pytest.warns(UserWarning, match="do not share"):
         assert service.register_function(FunctionRegistration("f", "code")) == "f"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://", "foo bar", "ftp://x:3", "http://a:99999999", "socks5://localhost:9"]
+)
+def test_a_proxy_that_cannot_be_one(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent: no riddle."""
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    service = GlobusService(
+        authorizer=globus_sdk.NullAuthorizer(), base_url="http://compute.example"
+    )
+    monkeypatch.setattr(service, "_in_clear", None)
+    with pytest.raises(errors.ServiceUnreachable, match="No connection to") as caught:
+        service.submit(SubmitRequest("e", {"f": ["a"]}))
+    assert "proxy settings" in str(caught.value)
+    service.close()
+
+
+def test_tls_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of certificates that isn't one: no request can have left."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", __file__)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        service = GlobusService(
+            authorizer=globus_sdk.NullAuthorizer(),
+            base_url=f"https://127.0.0.1:{listening.getsockname()[1]}",
+        )
+        with pytest.raises(errors.ServiceUnreachable, match="No connection to"):
+            service.submit(SubmitRequest("e", {"f": ["a"]}))
+        service.close()
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"])
+@pytest.mark.parametrize("token", ["first\nsecond", "first\r\nX-Other: second", "t€ken", "a\0b"])
+def test_a_token_that_no_request_can_carry(
+    token: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain refusal: nothing was sent, and nobody has to wonder whether a task runs."""
+    if proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "")
+    service = GlobusService(
+        authorizer=globus_sdk.AccessTokenAuthorizer(token), base_url="http://127.0.0.1:9"
+    )
+    with pytest.raises(errors.LoginMisconfigured, match="Nothing was sent") as caught:
+        service.submit(SubmitRequest("e", {"f": ["a"]}))
+    assert "second" not in str(caught.value)
+    assert "ken" not in str(caught.value).replace("token", "")
+    service.close()
 
 
 STRANGE = [None, [], "text", 7, {}, {"results": None}, {"tasks": None}, {"connection_url": 7}]

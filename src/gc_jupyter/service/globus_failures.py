@@ -28,6 +28,10 @@ _NOT_SENT = (
     urllib3.exceptions.ProxyError,
     requests.exceptions.ProxyError,
     ssl.SSLCertVerificationError,
+    # the address of the service, or of a proxy, can't be used
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
 )
 _YEAR_S = 365 * 86400.0
 

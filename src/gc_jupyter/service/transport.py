@@ -27,6 +27,7 @@ import urllib3
 import urllib3.connection
 from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 
+from gc_jupyter.errors import LoginMisconfigured
 from gc_jupyter.secret import Secret
 from gc_jupyter.service.tls import ca_file
 
@@ -133,6 +134,7 @@ class DirectTransport(RequestsTransport):
             self._pid, self._pool = os.getpid(), self._make_pool()
         is_json = data is None or (isinstance(data, dict | list) and encoding in (None, "json"))
         if self._pool is None or query_params or stream or not is_json:
+            _authorization(caller_info)
             return super().request(
                 method,
                 url,
@@ -165,11 +167,7 @@ class DirectTransport(RequestsTransport):
         headers: dict[str, str],
         caller_info: RequestCallerInfo,
     ) -> requests.Response:
-        authorizer = caller_info.authorizer
-        authorization = Secret(
-            (None if authorizer is None else authorizer.get_authorization_header()) or ""
-        )
-        if authorization:
+        if authorization := _authorization(caller_info):
             headers["Authorization"] = authorization
         try:
             if (ahead := _next_of(self._ahead)) is not None:
@@ -203,6 +201,26 @@ class DirectTransport(RequestsTransport):
         if answer.status >= 400:  # globus-sdk's errors name the request
             response.request = requests.Request(method, url, headers=headers).prepare()
         return response
+
+
+def _authorization(caller_info: RequestCallerInfo) -> Secret:
+    """The header that shows who we are, or empty text.
+
+    Raises
+    ------
+    LoginMisconfigured
+        No request can carry it. Said here: http.client's own error shows the token, and doesn't
+        tell that nothing was sent.
+    """
+    authorizer = caller_info.authorizer
+    found = Secret((None if authorizer is None else authorizer.get_authorization_header()) or "")
+    if not (found.isascii() and found.isprintable()):
+        raise LoginMisconfigured(
+            "The access token holds a line break, or another character that no request can carry."
+            " Nothing was sent.",
+            next_step="Give the token anew, as it was issued.",
+        )
+    return found
 
 
 def _next_of(ahead: deque[Future[None]]) -> Future[None] | None:
@@ -251,8 +269,7 @@ def _has_tickets_only(connection: Any) -> bool:
 
 def _connection_class(connecting: set[object]) -> type[urllib3.connection.HTTPSConnection]:
     """Connections that are in `connecting` while they are made, take tickets for no end, and say of
-    a handshake that takes too long that nothing was sent: urllib3 says of it what it says of a late
-    answer."""
+    a handshake that fails that nothing was sent: urllib3 says of it what it says of an answer."""
 
     class Connection(urllib3.connection.HTTPSConnection):
         @property
@@ -265,6 +282,8 @@ def _connection_class(connecting: set[object]) -> type[urllib3.connection.HTTPSC
                 super().connect()
             except TimeoutError as error:
                 raise urllib3.exceptions.ConnectTimeoutError(self, "no TLS in time") from error
+            except (OSError, urllib3.exceptions.SSLError) as error:  # the request comes after it
+                raise urllib3.exceptions.NewConnectionError(self, "no TLS") from error
             finally:
                 connecting.discard(self)
 
