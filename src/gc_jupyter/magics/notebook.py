@@ -14,8 +14,6 @@ from IPython.core.magic import Magics
 from gc_jupyter.magics.cell_options import decide, traits
 from gc_jupyter.magics.line import parse
 from gc_jupyter.magics.shown_results import ShownResults, page_of
-from gc_jupyter.types import LOCAL_ENDPOINT_ID
-from gc_jupyter.uuids import is_uuid_like
 
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
@@ -139,6 +137,8 @@ class NotebookMagics(Magics):
         service. They are made while the rest of this package is imported, which takes as long."""
         from gc_jupyter.runtime.shared import registry
         from gc_jupyter.settings import Settings
+        from gc_jupyter.types import LOCAL_ENDPOINT_ID
+        from gc_jupyter.uuids import is_uuid_like
 
         session = self._session
         settings = Settings() if session is None else session.settings
