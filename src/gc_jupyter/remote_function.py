@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import ComputeError, ValuesMissing
 from gc_jupyter.future import dropped
-from gc_jupyter.session import Interrupted, Session, Target, Tasks, show_output, wait
-from gc_jupyter.session.waiting import with_tasks
+from gc_jupyter.session import Session, Target, Tasks, show_output, wait
+from gc_jupyter.session.fan_out_failed import where_others, with_tasks
+from gc_jupyter.session.waiting import StoppedWaiting
 from gc_jupyter.session.watching import Watch
 from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.sending import Statement, names_of
@@ -215,7 +216,7 @@ class RemoteFunction:
             return
         try:
             wait(futures, self.target.name, pause=None if watch is None else watch.pause)
-        except Interrupted:
+        except StoppedWaiting:
             self._session.keep([one for one in futures if not dropped(one)])
             raise
 
@@ -258,8 +259,7 @@ def _say_of_others(error: BaseException | None, tasks: Tasks) -> None:
     failed = len(tasks.failed)
     said = f"{failed:,} of {len(tasks):,} calls failed; this is the first."
     if failed < len(tasks):
-        good = len(tasks) - failed
-        said += f" sys.last_value.tasks.values() has the {good:,} other results, each in its place."
+        said += f" {where_others(len(tasks) - failed)}."
     said += " sys.last_value.tasks.rerun() runs the failed ones again."
     error.tasks = tasks  # type: ignore[attr-defined]
     render = getattr(error, "_render_traceback_", None)

@@ -101,6 +101,29 @@ def test_registered_tasks_run_on(loopback: Loopback, tmp_path: Path) -> None:
         kernel.close()
 
 
+def test_except_exception_does_not_catch_it(loopback: Loopback, tmp_path: Path) -> None:
+    """A loop of calls ends at the first press of the button, as plain code does."""
+    kernel = Kernel(tmp_path, loopback.environment)
+    endpoint = loopback.new_endpoint("offline")
+    try:
+        kernel.ok("%load_ext gc_jupyter")
+        kernel.ok(f"%%gcrun {endpoint}\ndef call(x):\n    return x")
+        cell = "for x in range(3):\n    try:\n        call(x)\n    except Exception:\n        pass"
+        request = kernel.send(cell)
+        loopback.wait_for_submissions(1)
+        kernel.interrupt()
+        shown = kernel.finish(request)
+        assert (shown.status, shown.error["ename"]) == ("error", "Interrupted")
+        assert kernel.ok("x").text == "0"
+        caught = "try:\n    call(1)\nexcept KeyboardInterrupt as error:\n    print(error)"
+        request = kernel.send(caught)
+        loopback.wait_for_submissions(2)
+        kernel.interrupt()
+        assert re.match(SENT, kernel.finish(request).stream("stdout"))
+    finally:
+        kernel.close()
+
+
 @pytest.mark.parametrize("what", ["cell", "function", "map"])
 def test_one_task_runs_on(loopback: Loopback, tmp_path: Path, what: str) -> None:
     """Nobody waits for it then: it is kept for a plain %gc attach."""

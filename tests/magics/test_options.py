@@ -78,6 +78,12 @@ def test_failures_of_a_map(kernel: Kernel) -> None:
     assert len(re.findall(r"x=\d+ ", failed)) >= 10
 
 
+def test_one_good_result_of_a_map_is_one(kernel: Kernel) -> None:
+    shown = kernel.run("%%gcrun local --map x=range(3)\n1 / (x == 1)")
+    said = "sys.last_value.tasks.values() has the other result, in its place."
+    assert shown.traceback.splitlines()[1] == said
+
+
 def test_equal_failures_of_a_map_are_one(kernel: Kernel) -> None:
     shown = kernel.run("%%gcrun local --map x=range(20) --future kept\n1 / (x % 2)")
     lines = shown.traceback.splitlines()

@@ -2,8 +2,9 @@
 
 import { make, setText } from "./dom";
 import { duration } from "./durations";
-import { FIELD, Shown } from "./messages";
+import { FIELD, Shown, Stopping } from "./messages";
 import { Listeners, Model } from "./model";
+import { StopTasks } from "./stopping";
 import { State, TaskRows } from "./task_rows";
 
 // What a word alone leaves open: whether anything is lost, or to be done.
@@ -21,17 +22,11 @@ export class TaskDetails {
   private readonly show = button("Result");
   private readonly copy = button("Copy id");
   private readonly rerun = button("Run again");
+  private readonly stop: StopTasks;
   private readonly close = button("Close");
   private readonly text = make("pre", { tabindex: 0, role: "region", hidden: true });
   private readonly note = make("span", { class: "gc-note", role: "status" });
-  readonly element = make(
-    "section",
-    { class: "gc-details", hidden: true },
-    this.heading,
-    this.facts,
-    make("div", { class: "gc-buttons" }, this.show, this.copy, this.rerun, this.close, this.note),
-    this.text,
-  );
+  readonly element = make("section", { class: "gc-details", hidden: true });
 
   constructor(
     private readonly model: Model,
@@ -39,6 +34,17 @@ export class TaskDetails {
     private readonly closed: (index: number) => void,
     listeners: Listeners,
   ) {
+    const send = (request: string, sure: boolean): void =>
+      model.send({ type: "stop", request, row: this.index, sure });
+    this.stop = new StopTasks("Stop…", send, this.close, listeners);
+    const buttons = [this.show, this.copy, this.rerun, this.stop.button, this.close];
+    this.element.append(
+      this.heading,
+      this.facts,
+      make("div", { class: "gc-buttons" }, ...buttons, this.note),
+      this.stop.element,
+      this.text,
+    );
     listeners.listen(this.show, "click", () => this.askText());
     listeners.listen(this.copy, "click", () => void this.copyId());
     listeners.listen(this.rerun, "click", () => this.runAgain());
@@ -49,8 +55,10 @@ export class TaskDetails {
         this.end();
       }
     });
-    listeners.on(model, "msg:custom", (message: Shown) => {
-      if (message.type === "shown" && message.request === this.request) {
+    listeners.on(model, "msg:custom", (message: Shown | Stopping) => {
+      if (message.type === "stopping") {
+        this.stop.heard(message);
+      } else if (message.type === "shown" && message.request === this.request) {
         this.request = "";
         this.text.hidden = false;
         setText(this.text, message.text);
@@ -75,6 +83,7 @@ export class TaskDetails {
     this.text.hidden = true;
     setText(this.text, "");
     setText(this.note, "");
+    this.stop.clear();
     this.draw();
     this.show.focus({ preventScroll: true });
   }
@@ -113,6 +122,7 @@ export class TaskDetails {
     setDisabled(this.copy, row[FIELD.task_id] === "");
     this.rerun.hidden = this.model.get("can_rerun") !== true;
     setDisabled(this.rerun, !done);
+    this.stop.button.hidden = done;
   }
 
   private askText(): void {
@@ -150,6 +160,7 @@ export class TaskDetails {
   private end(): void {
     this.element.hidden = true;
     this.request = "";
+    this.stop.clear();
     this.closed(this.index);
   }
 }

@@ -2,9 +2,10 @@
 
 import { make, setText } from "./dom";
 import { counted, Headline } from "./headline";
-import { PAGE_ROWS, STATES } from "./messages";
+import { PAGE_ROWS, STATES, Stopping } from "./messages";
 import { Listeners, Model } from "./model";
 import { RowWindow } from "./row_window";
+import { StopTasks } from "./stopping";
 import { Summary } from "./summary";
 import { TaskDetails } from "./task_details";
 import { arrange, Key, Order } from "./task_order";
@@ -53,6 +54,7 @@ class TaskTable {
   private readonly search = make("input", { type: "search", placeholder: "Filter", "aria-label": "Filter tasks by text" });
   private readonly states = make("select", { "aria-label": "Filter tasks by state" });
   private readonly toggle = make("button", { type: "button", class: "gc-button", "aria-pressed": "false" }, "Timeline");
+  private readonly stop: StopTasks;
   private readonly tools = make("div", { class: "gc-tools" }, this.search, this.states, this.toggle);
   private readonly caption = make("caption");
   private readonly heads = new Map<Key, HTMLTableCellElement>();
@@ -79,7 +81,11 @@ class TaskTable {
       this.listeners.listen(sort, "click", () => this.sortBy(key));
       this.heads.set(key, make("th", { scope: "col", class: `gc-col-${key}` }, sort));
     }
-    this.body = make("div", {}, this.tools, this.scroller, this.nothing, this.details.element);
+    const send = (request: string, sure: boolean): void => model.send({ type: "stop", request, row: null, sure });
+    this.stop = new StopTasks("Stop all…", send, this.scroller, this.listeners);
+    this.tools.append(this.stop.button);
+    this.listeners.on(model, "msg:custom", (message: Stopping) => this.stop.heard(message));
+    this.body = make("div", {}, this.tools, this.stop.element, this.scroller, this.nothing, this.details.element);
     this.element = make(
       "div",
       { class: "gc-table" },
@@ -149,6 +155,7 @@ class TaskTable {
     if (ended) {
       this.headline.draw(title);
     }
+    this.stop.button.hidden = ended || this.rows.size < 2; // one task has its button in its details
     if (ended !== this.ended) {
       this.ended = ended;
       this.headline.element.hidden = !ended;

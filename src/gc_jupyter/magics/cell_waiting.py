@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.future import dropped
-from gc_jupyter.session import Interrupted, wait
+from gc_jupyter.session import wait
+from gc_jupyter.session.waiting import StoppedWaiting
 from gc_jupyter.widgets.front_end import has_front_end
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def wait_for(
 
     Raises
     ------
-    Interrupted
+    Interrupted, StillRunning
         See `gc_jupyter.session.wait`. The tasks that run on are kept for `%gc attach`.
     """
     others = None
@@ -53,7 +54,7 @@ def wait_for(
             quiet=options.quiet,
             pause=None if watch is None else watch.pause,
         )
-    except Interrupted:
+    except StoppedWaiting:
         session.keep([one for one in futures if not dropped(one)])
         raise
     finally:

@@ -29,11 +29,12 @@ from gc_jupyter.magics.login import require_login
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.protocol.nonces import run_of
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.session import Interrupted, Tasks, show_output, without_markup
+from gc_jupyter.session import Tasks, show_output, without_markup
+from gc_jupyter.session.fan_out_failed import where_others, with_tasks
 from gc_jupyter.session.keeping import keeping
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.session.target import check_readable, prepare
-from gc_jupyter.session.waiting import with_tasks
+from gc_jupyter.session.waiting import StoppedWaiting
 from gc_jupyter.session.watching import Watch
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class _Run:
         watch, halted = Watch(future, quiet=options.quiet), None
         try:
             wait_for(self._session, options, self._target, [future], watch)
-        except Interrupted:
+        except StoppedWaiting:
             self._bind_later(future)
             raise
         except KeyboardInterrupt as error:
@@ -219,7 +220,7 @@ class _Run:
             return tasks
         try:
             wait_for(self._session, options, self._target, tasks)
-        except Interrupted:
+        except StoppedWaiting:
             tasks.bind(binds(options), self._namespace)
             raise
         except KeyboardInterrupt as halted:
@@ -290,9 +291,10 @@ def _where_good(options: Options, good: int) -> str:
     """Where the values of a fan-out are whose other tasks have failed."""
     if not good:
         return ""
-    values = f"{options.future or 'sys.last_value.tasks'}.values() has the {good:,} other results"
+    tasks = options.future or "sys.last_value.tasks"
+    values = where_others(good, tasks, placed=not options.out)
     if not options.out:
-        return f"{values}, each in its place."
+        return f"{values}."
     return (
         f"Bound: {', '.join(options.out)}, with a NoValue in the place of each task that failed."
         f" {values}."

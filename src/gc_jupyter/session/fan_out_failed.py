@@ -1,9 +1,9 @@
-"""The error for a fan-out some of whose tasks failed: equal failures are one, with their tasks."""
+"""Errors of fan-outs: which tasks failed, equal failures as one, and where the good results are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import RemoteException
 from gc_jupyter.future import TaskFuture, dropped
@@ -38,7 +38,8 @@ def fan_out_failed(
     """See `Tasks.failure`; `failed` are the places of the tasks that failed."""
     lines = [f"{len(failed):,} of {len(tasks):,} tasks failed."]
     if len(failed) < len(tasks):
-        lines.append(where_good or "The error's tasks.values() has the other results.")
+        others = where_others(len(tasks) - len(failed), "The error's tasks", placed=False)
+        lines.append(where_good or f"{others}.")
     if again:
         lines.append(f"{again} runs the failed ones again; what comes takes their places.")
     alike: dict[tuple[str, ...], list[int]] = {}
@@ -49,17 +50,59 @@ def fan_out_failed(
         head = ["", f"{_named(tasks, those_at)}:"]
         lines += [*head, *text]
         shown += [*head, *_lines(tasks[those_at[0]], as_shown=True)]
-    others = [at for those_at in list(alike.values())[SHOWN:] for at in those_at]
+    rest = [at for those_at in list(alike.values())[SHOWN:] for at in those_at]
     see = how_to_see or "the error's tasks.failed lists them"
     more = []
-    if others:
-        ids = tasks[others[0]].task_id
-        more = ["", f"{len(others):,} more failed: {see}; %gc result {ids}."]
+    if rest:
+        ids = tasks[rest[0]].task_id
+        more = ["", f"{len(rest):,} more failed: {see}; %gc result {ids}."]
     elif len(failed) > SHOWN:
         more = ["", f"{len(failed):,} failed: {see}."]
     error = FanOutFailed("\n".join([*lines, *more]), code="RemoteExecutionError")
     error.tasks, error.shown = tasks, [*shown, *more]
     error.__cause__ = error_of(tasks[failed[0]])
+    return error
+
+
+def where_others(good: int, tasks: str = "sys.last_value.tasks", *, placed: bool = True) -> str:
+    """Where the results of a fan-out are whose other tasks have none: a sentence without its stop.
+
+    Parameters
+    ----------
+    good:
+        How many they are.
+    tasks:
+        What the notebook has the fan-out as.
+    placed:
+        Whether to say that each has its place in the list.
+    """
+    what = "the other result" if good == 1 else f"the {good:,} other results"
+    place = (", in its place" if good == 1 else ", each in its place") if placed else ""
+    return f"{tasks}.values() has {what}{place}"
+
+
+def with_tasks(
+    error: BaseException, tasks: Any, where_good: Callable[[int], str] | None = None
+) -> BaseException:
+    """An error of a fan-out's, with its tasks, which also says where the good values are.
+
+    Parameters
+    ----------
+    error:
+        Raised for all of them.
+    tasks:
+        A `Tasks`.
+    where_good:
+        What is said of so many good ones.
+    """
+    good = len(tasks) - len(tasks.failed) - len(tasks.pending)
+    said = where_good(good) if where_good is not None else ""
+    if not said and good:
+        said = f"{where_others(good)}."
+    render = getattr(error, "_render_traceback_", None)
+    error.tasks = tasks  # type: ignore[attr-defined]
+    if said and render is not None:
+        error._render_traceback_ = lambda: [*render(), said]  # type: ignore[attr-defined]
     return error
 
 

@@ -29,14 +29,18 @@ _ANSWER_S = 5.0  # in which its workers' host says so
 HELD_S = 1.0
 
 
-class Interrupted(ComputeError):
-    """The user stopped waiting. One line is shown; the cell's status is an error."""
+class StoppedWaiting(BaseException):
+    """Nobody waits any more. One line is shown; the cell's status is an error."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self).replace("\n", " ")]
 
 
-class StillRunning(Interrupted, TimeoutError):
+class Interrupted(StoppedWaiting, KeyboardInterrupt):
+    """The user stopped waiting: as in a plain cell, ``except Exception`` doesn't catch it."""
+
+
+class StillRunning(StoppedWaiting, ComputeError, TimeoutError):
     """The time for waiting is over; the tasks are not."""
 
 
@@ -263,31 +267,6 @@ def halted(
 
     raised._render_traceback_ = shown  # type: ignore[attr-defined]
     return raised
-
-
-def with_tasks(
-    error: BaseException, tasks: Any, where_good: Callable[[int], str] | None = None
-) -> BaseException:
-    """An error of a fan-out's, with its tasks, which also says where the good values are.
-
-    Parameters
-    ----------
-    error:
-        Raised for all of them.
-    tasks:
-        A `Tasks`.
-    where_good:
-        What is said of so many good ones.
-    """
-    good = len(tasks) - len(tasks.failed) - len(tasks.pending)
-    said = where_good(good) if where_good is not None else ""
-    if not said and good:
-        said = f"sys.last_value.tasks.values() has the {good:,} other results, each in its place."
-    render = getattr(error, "_render_traceback_", None)
-    error.tasks = tasks  # type: ignore[attr-defined]
-    if said and render is not None:
-        error._render_traceback_ = lambda: [*render(), said]  # type: ignore[attr-defined]
-    return error
 
 
 def _as_interrupt(text: str) -> KeyboardInterrupt:
