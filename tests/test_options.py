@@ -38,6 +38,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     "on_interrupt": ("cancel-unsent", "--on-interrupt cancel-unsent"),
     "progress_after": (-1, "--progress-after -1"),
     "label": ("two words", '--label "two words"'),
+    "workers": (3, "--workers 3"),
     "resources": ({"num_nodes": 2}, '--resources {"num_nodes": 2}'),
     "endpoint_config": ({"a": [1]}, '--config {"a": [1]}'),
     "amqp_port": (443, "--amqp-port 443"),

@@ -283,11 +283,15 @@ class Options:
         least=-1,
     )
     label: str = option(
-        "",
-        "What the task is called in tables.",
-        "--label",
-        metavar="TEXT",
-        set_by=SetBy.PROJECT,
+        "", "What the task is called in tables.", "--label", metavar="TEXT", set_by=SetBy.PROJECT
+    )
+    workers: int | None = option(
+        None,
+        "How many tasks 'local' runs at once, in this kernel from now on. Default: local_workers.",
+        "--workers",
+        metavar="N",
+        set_by=SetBy.LINE,
+        least=1,
     )
     resources: dict[str, Any] | None = option(
         None,
@@ -356,10 +360,7 @@ class FileOptions:
         "", "Whose login to use on a hub.", choices=("hub", "own"), set_by=SetBy.FILES
     )
     local_workers: int | None = option(
-        None,
-        "How many tasks `local` runs at once; 0 switches it off.",
-        least=0,
-        set_by=SetBy.FILES,
+        None, "How many tasks `local` runs at once; 0 switches it off.", least=0, set_by=SetBy.FILES
     )
     active_hours: float = option(
         0, "For so many hours an open task counts as activity.", least=0, set_by=SetBy.FILES

@@ -99,7 +99,24 @@ def test_a_full_local_says_who_has_its_workers(tmp_path: Path) -> None:
             rf"All 2 are taken: {first}, In\[3\] 'cell' \(task {ids[1][:8]}, {at}\)", line
         )
         assert f"%gc cancel {ids[0][:8]} ends the first of them" in line
+        assert "%%gcrun local --workers N has more from then on." in line
+        assert kernel.ok("%%gcrun local --workers 3\n'answers'").text == "'answers'"
+        assert kernel.ok("first.done(), second.done()").text == "(False, False)"
         assert said(kernel, f"cancel {ids[0][:8]}") == [f"{ids[0]} is stopped."]
         assert kernel.ok("%%gcrun local\n'answers'").text == "'answers'"
     finally:
         kernel.close()
+
+
+def test_workers_of_local(kernel: Kernel) -> None:
+    """From then on, more and fewer; what runs is left to end. Elsewhere it is refused by name."""
+    at_once = "import os, time\ntime.sleep(0.2)\nos.getppid()"
+    for count in (3, 1, 2):
+        line = f"%%gcrun local --workers {count} --map x=range({4 * count})"
+        kernel.ok(f"{line} --future sweep\n{at_once}")
+        assert kernel.ok("len(set(sweep.result()))").text == str(count)
+    assert kernel.ok("%%gcrun local\n'answers'").text == "'answers'"
+    shown = kernel.run("%%gcrun local --workers 0\n1")
+    assert "0 is not 1 or more" in shown.stream("stderr")
+    named = "%%gcrun 00000000-0000-4000-8000-000000000000 --workers 3\n1"
+    assert "--workers is for local" in kernel.run(named).stream("stderr")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gc_jupyter.magics.values import ShownValues
     from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
+    from gc_jupyter.types import Endpoint
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([^{}]+)\}")
 
@@ -162,13 +163,30 @@ class NotebookMagics(Magics):
 
     def target(self, options: Options) -> Target:
         """Where the options send a cell."""
+        endpoint = self.session.resolve(options.endpoint, ask=not options.dry_run)
+        if options.workers is not None:
+            self._use_workers(options.workers, endpoint, options.dry_run)
         return self.session.target(
-            self.session.resolve(options.endpoint, ask=not options.dry_run),
+            endpoint,
             resources=options.resources,
             config=options.endpoint_config,
             amqp_port=options.amqp_port,
             live=options.live,
         )
+
+    def _use_workers(self, count: int, endpoint: Endpoint, dry_run: bool) -> None:
+        from gc_jupyter.runtime.loop import kernel_loop
+        from gc_jupyter.service.local import local_service
+        from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
+        if endpoint.endpoint_id != LOCAL_ENDPOINT_ID:
+            raise UsageError(
+                f"--workers is for local: {endpoint.name or endpoint.endpoint_id} has as many as"
+                " its own configuration says."
+            )
+        self.session.settings.site().refuse_locked("local_workers")
+        if not dry_run:
+            local_service(kernel_loop().aio).use_workers(count)
 
     def expand(self, text: str | None) -> str | None:
         """ENDPOINT as it was typed on a magic's line, with `$name` and `{expression}` filled in

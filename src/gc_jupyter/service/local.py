@@ -45,11 +45,13 @@ from gc_jupyter.service.local_wire import (
     LARGE,
     Ended,
     Function,
+    Order,
     Report,
     Run,
     Said,
     Stop,
     Surroundings,
+    Workers,
 )
 from gc_jupyter.service.shares import worker_count
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
@@ -61,8 +63,8 @@ class LocalService:
     Tasks run in the working directory and with the `sys.path`, the environment, the `umask` and so
     on that this process has when they are submitted (`local_wire.Surroundings`).
     `resource_specification`
-    and `user_endpoint_config` mean nothing here. Every method but `stop_tasks` and `close` is
-    called on the loop's thread, and returns at once.
+    and `user_endpoint_config` mean nothing here. Every method but `stop_tasks`, `use_workers` and
+    `close` is called on the loop's thread, and returns at once.
 
     Parameters
     ----------
@@ -162,6 +164,17 @@ class LocalService:
         self._call(self._send, Stop(task_ids, patience))
         return True
 
+    def use_workers(self, count: int) -> None:
+        """Run so many tasks at once, whatever the settings say. Any thread.
+
+        Parameters
+        ----------
+        count:
+            At least 1. Where more run now, they are left to end.
+        """
+        self._workers = count
+        self._call(self._send, Workers(count))
+
     def open_stream(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -206,7 +219,7 @@ class LocalService:
                 self._host.send(function)
         return self._host
 
-    def _send(self, message: Stop) -> None:
+    def _send(self, message: Order) -> None:
         if self._host is not None:
             self._host.send(message)
 

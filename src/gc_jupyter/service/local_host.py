@@ -46,6 +46,7 @@ from gc_jupyter.service.local_wire import (
     Started,
     Stop,
     Surroundings,
+    Workers,
     frame,
 )
 from gc_jupyter.service.local_worker import Worker
@@ -155,6 +156,8 @@ class Host:
                     )
             elif isinstance(message, Stop):
                 self._stop(message)
+            elif isinstance(message, Workers):
+                self._limit = message.number
 
     def _take_function(self, function: Function) -> None:
         self._functions[function.function_id] = function
@@ -193,6 +196,9 @@ class Host:
 
     def _assign(self) -> None:
         """Give tasks to free workers. A worker serves tasks with the same surroundings."""
+        if (more := len(self._seats) - self._limit) > 0:  # they were to be fewer
+            for idle in [one for one in self._seats.values() if one.task_id is None][:more]:
+                self._retire(idle)
         while self._waiting:
             task_id, task = next(iter(self._waiting.items()))
             free = [one for one in self._seats.values() if one.task_id is None]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import gc_jupyter
-from gc_jupyter.service.local_wire import LARGE, Frames, Function, Report, Run, Stop, frame
+from gc_jupyter.service.local_wire import LARGE, Frames, Order, Report, frame
 
 _PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is imported from
 _PATIENCE = 5.0  # seconds for the host to kill its workers and end
@@ -53,7 +53,7 @@ class HostProcess(asyncio.Protocol):
         self._on_reports = on_reports
         self._on_end = on_end
         self._frames = Frames()
-        self._unsent: deque[Function | Run | Stop] = deque()
+        self._unsent: deque[Order] = deque()
         self._rest = memoryview(b"")  # of the frame that is being written
         self._paused = False  # it reads more slowly than this side writes
         self._pumping = False
@@ -63,7 +63,7 @@ class HostProcess(asyncio.Protocol):
         self._running = loop.create_task(self._run())
         self.pid: int | None = None
 
-    def send(self, message: Function | Run | Stop) -> None:
+    def send(self, message: Order) -> None:
         """Write a message. After the host's end it is lost: `on_end` reports the end."""
         self._unsent.append(message)
         if not self._pumping:

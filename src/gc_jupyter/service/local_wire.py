@@ -5,7 +5,7 @@ this machine, and nobody else can reach the sockets.
 
 ::
 
-    kernel ── Function, Run, Stop ────────────► host ── Assignment, Renew ────► worker
+    kernel ── Function, Run, Stop, Workers ──► host ── Assignment, Renew ────► worker
     kernel ◄─ [Started | Said | Ended, …] ───── host ◄─ Ready, Said, Ended ──── worker
 """
 
@@ -54,6 +54,12 @@ class Stop(NamedTuple):
     patience: float = 0.0
 
 
+class Workers(NamedTuple):
+    """Run so many tasks at once from now on; those that run are left to end."""
+
+    number: int
+
+
 class Assignment(NamedTuple):
     """A task for a worker; without `code` where the worker has the function."""
 
@@ -95,6 +101,7 @@ class Ended(NamedTuple):
     failed: bool = False
 
 
+Order = Function | Run | Stop | Workers
 Report = Started | Said | Ended
 
 _HEAD = 8

@@ -172,7 +172,7 @@ def _full(futures: Sequence[TaskFuture]) -> str:
     return (
         f"{now}: waiting for a worker of local. All {len(holders):,} are taken:"
         f" {', '.join(shown)}. Stop this cell, and %gc cancel {holders[0][0][:8]} ends the first of"
-        " them; with %gc config local_workers N the next kernel has more."
+        " them; %%gcrun local --workers N has more from then on."
     )
 
 
