@@ -1,9 +1,9 @@
-"""Tasks of earlier kernels, found again: from the journal's entries to futures.
+"""Find tasks of earlier kernels: make futures from the journal's entries.
 
-What was written down before a request left lacks the task's id where no reply has told it. The
-task group then knows ids, but not whose they are: that is in the results, which carry the entries'
-nonces. Without a group, nobody knows. What Jupyter Server has collected meanwhile is in the
-journal, and nobody is asked for it.
+An entry is written before its request leaves, and has no task id until the reply. If the reply was
+lost, the task group has the ids, and the results have the nonces that match them with entries.
+Without a group, a task can't be found. Results that Jupyter Server has collected are read from the
+journal.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ DECODING_S = 10.0
 
 @dataclass
 class Attached:
-    """What became of the entries.
+    """The outcome of attaching entries.
 
     Attributes
     ----------
     futures:
-        Of the tasks; those that had ended are resolved.
+        The tasks' futures; those of ended tasks are resolved.
     ended:
-        Those of `local`: they ended with their kernel.
+        Tasks on `local`, which ended with their kernel.
     unseen:
-        The service didn't name them: never accepted, too old, or somebody else's.
+        The service didn't list them: they were not accepted, are too old, or are another user's.
     unknown:
-        Whether the service accepted them can't be asked: no group is known.
+        Their group isn't known, so the service can't be asked whether it accepted them.
     unnamed:
-        Plain functions' tasks whose ids can't be told from others'; `strays` are the ids.
+        Plain functions' tasks that can't be matched with an id; `strays` are the ids.
     nameless:
-        How many of the futures wait to be told by their results whose they are.
+        How many futures wait for results that name their entry.
     identity:
-        Who asked the service.
+        The identity that asked the service.
     """
 
     futures: list[TaskFuture] = field(default_factory=list)
@@ -70,16 +70,16 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
     Parameters
     ----------
     session:
-        Whose tasks they become.
+        The session that gets the tasks.
     entries:
-        As the journal has them.
+        The journal's entries.
     namespace:
         The notebook's variables: results refer to its classes by name.
 
     Raises
     ------
     ServiceError
-        The service can't be asked. Nothing has changed then.
+        The service can't be asked. Nothing has changed.
     """
     found = Attached()
     by_group: dict[str, list[Entry]] = {}
@@ -102,7 +102,7 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
 
 
 def who_asks(session: Session) -> str:
-    """Who is signed in, in a few words; for what the service didn't name."""
+    """The signed-in identity in a few words, for the message about unseen tasks."""
     login = session.client.login()
     try:
         identity = login.identity()
@@ -124,7 +124,7 @@ class _Group:
         self._found = found
 
     def attach(self, entries: Sequence[Entry]) -> None:
-        """Add to what was found."""
+        """Attach the group's entries, and add them to the outcome."""
         asked = {(one.session, one.serial) for one in entries}
         by_id = {entry.task_id: entry for entry in entries if entry.task_id}
         over: set[str] = set()
@@ -142,7 +142,7 @@ class _Group:
         known, over = self._states(by_id, over)
         self._found.unseen += [one for task_id, one in by_id.items() if task_id not in known]
         if known - over:
-            # this kernel listens from now on: what comes for the group's other tasks comes here
+            # from now on this kernel gets the messages of the group's other tasks, too
             rest = [one for one in self._rest() if one.task_id and one.task_id not in by_id]
             others = {one.task_id: one for one in rest}
             by_id = others | by_id
@@ -189,7 +189,7 @@ class _Group:
         return list(zip(futures, (by_id[task_id] for task_id in ordered), strict=True))
 
     def _states(self, task_ids: Iterable[str], over: Set[str]) -> tuple[set[str], set[str]]:
-        """Those of these tasks that exist, and those that are over; `over` was known before."""
+        """Those of these tasks that exist, and those that have ended; `over` was known before."""
         client = self._client
         known, ended = set(over), set(over)
         ids = [task_id for task_id in task_ids if task_id not in over]
@@ -271,7 +271,7 @@ class _Group:
         return made
 
     def _future(self, entry: Entry, task_id: str | None) -> TaskFuture:
-        """A future that reads this kind of result."""
+        """A future that can read this kind of result."""
         from gc_jupyter.capture import Captured
         from gc_jupyter.functions.source import SourceFunction
         from gc_jupyter.future import TaskFuture
@@ -319,7 +319,7 @@ def fetcher_for(session: Session, endpoint_id: str, name: str = "") -> Fetcher |
 
 
 def _alike(entries: Sequence[Entry]) -> bool:
-    """Whether these are of one request, and go by one name: then their order tells no lie."""
+    """Whether these are of one request and share a name, so that their order can't be wrong."""
     return len({(one.session, one.submitted_at, one.label) for one in entries}) == 1
 
 
@@ -333,7 +333,7 @@ def origin_of(session: Session) -> Origin:
 
 
 def _look_in_vain(session: Session, entry: Entry, future: TaskFuture) -> None:
-    """A task that was waited for was not among its group's."""
+    """Note that a task was not in its group."""
     journal = session.journal
     if journal is None or not isinstance(future.exception(), SubmitUncertain):
         return

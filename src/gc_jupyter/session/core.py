@@ -1,4 +1,4 @@
-"""Session: executors of one kernel, and what cells and notebook functions submit with them."""
+"""Session: the executors of one kernel, with which cells and notebook functions submit tasks."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Session:
     Parameters
     ----------
     default_endpoint:
-        Used where none is named; by default the one of the settings.
+        The endpoint of cells that name none; by default the one in the settings.
     client:
         For endpoints of the web service; by default one of its own, which logs in when needed.
     label_of:
-        Names the notebook's files in tracebacks.
+        Gives the label of a notebook file in tracebacks.
     settings:
         Has the aliases and the default endpoint.
     journal:
@@ -60,17 +60,17 @@ class Session:
         self.default_endpoint = default_endpoint
         self.label_of = label_of
         self.settings = settings or Settings()
-        #: Shows the user a line that isn't a cell's output.
+        #: Shows the user a line that isn't part of a cell's output.
         self.say: Callable[[str], object] = print
         self.use_journal(journal)
         self.stores = Stores(self)
-        #: This kernel's tasks by serial, as long as somebody holds them or they are open.
+        #: This kernel's tasks by serial, while they are open or referenced.
         self.tasks: weakref.WeakValueDictionary[int, TaskFuture] = weakref.WeakValueDictionary()
-        #: Those whose results nobody has seen yet: interrupted, or not waited for.
+        #: Tasks whose results nobody has seen yet: interrupted, or not waited for.
         self.unseen: dict[int, TaskFuture] = {}
         self._client, self._own_client = client, client is None
         self._executors: dict[str, Executor] = {}
-        #: Names of the notebook -> when the task was submitted whose future or values they have.
+        #: The notebook's names of futures and values -> when their task was submitted.
         self.names: dict[str, float] = {}
 
     def use_journal(self, journal: Journal | None) -> None:
@@ -79,8 +79,8 @@ class Session:
         self.directory = Directory(self.settings, self.signed_in, journal, lambda x: self.say(x))
 
     def use_client(self, client: Client | None) -> None:
-        """Submit with this client from now on; executors are made anew. None: with one of the
-        session's own, whose login is looked for again."""
+        """Submit with this client from now on, through new executors. None: with the session's own
+        client, which looks for a login again."""
         self.close_executors()
         if self._own_client and self._client is not None:
             self._client.close()
@@ -89,19 +89,19 @@ class Session:
     # --- endpoints -------------------------------------------------------------------------
 
     def resolve(self, name: UUIDLike | None = None, *, ask: bool = True) -> Endpoint:
-        """The endpoint that a user means.
+        """The endpoint that a name means.
 
         Parameters
         ----------
         name:
             ``"local"``, a UUID, an alias, or a name that the service lists; None for the default.
         ask:
-            Whether the service may be asked for names that aren't known here.
+            Whether to ask the service for names that aren't known here.
 
         Raises
         ------
         UnknownEndpoint
-            None of these, or none given and no default set.
+            The name is none of these, or there is neither a name nor a default.
         """
         name = name or self.default_endpoint or self.settings.get("endpoint")
         if name is None:
@@ -136,7 +136,7 @@ class Session:
 
     @property
     def client(self) -> Client:
-        """The web service's client, made at first use; asks nobody by itself."""
+        """The web service's client, made at first use; making it prompts nobody."""
         from gc_jupyter.client import Client
 
         if self._client is None:
@@ -144,7 +144,7 @@ class Session:
         return self._client
 
     def signed_in(self) -> Client | None:
-        """The client where somebody is signed in, else None; asks nobody."""
+        """The client, if somebody is signed in, else None; prompts nobody."""
         return None if self.client.login().required else self.client
 
     def _ready_client(self) -> Client:
@@ -166,20 +166,20 @@ class Session:
         note: Note | None = None,
         **options: Any,
     ) -> CellFuture:
-        """Run a cell's text with what it uses of a namespace.
+        """Run a cell's text, with the variables of a namespace that it uses.
 
         Parameters
         ----------
         text:
             Python code.
         namespace:
-            The variables that it may use; only those that it does use are sent.
+            The variables; only those that the cell uses are sent.
         endpoint:
             As for `resolve`, or a `Target`.
         label:
-            What the task is called.
+            The task's label.
         note:
-            What the journal keeps with it.
+            What the journal records of it.
         **options:
             As for `gc_jupyter.capture.capture_cell`: `out`, `value`, `html`, ...
 
@@ -206,7 +206,7 @@ class Session:
         label: str = "",
         tb_limit: int | None = None,
     ) -> list[CellFuture]:
-        """Call a namespace's function on an endpoint, once per `(args, kwargs)`; one batch.
+        """Call a namespace's function on an endpoint, once for each `(args, kwargs)`, in one batch.
 
         Parameters
         ----------
@@ -215,7 +215,7 @@ class Session:
         endpoint:
             As for `submit_cell`.
         label:
-            What the tasks are called; by default as the function.
+            The tasks' label; by default the function's name.
         tb_limit:
             The most frames that a remote traceback shows; None for all.
         """
@@ -241,9 +241,9 @@ class Session:
         Parameters
         ----------
         script:
-            For bash.
+            The text for bash.
         walltime:
-            Seconds after which it is ended, with all that it started.
+            Seconds after which the script, and all that it started, is ended.
         endpoint, label, note:
             As for `submit_cell`.
         """
@@ -271,13 +271,13 @@ class Session:
         tb_limit: int | None = None,
         run: str = "",
     ) -> NotebookFuture:
-        """Submit what was captured; `call` is the index of one of its calls or values, `run` what
-        the tasks of one fan-out have in common (`protocol.nonces`)."""
+        """Submit a capture. `call` is the index of one of its calls or values, `run` the common
+        part of a fan-out's nonces (`protocol.nonces`)."""
         from gc_jupyter.session.futures import NotebookFuture, keeping
 
         future = NotebookFuture(captured, target.name, self.label_of, label=label)
         future.tb_limit = tb_limit
-        note = placed(note or Note("cell"), self.journal)  # also of a task that is run again
+        note = placed(note or Note("cell"), self.journal)  # also for a task that is run again
         again: dict[str, Any] = {"label": label, "note": replace(note), "tb_limit": tb_limit}
         submit = partial(self.submit, captured, target, call, **again)
         future.again = partial(keeping, self.keep, submit)
@@ -294,13 +294,13 @@ class Session:
         tb_limit: int | None = None,
         fan_out: bool = True,
     ) -> list[CellFuture]:
-        """Submit all calls or values that were captured, in one batch; a label for each. Those of a
-        fan-out are found again together.
+        """Submit all captured calls or values in one batch, with a label for each. `%gc attach`
+        finds those of a fan-out together.
 
         Raises
         ------
         Interrupted
-            On an interrupt: then none of them is sent.
+            The user has interrupted it: none of them is sent.
         """
         note, run = note or partial(Note, "cell"), new_run()
         self.stores.send(captured.storing, target, what=captured.large)
@@ -344,19 +344,18 @@ class Session:
     # --- what was seen ---------------------------------------------------------------------
 
     def keep(self, futures: Sequence[TaskFuture]) -> None:
-        """Nobody has seen these results yet: keep them for `%gc attach`."""
+        """Keep results that nobody has seen yet for `%gc attach`."""
         self.unseen.update((future.serial, future) for future in futures)
 
     def seen(self, futures: Sequence[TaskFuture]) -> None:
-        """These results were shown."""
+        """Note that these results were shown."""
         for future in futures:
             self.unseen.pop(future.serial, None)
         if self.journal is not None:
-            self.journal.seen([one for one in futures if one.task_id])  # others have none yet
+            self.journal.seen([one for one in futures if one.task_id])  # others have none
 
     def unconfirmed(self) -> list[Entry]:
-        """This kernel's tasks of which it isn't known whether the service has them, and which
-        nobody waits for any more."""
+        """This kernel's tasks that the service may or may not have, and that nobody waits for."""
         if (journal := self.journal) is None:
             return []
         entries: list[Entry] = journal.ask(lambda db: db.unconfirmed(journal.session.session), [])
@@ -364,23 +363,23 @@ class Session:
         return [one for one in entries if one.serial not in waited_for]
 
     def open_tasks(self) -> list[TaskFuture]:
-        """This kernel's tasks that have not ended, oldest first; for any thread."""
+        """This kernel's open tasks, oldest first; any thread."""
         return [one for ref in self.tasks.valuerefs() if (one := ref()) and not one.done()]
 
     # --- end -------------------------------------------------------------------------------
 
     def drop_unsent(self, where: Where = None) -> int:
-        """Drop every task of a target that no request carries yet; how many they were."""
+        """Drop the tasks of a target that no request carries yet; returns how many."""
         executor = self._executors.get(self.target(where).key)
         return 0 if executor is None else executor.cancel_unsent()
 
     def close_executors(self) -> None:
-        """Let go of executors; what was sent runs on."""
+        """Drop the executors; tasks that were sent run on."""
         while self._executors:
             self._executors.popitem()[1].shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        """Let go of executors and connections; what was sent runs on. Idempotent."""
+        """Drop executors and connections; tasks that were sent run on. Idempotent."""
         self.close_executors()
         if self._own_client:
             self.use_client(None)

@@ -24,28 +24,28 @@ if TYPE_CHECKING:
     from gc_jupyter.journal import Journal
     from gc_jupyter.session.target import Target
 
-#: As many states are asked for at once: each is a request, and the service takes 20 in 10 s.
+#: The most states to ask for at once: each is a request, and the service takes 20 in 10 s.
 STATES_AT_ONCE = 8
-#: A list this old is asked for again before a name counts as unknown.
+#: The age at which the list is asked for again before a name counts as unknown.
 _FRESH_S = 60.0
-#: An older kernel's list is good for this long.
+#: The age up to which an earlier kernel's list is used.
 _KEPT_S = 86400.0
 _CLOSE = 3
 
 
 class Directory:
-    """What is known of endpoints, asked for when needed and remembered by the journal.
+    """The known endpoints: the service is asked when needed, and the journal remembers.
 
     Parameters
     ----------
     settings:
         Has the aliases.
     client:
-        Gives a client of somebody who is signed in, or None.
+        Returns a client, if somebody is signed in, or None.
     journal:
         Remembers names and states for later kernels.
     say:
-        Shows the user a line.
+        Shows a line to the user.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Directory:
         Raises
         ------
         UnknownEndpoint
-            There is none, or there are several; says which come close, and their states. Or the
-            name was used for another one before.
+            There is none, or there are several. The error has similar names, and their states. Or
+            the name was used for another endpoint before.
         """
         text = name.strip()
         if text in (LOCAL_NAME, LOCAL_ENDPOINT_ID):
             return Endpoint(LOCAL_ENDPOINT_ID, LOCAL_NAME)
-        if is_uuid_like(text):  # means itself, whatever any file says
+        if is_uuid_like(text):  # always means itself
             key = str(uuid.UUID(text))
             known = self.known().get(key)
             return Endpoint(key, known.name if known else "")
@@ -85,7 +85,7 @@ class Directory:
         if aliased is not None:
             return Endpoint(str(uuid.UUID(aliased)), text)
         found = self._named(text)
-        old = abs(time.time() - self._listed_at) > _FRESH_S  # also after a clock was set back
+        old = abs(time.time() - self._listed_at) > _FRESH_S  # also if the clock was set back
         if not found and ask and old and self.refresh() is not None:
             found = self._named(text)
         pinned = self._pins.pinned(text)
@@ -102,7 +102,7 @@ class Directory:
         raise self._ambiguous(text, found) if found else self._unknown(text, ask)
 
     def known(self) -> dict[str, KnownEndpoint]:
-        """What is remembered, by endpoint id; asks no network."""
+        """The remembered endpoints by id; sends no request."""
         if self._known is None:
             remembered: Iterable[KnownEndpoint] = ()
             if self._journal is not None:
@@ -111,15 +111,14 @@ class Directory:
         return self._known
 
     def python_of(self, target: Target) -> str:
-        """The Python version of a target, as far as it is known here; asks nobody."""
+        """The Python version of a target, if it is known here; sends no request."""
         if target.local:
             return platform.python_version()
         known = self.about(target.endpoint.endpoint_id)
         return known.python if known is not None else ""
 
     def about(self, endpoint_id: str) -> KnownEndpoint | None:
-        """What is remembered of one endpoint, what its workers have said since included; asks no
-        network."""
+        """One remembered endpoint, with what its workers have said since; sends no request."""
         heard: Iterable[KnownEndpoint] = ()
         if self._journal is not None:
             heard = self._journal.ask(lambda db: db.endpoints(), [])
@@ -127,12 +126,12 @@ class Directory:
         return next(found, self.known().get(endpoint_id))
 
     def names(self) -> list[str]:
-        """Every name that would be understood, for completion; asks no network."""
+        """Every name that can be resolved, for completion; sends no request."""
         listed = {one.name for one in self.known().values() if one.name}
         return [LOCAL_NAME, *sorted({*self.settings.aliases(), *listed} - {LOCAL_NAME})]
 
     def state(self, name: str) -> str:
-        """An endpoint's state as it was last heard, empty where it wasn't; asks no network."""
+        """An endpoint's last known state, or empty; sends no request."""
         key = self.settings.aliases().get(name, name)
         if key == LOCAL_NAME:
             return "online"
@@ -140,8 +139,8 @@ class Directory:
         return found.pop() if len(found) == 1 else ""
 
     def refresh(self) -> list[KnownEndpoint] | None:
-        """Ask the service for the endpoints that may be used, those first that the settings name;
-        None where nobody is signed in."""
+        """Ask the service for the endpoints that the user may use, those in the settings first;
+        None if nobody is signed in."""
         client = self._client()
         if client is None:
             return None
@@ -150,7 +149,7 @@ class Directory:
         listed = [_known(one, now) for one in replies]
         for known, reply in zip(listed, replies, strict=True):
             self._owner_ids[known.endpoint_id] = _owner_id(reply)
-        for one in self.known().values():  # names that the service lists no more
+        for one in self.known().values():  # names that the service no longer lists
             if one.endpoint_id not in {new.endpoint_id for new in listed}:
                 self.known()[one.endpoint_id] = replace(one, name="")
         self._remember(listed)
@@ -158,8 +157,8 @@ class Directory:
         return sorted(listed, key=lambda one: first.isdisjoint((one.endpoint_id, one.name)))
 
     def owners(self, endpoint_ids: Sequence[str]) -> dict[str, str]:
-        """Whose these endpoints are: a username, or the identity's UUID where Globus Auth isn't to
-        be asked; empty where the service doesn't tell. Asks what isn't known yet."""
+        """The owners of endpoints: a username, or the identity's UUID if Globus Auth can't be
+        asked; empty if the service doesn't tell. Asks for unknown ones."""
         client = self._client()
         if client is None:
             return dict.fromkeys(endpoint_ids, "")
@@ -172,12 +171,12 @@ class Directory:
         return {one: names.get(owner, owner) for one, owner in ids.items()}
 
     def status(self, endpoint: Endpoint) -> tuple[Endpoint, dict[str, Any]]:
-        """The endpoint with its state now, and the details that it reports; asks the service.
+        """The endpoint with its current state and the details that it reports; asks the service.
 
         Raises
         ------
         ServiceError
-            The service doesn't know it, doesn't answer, or wants a login.
+            The service doesn't know the endpoint, doesn't answer, or wants a login.
         """
         if endpoint.endpoint_id == LOCAL_ENDPOINT_ID:
             return replace(endpoint, status="online"), {}

@@ -1,7 +1,7 @@
-"""Many tasks of one cell: their futures in order, and what to say when some fail.
+"""Tasks: the futures of a fan-out in order, and the error when some fail.
 
-A task that is run again takes its place: here, in the lists that were bound of the values, and in
-the tables that follow.
+A task that is run again takes its old place: here, in the lists that were bound to names, and in
+the tables that show it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ _UNSET = object()
 
 
 class NoValue:
-    """Stands in a list of a fan-out's values where a task has none.
+    """Stands in a list of a fan-out's values for a task without one.
 
     Parameters
     ----------
     label:
-        What the task is called, such as ``x=3``.
+        The task's label, such as ``x=3``.
     reason:
-        Why it has none, in one line.
+        Why it has no value, in one line.
     future:
-        The task; ``future.exception()`` is its failure, ``future.out`` has what it set before.
+        The task's future; ``future.exception()`` is its failure, ``future.out`` has the variables
+        that it set before.
     """
 
     __slots__ = ("future", "label", "reason")
@@ -43,14 +44,14 @@ class NoValue:
 
     @property
     def error(self) -> BaseException | None:
-        """The task's failure; None where it was not sent, or has not set the variable."""
+        """The task's failure; None if it was not sent, or has not set the variable."""
         return error_of(self.future)
 
     def __repr__(self) -> str:
         return f"<no value: {self.label}: {self.reason}>"
 
     def gc_refusal(self) -> tuple[str, str]:
-        """Why it can't be sent, and what to do."""
+        """Why this object can't be sent to an endpoint, and what to do."""
         return f"{self!r} stands for a task that failed", "Send the values of the others only."
 
     def __reduce__(self) -> Any:
@@ -65,11 +66,11 @@ class Tasks(Sequence[TaskFuture]):
     futures:
         The tasks.
     labels:
-        What each is called, such as ``x=3``.
+        Their labels, such as ``x=3``.
     run:
-        What `%gc attach` knows these tasks by; empty where they are put together here.
+        The name of these tasks for `%gc attach`; empty if they were put together here.
     title:
-        What a table of them is called.
+        The title of their table.
     """
 
     def __init__(
@@ -84,10 +85,10 @@ class Tasks(Sequence[TaskFuture]):
         self.labels = list(labels) or [future.label for future in futures]
         self.run = run
         self.title = title
-        #: Whether they show themselves as a line of text, and not as a table.
+        #: Whether their display is a line of text instead of a table.
         self.quiet = False
         self._lock = threading.Lock()
-        self._open = 0  # tasks that have not told their end, once somebody asked for it
+        self._open = 0  # how many tasks have not reported their end, once somebody has asked for it
         self._followed = False
         self._when_over: list[Callable[[], object]] = []
         self._bound: list[tuple[str, list[Any]]] = []
@@ -109,12 +110,12 @@ class Tasks(Sequence[TaskFuture]):
 
     @property
     def failed(self) -> list[TaskFuture]:
-        """Those that have failed."""
+        """The failed tasks."""
         return [one for one in self._futures if one.done() and not _succeeded(one)]
 
     @property
     def pending(self) -> list[TaskFuture]:
-        """Those that have not ended."""
+        """The open tasks."""
         return [one for one in self._futures if not one.done()]
 
     def result(self, timeout: float | None = None) -> list[Any]:
@@ -138,14 +139,14 @@ class Tasks(Sequence[TaskFuture]):
     results = result
 
     def values(self) -> list[Any]:
-        """All results, in order, with a `NoValue` for each task that has none yet or has failed."""
+        """All results, in order, with a `NoValue` for each task that is open or has failed."""
         return [
             future.result() if _over(future) else self._none(at)
             for at, future in enumerate(self._futures)
         ]
 
     def out(self, name: str) -> list[Any]:
-        """A variable's values, in order, with a `NoValue` for each task that has none.
+        """A variable's values, in order, with a `NoValue` for each task that has not set it.
 
         Parameters
         ----------
@@ -155,8 +156,8 @@ class Tasks(Sequence[TaskFuture]):
         return [self._value(at, name) for at in range(len(self))]
 
     def bind(self, names: Sequence[str], namespace: MutableMapping[str, Any]) -> None:
-        """Bind each variable's list of values: now where all tasks have ended, else when they have,
-        unless the notebook sets the name meanwhile.
+        """Bind each variable to its list of values: now, if all tasks have ended, otherwise when
+        they have, unless the notebook sets the name meanwhile.
 
         Parameters
         ----------
@@ -185,7 +186,7 @@ class Tasks(Sequence[TaskFuture]):
                 self._bound.append((name, values))
 
     def _follow(self, when_over: Callable[[], object]) -> None:
-        """Call this once, when all have ended."""
+        """Call `when_over` once, when all tasks have ended."""
         with self._lock:
             self._when_over.append(when_over)
             first, self._followed = not self._followed, True
@@ -215,23 +216,23 @@ class Tasks(Sequence[TaskFuture]):
     # --- again -----------------------------------------------------------------------------
 
     def rerun(self, *places: int) -> Tasks:
-        """Run tasks again; what comes takes the place of what was there, here, in the lists that
-        `--out` has bound, and in tables.
+        """Run tasks again. Their results replace the old ones, here, in the lists that `--out` has
+        bound, and in tables.
 
         Parameters
         ----------
         *places:
-            Which of them, from 0; by default all that have failed.
+            Their places, from 0; by default those of all failed tasks.
 
         Returns
         -------
         Tasks
-            These.
+            These tasks.
 
         Raises
         ------
         ComputeError
-            One isn't over yet, or what was sent for it is with an earlier kernel.
+            A task is still open, or an earlier kernel has the data that was sent for it.
         """
         failed = set(self.failed)
         chosen = places or [at for at, one in enumerate(self._futures) if one in failed]
@@ -263,12 +264,12 @@ class Tasks(Sequence[TaskFuture]):
             future.add_done_callback(self._one_over)
 
     def fill(self, place: int, future: TaskFuture) -> None:
-        """Put a task where another future has stood in for it until now, which then ends.
+        """Put a task in the place of its stand-in, which then ends.
 
         Parameters
         ----------
         place:
-            Which, from 0.
+            The place, from 0.
         future:
             The task.
         """
@@ -278,9 +279,9 @@ class Tasks(Sequence[TaskFuture]):
         stood_in.set_result(None)
 
     def _mend(self, place: int, future: object) -> None:
-        """A task that was run again has ended: the bound lists get its value."""
+        """Put the value of a task that was run again into the bound lists."""
         if self._futures[place] is not future:
-            return  # and again
+            return  # if it is run again
         for name, values in self._bound:
             value = self._value(place, name)
             there = values[place] if place < len(values) else None
@@ -308,16 +309,16 @@ class Tasks(Sequence[TaskFuture]):
         return NoValue(self.labels[at], reason, future)
 
     def failure(self, how_to_see: str = "", where_good: str = "", again: str = "") -> FanOutFailed:
-        """The error for the tasks that failed, with the first few failures that differ.
+        """The error for the failed tasks, with the first few different failures.
 
         Parameters
         ----------
         how_to_see:
-            Where the failed ones are listed.
+            A text that says where the failed tasks are listed.
         where_good:
-            Where the others' values are.
+            A text that says where the other values are.
         again:
-            What runs the failed ones once more.
+            A text that says how to run the failed tasks again.
         """
         those = set(self.failed)
         failed = [at for at, one in enumerate(self._futures) if one in those]

@@ -11,21 +11,21 @@ from gc_jupyter.future import TaskFuture, dropped
 if TYPE_CHECKING:
     from gc_jupyter.session.fan_out import Tasks
 
-#: How many failures that differ are shown, and labels of each.
+#: How many different failures are shown, and how many labels of each.
 SHOWN = 4
 
 
 class FanOutFailed(RemoteException):
-    """Some tasks of a fan-out failed; the first failure is its `__cause__`.
+    """Some tasks of a fan-out failed. The first failure is the `__cause__`.
 
     Attributes
     ----------
     tasks:
-        All futures, in order; `tasks.failed` are those that failed.
+        All futures, in order; `tasks.failed` has the failed ones.
     """
 
     tasks: Tasks
-    #: The text in lines, coloured where the notebook's are.
+    #: The text in lines, coloured if the notebook's tracebacks are.
     shown: list[str]
 
     def _render_traceback_(self) -> list[str]:
@@ -107,12 +107,12 @@ def with_tasks(
 
 
 def error_of(future: TaskFuture) -> BaseException | None:
-    """A task's failure; None where it was not sent."""
+    """A task's failure; None if it was not sent."""
     return None if dropped(future) else future.exception()
 
 
 def _named(tasks: Tasks, places: Sequence[int]) -> str:
-    """These tasks, by their labels: ``x=3, x=7 and 5 more (7 tasks)``."""
+    """The tasks' labels in a few words: ``x=3, x=7 and 5 more (7 tasks)``."""
     named = ", ".join(tasks.labels[at] for at in places[:SHOWN])
     if len(places) > SHOWN:
         named += f" and {len(places) - SHOWN:,} more"
@@ -120,8 +120,8 @@ def _named(tasks: Tasks, places: Sequence[int]) -> str:
 
 
 def _lines(future: TaskFuture, *, as_shown: bool = False) -> list[str]:
-    """A failure without the line that says which task it was, and when and where: equal failures
-    are equal then. The tables have the rest."""
+    """A failure without the line that names its task, time and place, so that equal failures can be
+    found. The tables show that line."""
     error = error_of(future)
     if error is None:
         return ["not sent"]

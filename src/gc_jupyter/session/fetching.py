@@ -1,4 +1,4 @@
-"""What comes out of an endpoint's store: parts, put together here, or kept until all are here."""
+"""Fetch values from an endpoint's store: their parts are put together here."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from gc_jupyter.session.stores import Stores
     from gc_jupyter.session.target import Target
 
-#: Bytes of a value that come without being asked for.
+#: The size in bytes up to which a result is fetched by itself.
 FETCHED = 100_000_000
 
 
 class Fetching(Transfer):
     """A transfer from a store to here.
 
-    Parts that came are files of this machine until the last one is here: another kernel goes on
+    Parts are files of this machine until the last one has come, so that another kernel can go on
     with them.
 
     Parameters
@@ -38,17 +38,17 @@ class Fetching(Transfer):
     place:
         The store.
     known:
-        What is known of it.
+        The record of the parts in it.
 
     Attributes
     ----------
     data:
-        The bytes of each of `stored`, once it is over.
+        The bytes of each of `stored`, when it is over.
 
     Raises
     ------
     StoreRefused
-        These aren't parts of a store.
+        `stored` doesn't describe parts of a store.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Fetching(Transfer):
         super().__init__(what, sizes, self._ask, self._take)
 
     def prepare(self) -> Sequence[str]:
-        """What has come to an earlier kernel, or before an interrupt."""
+        """The parts that have come to an earlier kernel, or before an interrupt."""
         found: list[str] = []
         if self._kept is None:
             return found
@@ -91,7 +91,7 @@ class Fetching(Transfer):
         for name, data in zip(names, result, strict=True):
             self._fill(name, data)
             if self._kept is not None:
-                with contextlib.suppress(StoreError):  # a full disk costs what an interrupt costs
+                with contextlib.suppress(StoreError):  # a full disk: nothing to go on with
                     self._kept.put(data)
         self._known.add(names)
 
@@ -115,7 +115,7 @@ class StoreFetcher:
     Parameters
     ----------
     stores, target:
-        Whose store.
+        The target of the store.
     """
 
     def __init__(self, stores: Stores, target: Target) -> None:
@@ -124,12 +124,12 @@ class StoreFetcher:
 
     @property
     def bound(self) -> int:
-        """Bytes of a value that come without being asked for."""
-        # what this machine has anyway, and the kernel has room for, is no question of the network
+        """The size in bytes up to which a result is fetched by itself."""
+        # for a folder of this machine, the only limit is the kernel's memory
         return sys.maxsize if self._target.local else self._stores.fetched
 
     def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
-        """Have these come; returns at once."""
+        """Begin to fetch; returns at once."""
         made = self._stores.fetching(stored, self._target, what=what, folder=folder)
         made.over.add_done_callback(self._look)
         made.begin()
@@ -140,5 +140,5 @@ class StoreFetcher:
             self._stores.refused(error, self._target)
 
     def fetch(self, stored: Sequence[Mapping[str, Any]], folder: str) -> Sequence[bytearray]:
-        """Wait for these, and tell the user how far they are."""
+        """Fetch and wait, and show the progress."""
         return self._stores.fetch(stored, self._target, folder=folder)

@@ -1,4 +1,4 @@
-"""NotebookFuture: a cell's future that tells when its result was taken."""
+"""NotebookFuture: a cell's future that reports when its result is taken."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 class NotebookFuture(CellFuture):
     """As CellFuture; `on_taken` is called once, when somebody first takes the result.
 
-    A table that previews results does not count: it looks on the loop's thread. `again` submits
-    the same task once more, with the data of its time; None for one of an earlier kernel.
+    A table that previews results does not count, since it looks on the loop's thread. `again`
+    submits the same task once more, with its original data; None for an earlier kernel's task.
     """
 
-    #: Whether it shows itself as a line of text, and not as a table.
+    #: Whether its display is a line of text instead of a table.
     quiet = False
-    #: The fan-out that it is one of, where it is.
+    #: The fan-out that it belongs to, if any.
     fan_out: Tasks | None = None
     again: Callable[[], NotebookFuture] | None = None
     on_taken: Callable[[Sequence[TaskFuture]], object] | None = None
-    #: Why names of --keep aren't kept.
+    #: Names of --keep that aren't kept -> why.
     not_kept: Mapping[str, str] = MappingProxyType({})
 
     def take_kept(self, told: Mapping[str, Any]) -> None:
@@ -59,7 +59,7 @@ class NotebookFuture(CellFuture):
 def keeping(
     keep: Callable[[Sequence[TaskFuture]], object], submit: Callable[[], NotebookFuture]
 ) -> NotebookFuture:
-    """A task once more: nobody has seen its result yet."""
+    """Register a task that is run again: nobody has seen its result yet."""
     future = submit()
     keep([future])
     return future

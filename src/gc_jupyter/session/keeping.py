@@ -1,4 +1,4 @@
-"""What an endpoint's store keeps: asked for, fetched, forgotten; and where something is kept."""
+"""List, fetch and forget kept values, and remember the endpoints that have some."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from gc_jupyter.session.store_places import StorePlace
 
 _FILE = "kept-"
-_MOST = 1_000  # records of one endpoint that are remembered here
+_MOST = 1_000  # the most records of one endpoint that are remembered here
 
 
 def owner(session: Session) -> str:
-    """Whose the records of this notebook are; where its path isn't known, of this kernel."""
+    """The owner of this notebook's records; of this kernel's, where the notebook isn't known."""
     here = session.journal.session if session.journal is not None else KernelSession.here()
     return f"{here.host} {here.notebook or here.kernel or here.session}"
 
 
 def keeping(session: Session, target: Target, names: Sequence[str]) -> dict[str, Any] | None:
-    """What a worker is told of names that stay there; None where there are none."""
+    """The instruction to a worker to keep these names; None where there are none."""
     if not names:
         return None
     check_readable(target)
@@ -58,18 +58,18 @@ def keeping(session: Session, target: Target, names: Sequence[str]) -> dict[str,
 
 @dataclass
 class Listed:
-    """What one endpoint keeps.
+    """The values that one endpoint keeps.
 
     Attributes
     ----------
     target:
         The endpoint.
     records:
-        As it says, or as it said last.
+        Its newest known records.
     problem:
-        Why it can't be asked now; empty where it was.
+        Why it can't be asked now; empty where it has answered.
     asked_at:
-        When these were its records, in unix seconds; 0 where it never said.
+        The time of its answer, in unix seconds; 0 where it never answered.
     """
 
     target: Target
@@ -79,7 +79,7 @@ class Listed:
 
 
 def remember(record: KeptRecord, told: dict[str, Any]) -> None:
-    """An endpoint keeps something: `%gc kept` asks it from now on."""
+    """Remember that an endpoint keeps something, so that `%gc kept` asks it."""
     with _alone(record.endpoint_id):
         known = _read(_path(record.endpoint_id))
         records = [one for one in known.get("records", []) if one.get("id") != record.ident]
@@ -115,7 +115,7 @@ def _write(endpoint_id: str, name: str, records: list[Any], asked: float) -> Non
 
 
 def targets(session: Session) -> list[Target]:
-    """The endpoints that keep something, as far as this machine knows: this machine first."""
+    """The endpoints that keep something, as far as is known here: `local` first."""
     found = {LOCAL_ENDPOINT_ID: LOCAL_NAME}
     for path in sorted((data_directory() / "stores").glob(f"{_FILE}*.json")):
         known = _read(path)
@@ -125,7 +125,7 @@ def targets(session: Session) -> list[Target]:
 
 
 def listed(session: Session, some: Sequence[Target], timeout: float | None) -> list[Listed]:
-    """What endpoints keep: all are asked at once, and so many seconds are waited for them."""
+    """The values that endpoints keep. All are asked at once, and waited for so many seconds."""
     asked: list[tuple[Listed, concurrent.futures.Future[Any] | None]] = []
     before = {target.endpoint.endpoint_id: _idents(target.endpoint.endpoint_id) for target in some}
     for target in some:
@@ -171,19 +171,19 @@ def _place(session: Session, target: Target, folder: str = "") -> StorePlace:
 
 
 def fetch(values: Sequence[KeptValue], *, quiet: bool = False) -> list[Any]:
-    """Bring kept values here; those that were kept together share their objects here, too.
+    """Bring kept values here. Values that were kept together share their objects here, too.
 
     Parameters
     ----------
     values:
-        Of any endpoints.
+        Kept values of any endpoints.
     quiet:
         Whether to show nothing.
 
     Raises
     ------
     StoreRefused
-        One isn't there any more.
+        One is no longer there.
     Interrupted
         The user has stopped it.
     """
@@ -241,13 +241,13 @@ def forget(session: Session, values: Iterable[KeptValue]) -> None:
 
 
 def target_of(session: Session, record: KeptRecord) -> Target:
-    """The endpoint where it is."""
+    """The endpoint that has the record."""
     return session.target(Endpoint(record.endpoint_id, record.endpoint))
 
 
 def named(session: Session, name: str, some: Sequence[Listed]) -> list[KeptValue]:
-    """What goes by a name: this notebook's newest, else the newest of all; of a fan-out, each
-    task's, in their order."""
+    """The kept values of a name: this notebook's newest, else the newest of all; for a fan-out,
+    each task's, in order."""
     found = [
         one
         for listed in some

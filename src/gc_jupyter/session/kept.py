@@ -1,4 +1,4 @@
-"""KeptValue: what stands in the notebook for a value that stays at an endpoint."""
+"""KeptValue: the notebook's stand-in for a value that stays at an endpoint."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from gc_jupyter.travel.store import megabytes
 from gc_jupyter.travel.texts import LOAD_STORE, packed_store
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME
 
-_MOST = 10_000  # names of one record
+_MOST = 10_000  # the most names of one record
 _PATH = re.compile(r"[\w.<>]*")
 
 
 class KeptRecord:
-    """What a cell has kept together: one pickle in the store of an endpoint's account.
+    """The values that a cell has kept together: one pickle in the store of an endpoint's account.
 
     Parameters
     ----------
     told:
-        The record without its parts, as a worker has it (`travel.kept`): remote text.
+        The record without its parts, as a worker wrote it (`travel.kept`): remote text.
     endpoint_id, endpoint:
-        Whose store it is, and what that is called.
+        The endpoint of the store, and its name.
     objects:
-        What the notebook has of it, by key.
+        The notebook's objects that its pickle refers to, by key.
 
     Raises
     ------
@@ -77,23 +77,23 @@ class KeptRecord:
         self.objects = {key: objects[key] for key, _, _ in self.needs if key in objects}
         self.part = Part.read(str(told.get("part") or ""))
         self.run = str(told.get("run") or "")
-        #: Which of them the user has had removed.
+        #: The values that the user has removed.
         self.forgotten: set[int] = set()
 
     def __getitem__(self, name: str) -> KeptValue:
         return KeptValue(self, self.names.index(name))
 
     def values(self) -> list[KeptValue]:
-        """Those that weren't forgotten, by what they are called."""
+        """The values that weren't forgotten."""
         return [KeptValue(self, at) for at, name in enumerate(self.names) if name]
 
     @property
     def total(self) -> int:
-        """Bytes of all its values."""
+        """The size of all its values in bytes."""
         return sum(self.sizes)
 
     def needed(self, namespace: Mapping[str, Any]) -> dict[Any, Any]:
-        """What its pickle has of the notebook: as it was here, or what has its name now."""
+        """The notebook's objects that its pickle uses: the originals, or what has their name."""
         found = dict(self.objects)
         for key, home, path in self.needs:
             if key not in found and (one := _look_up(home, path, namespace)) is not None:
@@ -101,7 +101,7 @@ class KeptRecord:
         return found
 
     def gc_travels(self, pickler: Pickler) -> Any:
-        """Is pickled as what loads its values there."""
+        """It is pickled as a call that loads its values at the endpoint."""
         here = vars(sys.modules["__main__"])
         needs = self.needed(here if pickler.notebook is None else pickler.notebook)
         if pickler.reader_has_helpers:
@@ -113,7 +113,7 @@ class KeptRecord:
         return rebuild_classes.with_keywords, (load, of, {})
 
     def plain(self) -> dict[str, Any]:
-        """As it was told."""
+        """The record as a dict, as it was told."""
         found = {name: getattr(self, name) for name in _TOLD}
         return {"id": self.ident, "part": str(self.part or ""), **found}
 
@@ -137,14 +137,14 @@ def record_of(
 
 
 def _look_up(home: str, path: str, namespace: Mapping[str, Any]) -> Any:
-    """What a module has here by a path; the notebook's own is `namespace`."""
+    """The object at a path in a module; `namespace` is the notebook's."""
     parts = path.split(".") if path else []
     if home == "__main__":
         found = namespace.get(parts.pop(0)) if parts else None
     else:
         try:
             found = importlib.import_module(home)
-        except Exception:  # its own code raised it
+        except Exception:  # the module's own code raised it
             return None
     for part in parts:
         found = getattr(found, part, None)
@@ -152,14 +152,14 @@ def _look_up(home: str, path: str, namespace: Mapping[str, Any]) -> Any:
 
 
 class KeptValue:
-    """A value that stays at an endpoint: cells there that use its name find the value itself.
+    """A value that stays at an endpoint. A cell there that uses its name gets the value itself.
 
     Parameters
     ----------
     record:
-        What it was kept with.
+        The record that it is in.
     index:
-        Which of them it is.
+        Its place in the record.
     """
 
     def __init__(self, record: KeptRecord, index: int) -> None:
@@ -168,12 +168,12 @@ class KeptValue:
 
     @property
     def name(self) -> str:
-        """What the cell called it that has kept it."""
+        """The name in the cell that has kept it."""
         return self._record.names[self._index]
 
     @property
     def endpoint(self) -> str:
-        """The endpoint where it is."""
+        """The endpoint that has it."""
         return self._record.endpoint
 
     @property
@@ -183,33 +183,33 @@ class KeptValue:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Of an array or a table; of a container, its length; else None."""
+        """The shape of an array or a table, or the length of a container; else None."""
         found = self._record.shapes[self._index]
         return None if found is None else tuple(found)
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The size in bytes."""
         return self._record.sizes[self._index]
 
     @property
     def forgotten(self) -> bool:
-        """Whether this kernel has had it removed there."""
+        """Whether this kernel has removed it there."""
         return self._index in self._record.forgotten
 
     @property
     def record(self) -> KeptRecord:
-        """What it was kept with."""
+        """The record that it is in."""
         return self._record
 
     @property
     def index(self) -> int:
-        """Which of its record's values it is."""
+        """Its place in the record."""
         return self._index
 
     @property
     def kept_at(self) -> float:
-        """When, in unix seconds."""
+        """When it was kept, in unix seconds."""
         return self._record.at
 
     def fetch(self) -> Any:
@@ -218,7 +218,7 @@ class KeptValue:
         Raises
         ------
         StoreRefused
-            It isn't there any more.
+            It is no longer there.
         Interrupted
             The user has stopped it.
         """
@@ -229,7 +229,7 @@ class KeptValue:
     # --- how it is sent ----------------------------------------------------------------------
 
     def gc_travels(self, _pickler: Pickler) -> Any:
-        """Is pickled as the value itself, which its endpoint has."""
+        """It is pickled as a reference to the value, which its endpoint has."""
         there, record = endpoint_there(), self._record
         if self.forgotten:
             raise CannotTravel(
@@ -246,12 +246,12 @@ class KeptValue:
         return operator.getitem, (record, self._index)
 
     def gc_uses(self) -> tuple[str, ...]:
-        """The notebook's names that go along."""
+        """The notebook's names that are sent with it."""
         needs = self._record.needs
         return tuple(path.partition(".")[0] for _, home, path in needs if home == "__main__")
 
     def gc_text(self) -> str:
-        """It has none."""
+        """It has no source text."""
         return ""
 
     def __reduce__(self) -> Any:
@@ -261,7 +261,7 @@ class KeptValue:
     # --- how it looks ------------------------------------------------------------------------
 
     def described(self) -> list[tuple[str, str]]:
-        """What is told of it, for people."""
+        """Its description for the user, as pairs of a word and a text."""
         shape, (home, _, kind) = self.shape, self.type_name.rpartition(".")
         if shape is not None and home == "builtins":
             kind += f" of {shape[0]:,}"
@@ -297,7 +297,7 @@ def _restored(told: Mapping[str, Any], endpoint_id: str, endpoint: str, index: i
 
 
 def ago(at: float) -> str:
-    """How long ago, in the largest unit that fits."""
+    """A time in the past as a duration, in the largest unit that fits."""
     seconds = max(0.0, time.time() - at)
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:

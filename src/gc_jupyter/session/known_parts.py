@@ -1,4 +1,4 @@
-"""What is known to be in the stores of endpoints."""
+"""Remember which parts are in the stores of endpoints."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from gc_jupyter.own_files import check_own, data_directory, write_own
 from gc_jupyter.travel.store import UNUSED_S, is_name, name_of
 
-#: What is taken to be there still, less than the store keeps it.
+#: How long a part counts as present, which is less than the store keeps it.
 _KNOWN_S = UNUSED_S - 86400.0
 _MOST_KNOWN = 20_000
 
 
 class Known:
-    """What is known to be in the store of one endpoint, by this kernel and earlier ones; a file
-    that can't be read or written costs a question."""
+    """The parts that this kernel and earlier ones have put into the store of one endpoint. If the
+    file can't be read or written, the endpoint is asked."""
 
     def __init__(self, key: str) -> None:
         self._path = data_directory() / "stores" / f"{name_of(key.encode())[:32]}.json"
@@ -35,24 +35,24 @@ class Known:
             pass
 
     def unknown(self, names: Iterable[str]) -> list[str]:
-        """Those of which it isn't known; the others are used now."""
+        """The parts that may be missing; the others count as used now."""
         with self._lock:
             return [name for name in names if name not in self._times]
 
     def add(self, names: Iterable[str]) -> None:
-        """These were put, found, or used."""
+        """Note parts that were put, found or used."""
         with self._lock:
             self._times.update(dict.fromkeys(names, time.time()))
 
     def remove(self, names: Iterable[str]) -> None:
-        """These aren't there."""
+        """Note parts that are missing."""
         with self._lock:
             for name in names:
                 self._times.pop(name, None)
         self.save()
 
     def save(self) -> None:
-        """For the next kernel."""
+        """Save the record for later kernels."""
         with self._lock:
             newest = sorted(self._times.items(), key=lambda one: -one[1])[:_MOST_KNOWN]
         with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
-"""What tasks on endpoints show while they run: followed through a file that this kernel sees too,
-else through small tasks that wait for more of it on another worker.
+"""Follow the output of tasks on endpoints while they run: by a file that this kernel can read, too,
+or by small tasks that wait for more output on another worker.
 
-A task of Globus Compute has no way out but its result. So a cell's own runner keeps a spool (see
-`capture.worker_side.spool`), which both ways read.
+A task of Globus Compute can only send its result. So a cell's runner writes a spool
+(`capture.worker_side.spool`), which both ways read.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ if TYPE_CHECKING:
     from gc_jupyter.session.futures import NotebookFuture
     from gc_jupyter.session.target import Target
 
-#: Seconds from the submission until another worker is asked, where no file is seen here.
+#: Seconds from the submission until another worker is asked, if no file appears here.
 _HERE_FIRST_S = 0.5
-#: Seconds that a reader waits for something new, and then gathers more: at first, and at most.
+#: Seconds that a reader waits for new output, and then gathers more: at first, and at most.
 _PATIENCE_S, _GATHER_S, _MOST_GATHER_S = 5.0, 1.2, 5.0
 _FIRST_GATHER_S = 0.3
-#: A reader that hasn't answered by then has found no worker.
+#: Seconds after which a reader without an answer has found no worker.
 _ANSWER_S = 30.0
-#: One that takes so much longer than it had to has waited for its worker.
+#: A reader that takes so many seconds longer than it had to has waited for its worker.
 _SLOW_S = 5.0
-#: Seconds between two questions where there is nothing to be read now: at first, and at most.
+#: Seconds between two questions while there is nothing to read: at first, and at most.
 _AGAIN_S, _MOST_AGAIN_S = 5.0, 60.0
-#: So long after the submission it is said why there is nothing.
+#: Seconds from the submission until a line says why there is no output.
 _SAY_AFTER_S = 3.0
-#: Tasks that are followed at a time; others wait for their turn.
+#: How many tasks are followed at the same time; others wait for their turn.
 _MOST_FOLLOWED = 16
-#: After so many readers that have not found the spool, it is said.
+#: How many readers may not find the spool before a line says so.
 _IN_VAIN = 2
 
 
 def follow(session: Session, future: NotebookFuture, target: Target) -> Callable[[], None]:
-    """Let `future.live` know what its task shows, until it ends; returns at once.
+    """Bring a task's output to `future.live` until it ends; returns at once.
 
     Parameters
     ----------
     session:
         Submits readers.
     future:
-        Of a task that was submitted with its nonce as the name of a spool.
+        The future of a task that was submitted with its nonce as the name of a spool.
     target:
-        Where to.
+        The task's target.
 
     Returns
     -------
     Callable
-        Ends that before.
+        Ends the following early.
     """
     future.live.followed = True
     loop = kernel_loop()
@@ -75,16 +75,16 @@ def follow(session: Session, future: NotebookFuture, target: Target) -> Callable
         future.live.followed = False
         loop.tell(follower.end)
 
-    if not target.local:  # whose workers tell the runtime
+    if not target.local:  # its workers tell the runtime
         loop.call(begin)
     return stop
 
 
-_running: set[asyncio.Task[None]] = set()  # asyncio itself holds them weakly
+_running: set[asyncio.Task[None]] = set()  # asyncio holds only weak references to them
 
 
 class _Bounds:
-    """What all of a loop's followers share: a sweep has thousands of tasks."""
+    """The limits that all followers of a loop share: a sweep has thousands of tasks."""
 
     def __init__(self) -> None:
         self.following = asyncio.Semaphore(_MOST_FOLLOWED)
@@ -102,7 +102,7 @@ _bounds: dict[KernelLoop, _Bounds] = {}
 
 
 class _Follower:
-    """The way of one task's output; on the loop."""
+    """Follows one task's output; on the loop."""
 
     def __init__(self, session: Session, future: NotebookFuture, target: Target) -> None:
         self._session = session
@@ -110,13 +110,13 @@ class _Follower:
         self._target = target
         self._loop = kernel_loop()
         self._here: HereSpool
-        self._offset = 0  # of what readers have brought
+        self._offset = 0  # of the output that readers have brought
         self._sure = False  # whether another worker has answered at once
         self._over = False
-        self._began = 0.0  # nothing is open before that
+        self._began = 0.0  # no file can be open before that
 
     async def run(self) -> None:
-        """Follow it until its end, once its turn has come."""
+        """Wait for its turn, and follow the task until its end."""
         async with _bounds_of(self._loop).following:
             if not self._over and not self._future.done():
                 await self._follow()
@@ -149,14 +149,14 @@ class _Follower:
             self._here.close()
 
     def end(self) -> None:
-        """Follow it no more."""
+        """Stop following."""
         self._over = True
         if self._began:
             self._here.wake()
 
     @property
     def _lost(self) -> bool:
-        """Whether the task has ended without a reply: its worker has left the spool."""
+        """Whether the task has ended without a reply, so that its spool is left."""
         return self._future.done() and not self._future.replied
 
     async def _pause(self, seconds: float) -> None:
@@ -176,7 +176,7 @@ class _Follower:
             await self._beside(remove_spool, self._future.nonce)
 
     async def _follow_there(self) -> None:
-        """By one reader after the other, fewer in time."""
+        """Follow by one reader after the other, less often with time."""
         began = self._loop.aio.time()
         while not self._over:
             gather = _GATHER_S + (self._loop.aio.time() - began) / 50
@@ -187,15 +187,15 @@ class _Follower:
             await self._ask(0.0)
 
     async def _ask(self, gather: float) -> bool | None:
-        """Send a reader and take in what it brings; whether it has found the spool, or None where
-        none can be sent now. One at a time, of all tasks."""
+        """Send a reader and take what it brings. Returns whether it has found the spool, or None if
+        no reader can be sent now. Only one reader of all tasks is under way."""
         async with _bounds_of(self._loop).asking:
             return None if self._over and not self._lost else await self._ask_now(gather)
 
     async def _ask_now(self, gather: float) -> bool | None:
         try:
             reader = await self._beside(self._send, gather)
-        except Exception as error:  # it costs what is live alone
+        except Exception as error:  # an error here only costs the live output
             reader = f"{type(error).__name__}: {error}"
         if isinstance(reader, str):
             self._say(reader)
@@ -220,11 +220,11 @@ class _Follower:
         return True
 
     async def _beside(self, call: Callable[..., Any], *args: Any) -> Any:
-        """Do what blocks."""
+        """Run a blocking call off the loop."""
         return await self._loop.aio.run_in_executor(self._loop.http, partial(call, *args))
 
     def _send(self, gather: float) -> TaskFuture | str:
-        """A reader's future; or why none may be sent, empty where there is nothing to say of it."""
+        """A reader's future; or why none may be sent, empty where that needs no word."""
         target, session = self._target, self._session
         if target.resources:
             return "its tasks reserve what --resources asks for"
@@ -245,7 +245,7 @@ class _Follower:
             return
         where = self._target.name
         line = f"Nothing is live from {where}: {reason}. The output comes at the end."
-        # the worker may be about to begin, and its spool to be seen here
+        # the worker may only be starting, so that its spool will appear here
         at = max(self._loop.aio.time(), self._began + _SAY_AFTER_S)
         self._loop.aio.call_at(at, self._explain, one_line(line, 1000))
 
@@ -255,14 +255,14 @@ class _Follower:
 
 
 def why_no_reader(details: Mapping[str, Any], open_here: int) -> str | None:
-    """Why a further task may not be sent to an endpoint, which must not start a batch job for it.
+    """Why a further task may not be sent to an endpoint: it must not start a batch job for it.
 
     Parameters
     ----------
     details:
-        What the endpoint has reported of itself; up to half a minute old.
+        The endpoint's last report on itself, up to half a minute old.
     open_here:
-        Tasks of this kernel that it has; it may not have reported them yet.
+        How many tasks of this kernel it has; its report may lack them.
 
     Returns
     -------
@@ -286,7 +286,7 @@ def why_no_reader(details: Mapping[str, Any], open_here: int) -> str | None:
 
 @functools.cache
 def reader_function() -> SourceFunction:
-    """What reads a spool on a worker: the same text for everybody who has this version."""
+    """The function that reads a spool on a worker: all users of this version have the same text."""
     from gc_jupyter.capture import worker_side
 
     text = importlib.resources.files(worker_side).joinpath("spool.py").read_text("utf-8")

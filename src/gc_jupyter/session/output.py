@@ -1,4 +1,4 @@
-"""What a task wrote and displayed, shown here."""
+"""Show here what tasks have printed and displayed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from gc_jupyter.capture.events import Event
 
 
-#: What one cell's tasks may add to a notebook, in characters; a single task's own limits are
-#: smaller (`capture.worker_side.output`). More makes a notebook that can't be opened.
+#: The most characters that one cell's tasks may add to a notebook: with more, it can't be opened.
+#: The limits of a single task are smaller (`capture.worker_side.output`).
 TEXT_LIMIT = 4_000_000
 DISPLAY_LIMIT = 20_000_000
-#: And how many displays, and pieces of text between them: each is a message, and an output.
+#: The most displays, and pieces of text between them: each is a message and an output.
 DISPLAYS = 1_000
 PIECES = 10_000
 
 _CUT = "\n[There is more than what can be shown while the task runs. It goes on.]\n"
 _HIDDEN = "HTML from an endpoint is shown on request only: run the cell with --html.\n"
-#: How IPython's own objects (HTML, Markdown, SVG, Javascript, IFrame, ...) become markup.
+#: The methods by which IPython's objects (HTML, Markdown, SVG, ...) become markup.
 _MARKUP = ("html", "svg", "markdown", "latex", "javascript", "json", "mimebundle")
 
 
 def show_output(*futures: CellFuture) -> None:
-    """Show here what tasks wrote and displayed, in order; a notebook gets their pictures."""
+    """Show the output of tasks in order; a notebook gets their pictures."""
     screen = Screen()
     for future in futures:
         screen.show(future)
@@ -39,7 +39,7 @@ def show_output(*futures: CellFuture) -> None:
 
 
 class Screen:
-    """What one cell shows of its tasks. Used by one thread."""
+    """The output of a cell's tasks. Used by one thread."""
 
     def __init__(self) -> None:
         self._text_room, self._display_room = TEXT_LIMIT, DISPLAY_LIMIT
@@ -48,19 +48,19 @@ class Screen:
         self._lost: dict[str, int] = {}  # task id -> characters
         self._unshown = 0  # displays
         self._hidden = False
-        # of the one task that is followed: its events that are shown already
+        # the events of the followed task that are shown already
         self._seen: list[Event] = []
-        self._handles: dict[int, Any] = {}  # of displays, by their places
-        self._of: list[Event] | None = None  # the list that they are from
+        self._handles: dict[int, Any] = {}  # the displays, by their places
+        self._of: list[Event] | None = None  # the list of events that they are from
         self._clear = self._cut = False
         self.shown = False
-        #: Whether it is said why there is nothing to show.
+        #: Whether a line has said why there is nothing to show.
         self.explained = False
 
     def follow(self, future: CellFuture) -> None:
-        """Show what has come of a running task since the last call."""
+        """Show the new output of a running task."""
         events = future.so_far
-        if future.replied:  # `show` has it all
+        if future.replied:  # `show` shows all of it
             return
         if events is not self._of:
             if self._seen:
@@ -69,16 +69,16 @@ class Screen:
         self._show_new(future, live=True)
         if future.live.why and not self.explained and not self._seen:
             self.explained = True
-            _display({"text/plain": future.live.why}, display_id=False)  # no output of the cell's
+            _display({"text/plain": future.live.why}, display_id=False)  # not the cell's output
         if future.live.cut and not self._cut:
             self._cut = True
             sys.stderr.write(_CUT)
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # a kernel keeps it for 0.2 s
+            stream.flush()  # the kernel would keep it for 0.2 s
 
     def show(self, future: CellFuture) -> None:
-        """Show what a task that has ended has shown, less what is shown already."""
-        if not _begins_with(future.so_far, self._seen):  # the reply is what counts
+        """Show the output of an ended task that is not shown yet."""
+        if not _begins_with(future.so_far, self._seen):  # the reply counts
             self._clear, self._seen, self._handles = bool(self._seen), [], {}
         self._show_new(future, live=False)
 
@@ -107,7 +107,7 @@ class Screen:
             self._text_room -= len(shown)
             self._pieces -= 1
             self._rest[kind].append(harmless(shown))
-            if self._pieces > 0:  # the last ones lose their place among each other
+            if self._pieces > 0:  # the last ones are shown without their order
                 self._write()
         elif kind == "display":
             size = sum(map(len, content.values()))
@@ -127,7 +127,7 @@ class Screen:
             self._lost[task] = self._lost.get(task, 0) + more
 
     def explain(self, future: CellFuture) -> None:
-        """Say which of a task's values are not here, and why."""
+        """Say which of a task's values have not come, and why."""
         for name, value in future.undecoded.items():
             if isinstance(value, AtEndpoint):
                 reason = f"{megabytes(value.size)}; {one_line(value.reason, 500)}"
@@ -139,7 +139,7 @@ class Screen:
             sys.stderr.write(f"{what} {future.endpoint}: {reason}. What is shown is its text.\n")
 
     def close(self) -> None:
-        """Show what is left, and say what isn't shown."""
+        """Show the rest, and say what isn't shown."""
         if self._clear:
             _clear(wait=False)
         self._write()
@@ -161,7 +161,7 @@ class Screen:
 
 
 def _begins_with(events: Sequence[Event], seen: Sequence[Event]) -> bool:
-    """Whether these are what was seen, and more; a display may be a newer one."""
+    """Whether these events begin with the seen ones; a display may have been updated."""
     if len(events) < len(seen):
         return False
     for at, (kind, part) in enumerate(seen):
@@ -174,8 +174,8 @@ def _begins_with(events: Sequence[Event], seen: Sequence[Event]) -> bool:
 
 
 def without_markup(value: Any) -> Any:
-    """A cell's last value, where nobody has asked for HTML: what IPython would show as a text of
-    markup is shown as an object, and a line says how to see it. The value is the same one."""
+    """A cell's last value without `--html`: what IPython would show as markup text is shown as an
+    object, and a line says how to see it. The value is not changed."""
     kind = type(value)
     if kind.__module__.startswith("IPython.") and kind.__name__ != "Image":
         for name in _MARKUP:
@@ -196,7 +196,7 @@ def _display(bundle: dict[str, Any], *, display_id: bool) -> Any:
 
 
 def _clear(*, wait: bool) -> None:
-    """What the cell has shown so far goes."""
+    """Clear the cell's output so far."""
     if _notebook():
         from IPython.display import clear_output
 

@@ -1,6 +1,6 @@
-"""Names of endpoints, pinned to the endpoint of their first use: as ssh pins a host to its key.
+"""Pin endpoint names to the endpoint of their first use, as ssh pins a host to its key.
 
-Whoever makes an endpoint names it, and others may give theirs the same name.
+The owner of an endpoint chooses its name, and several endpoints can have the same name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gc_jupyter.journal.database import KnownEndpoint
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.settings import Known, Pinned
 
-#: Endpoints' UUIDs -> whose they are, in words.
+#: Endpoints' UUIDs -> their owners, in words.
 Owners = Callable[[Sequence[str]], Mapping[str, str]]
 
 
@@ -23,9 +23,9 @@ class Pins:
     Parameters
     ----------
     known:
-        What the user has agreed to.
+        The record of the user's decisions.
     owners:
-        Asks whose endpoints are; empty texts where nobody can tell.
+        Asks for the owners of endpoints; an unknown owner is empty text.
     say:
         Shows a line.
     """
@@ -36,17 +36,17 @@ class Pins:
         self._say = say
 
     def pinned(self, name: str) -> Pinned | None:
-        """What a name was used for first.
+        """The endpoint that a name was first used for.
 
         Raises
         ------
         SettingsError
-            It can't be told.
+            The record can't be read.
         """
         return self._known.names().get(name)
 
     def first_use(self, name: str, endpoint_id: str) -> None:
-        """One endpoint has this name, and it was never used: it is from now on."""
+        """Pin a name that only one endpoint has, and that was never used before."""
         owner = self._owners([endpoint_id])[endpoint_id]
         self._known.pin(name, Pinned(endpoint_id, owner))
         self._say(
@@ -55,13 +55,13 @@ class Pins:
         )
 
     def choose(self, name: str, pinned: Pinned, found: Sequence[KnownEndpoint]) -> str:
-        """The endpoint to use where there are others of this name than the one that it was used
-        for: asks, where somebody can be asked.
+        """The endpoint to use if other endpoints have the name, too: asks the user, where that is
+        possible.
 
         Raises
         ------
         UnknownEndpoint
-            Nobody can be asked, or none was chosen; says what to type.
+            The user can't be asked, or has chosen none. The error says what to type.
         """
         from gc_jupyter.auth.flow import may_prompt
 
@@ -83,12 +83,12 @@ class Pins:
 
 
 def owned_by(owner: str) -> str:
-    """What follows an endpoint's UUID; empty where nobody can tell."""
+    """The text after an endpoint's UUID that names its owner; empty where that is unknown."""
     return f", owned by {owner}" if owner else ""
 
 
 def _ask(before: str, listed: Sequence[str]) -> int:
-    """The number of the one to use from now on; 0 for none."""
+    """Ask for the number of the endpoint to use from now on; 0 for none."""
     lines = [f"{before}. Under this name there is now:"]
     lines += [f"  {at}: {one}" for at, one in enumerate(listed, 1)]
     lines.append("The number of the one to use from now on (nothing: none): ")

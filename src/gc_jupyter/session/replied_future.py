@@ -1,5 +1,5 @@
-"""RepliedFuture: the future of a task of which nothing is known here before its reply comes; and
-fan-outs that wait for such tasks."""
+"""RepliedFuture: the future of a task that is unknown here until its reply comes; and fan-outs that
+wait for such tasks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from gc_jupyter.session.fan_out import Tasks
 from gc_jupyter.session.futures import NotebookFuture
 from gc_jupyter.session.shell import ShellFuture
 
-#: `Note.kind` of such a task.
+#: The `Note.kind` of such a task.
 KIND = "any"
 _LONGEST = 500
 
 
 class RepliedFuture(ShellFuture):
-    """As the reply says: a cell's, a script's, or a plain function's value as it is.
+    """A future that decodes by the reply: a cell's, a script's, or a plain function's value.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class RepliedFuture(ShellFuture):
     label_of:
         Names the notebook's files in tracebacks.
     endpoint:
-        What the endpoint is called in messages.
+        The endpoint's name in messages.
     fetcher_of:
-        What brings the rest of a result from the endpoint of this id.
+        Makes the fetcher for the endpoint of this id.
     """
 
     def __init__(
@@ -73,34 +73,34 @@ class RepliedFuture(ShellFuture):
 
 
 class StandIn(TaskFuture):
-    """Has the place of a fan-out's task whose reply nobody has seen here.
+    """Holds the place of a fan-out's task whose reply hasn't come.
 
     Parameters
     ----------
     label:
-        Shown for it until then.
+        The label that is shown until then.
     """
 
     def __init__(self, label: str) -> None:
         super().__init__(label=label)
-        self.set_running_or_notify_cancel()  # it was sent: it can't be cancelled
+        self.set_running_or_notify_cancel()  # it can't be cancelled, since it was sent
 
 
 def stand_ins(futures: Sequence[TaskFuture]) -> dict[int, StandIn]:
-    """Those of these that stand in for others, by their places."""
+    """The stand-ins among these futures, by their places."""
     return {at: one for at, one in enumerate(futures) if isinstance(one, StandIn)}
 
 
 def await_replies(tasks: Tasks, nameless: Sequence[TaskFuture]) -> None:
-    """Let each of these tasks take its place in a fan-out, if its reply says that it is of it. The
-    places that are left when all have ended get an error.
+    """Let each of these tasks take its place in a fan-out, if its reply says that it belongs to it.
+    Places that are left when all have ended get an error.
 
     Parameters
     ----------
     tasks:
-        The fan-out; a `StandIn` has each place that is free.
+        The fan-out, with a `StandIn` at each free place.
     nameless:
-        Those of which nothing was known until now.
+        The tasks that nothing is known of.
     """
     free = {at: one for at, one in stand_ins(tasks).items() if not one.done()}
     waited_for = set(nameless)

@@ -1,4 +1,4 @@
-"""Spools that this kernel can see itself: whose folder is that of the endpoint's workers, too."""
+"""Follow spools that this kernel can read itself, in a folder that the workers share with it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pathlib import Path
 from gc_jupyter.capture.worker_side.spool import own_folder, read_spool, spool_folders
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 
-#: Seconds between two looks where nothing is told: what another machine writes into a shared file
-#: system, this one's hears nothing of.
+#: Seconds between two looks. A shared file system doesn't report what another machine writes.
 LOOK_S = 1.0
-#: Bytes that are read at a time.
+#: The bytes of one read.
 MOST = 1_000_000
 _SETTLE_MS = 50
 
 
 class SpoolWatch:
-    """Wakes those who follow spools when this machine's folder of spools changes; on the loop."""
+    """Wakes the followers of spools when this machine's folder of spools changes; on the loop."""
 
     def __init__(self, loop: KernelLoop) -> None:
         self._loop = loop
@@ -28,12 +27,12 @@ class SpoolWatch:
         self._stop: threading.Event | None = None
 
     def follow(self, name: str) -> asyncio.Event:
-        """Is set when this spool has changed, from now on until `leave`."""
+        """An event that is set whenever this spool has changed, until `leave`."""
         self._waiting[name] = event = asyncio.Event()
         if self._stop is None:
             self._stop = threading.Event()
             work = partial(self._watch, self._stop)
-            # a daemon: a kernel that ends waits for nothing
+            # a daemon: the end of a kernel doesn't wait for it
             threading.Thread(target=work, name="gc-spools", daemon=True).start()
         return event
 
@@ -47,7 +46,7 @@ class SpoolWatch:
     def _watch(self, stop: threading.Event) -> None:
         from watchfiles import watch
 
-        # without it (no more watches to be had, ...) there are the looks
+        # without it (the limit of watches is reached, ...) the looks remain
         with contextlib.suppress(Exception):
             own_folder(spool_folders()[0])
             for changes in watch(
@@ -67,7 +66,7 @@ class SpoolWatch:
 
 
 class HereSpool:
-    """A spool as this machine sees it; on the loop.
+    """A spool in a folder of this machine; on the loop.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ class HereSpool:
         self.offset = 0
 
     async def read(self) -> bytes | None:
-        """What is new; None where there is no such file here."""
+        """The new content; None where there is no such file here."""
         self._changed.clear()
         read = partial(read_spool, self._name, self.offset, MOST)
         data: bytes | None = await self._loop.aio.run_in_executor(self._loop.http, read)
@@ -90,20 +89,20 @@ class HereSpool:
         return data
 
     async def change(self, seconds: float) -> None:
-        """Return when there may be more, or after so many seconds."""
+        """Wait until there may be more, at most for so many seconds."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
 
     def forget(self) -> None:
-        """Let `change` wait for what comes from here on."""
+        """Let `change` wait for changes from now on."""
         self._changed.clear()
 
     def wake(self) -> None:
-        """End `change`: what was waited for is over."""
+        """End a running `change`."""
         self._changed.set()
 
     def close(self) -> None:
-        """Follow it no more."""
+        """Stop following it."""
         _watch_of(self._loop).leave(self._name)
 
 

@@ -1,4 +1,4 @@
-"""Stopping tasks: what can be stopped, the question before it, and what became of each.
+"""Stop tasks: which ones can be stopped, the question before it, and the outcome of each.
 
 `%gc cancel`, the table's button and the panel's say the same, from here.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gc_jupyter.future import TaskFuture, dropped, stop
 from gc_jupyter.session.waiting import IDS_S, drop, wait_for_ids
 
-_ENDS_S = 2.0  # in which a process that is killed is gone
+_ENDS_S = 2.0  # in which a killed process ends
 _LISTED = 5
 _CANNOT = "A Globus Compute task cannot be stopped: the service has no way to do that."
 

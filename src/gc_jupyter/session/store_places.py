@@ -1,4 +1,4 @@
-"""Where a store is: a folder of this machine, or an endpoint's, asked by tasks of the runner."""
+"""The place of a store: a folder of this machine, or of an endpoint, which tasks access."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 
 class StorePlace(Protocol):
-    """Where a store is. Each call returns at once; a result may be a `StoreError`."""
+    """A store's place. Each call returns a future at once; the result may be a `StoreError`."""
 
-    #: Whether it is a folder of this machine.
+    #: Whether the store is a folder of this machine.
     near: bool
 
     def missing(self, names: Sequence[str], room: int) -> concurrent.futures.Future[Any]:
-        """Those of these parts that aren't there, where so many bytes are to be put."""
+        """The missing ones of these parts; so many bytes will be put."""
 
     def put(self, parts: Sequence[Any]) -> concurrent.futures.Future[Any]:
-        """Keep parts; their names."""
+        """Store parts; returns their names."""
 
     def get(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
         """The bytes of parts."""
 
     def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """Remove parts; how many there were."""
+        """Remove parts; returns how many were there."""
 
     def kept(self, idents: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """These records with their parts, None for one that isn't there; without names, all records
-        without their parts."""
+        """The records of these names with their parts, None for a missing one; without names, all
+        records without their parts."""
 
     def unkeep(self, names: Mapping[str, Sequence[str]]) -> concurrent.futures.Future[Any]:
-        """Have these names of records be gone."""
+        """Remove these names from records."""
 
 
 class Near:
@@ -123,9 +123,9 @@ class Far:
     Parameters
     ----------
     session, target:
-        Who asks there.
+        The session that submits tasks, and their target.
     options:
-        What the worker is told of the store.
+        The store's options for the worker.
     """
 
     near = False

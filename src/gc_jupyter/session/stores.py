@@ -1,4 +1,4 @@
-"""Stores: parts of values, brought to the stores of endpoints and back by tasks of the runner."""
+"""Stores: move parts of values to the stores of endpoints and back, by tasks of the runner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gc_jupyter.session.core import Session
     from gc_jupyter.session.target import Target
 
-#: After so many seconds it is said what is waited for.
+#: After so many seconds a line says what is waited for.
 _LATE_S = 2.0
 
 
@@ -37,7 +37,7 @@ class Stores:
     Parameters
     ----------
     session:
-        Submits; its settings say what is large.
+        The session that submits. Its settings say what is large.
     """
 
     def __init__(self, session: Session) -> None:
@@ -46,18 +46,18 @@ class Stores:
 
     @property
     def fetched(self) -> int:
-        """Bytes of a value that come without being asked for."""
+        """The size in bytes up to which a result is fetched by itself."""
         most = self._session.settings.get("fetch_mb")
         return FETCHED if most is None else int(most * 1e6)
 
     def folder(self, target: Target) -> str:
-        """Where a target's store is; empty where the endpoint says it."""
+        """The folder of a target's store; empty if the endpoint decides."""
         if target.local:
             return str(data_directory() / "store")
         return str(self._session.settings.get("store_folder") or "")
 
     def storing(self, target: Target) -> Storing:
-        """What takes large values out of a cell for this target."""
+        """The object that takes large values out of a capture for this target."""
         get = self._session.settings.get
         large, bound = get("large_mb"), get("store_gb")
         options: dict[str, Any] = {} if large is None else {"least": int(large * 1e6)}
@@ -66,12 +66,12 @@ class Stores:
         return Storing(self.folder(target), bound=bound, **options)
 
     def sending(self, target: Target) -> dict[str, Any]:
-        """What a capture is told of where it goes."""
+        """The facts about the target that a capture needs."""
         python = self._session.directory.python_of(target)
         return {"python": python, "storing": self.storing(target)}
 
     def place(self, target: Target, folder: str = "") -> StorePlace:
-        """A target's store; `folder` is where the endpoint said that it is."""
+        """A target's store; `folder` is the one that the endpoint has named."""
         storing = self.storing(target)
         storing.folder = folder or storing.folder
         if target.local:
@@ -79,7 +79,7 @@ class Stores:
         return Far(self._session, target, storing.options())
 
     def known(self, target: Target) -> Known:
-        """What is known of it."""
+        """The record of the parts in it."""
         key = f"{target.endpoint.endpoint_id} {self.folder(target)}"
         if key not in self._known:
             self._known[key] = Known(key)
@@ -90,14 +90,14 @@ class Stores:
     def send(
         self, storing: Storing | None, target: Target, *, what: str = "", quiet: bool = False
     ) -> tuple[int, int]:
-        """Have everything be in a target's store that a cell takes from there.
+        """Put all values into a target's store that a cell takes from there.
 
         Parameters
         ----------
         storing, target:
-            What was captured, and for whom.
+            The captured values, and the target.
         what:
-            What the user knows it by.
+            Its name for the user.
         quiet:
             Whether to show nothing.
 
@@ -109,9 +109,9 @@ class Stores:
         Raises
         ------
         StoreRefused
-            The store can't take them.
+            The store can't take the values.
         Interrupted
-            The user has stopped it. What was sent stays there.
+            The user has stopped it. Parts that were sent stay there.
         """
         if storing is None or storing.done:
             return 0, 0
@@ -174,14 +174,14 @@ class Stores:
         folder: str = "",
         quiet: bool = False,
     ) -> Sequence[bytearray]:
-        """The bytes of what is in a target's store.
+        """The bytes of values in a target's store.
 
         Parameters
         ----------
         stored:
             As `travel.store.Store.write` returned them.
         folder:
-            Where the endpoint said its store is.
+            The folder that the endpoint has named.
         target, what, quiet:
             As for `send`.
 
@@ -202,21 +202,21 @@ class Stores:
         what: str = "",
         folder: str = "",
     ) -> Fetching:
-        """As `fetch`: a transfer that is to be begun."""
+        """As `fetch`, as a transfer that the caller begins."""
         place = self.place(target, folder)
         return Fetching(f"Fetching {what}".rstrip(), stored, place, self.known(target))
 
     def fetcher(self, target: Target) -> StoreFetcher:
-        """For the futures of a target's tasks."""
+        """The fetcher for the futures of a target's tasks."""
         return StoreFetcher(self, target)
 
     def forget(self, names: Sequence[str], target: Target) -> int:
-        """Remove parts from a target's store; how many there were."""
+        """Remove parts from a target's store; returns how many were there."""
         self.known(target).remove(names)
         return int(self.asked(self.place(target).forget(names), target))
 
     def purged(self, error: ValuesMissing, target: Target) -> None:
-        """These aren't there any more: they are sent again, where somebody has them."""
+        """Note that parts are no longer there, so that they are sent again."""
         self.known(target).remove(error.names)
 
     # --- both ways -------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Stores:
     def asked(
         self, future: concurrent.futures.Future[Any], target: Target, quiet: bool = True
     ) -> Any:
-        """What a store has answered.
+        """Wait for a store's answer.
 
         Raises
         ------
@@ -259,7 +259,7 @@ class Stores:
         return StoreRefused(f"{one_line(str(error), 500)}.")
 
     def missing(self, names: Sequence[str], target: Target, text: str) -> ValuesMissing:
-        """The error for parts that an endpoint hasn't got, which are forgotten here, too."""
+        """The error for parts that an endpoint doesn't have; they are forgotten here, too."""
         error = ValuesMissing(f"{one_line(text, 500)}.", names)
         self.purged(error, target)
         return error

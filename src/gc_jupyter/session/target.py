@@ -1,4 +1,4 @@
-"""Where tasks go: an endpoint, and what is asked of it."""
+"""The target of tasks: an endpoint, and options for it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def check_readable(target: Target) -> None:
-    """Refuse what couldn't be read when it comes back, before it is sent.
+    """Refuse a task before it is sent, if its result couldn't be read.
 
     Parameters
     ----------
     target:
-        Where a cell, a script or a notebook function goes.
+        The target of a cell, a script or a notebook function.
 
     Raises
     ------
     ComputeError
-        The endpoint's results may be JSON alone, and their replies hold pickles.
+        The endpoint's results may only be JSON, and such replies hold pickles.
     """
     from gc_jupyter.serialize.limits import results_limit
 
@@ -40,15 +40,15 @@ def check_readable(target: Target) -> None:
 
 
 def prepare(target: Target, client: Callable[[], Client | None]) -> None:
-    """Have the way of results opened while what will be sent is still looked at. Asks nobody to
-    sign in; what fails here, the submission says.
+    """Open the result stream while the cell is still being captured. Prompts nobody; an error is
+    left to the submission.
 
     Parameters
     ----------
     target:
-        Where a cell, a script or a notebook function goes.
+        The target of a cell, a script or a notebook function.
     client:
-        Gives the client of somebody who is signed in, or None.
+        Returns the client, if somebody is signed in, or None.
     """
     with contextlib.suppress(ComputeError):
         if not target.local and (made := client()) is not None:
@@ -62,13 +62,13 @@ class Target:
     Parameters
     ----------
     endpoint:
-        Where.
+        The endpoint.
     resources, config:
         JSON-serializable dicts for the endpoint's engine and template (Executor user guide).
     amqp_port:
         Port of the result stream: 443, 5671 or 5672; None for the service's choice.
     live:
-        Whether what tasks show is wanted while they run. On this machine it always is.
+        Whether to show tasks' output while they run. On this machine it is always shown.
     """
 
     endpoint: Endpoint
@@ -79,7 +79,7 @@ class Target:
 
     @property
     def name(self) -> str:
-        """What a user knows the endpoint by."""
+        """The endpoint's name for the user."""
         return self.endpoint.name or self.endpoint.endpoint_id
 
     @property

@@ -1,4 +1,4 @@
-"""A transfer: parts on their way, some requests at a time, with a line that tells how far it is."""
+"""A transfer of parts, several requests at a time, with a line that shows its progress."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from gc_jupyter.errors import ComputeError, ServiceUnreachable, SubmitUncertain,
 from gc_jupyter.session.waiting import Interrupted, Line
 from gc_jupyter.travel.store import PART, megabytes
 
-#: Requests of a transfer that are under way at once.
+#: How many requests of a transfer are under way at once.
 _UNDER_WAY = 5
-#: How often a part is tried that didn't arrive.
+#: How often a part is tried.
 _TRIES = 4
 _AGAIN = (SubmitUncertain, ServiceUnreachable, WorkerLost)
-#: Between two changes of the line.
+#: Seconds between two changes of the line.
 _SHOW_S = 0.25
 
 
 class Transfer:
-    """Parts on their way, some requests at a time. It goes on by itself, on the threads that have
-    the requests' results; nobody has to wait for it.
+    """A transfer of parts, several requests at a time. It goes on by itself, on the threads that
+    get the requests' results; nobody has to wait for it.
 
     Parameters
     ----------
     what:
-        What the user knows it by, as ``"Sending df"``.
+        Its name for the user, such as ``"Sending df"``.
     sizes:
-        Bytes of the parts, by name.
+        The sizes of the parts in bytes, by name.
     start:
-        Moves some parts that share a request.
+        Starts the request that moves some parts.
     arrived:
-        Takes what came of these.
+        Takes the result of such a request.
 
     Attributes
     ----------
     over:
-        Is done with it: its exception is what `start` or `arrived` has raised, or `Stopped`.
+        A future that is done with the transfer. Its exception is what `start` or `arrived` has
+        raised, or `Stopped`.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Transfer:
         self._start, self._arrived = start, arrived
         self._total = sum(sizes.values())
         self._waiting: deque[tuple[Sequence[str], int]] = deque()
-        self._before: int | None = None  # bytes that need not be moved; None before it begins
+        self._before: int | None = None  # the bytes that need not be moved; None before it begins
         self._open: set[concurrent.futures.Future[Any]] = set()
         self._lock = threading.Lock()
         self._going = self._again = self._ended = False
@@ -70,11 +71,11 @@ class Transfer:
 
     @property
     def large(self) -> bool:
-        """Whether it takes long."""
+        """Whether it will take long."""
         return self._total >= _UNDER_WAY * PART
 
     def begin(self) -> None:
-        """Have it go on; returns at once, but where the store is a folder of this machine."""
+        """Send the next requests. Returns at once, unless the store is a folder of this machine."""
         if self._before is None:
             here = set(self.prepare())
             self._before = self.done = sum(self.sizes[name] for name in here)
@@ -83,7 +84,7 @@ class Transfer:
             self._waiting.extend((names, 1) for names in batches_of(rest, self.sizes))
         with self._lock:
             self._again = True
-            if self._going:  # whoever is at it sees to this, too
+            if self._going:  # the thread that is at it will do this, too
                 return
             self._going = True
         while True:
@@ -95,14 +96,14 @@ class Transfer:
             self._start_some()
 
     def prepare(self) -> Iterable[str]:
-        """Called as it begins: the parts that need not be moved."""
+        """Called at the beginning: returns the parts that need not be moved."""
         return ()
 
     def finish(self) -> None:
-        """Called once all parts are there."""
+        """Called when all parts are there."""
 
     def stop(self) -> None:
-        """Go no further; what has arrived stays."""
+        """Stop; parts that have arrived stay."""
         self._end(Stopped(f"{self.count} of {len(self.sizes)} parts are done"))
 
     def _start_some(self) -> None:
@@ -130,7 +131,7 @@ class Transfer:
                 self.stop()
                 return
             self._arrived(names, future.result())
-        except _AGAIN as error:  # a part may be put twice
+        except _AGAIN as error:  # putting a part twice does no harm
             if tries == _TRIES:
                 self._end(error)
             else:
@@ -168,7 +169,7 @@ class Transfer:
             listener()
 
     def text(self) -> str:
-        """How far it is, how fast, and how long it will take."""
+        """Its progress, speed and remaining time."""
         text = f"{self._what}: {megabytes(self.done)} of {megabytes(self._total)}"
         text += f", {self.count} of {len(self.sizes)} parts"
         seconds = time.monotonic() - self._started
@@ -178,18 +179,18 @@ class Transfer:
 
 
 class Stopped(ComputeError):
-    """A transfer was stopped."""
+    """The transfer was stopped."""
 
 
 def wait_for(transfer: Transfer, quiet: bool) -> None:
-    """Wait for a transfer, and tell meanwhile how far it is.
+    """Wait for a transfer, and show its progress.
 
     Parameters
     ----------
     transfer:
-        It is begun here.
+        The transfer, which this begins.
     quiet:
-        Whether nothing is shown.
+        Whether to show nothing.
 
     Raises
     ------
@@ -219,7 +220,7 @@ def wait_for(transfer: Transfer, quiet: bool) -> None:
 
 
 def batches_of(names: Iterable[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    """Parts that share a task: as large together as one may be."""
+    """Group the parts by task, each group as large as a task may be."""
     batch: list[str] = []
     size = 0
     for name in names:

@@ -1,4 +1,4 @@
-"""Waiting for tasks on the caller's thread, and what an interrupt or a time-out makes of them."""
+"""Wait for tasks on the caller's thread, and handle an interrupt or a time-out."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gc_jupyter.protocol.nonces import SHORT, run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import Hold
 
-#: Waits until all of these are done, for so many seconds or for ever; whether they are.
+#: Waits until all futures are done, for so many seconds or for ever; returns whether they are.
 Pause = Callable[[Sequence[TaskFuture], "float | None"], bool]
-#: How long an interrupt waits for the reply that names the tasks on their way.
+#: How long an interrupt waits for the reply that names tasks which are being submitted.
 IDS_S = 2.0
-_SHOWN = 3  # of the tasks that have the workers
-#: How long interrupted tasks of this machine have until their processes are ended.
+_SHOWN = 3  # how many of the tasks that occupy the workers are named
+#: Seconds that interrupted tasks of this machine have until their processes are killed.
 PATIENCE_S = 2.0
-_ANSWER_S = 5.0  # in which its workers' host says so
-#: A wait for the service's limit of this length is said.
+_ANSWER_S = 5.0  # in which the workers' host reports that
+#: A wait for the service's limit is reported from this length on.
 HELD_S = 1.0
 
 
@@ -60,29 +60,28 @@ def wait(
     Parameters
     ----------
     futures, endpoint:
-        The tasks, and what the user knows their endpoint by.
+        The tasks, and their endpoint's name for the user.
     timeout:
-        Seconds to wait at most; the tasks themselves are not bounded by it.
+        The most seconds to wait. It doesn't limit the tasks themselves.
     when_late:
-        Called once after `late_s` seconds, if tasks are open then. The time that the service's
-        limit takes doesn't count.
+        Called once after `late_s` seconds, if tasks are open then. The waiting time for the
+        service's limit doesn't count.
     others:
-        Called on an interrupt: drops what else was not sent yet.
+        Called on an interrupt: drops other tasks that were not sent yet.
     quiet:
-        Whether to keep from saying that the service's limit holds the tasks up.
+        Whether to suppress the line that says that the service's limit delays the tasks.
     pause:
-        What waits until all are done, for so many seconds or for ever, and says whether they are;
-        it may do something meanwhile.
+        Waits until all are done, for so many seconds or for ever, and returns whether they are.
 
     Raises
     ------
     KeyboardInterrupt
-        On an interrupt, where the tasks run on this machine: they were interrupted, too, and are
-        over. It shows what that has raised there. A single task that ends all the same, or raises
-        something else, has its result; then this returns.
+        On an interrupt of tasks on this machine: they were interrupted, too, and have ended. It
+        shows what they raised. If a single task ends normally all the same, or raises something
+        else, `wait` returns.
     Interrupted
-        On an interrupt otherwise. Tasks that were not sent yet are dropped; those that were go on:
-        the service can't cancel them.
+        On an interrupt of other tasks. Those that were not sent yet are dropped. The others go on,
+        since the service can't cancel them.
     StillRunning
         After `timeout`.
     """
@@ -114,7 +113,7 @@ def _pause(futures: Sequence[TaskFuture], seconds: float | None) -> bool:
 
 
 def _wait(futures: Sequence[TaskFuture], end: float, pause: Pause) -> bool:
-    """Wait until all are done, or until `end` (`time.monotonic`); whether they are."""
+    """Wait until all are done, or until `end` (`time.monotonic`); returns whether they are."""
     return pause(futures, None if end == math.inf else max(0.0, end - time.monotonic()))
 
 
@@ -126,8 +125,8 @@ def _done_before(
     pause: Pause,
     full: Line | None,
 ) -> bool:
-    """Wait until all are done or late, and say meanwhile what keeps them from leaving, and in
-    `full` who has the workers; whether they are done."""
+    """Wait until all are done or late; returns whether they are done. Say meanwhile why they can't
+    leave, and through `full` which tasks occupy the workers."""
     while True:
         begin, held = time.monotonic(), None
         for look in (min(HELD_S, late_s), late_s):
@@ -154,7 +153,7 @@ def _done_before(
 
 
 def _full(futures: Sequence[TaskFuture]) -> str:
-    """Who has the workers of this machine that these tasks wait for; empty where it isn't so."""
+    """The tasks that occupy the workers which these tasks wait for, in words; empty if none do."""
     source = futures[0].source
     holders = [] if source is None else list(source.holders())
     if not holders or not {one for _, one, _ in holders}.isdisjoint(futures):
@@ -177,7 +176,7 @@ def _full(futures: Sequence[TaskFuture]) -> str:
 
 
 def _hold(futures: Sequence[TaskFuture]) -> Hold | None:
-    """What keeps all of these from leaving for a while."""
+    """Why none of these tasks can leave for a while."""
     source = next((future.source for future in futures if not future.done()), None)
     hold = None if source is None else source.hold
     if hold is None or hold.until - time.monotonic() < HELD_S:
@@ -186,7 +185,7 @@ def _hold(futures: Sequence[TaskFuture]) -> Hold | None:
 
 
 class Line:
-    """A line in the cell's output that goes away."""
+    """A line in the cell's output that can be removed."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -201,7 +200,7 @@ class Line:
             from IPython.core.getipython import get_ipython
 
             kernel = getattr(get_ipython(), "kernel", None)
-        if kernel is None:  # what a terminal shows stays
+        if kernel is None:  # a terminal's line can't be removed
             sys.stderr.write(f"{text}\n")
         elif self._handle is not None:
             self._handle.update({"text/plain": text}, raw=True)
@@ -219,17 +218,17 @@ class Line:
 def halted(
     futures: Sequence[TaskFuture], endpoint: str, pause: Pause = _pause
 ) -> BaseException | None:
-    """Interrupt tasks of this machine, and end those that go on.
+    """Interrupt tasks of this machine, and kill those that go on.
 
     Parameters
     ----------
     futures, endpoint, pause:
-        As of `wait`. An interrupt while this waits for their end has them ended at once.
+        As of `wait`. A second interrupt kills them at once.
 
     Returns
     -------
     BaseException or None
-        What to raise; None where the one task has a result, or has failed by itself.
+        What to raise; None if the only task has a result, or has failed by itself.
     """
     for future in futures:
         if not future.done():
@@ -241,7 +240,7 @@ def halted(
         try:
             if pause(futures, patience + _ANSWER_S):
                 break
-        except KeyboardInterrupt:  # pressed again
+        except KeyboardInterrupt:  # the button was pressed again
             continue
     if len(futures) > 1:
         good = sum(one.done() and not dropped(one) and not one.exception() for one in futures)
@@ -262,7 +261,7 @@ def halted(
     render = getattr(error, "_render_traceback_", lambda: str(error).split("\n"))
 
     def shown() -> list[str]:
-        error.__traceback__ = raised.__traceback__  # the lines that have called it
+        error.__traceback__ = raised.__traceback__  # the lines that called it
         return list(render())
 
     raised._render_traceback_ = shown  # type: ignore[attr-defined]
@@ -277,9 +276,9 @@ def _as_interrupt(text: str) -> KeyboardInterrupt:
 
 
 def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
-    """Drop what was not sent yet; the error says what was sent."""
+    """Drop the tasks that were not sent yet; returns an error that names those that were."""
     dropped = sum(not future.done() and drop(future) for future in futures)
-    with contextlib.suppress(KeyboardInterrupt):  # in a hurry
+    with contextlib.suppress(KeyboardInterrupt):  # the user is in a hurry
         wait_for_ids(futures, IDS_S)
     done = sum(future.done() for future in futures) - dropped
     parts = []
@@ -294,7 +293,7 @@ def interrupted(futures: Sequence[TaskFuture], endpoint: str) -> Interrupted:
 
 
 def _running(futures: Sequence[TaskFuture], endpoint: str) -> str:
-    """The tasks that are not over, and how to get at them. (Whether they run, nobody was asked.)"""
+    """The line about open tasks, and how to get their results. (Whether they run isn't known.)"""
     open_ones = [future for future in futures if not future.done()]
     ids = [future.task_id for future in open_ones if future.task_id]
     if not open_ones:
@@ -321,7 +320,7 @@ def _running(futures: Sequence[TaskFuture], endpoint: str) -> str:
 
 
 def _known_by(futures: Sequence[TaskFuture]) -> str | None:
-    """What `%gc attach` knows these by: what they were submitted as, else their group."""
+    """The name of these tasks for `%gc attach`: their run's, else their group's."""
     runs = {run_of(one.nonce) for one in futures}
     part = futures[0].note.part if futures[0].note is not None else ""
     return runs.pop()[:SHORT] if len(runs) == 1 and part else futures[0].info.task_group_id
@@ -332,8 +331,8 @@ def _tasks(count: int) -> str:
 
 
 def drop(future: TaskFuture) -> bool:
-    """Cancel a task that no request carries yet; whether it was one. (`TaskFuture.cancel` would
-    stop a local one.)
+    """Cancel a task that no request carries yet; returns whether it was one. (`TaskFuture.cancel`
+    would stop a local task.)
 
     Parameters
     ----------
@@ -344,7 +343,7 @@ def drop(future: TaskFuture) -> bool:
 
 
 def wait_for_ids(futures: Sequence[TaskFuture], limit_s: float) -> bool:
-    """Wait until these tasks have ids, or are done.
+    """Wait until these tasks have ids or are done.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Waiting for one task, and showing what it shows while it runs."""
+"""Wait for one task, and show its output while it runs."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
     from gc_jupyter.future import TaskFuture
 
-#: Seconds between two messages to the page, which draws each one.
+#: Seconds between two messages to the page, which has to draw each one.
 SPACING_S = 0.05
-#: `print` writes each of its arguments by itself.
+#: How long to wait for more output, since `print` writes each argument separately.
 GATHER_S = 0.01
-#: Between two lines that say how far a result is that comes in parts.
+#: Seconds between two lines about the progress of a result that comes in parts.
 FETCHING_S = 0.25
 
 
 class Watch:
-    """Shows one task's output in the cell that runs now; its methods are for that cell's thread.
+    """Shows one task's output in the running cell; its methods are for that cell's thread.
 
     Parameters
     ----------
     future:
         The task's.
     quiet:
-        Whether to keep from saying why there is nothing to show.
+        Whether to suppress the line that says why there is nothing to show.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Watch:
         self._news.put(None)
 
     def pause(self, _futures: Sequence[TaskFuture], seconds: float | None) -> bool:
-        """Wait until the task is done, for so many seconds or for ever; whether it is.
+        """Wait until the task is done, for so many seconds or for ever; returns whether it is.
 
         Parameters
         ----------
@@ -81,18 +81,18 @@ class Watch:
             self._over.wait(GATHER_S)
             self.screen.follow(self._future)
             self._show_fetching()
-            self._over.wait(SPACING_S)  # what comes meanwhile is one message
+            self._over.wait(SPACING_S)  # all output of this time is one message
         return True
 
     def _show_fetching(self) -> None:
-        """How far it is with a result that comes in parts."""
+        """Show the progress of a result that comes in parts."""
         fetching, now = self._future.fetching, time.monotonic()
         if fetching is not None and self._line is not None and now - self._line_at > FETCHING_S:
             self._line_at = now
             self._line.show(fetching.text())
 
     def end(self) -> None:
-        """Show the rest of what is known, and listen no more."""
+        """Show the rest of the output, and stop listening."""
         if self._line is not None:
             self._line.clear()
         self._future.live.silence(self._wake)
