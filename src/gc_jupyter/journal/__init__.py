@@ -40,7 +40,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # a notebook that loads the extension waits for what is imported here
+    # imports here would slow %load_ext down
     if name in _HOMES:
         return getattr(importlib.import_module(f"gc_jupyter.journal.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

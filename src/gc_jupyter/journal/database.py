@@ -1,8 +1,8 @@
-"""The journal's SQLite file: schema, writes and questions. One thread uses one `Database`.
+"""The journal's SQLite file: schema, writes and queries. Each thread has its own `Database`.
 
 Homes on clusters are NFS or Lustre, where write-ahead logging doesn't work: hence the rollback
-journal. `synchronous` is off: what a killed kernel has written is in the operating system's hands
-all the same; a machine that loses power may cost the journal, never a task.
+journal. `synchronous` is off: the operating system has what a killed kernel wrote. A loss of power
+may cost the journal, but no task.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ VERSION = 6
 OTHER_FORMAT = 50
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
-#: The newest tasks of a session that stay once they have ended. Older ones are found by their
-#: task group only; or a sweep a minute would fill a home's quota.
+#: How many ended tasks of a session stay, the newest ones; otherwise a sweep a minute would fill a
+#: home's quota. Older tasks can be found by their task group only.
 KEPT_TASKS = 50_000
 #: The service keeps an idle task for two weeks (docs/protocol.md, "Limits").
 REACHABLE_S = 14 * 86400.0
 
-#: What a file lacks is made: version 1 had neither results nor claims, later ones lack columns.
+#: Makes what a file lacks: version 1 had neither results nor claims, later ones lack columns.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sessions (
     kernel TEXT, notebook TEXT, host TEXT, pid INTEGER, started TEXT, session TEXT PRIMARY KEY
@@ -101,7 +101,7 @@ class Entry:
 
     @property
     def unseen(self) -> str:
-        """When the service was last asked for it in vain, in words; empty where it wasn't."""
+        """When the service was last asked for it in vain, in words; empty if it wasn't."""
         if self.looked_at is None:
             return ""
         at = time.strftime("%H:%M", time.localtime(self.looked_at))
@@ -110,19 +110,19 @@ class Entry:
 
     @property
     def word(self) -> str:
-        """Its state as a user reads it: it is written down right before it is sent."""
+        """Its state for the user: the journal records a task right before it is sent."""
         unsent = self.state == TaskState.UNSENT.value
         return TaskState.UNCONFIRMED.value if unsent else self.state
 
     @property
     def done(self) -> bool:
-        """Whether it had ended when its kernel last heard of it."""
+        """Whether its kernel has recorded its end."""
         return TaskState(self.state).done
 
 
 @dataclass(frozen=True, slots=True)
 class KnownEndpoint:
-    """What was last heard of an endpoint; `at` in unix seconds."""
+    """The last known facts about an endpoint; `at` in unix seconds."""
 
     endpoint_id: str
     name: str = ""
@@ -136,7 +136,7 @@ _DONE = ", ".join(f"'{state.value}'" for state in TaskState if state.done)
 _COLUMNS = ", ".join(one.name for one in fields(Entry))
 _ENDPOINT = ", ".join(one.name for one in fields(KnownEndpoint))
 _FROM_JSON = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(fields(Entry))))
-#: What `update_tasks` is told, in order.
+#: The fields of `update_tasks`, in order.
 _NEWS = ("state", "task_id", "group_id", "function_id", "started_at", "ended_at", "error")
 _CHANGED = ", ".join(f"json_extract(c.value, '$[{at}]')" for at in range(len(_NEWS)))
 _COALESCED = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in _NEWS)
@@ -160,10 +160,10 @@ class Database:
 
     def __init__(self, path: Path, *, lock_timeout: float | None = None) -> None:
         make_own(path)
-        check_own_database(path)  # what it holds is decoded by `%gc attach`
+        check_own_database(path)  # it holds what `%gc attach` decodes
         timeout = LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
         self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
-        # a label with half a character in it must not make the whole journal unreadable
+        # a label with half a character must not make the whole journal unreadable
         self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         self.results = results.Results(self._connection)
         try:
@@ -206,7 +206,7 @@ class Database:
     # --- writes: within `with database:` ---------------------------------------------------
 
     def add_session(self, session: KernelSession) -> None:
-        """A kernel begins to write; what is very old goes."""
+        """Add a kernel that begins to write, and remove very old tasks."""
         row = astuple(session)
         self._connection.execute(
             f"INSERT OR REPLACE INTO sessions ({SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row
@@ -224,8 +224,8 @@ class Database:
         )
 
     def add_tasks(self, entries: Iterable[Entry]) -> None:
-        """Tasks that are about to be sent."""
-        # one statement: each gives the GIL away, and a busy cell returns it 5 ms later
+        """Add tasks that are about to be sent."""
+        # one statement, since each releases the GIL, and a busy cell returns it 5 ms later
         rows = [astuple(entry) for entry in entries]
         self._connection.execute(
             f"INSERT OR REPLACE INTO tasks ({_COLUMNS}) SELECT {_FROM_JSON} FROM json_each(?)",
@@ -239,10 +239,10 @@ class Database:
             )
 
     def update_tasks(self, changes: Iterable[tuple[object, ...]]) -> None:
-        """Tasks' news: (state, task id, group id, function id, started, ended, error, task id,
-        session, serial); None leaves a field as it is. The task id names the row, and before
-        it is known the rest does."""
-        # one statement, as in `add_tasks`; it inserts nothing: each row that it reads is there
+        """Update tasks: (state, task id, group id, function id, started, ended, error, task id,
+        session, serial); None leaves a field as it is. The second task id finds the row; while
+        the row has none, session and serial do."""
+        # one statement, as in `add_tasks`; it inserts nothing, since each row that it reads exists
         self._connection.execute(
             f"INSERT INTO tasks (session, serial, {', '.join(_NEWS)})"
             f" SELECT t.session, t.serial, {_CHANGED} FROM json_each(?) c JOIN tasks t"
@@ -263,33 +263,33 @@ class Database:
         )
 
     def name_tasks(self, names: Iterable[tuple[str, str, int]]) -> None:
-        """Task ids that were found later: (task id, session, serial)."""
+        """Set task ids that were found later: (task id, session, serial)."""
         self._connection.executemany(
             "UPDATE tasks SET task_id = ? WHERE session = ? AND serial = ?", names
         )
 
     def claim(self, moves: Iterable[tuple[str, int, str]]) -> None:
-        """Tasks go over to another session: (session, serial, task id)."""
+        """Move tasks to another session: (session, serial, task id)."""
         self._connection.executemany(
             "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE task_id = ?", moves
         )
 
     def claim_nameless(self, moves: Iterable[tuple[str, int, str, int]]) -> None:
-        """As `claim`, of tasks without ids: (session, serial, old session, old serial)."""
+        """As `claim`, for tasks without ids: (session, serial, old session, old serial)."""
         self._connection.executemany(
             "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE session = ? AND serial = ?",
             moves,
         )
 
     def look_in_vain(self, tasks: Iterable[tuple[str, int]], at: float, identity: str) -> None:
-        """The service was asked for these (session, serial), and didn't name them."""
+        """Note that the service was asked for these (session, serial), and didn't list them."""
         self._connection.executemany(
             "UPDATE tasks SET looked_at = ?, looked_as = ? WHERE session = ? AND serial = ?",
             [(at, identity, session, serial) for session, serial in tasks],
         )
 
     def remember_endpoints(self, endpoints: Iterable[KnownEndpoint]) -> None:
-        """What was heard of endpoints; empty fields leave what was known."""
+        """Store facts about endpoints; empty fields leave the known ones."""
         self._connection.executemany(
             f"INSERT INTO endpoints ({_ENDPOINT}) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (endpoint_id) DO UPDATE"
@@ -300,7 +300,7 @@ class Database:
             map(astuple, endpoints),
         )
 
-    # --- questions -------------------------------------------------------------------------
+    # --- queries ---------------------------------------------------------------------------
 
     def tasks(
         self, where: str = "1", values: Sequence[object] = (), limit: int = -1
@@ -320,12 +320,12 @@ class Database:
         return self._connection.execute(question, values).fetchall()
 
     def sessions(self, where: str = "1") -> list[KernelSession]:
-        """Who has written."""
+        """The sessions that have written."""
         rows = self.select(f"SELECT {SESSION_COLUMNS} FROM sessions WHERE {where}")
         return [KernelSession(*row) for row in rows]
 
     def limits(self, task_ids: Iterable[str]) -> list[tuple[Any, ...]]:
-        """Of those of these tasks that are known: task id, `Entry.decodes` and endpoint id."""
+        """The known ones of these tasks: task id, `Entry.decodes` and endpoint id."""
         return self.select(
             "SELECT task_id, decodes, endpoint_id FROM tasks"
             " WHERE task_id IN (SELECT value FROM json_each(?))",
@@ -340,15 +340,15 @@ class Database:
         return {row[0] for row in rows}
 
     def unconfirmed(self, session: str) -> list[Entry]:
-        """This session's tasks of which it isn't known whether the service has them."""
+        """This session's tasks that the service may or may not have."""
         return self.tasks(
             "session = ? AND task_id = '' AND state = 'unsent' AND seen = 0 AND endpoint_id != ?",
             (session, LOCAL_ENDPOINT_ID),
         )
 
     def earlier(self, here: KernelSession, *, any_notebook: bool = False) -> list[Entry]:
-        """Tasks of kernels that have ended, whose results were never shown, oldest first: those of
-        this notebook, or where it isn't known which that is."""
+        """Tasks of ended kernels whose results were never shown, oldest first: those of this
+        notebook, and those whose notebook isn't known."""
         entries = self.tasks(
             "session != ? AND seen = 0 AND endpoint_id != ? AND submitted_at > ?"
             " AND state != 'cancelled' AND (task_id != '' OR state = 'unsent')",
@@ -365,7 +365,7 @@ class Database:
         ]
 
     def endpoints(self) -> list[KnownEndpoint]:
-        """Every endpoint that was ever heard of."""
+        """All known endpoints."""
         rows = self._connection.execute(f"SELECT {_ENDPOINT} FROM endpoints ORDER BY name")
         return [one for row in rows if (one := _plain(KnownEndpoint(*row))) is not None]
 
@@ -376,7 +376,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float": (float, int),
     "float | None": (float, int, type(None)),
 }
-#: Texts that somebody else has chosen, and that are shown.
+#: The columns with others' texts that are shown.
 _SHOWN: dict[type, tuple[str, ...]] = {
     Entry: ("label", "endpoint", "error", "looked_as"),
     KnownEndpoint: ("name", "status", "python", "dill"),
@@ -385,7 +385,7 @@ _STATES = frozenset(state.value for state in TaskState)
 
 
 def _plain(row: R) -> R | None:
-    """A row as it can be shown; None where it is damaged: SQLite keeps any value in any column."""
+    """A row, made safe to show; None if it is damaged, since SQLite stores any value anywhere."""
     for one in fields(row):
         if not isinstance(getattr(row, one.name), _TYPES[str(one.type)]):
             return None

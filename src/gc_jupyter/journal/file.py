@@ -1,6 +1,6 @@
-"""The journal's file: where it is, and whether it may have something to say.
+"""The journal's file: its path, and a quick look whether it has unseen tasks.
 
-`%load_ext` waits for both, so nothing else of this package is imported for them.
+`%load_ext` waits for both, so they import nothing else of this package.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def worth_reading(path: Path) -> bool:
     try:
         check_own_database(path)
     except OSError:
-        return True  # the full question says what is wrong
+        return True  # the full query reports what is wrong
     with contextlib.closing(sqlite3.connect(path, timeout=0.1)) as connection:
         try:
             found = connection.execute(

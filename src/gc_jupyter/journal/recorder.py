@@ -1,4 +1,4 @@
-"""Journal: hears of tasks, and has one thread write them down, many at a time."""
+"""Journal: records tasks through one thread, which writes many at a time."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ Write = Callable[[Database], object]
 
 log = logging.getLogger(__name__)
 
-#: How long a request waits for its tasks to be written down. Longer, and it leaves all the same.
+#: How long a request waits until its tasks are recorded. After that it leaves all the same.
 PATIENCE_S = 1.0
-#: Rows that are kept for the next attempt while the journal fails, the newest.
+#: How many rows, the newest ones, are kept for the next attempt while the journal fails.
 KEPT_ROWS = 10_000
-_ON_THE_WAY = (TaskState.WAITING_LIMIT, TaskState.UNCONFIRMED)  # no news: it was written before
-#: The end of the interpreter included; and where what has failed until now will fail once more.
+_ON_THE_WAY = (TaskState.WAITING_LIMIT, TaskState.UNCONFIRMED)  # this state was recorded already
+#: Seconds to write the rest, also at the interpreter's end and after earlier failures.
 _CLOSING_S, _CLOSING_BROKEN_S = 1.8, 0.2
 
 
 class _Posted(NamedTuple):
-    """A write, how many rows it holds, and whom to tell that it was tried."""
+    """A write, how many rows it has, and what to call when it was tried."""
 
     write: Write
     rows: int = 1
@@ -62,17 +62,17 @@ class Journal:
     session:
         This kernel.
     place:
-        Gives the cell that runs now; called on the threads that submit.
+        Returns the running cell; called on the threads that submit.
 
     Attributes
     ----------
     problem:
-        Why nothing can be written; empty while all is well. One warning has said it.
+        Why nothing can be written; empty while all is well. One warning has reported it.
 
     Notes
     -----
-    A journal that fails costs one warning, never a task. What could not be written is tried again
-    with the next news.
+    If the journal fails, there is one warning, and tasks run on. What could not be written is tried
+    again with the next write.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class Journal:
         self.place = place
         self.problem = ""
         self._warned = False
-        self._trusted = True  # whether it is worth waiting for
+        self._trusted = True  # whether a request should wait for it
         self._inbox: queue.SimpleQueue[_Posted | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()  # a task and a magic may write first at once
+        self._starting = threading.Lock()  # a task and a magic may both make the first write
         self._closed = False
-        # before the dispatchers do, so that their last news comes first
+        # before the dispatchers register, so that their last events are written before
         atexit.register(lambda: self.close(time_left(_CLOSING_S)))
 
     # --- Recorder --------------------------------------------------------------------------
@@ -98,12 +98,12 @@ class Journal:
         if future.note is None:
             future._describe(Note())
         placed(future.note, self)
-        self._has_thread()  # now: Python 3.12 starts none once the interpreter ends
+        self._has_thread()  # start it now: Python 3.12 starts no thread while the interpreter ends
 
     async def sending(
         self, route: Route, task_group_id: str | None, tasks: Mapping[str, Sequence[QueuedTask]]
     ) -> None:
-        """See Recorder: a kernel that is killed from here on leaves a trace of these tasks."""
+        """See Recorder: from here on, a killed kernel leaves a record of these tasks."""
         now = time.time()
         where = task_group_id or "", route.endpoint_id
         entries = [
@@ -157,7 +157,7 @@ class Journal:
 
     def take(self, task_group_id: str, task_ids: Sequence[str]) -> Mapping[str, Outcome]:
         """See Recorder."""
-        # read after the claim was written: then nothing more is kept
+        # read after the claim was written, since nothing more is stored then
         self._write(lambda db: db.results.take_group(task_group_id, self.session.session))
         return outcomes(self.ask(lambda db: db.results.get(task_ids), {}))
 
@@ -209,41 +209,40 @@ class Journal:
     # --- for others ------------------------------------------------------------------------
 
     def seen(self, futures: Iterable[TaskFuture]) -> None:
-        """These tasks' results were shown: a later kernel need not offer them."""
+        """Note that these results were shown, so that no later kernel offers them."""
         serials = [future.serial for future in futures]
         self.post(lambda db: db.see(self.session.session, serials))
 
     def name(self, found: Mapping[str, Entry]) -> None:
-        """These task ids are those of tasks whose reply was lost."""
+        """Record the ids of tasks whose reply was lost."""
         rows = [(task_id, one.session, one.serial) for task_id, one in found.items()]
         self.post(lambda db: db.name_tasks(rows))
 
     def claim(self, futures: Iterable[TaskFuture]) -> None:
-        """These tasks of earlier kernels are now this one's."""
+        """Move tasks of earlier kernels to this one."""
         rows = [(self.session.session, one.serial, one.task_id or "") for one in futures]
         self.post(lambda db: db.claim(rows))
 
     def claim_nameless(self, found: Iterable[tuple[Entry, TaskFuture]]) -> None:
-        """As `claim`, of tasks whose ids nobody knows yet."""
+        """As `claim`, for tasks whose ids aren't known."""
         here = self.session.session
         rows = [(here, future.serial, one.session, one.serial) for one, future in found]
         self.post(lambda db: db.claim_nameless(rows))
 
     def look_in_vain(self, entries: Iterable[Entry], identity: str) -> None:
-        """The service was asked for these, and didn't name them."""
+        """Note that the service was asked for these tasks, and didn't list them."""
         tasks, now = [(one.session, one.serial) for one in entries], time.time()
         self.post(lambda db: db.look_in_vain(tasks, now, identity))
 
     def give_up(self, entries: Iterable[Entry]) -> None:
-        """Nothing more will be known of these."""
+        """Give these tasks up: nothing more will be known of them."""
         for one in entries:
             self.post(partial(_see, one))
 
     def post(
         self, write: Write, done: Callable[[], object] | None = None, *, rows: int = 1
     ) -> None:
-        """Have something of so many rows written soon; any thread. `done` is called when it was
-        tried."""
+        """Queue a write of so many rows; any thread. `done` is called when it was tried."""
         if self._has_thread():
             self._inbox.put(_Posted(write, rows, done))
         elif done is not None:
@@ -254,14 +253,14 @@ class Journal:
         self._write(lambda _db: None)
 
     def _write(self, write: Write) -> None:
-        """Have something written, and wait until it was tried."""
+        """Queue a write, and wait until it was tried."""
         tried = threading.Event()
         self.post(write, tried.set)
         tried.wait(LOCK_TIMEOUT_S + PATIENCE_S)
 
     def ask(self, question: Callable[[Database], T], default: T) -> T:
-        """Read on the calling thread, what was posted before included; `default` where there is
-        no journal, or it can't be read (which warns once)."""
+        """Read on the calling thread, after all queued writes; `default` if there is no journal, or
+        it can't be read (which warns once)."""
         if self._thread is not None and not self._closed:
             tried = threading.Event()
             self._inbox.put(_Posted(lambda _db: None, 1, tried.set))
@@ -279,7 +278,7 @@ class Journal:
             return default
 
     def close(self, limit_s: float = _CLOSING_S) -> None:
-        """Write what is left, for `limit_s` seconds at most. Idempotent."""
+        """Write the rest, for at most `limit_s` seconds. Idempotent."""
         if self._closed or self._thread is None or self.session.pid != os.getpid():
             self._closed = True
             return
@@ -290,13 +289,13 @@ class Journal:
     # --- gc-journal ------------------------------------------------------------------------
 
     def _has_thread(self) -> bool:
-        """Whether there is somebody to write; started at first use."""
+        """Whether there is a thread that writes; started at first use."""
         if self._closed or self.session.pid != os.getpid():  # a forked child has no thread
             return False
         if self._thread is None or not self._thread.is_alive():
             with self._starting, contextlib.suppress(RuntimeError):
                 if self._thread is None or not self._thread.is_alive():
-                    # in this order: an interrupt in between must not make two that write
+                    # in this order: an interrupt in between must not make two threads
                     self._thread = threading.Thread(
                         target=self._run, name="gc-journal", daemon=True
                     )
@@ -308,7 +307,7 @@ class Journal:
         kept: list[_Posted] = []
         closing = False
         while not closing:
-            items = [self._inbox.get()]  # sleeps until there is news
+            items = [self._inbox.get()]  # sleeps until there is something to write
             while not self._inbox.empty():
                 items.append(self._inbox.get())
             closing = None in items
@@ -324,7 +323,7 @@ class Journal:
                 if not isinstance(error, (sqlite3.DatabaseError, OSError)):
                     log.exception("a write of the journal is wrong")
                     kept.clear()
-                kept = _newest(kept, KEPT_ROWS)  # the next news tries again
+                kept = _newest(kept, KEPT_ROWS)  # the next write tries again
                 self._fail(error)
                 if database is not None:
                     database.close()
@@ -350,7 +349,7 @@ class Journal:
 
 
 def _newest(posted: Sequence[_Posted], most: int) -> list[_Posted]:
-    """The last ones, of so many rows together at most."""
+    """The last writes, with at most so many rows together."""
     rows = 0
     for at in range(len(posted) - 1, -1, -1):
         rows += posted[at].rows
@@ -360,7 +359,7 @@ def _newest(posted: Sequence[_Posted], most: int) -> list[_Posted]:
 
 
 def explain(error: Exception, path: Path) -> str:
-    """What is wrong with a journal, and what to do."""
+    """What is wrong with a journal, and what to do about it."""
     text = str(error)
     if isinstance(error, NotOwn):
         return (

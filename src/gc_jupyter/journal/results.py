@@ -1,9 +1,9 @@
-"""Results that were collected while no kernel ran, and who collects which task group's.
+"""Results that were collected while no kernel ran, and the claims on task groups.
 
-Two consumers of one group's queue steal results from each other. So whoever wants a group's results
-claims it here, in the transaction of its writes: a collector stores nothing of a group that a
-kernel has claimed meanwhile, and acknowledges nothing that it hasn't stored. What it was sent goes
-back to the queue, and what it has stored before the claim is there to read after it.
+Two consumers of one group's queue take results from each other. So a consumer claims the group here
+first. A collector checks its claim in the transaction that stores a result: it stores nothing of a
+group that a kernel has claimed meanwhile, and acknowledges only what it has stored. Other messages
+go back to the queue. What it stored before the claim can be read after it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gc_jupyter.protocol.messages import ResultMessage
     from gc_jupyter.service.base import TaskStatus
 
-#: What all results together may take, in bytes; the oldest go, those first that were shown.
+#: The most bytes of all results together. The oldest are removed, those first that were shown.
 KEPT_BYTES = 512 * 1024 * 1024
 
 SCHEMA = """
@@ -41,8 +41,8 @@ _STATUS = "status"  # a TaskStatus as JSON
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A result to keep, as it came, and what the journal says of its task. Nothing of `body` is
-    unpickled. `group_id` is empty for a task that no journal knows."""
+    """A result to keep, as it came, with its task's fields for the journal. `body` is not
+    unpickled. `group_id` is empty for a task that the journal doesn't know."""
 
     task_id: str
     group_id: str
@@ -55,22 +55,22 @@ class Collected:
 
 
 def message_form(body: bytes) -> tuple[str, bytes]:
-    """What is kept of a result message: form and body."""
+    """The kept form and body of a result message."""
     return _MESSAGE, body
 
 
 def status_form(status: TaskStatus) -> tuple[str, bytes]:
-    """What is kept of a task's status: form and body."""
+    """The kept form and body of a task's status."""
     return _STATUS, json.dumps(asdict(status)).encode()
 
 
 def read(form: str, body: bytes) -> ResultMessage | TaskStatus:
-    """A kept result as the runtime has it; its value is still wire text.
+    """A kept result as a type of the runtime; its value is still serialized.
 
     Raises
     ------
     DeserializationError
-        It is damaged.
+        The kept result is damaged.
     """
     from gc_jupyter.protocol.messages import unpack_result
     from gc_jupyter.service.base import TaskStatus
@@ -92,20 +92,20 @@ class Results:
     # --- for kernels -----------------------------------------------------------------------
 
     def take_group(self, group_id: str, session: str) -> None:
-        """From now on this session's process waits for the group's results."""
+        """Claim a group for this session, whose process waits for its results."""
         self._connection.execute(
             "INSERT OR REPLACE INTO claims (group_id, session, at) VALUES (?, ?, ?)",
             (group_id, session, time.time()),
         )
 
     def release_group(self, group_id: str, session: str) -> None:
-        """End of `take_group`, where the claim is still this session's."""
+        """Release a claim of `take_group`, if this session still has it."""
         self._connection.execute(
             "DELETE FROM claims WHERE group_id = ? AND session = ?", (group_id, session)
         )
 
     def kept(self, task_ids: Iterable[str]) -> set[str]:
-        """Those of these tasks whose results are kept."""
+        """The tasks among these whose results are kept."""
         rows = self._connection.execute(
             "SELECT task_id FROM results WHERE task_id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(task_ids)),),
@@ -113,7 +113,7 @@ class Results:
         return {row[0] for row in rows}
 
     def get(self, task_ids: Iterable[str]) -> dict[str, tuple[str, bytes]]:
-        """Form and body of these tasks' results, as far as they are kept."""
+        """Form and body of these tasks' kept results."""
         rows = self._connection.execute(
             "SELECT task_id, form, body FROM results"
             " WHERE task_id IN (SELECT value FROM json_each(?))",
@@ -131,17 +131,17 @@ class Results:
         Parameters
         ----------
         here:
-            Who collects.
+            The session that collects.
         since:
-            Unix seconds; older tasks are gone from the service.
+            Unix seconds; the service no longer has older tasks.
         ended:
             Whether a session's process has surely ended.
 
         Returns
         -------
         dict
-            Task group -> tasks whose results aren't kept; an empty text among them stands for
-            tasks whose ids were never told. Earlier claims of `here` are in it, or have ended.
+            Task group -> tasks whose results aren't kept. An empty text among them stands for tasks
+            whose ids aren't known. Earlier claims of `here` are in it, or are released.
         """
         missing: dict[str, list[str]] = {}
         for group_id, task_id in self._connection.execute(
@@ -178,7 +178,7 @@ class Results:
         ended: Callable[[KernelSession], bool],
         groups: Collection[str],
     ) -> set[str]:
-        """Those of these groups that a process may still use."""
+        """The groups among these that a process may still use."""
         if not groups:
             return set()
         rows = self._connection.execute(
@@ -202,7 +202,7 @@ class Results:
         return {group_id for group_id, session in rows if session in running}
 
     def free(self, task_ids: Sequence[str]) -> list[str]:
-        """Those of these tasks that no entry has, and whose results aren't kept."""
+        """The tasks among these that have no entry and no kept result."""
         rows = self._connection.execute(
             "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT task_id FROM tasks)"
             " AND value NOT IN (SELECT task_id FROM results) ORDER BY key",
@@ -211,7 +211,7 @@ class Results:
         return [row[0] for row in rows]
 
     def _name(self, found: Iterable[Collected]) -> None:
-        """Give tasks whose ids were never told those of the results that carry their nonces."""
+        """Give entries without a task id the id of the result that has their nonce."""
         unknown = {one.task_id: one for one in found if one.group_id}
         rows = self._connection.execute(
             "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT task_id FROM tasks)",
@@ -233,12 +233,12 @@ class Results:
         Returns
         -------
         set
-            The groups among them that it has no more: nothing of theirs is kept.
+            The groups that it no longer has: their results are not kept.
         """
         mine = {
             row[0]
             for row in self._connection.execute(
-                # a kernel that submits into a group uses it, without a word
+                # a kernel that submits into a group uses it without a claim
                 "SELECT group_id FROM claims c WHERE session = ? AND NOT EXISTS (SELECT 1 FROM"
                 " tasks t WHERE t.group_id = c.group_id AND t.submitted_at > c.at)",
                 (here.session,),
@@ -261,7 +261,7 @@ class Results:
         return {one.group_id for one in found if one.group_id} - mine
 
     def trim(self, most: int | None = None) -> None:
-        """Let go of the oldest results while there are too many bytes, first of those shown."""
+        """Remove the oldest results while there are too many bytes, those first that were shown."""
         most = KEPT_BYTES if most is None else most
         (total,) = self._connection.execute("SELECT total(size) FROM results").fetchone()
         if total > most:
@@ -274,19 +274,19 @@ class Results:
             )
 
     def expire(self, before: float) -> None:
-        """Forget results older than this, in unix seconds, and claims of groups without tasks."""
+        """Remove results older than this, in unix seconds, and claims on groups without tasks."""
         self._connection.execute("DELETE FROM results WHERE at < ?", (before,))
         self._connection.execute(
             "DELETE FROM claims WHERE group_id NOT IN (SELECT group_id FROM tasks)"
         )
 
     def release_all(self, session: str) -> None:
-        """This session claims nothing any more."""
+        """Release all claims of this session."""
         self._connection.execute("DELETE FROM claims WHERE session = ?", (session,))
 
 
 def outcomes(found: Mapping[str, tuple[str, bytes]]) -> dict[str, ResultMessage | TaskStatus]:
-    """Kept results, read; what is damaged is left out: the service is asked for it."""
+    """Kept results, read. Damaged ones are left out, so that the service is asked for them."""
     good: dict[str, ResultMessage | TaskStatus] = {}
     for task_id, (form, body) in found.items():
         try:
@@ -297,7 +297,7 @@ def outcomes(found: Mapping[str, tuple[str, bytes]]) -> dict[str, ResultMessage 
 
 
 def _text(one: Collected) -> str:
-    """A result's wire text; empty for a failure, and for what is damaged."""
+    """A result's serialized text; empty for a failure and for a damaged result."""
     from gc_jupyter.protocol.messages import ResultMessage
 
     try:

@@ -1,4 +1,4 @@
-"""Who writes: a kernel as the journal knows it, whether it still runs, and its cells."""
+"""The writers of a journal: kernels, whether they still run, and their cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LABEL = re.compile(r"""\s--label[ =](?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SECRET = re.compile(r"(?i)(?:passw|passphrase|secret|token|api_?key)\w*['\"\]]*\s*[=:]")
 _NO_TITLE = ("#", "%", "import ", "from ")
-#: Tasks of one fan-out that a journal may claim: it may be damaged.
+#: The most tasks of one fan-out: a damaged journal may claim more.
 _MOST = 1_000_000
 
 
@@ -36,7 +36,7 @@ class CellPlace:
 def run_of_cell(token: str, source: str) -> str:
     """What all tasks of one run of a cell have in the journal: the run's own token, and the cell's
     label, or its first line that is no comment, magic or import."""
-    from gc_jupyter.credentials import masked  # %load_ext needn't wait for it
+    from gc_jupyter.credentials import masked  # not imported by %load_ext
 
     first, *rest = source.strip().splitlines() or [""]
     label = _LABEL.search(first) if first.startswith("%%") else None
@@ -50,13 +50,13 @@ def run_of_cell(token: str, source: str) -> str:
     return f"{token}:{one_line(masked(title), 80)}"
 
 
-#: `Note.kind` of tasks that only serve others, which no journal keeps.
+#: The `Note.kind` of auxiliary tasks, which the journal doesn't record.
 UNRECORDED = "live"
 
 
 @dataclass(slots=True)
 class Note:
-    """What the journal keeps with a task.
+    """What the journal records with a task.
 
     Parameters
     ----------
@@ -66,11 +66,11 @@ class Note:
     endpoint:
         The endpoint's name.
     bind, out:
-        Names that the cell binds: the future's, and the variables that it brings back.
+        The names that the cell binds: the future's, and those of returned variables.
     place:
-        Where it was submitted.
+        The cell that submitted it.
     part:
-        Where it belongs, as `Part` writes it; empty for a task of its own.
+        Its place in a fan-out, as `Part` writes it; empty outside of one.
     """
 
     kind: str = ""
@@ -82,15 +82,15 @@ class Note:
 
 
 def placed(note: Note, journal: Journal | None) -> Note:
-    """The note, with the cell that runs now; one of a task that is run again stays where it is."""
+    """The note with the running cell; a task that is run again keeps its first cell."""
     if journal is not None and note.place == CellPlace():
         note.place = journal.place()
     return note
 
 
 class Part(NamedTuple):
-    """Where a task belongs: the `place`, from 0, among the `total` tasks of a fan-out. One that was
-    run again belongs where the first was."""
+    """A task's `place`, from 0, among the `total` tasks of a fan-out. A task that is run again
+    keeps its place."""
 
     run: str
     place: int
@@ -101,7 +101,7 @@ class Part(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Part | None:
-        """None for a task of its own, and for what is no such text."""
+        """Read what `str` has written; None for any other text."""
         run, _, rest = text.partition(":")
         place, _, count = rest.partition(":")
         if not (run and place.isdigit() and count.isdigit() and len(place + count) < 20):
@@ -112,8 +112,8 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class KernelSession:
-    """One life of a kernel. `kernel` outlasts a restart; `started` tells processes of one number
-    apart."""
+    """A kernel's process. `kernel` stays the same after a restart; `started` tells processes with
+    the same number apart."""
 
     kernel: str = ""
     notebook: str = ""
@@ -129,7 +129,7 @@ class KernelSession:
         return replace(made, started=_start_of(made.pid))
 
 
-#: The journal's columns for one.
+#: Its columns in the journal.
 SESSION_COLUMNS = ", ".join(one.name for one in fields(KernelSession))
 
 
@@ -140,13 +140,13 @@ def surely_ended(other: KernelSession, here: KernelSession) -> bool:
 
 
 def may_run(other: KernelSession, here: KernelSession) -> bool:
-    """Whether another session may still be alive: it then has its tasks itself."""
+    """Whether another session may still run, and so gets its results itself."""
     if other.kernel and other.kernel == here.kernel:
-        return False  # this kernel, before its restart
+        return False  # this kernel before its restart
     if other.host != here.host:
-        return False  # nobody can tell; where it does run, both get the results
+        return False  # this isn't known; if it runs, both get the results
     if os.name == "nt":
-        return True  # os.kill would end it
+        return True  # there, os.kill would end it
     try:
         os.kill(other.pid, 0)
     except ProcessLookupError:
@@ -157,7 +157,7 @@ def may_run(other: KernelSession, here: KernelSession) -> bool:
 
 
 def _start_of(pid: int) -> str:
-    """When a process started, as Linux counts it; empty for one that has ended, and elsewhere."""
+    """The start time of a process in Linux's ticks; empty if it has ended, and on other systems."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]
