@@ -65,11 +65,13 @@ class FrontEnd(BuildHookInterface):
         """Build, if needed."""
         if self._outdated():
             if not self._installed():
-                quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
+                quiet = ("--no-audit", "--no-fund")
                 if (Path(self.root) / FRONT_END / "node_modules/typescript").exists():
-                    self._npm("install", "--no-save", *quiet)  # the tools for tests stay
+                    self._npm(
+                        "install", "--ignore-scripts", "--no-save", *quiet
+                    )  # the tools for tests stay
                 else:
-                    self._npm("ci", "--omit=dev", *quiet)
+                    self._npm("ci", "--ignore-scripts", "--omit=dev", *quiet)
             self._npm("run", "build")
         self._write_version()
         for built in BUILT:

@@ -170,7 +170,7 @@ def test_keyboard_only(lab: JupyterServer, open_page: OpenPage) -> None:
     search.focus()
     page.keyboard.type("square #1")
     expect(page.locator(".jp-Cell .gc-table table")).to_have_attribute("aria-rowcount", "112")
-    for _ in range(3):  # states, timeline, rows
+    for _ in range(4):  # states, timeline, stop all, rows
         page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "gc-scroll"
     page.keyboard.press("ArrowDown")

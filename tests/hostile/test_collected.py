@@ -11,7 +11,7 @@ from gc_jupyter.journal import Database, KernelSession
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.server.collected import of_message, of_status
 from gc_jupyter.server.messages import JournalState
-from gc_jupyter.server.panel import tasks_json
+from gc_jupyter.server.panel import Filter, tasks_json
 from gc_jupyter.service.base import TaskStatus
 from tests.journal.test_journal import entry
 
@@ -31,7 +31,9 @@ def test_times_that_json_lacks(tmp_path: Path, at: str) -> None:
         found = [of_status(status, "g"), of_message(pack_result(message), message, "g")]
         assert database.results.store(here, found) in (set(), {"g"})
     state = JournalState(path="", problem="", next_step="")
-    shown = json.loads(tasks_json(database, here, 10, state), parse_constant=pytest.fail)
+    shown = json.loads(
+        tasks_json(database, here, Filter(limit=10), state), parse_constant=pytest.fail
+    )
     assert shown["total"] == len(shown["rows"]) == 2
     for one in found:
         assert one.error == "Error: ]0;t"

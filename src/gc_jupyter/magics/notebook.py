@@ -137,7 +137,7 @@ class NotebookMagics(Magics):
         """Begin the connections that a cell's first requests take, where it certainly goes to the
         service. They are made while the rest of this package is imported, which takes as long."""
         from gc_jupyter.runtime.shared import registry
-        from gc_jupyter.settings import Settings
+        from gc_jupyter.settings import Settings, SettingsError
         from gc_jupyter.types import LOCAL_ENDPOINT_ID
         from gc_jupyter.uuids import is_uuid_like
 
@@ -145,7 +145,10 @@ class NotebookMagics(Magics):
         settings = Settings() if session is None else session.settings
         default = None if session is None else session.default_endpoint
         name = name or self.endpoint or str(default or settings.get("endpoint"))
-        name = settings.aliases().get(name, name)
+        try:
+            name = settings.aliases().get(name, name)
+        except SettingsError:
+            return  # resolving the name will say it, where it matters
         if is_uuid_like(name) and name != LOCAL_ENDPOINT_ID:
             (registry.own() if session is None else session.client.shared).connect()
 
