@@ -110,7 +110,9 @@ def test_a_group_that_two_machines_use(loopback: Loopback, start: Start, tmp_pat
         other.ok("def twice(x): return 2 * x")
         other.ok(f"gc_jupyter.Executor({inline!r}, client, group).submit(twice, 21).result(60)")
         kernel.ok("large = bytes(3_000_000)")
-        kernel.ok(f"%%gcrun {inline} -q\nlen(large)")  # its store is asked by tasks of the group
+        # its store is asked by tasks of the group
+        kernel.ok(f"%%gcrun {inline} -a -q --future sized\nlen(large)")
+        kernel.ok("sized.result(60)")
         found = kernel.ok(f"%gc attach {group.strip()}")
         said = found.stream("stdout")
         assert "1 task is of the group and not known here: the replies say whose." in said
