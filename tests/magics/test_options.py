@@ -75,7 +75,9 @@ def test_failures_of_a_map(kernel: Kernel) -> None:
     assert command is not None
     assert "x % 2" in kernel.run(command[0]).traceback
     failed = kernel.ok("%gc tasks --failed").stream("stdout")
-    assert len(re.findall(r"x=\d+ ", failed)) >= 10
+    said = dict(re.findall(r" x=(\d+) +(\S.*)", failed))
+    assert {said[str(x)].strip() for x in (0, 18)} == {"ValueError: 0", "ValueError: 18"}
+    assert len(said) >= 10
 
 
 def test_one_good_result_of_a_map_is_one(kernel: Kernel) -> None:

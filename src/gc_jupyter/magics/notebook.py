@@ -14,6 +14,7 @@ from IPython.core.magic import Magics
 from gc_jupyter.magics.cell_options import decide, traits
 from gc_jupyter.magics.line import parse
 from gc_jupyter.magics.shown_results import ShownResults, page_of
+from gc_jupyter.widgets.front_end import vs_code_notebook
 
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
@@ -99,8 +100,7 @@ class NotebookMagics(Magics):
 
     def _notebook(self) -> str:
         """The notebook's path, where the front end tells it: Jupyter Server, or VS Code."""
-        known = self.shell.user_ns.get("__vsc_ipynb_file__")
-        return os.environ.get("JPY_SESSION_NAME") or str(known or "")
+        return os.environ.get("JPY_SESSION_NAME") or vs_code_notebook()
 
     @property
     def session(self) -> Session:

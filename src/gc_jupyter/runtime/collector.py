@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from gc_jupyter.credentials import masked
-from gc_jupyter.errors import ComputeError, SubmitUncertain
+from gc_jupyter.errors import ComputeError, SubmitUncertain, gist
 from gc_jupyter.future import Later, TaskFuture
 from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
@@ -232,7 +232,7 @@ class Collector:
             return
         now = time.time()
         events = [
-            TaskEvent(f.serial, state, now, f.label, f.info, _last_line(error), _uncertain(error))
+            TaskEvent(f.serial, state, now, f.label, f.info, _in_a_line(error), _uncertain(error))
             for f, state, error in changes
         ]
         for listener in self.listeners:
@@ -291,9 +291,13 @@ def _uncertain(error: BaseException | None) -> bool:
     return isinstance(error, SubmitUncertain)
 
 
-def _last_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines() if error is not None else []
-    return one_line(masked(lines[-1]), 500) if lines else ""
+def _in_a_line(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    if isinstance(error, ComputeError):
+        return one_line(masked(gist(error)), 500)
+    lines = str(error).strip().splitlines()
+    return one_line(masked(f"{type(error).__name__}: {lines[-1]}"), 500) if lines else ""
 
 
 def _nothing() -> None:

@@ -33,6 +33,13 @@ def has_front_end() -> bool:
     return under_voila() or bool(getattr(kernel, "_allow_stdin", True))
 
 
+def vs_code_notebook() -> str:
+    """The notebook's path where VS Code's Jupyter extension has this kernel, which says so in a
+    variable; else empty."""
+    found = getattr(shell(), "user_ns", {}).get("__vsc_ipynb_file__")
+    return found if isinstance(found, str) else ""
+
+
 def under_voila() -> bool:
     """Whether Voilà shows this kernel's outputs: a page that lives with its kernel, never saved."""
     return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")

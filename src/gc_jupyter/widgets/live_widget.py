@@ -22,7 +22,7 @@ import traitlets
 
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.widgets.bundle import module_text
-from gc_jupyter.widgets.front_end import has_front_end, shell, under_voila
+from gc_jupyter.widgets.front_end import has_front_end, shell, under_voila, vs_code_notebook
 from gc_jupyter.widgets.messages import LASTING_VIEW, SAVED, OutputMark
 from gc_jupyter.widgets.outputs import mark_of, outputs
 
@@ -152,9 +152,11 @@ class LiveWidget(anywidget.AnyWidget):
     def save(self) -> None:
         """Tell the notebook's file what there is to see now (loop's thread)."""
         at = time.time()
-        bundle, mark = self.static_bundle(at), self.mark(at)
+        in_place, mark = bool(vs_code_notebook()), self.mark(at)
+        bundle = self._live_bundle(at) if in_place else self.static_bundle(at)
         for display_id in self._outputs:
-            self._publish(bundle, mark_of(display_id, mark), display_id + SAVED, update=True)
+            known_by = display_id if in_place else display_id + SAVED
+            self._publish(bundle, mark_of(display_id, mark), known_by, update=True)
 
     # --- display ---------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@
     page opened ─► comm `gc_jupyter.outputs`: these ids, please ─► what each shows, or has come to
 
 Only the lab extension knows these ids: other front ends let the messages pass. (The output's own id
-would draw the widget anew each time.) All of it is owned by `gc-loop`.
+would draw the widget anew each time in JupyterLab.) VS Code draws nothing anew for a model that is
+drawn, and has no extension of ours: there the message has the output's own id. All of it is owned
+by `gc-loop`.
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ import comm
 
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
 from gc_jupyter.widgets.flusher import Flusher
+from gc_jupyter.widgets.front_end import vs_code_notebook
 from gc_jupyter.widgets.messages import OUTPUTS_TARGET, OutputMark, OutputNow
 
 #: Seconds from a change until a notebook has it, where no other output waits.
 SAVED_AFTER_S = 1.0
 _SAVED_APART_S = 0.5
+#: As `SAVED_AFTER_S` in VS Code, where each message is a change of the cell's own output.
+_IN_PLACE_AFTER_S = 5.0
 #: Outputs that have ended, and can still be asked for.
 _KEPT = 200
 #: Tables, and rows of theirs, that are kept for their pages after their end.
@@ -53,7 +58,8 @@ class Outputs:
         self._live: dict[str, OutputSource] = {}
         self._ended: OrderedDict[str, OutputNow] = OrderedDict()
         self._lasting: dict[Lasting, None] = {}  # the one that has ended last is the last
-        self.saver = Flusher(loop.aio, interval=_SAVED_APART_S, delay=SAVED_AFTER_S)
+        delay = _IN_PLACE_AFTER_S if vs_code_notebook() else SAVED_AFTER_S
+        self.saver = Flusher(loop.aio, interval=_SAVED_APART_S, delay=delay)
 
     def show(self, output: str, widget: OutputSource) -> None:
         """A widget is displayed."""

@@ -31,8 +31,12 @@ async function start() {
   const saved = new Map(); // what a notebook's file would have of outputs, by element
 
   async function draw(element, data) {
-    drawn.get(element)?.dispose();
+    const before = saved.get(element)?.[VIEW]?.model_id;
     saved.set(element, data);
+    if (before && before === data[VIEW]?.model_id) {
+      return; // as VS Code's renderer does with a model that it shows there already
+    }
+    drawn.get(element)?.dispose();
     element.replaceChildren();
     element.className = "output";
     const view = data[VIEW];
@@ -60,6 +64,8 @@ async function start() {
       void (element && draw(element, content.data));
     }
   });
+  const known = "__vsc_ipynb_file__ = '/home/user/notebook.ipynb'"; // as VS Code tells each kernel
+  await kernel.requestExecute({ code: known, silent: true }).done;
   window.run = async (code) => (await kernel.requestExecute({ code }).done).content.status;
   window.saved = () => [...saved.values()];
   window.shutdown = () => kernel.shutdown();
