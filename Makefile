@@ -112,11 +112,13 @@ docs: .venv/.installed
 	$(BIN)/mkdocs build --strict
 
 # Run it on a quiet machine: everything shares the cores with the service that it measures.
+# VALUES_ARGS="--sizes 10 100" leaves out the value of 1 GB.
 bench: $(TEST_SETUP)
 	$(BIN)/python $(PIP_INSTALL) -e '.[bench]'
 	$(BIN)/python -m benchmarks.distance
 	$(BIN)/python -m benchmarks.table
 	$(BIN)/python -m benchmarks.panels
+	$(BIN)/python -m benchmarks.values $(VALUES_ARGS)
 	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 
 # Every reader of remote bytes, a million inputs each: about 12 minutes.

@@ -86,7 +86,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
     method       fields                who, and when
     ===========  ====================  =====================================================
     `_describe`  `note`, `nonce`,      who makes the future, before it is submitted; its own
-                 `limit`, `label`      reply, where nobody here knew what it is
+                 `limit`, `label`,     reply, where nobody here knew what it is
+                 `ready`
     `_enter`     `serial`, `label`,    whoever submits or adopts the task: once, on that thread,
                  `source`              before anybody else has the future
     `_learn`     `info`                `gc-loop`, with the ids: a task's id never changes;
@@ -101,6 +102,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
     nonce: str = ""
     #: By what its result may be read (`serialize.limits`).
     limit: str = ""
+    #: Is done once the task may be sent, or can't be; None where it may be at once.
+    ready: concurrent.futures.Future[Any] | None = None
 
     def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
         super().__init__()
@@ -124,7 +127,12 @@ class TaskFuture(concurrent.futures.Future[Any]):
         return self._info
 
     def _describe(
-        self, note: Any = None, nonce: str = "", limit: str = "", label: str = ""
+        self,
+        note: Any = None,
+        nonce: str = "",
+        limit: str = "",
+        label: str = "",
+        ready: concurrent.futures.Future[Any] | None = None,
     ) -> None:
         """Say what this task is, before it is submitted, or from its reply.
 
@@ -138,6 +146,9 @@ class TaskFuture(concurrent.futures.Future[Any]):
             By what its result may be read (`serialize.limits`).
         label:
             Shown beside the task.
+        ready:
+            Is done once the task may be sent. Its exception becomes the task's; it is cancelled
+            where no task waits for it any more.
 
         Raises
         ------
@@ -154,6 +165,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
             self.limit = limit
         if label:
             self.label = label
+        if ready is not None:
+            self.ready = ready
 
     def _enter(
         self,

@@ -119,7 +119,7 @@ class RemoteFunction:
 
     def submit(self, *args: Any, **kwargs: Any) -> CellFuture:
         """Run on the endpoint; returns a future at once."""
-        return self._submit([(args, kwargs)])[0]
+        return self._submit([(args, kwargs)], later=True)[0]
 
     def map(self, *iterables: Iterable[Any]) -> list[Any]:
         """Run once per element (or per tuple of elements), as one batch; results in order.
@@ -187,7 +187,9 @@ class RemoteFunction:
             raise AttributeError(name)
         return getattr(self._original, name)
 
-    def _submit(self, calls: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> list[CellFuture]:
+    def _submit(
+        self, calls: list[tuple[tuple[Any, ...], dict[str, Any]]], *, later: bool = False
+    ) -> list[CellFuture]:
         name = self.__name__
         options = self._calls
         namespace: Mapping[str, Any] = self._namespace
@@ -205,6 +207,7 @@ class RemoteFunction:
                 also=options.also,
                 label=f"{options.label} {name}".lstrip(),
                 tb_limit=options.tb_limit,
+                later=later,
             )
         except ComputeError as error:
             show_at_caller(error, self._session.label_of)

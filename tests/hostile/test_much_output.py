@@ -87,7 +87,7 @@ def test_a_worker_sends_a_thousand_displays() -> None:
 FORGED = """
 class Forged:
     def __init__(self, events): self.events = self.so_far = events
-    undecoded, replied = {}, True
+    undecoded, stayed, replied = {}, [], True
     endpoint, task_id = "evil", "00000000-0000-4000-8000-000000000001"
 import gc_jupyter.session as session
 """

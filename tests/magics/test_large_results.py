@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,21 +71,30 @@ def test_displays(far: Kernel, there: str) -> None:
 def test_over_the_bound_it_stays_there(far: Kernel, there: str) -> None:
     far.ok("%gc config fetch_mb 15")
     shown = far.ok(f"%%gcrun {there} --out big,small\nbig = np.arange(3e6)\nsmall = 2\nbig")
-    assert shown.text == f"<numpy.ndarray, 24.0 MB, on {there}; .fetch() brings it>"
+    assert re.fullmatch(rf"<_: ndarray 3,000,000, 24\.0 MB, kept on {there} \d+ s ago>", shown.text)
     said = shown.stream("stderr")
-    reason = "24.0 MB; over 15.0 MB, it doesn't come by itself"
-    assert f"big stays on {there} ({reason}). Its .fetch() brings it." in said
-    assert f"The value stays on {there} ({reason})" in said
-    assert far.ok("small").text == "2"
-    shown = far.run(f"%%gcrun {there}\nbig.sum()")
-    assert shown.status == "error"
-    assert "Its .fetch() brings it" in shown.traceback
+    why = f"stays on {there}: it has 24.0 MB, which is over fetch_mb (%gc config)."
+    assert f"big {why} Cells there may use it; its .fetch() brings it." in said
+    assert f"The value {why}" in said
+    assert far.ok(f"%%gcrun {there} -q\nfloat(big.sum()), _ is big").text == (
+        "(4499998500000.0, True)"
+    )
+    assert far.ok("small, type(big).__name__").text == "(2, 'KeptValue')"
     assert far.ok("float(big.fetch().sum())").text == "4499998500000.0"
+    rows = far.ok("%gc kept").stream("stdout")
+    assert re.search(r"^big +ndarray 3,000,000 .* not by --keep, goes in 14 days", rows, re.M)
+    far.ok(f"%%gcrun {there}\ndef many(n):\n    return np.ones(n)")
+    assert far.ok("type(many(2_000_000)).__name__, type(many(9)).__name__").text == (
+        "('KeptValue', 'ndarray')"
+    )
+    far.ok(f"%%gcrun {there} -q --map i=range(2) --out y\ny = np.full(2_000_000, i)")
+    assert far.ok(f"%%gcrun {there} -q\n[int(one[0]) for one in y]").text == "[0, 1]"
 
 
 def test_what_is_damaged_there_and_what_cant_be_kept(far: Kernel, there: str) -> None:
     far.ok("%gc config fetch_mb 5")
     far.ok(f"%%gcrun {there} -q --out big\nbig = np.arange(1_250_000.0)")
+    far.ok("%gc config fetch_mb 100")
     far.ok(
         f"%%gcrun {there} -q --no-capture\nimport glob, os\n"
         "found = glob.glob(os.path.expanduser('~/.gc_jupyter/store/[0-9a-f]*'))\n"

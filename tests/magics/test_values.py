@@ -219,3 +219,12 @@ def test_two_endpoints_of_one_account(
     loopback_session.clear()
     assert sent(far.ok(f"%%gcrun {other}\nlen(a)")) == "Sent: a 10.0 MB there already."
     assert len(submissions(loopback_session)) == 2
+    far.ok(f"%%gcrun {one} -q --keep mine\nmine = a + 1")
+    far.ok(f"%%gcrun {other} -q --keep theirs\ntheirs = a + 2")
+    rows = far.ok("%gc kept").stream("stdout").splitlines()
+    assert sorted((row.split()[0], row.split()[-1]) for row in rows if "ndarray" in row) == [
+        ("mine", one),
+        ("theirs", other),
+    ]
+    far.ok(f"%gc kept mine --on {other}")
+    assert far.ok(f"%%gcrun {other} -q\nfloat(mine[0])").text == "1.0"

@@ -189,6 +189,19 @@ def test_spacing_grows_with_use() -> None:
     assert spacings[-1] == 1.0
 
 
+def test_what_has_no_room_for_more_leaves_two_slots() -> None:
+    window = Window()
+    for slot in range(18):
+        assert window.spacing(0.0, full=True) == 0.0
+        window.take(slot)
+        window.give_back(slot, slot / 10)
+    assert window.spacing(2.0, full=True) == 8.0  # until the first one is free again
+    assert window.spacing(10.0, full=True) == 0.0
+    for slot in range(20):
+        window.take(slot)
+    assert window.spacing(0.0, full=True) == 10.0
+
+
 def test_requests_pass_freely_until_one_is_refused() -> None:
     brake = Brake()
     assert [brake.reserve(5.0) for _ in range(100)] == [0.0] * 100

@@ -93,6 +93,33 @@ def test_forgetting(store: Store) -> None:
     assert there(store) == []
 
 
+def test_forgetting_leaves_another_kernel_its_own(store: Store) -> None:
+    """Two copies of a notebook run at once: what one has kept is in use there."""
+    now = time.time()
+    first = keep(store, 1, ["a"], at=now - 9)
+    keep(store, 2, ["a"], at=now - 8)
+    mine = keep(store, 3, ["a"], at=now - 7)
+    for one in (first, mine):
+        store.add_record({**one, "kernel": "mine"})
+    assert len(store.records.forget({mine["id"]: ["a"]})) == 2
+    assert [(one["id"][-1], one["replaced"]) for one in store.records.every()] == [("2", True)]
+    aged(store, 15)
+    store.sweep()
+    assert there(store) == []
+
+
+def test_what_nobody_asked_to_keep_replaces_nothing_and_goes(store: Store) -> None:
+    kept = keep(store, 1, ["a"])
+    store.add_record({**keep(store, 2, ["a"]), "unasked": True})
+    assert [one["replaced"] for one in store.records.every()] == [False, False]
+    store.sweep()
+    assert there(store) == ["1", "2"]
+    aged(store, 15)
+    store.sweep()
+    assert there(store) == ["1"]
+    assert store.missing(kept["pickle"]["parts"]) == []
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", '{"names": ["a"]}', json.dumps({"id": "0", "names": "ab", "at": 1})],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,56 @@ def test_another_accounts_folder(store: Store) -> None:
         store.put(b"x")
     assert "\n" not in str(caught.value)
     assert files(store) == []
+
+
+#: What another account tries: by the store's own code, and past it.
+INTRUDER = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from gc_jupyter.travel.store import Store, StoreError
+folder, name = sys.argv[2:]
+path = os.path.join(folder, name)
+for act in (lambda: os.listdir(folder), lambda: open(path), lambda: os.unlink(path),
+            lambda: open(os.path.join(folder, "new"), "w"), lambda: os.rename(path, path + "2"),
+            lambda: os.chmod(folder, 0o777)):
+    try:
+        act()
+    except PermissionError:
+        print("denied")
+for act in (lambda: Store(folder).put(b"x"), lambda: Store(folder).read(name)):
+    try:
+        act()
+    except StoreError as error:
+        print(error)
+"""
+
+
+@as_root
+def test_what_another_account_can_do() -> None:
+    """As root the store's owner, and another account by setuid."""
+    python, code = "/usr/bin/python3", str(Path(stores.__file__).parents[2])
+    as_other = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", python, "-I", "-c"]
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        os.chmod(home, 0o755)
+        store = Store(os.path.join(home, "store"))
+        name = store.put(b"some bytes")
+        command = [
+            *as_other,
+            "import sys; sys.path.insert(0, sys.argv[1]); import gc_jupyter.travel.store",
+        ]
+        if subprocess.run([*command, code], capture_output=True).returncode:
+            pytest.skip("another account can't run this code here")
+        done = subprocess.run(
+            [*as_other, INTRUDER, code, store.folder, name], capture_output=True, text=True
+        )
+        lines = done.stdout.splitlines()
+        assert lines[:6] == ["denied"] * 6, done.stderr
+        assert len(lines) == 8
+        assert all(
+            "belongs to another account: name a folder of your own" in one for one in lines[6:]
+        )
+        assert files(store) == [name]
+        assert store.read(name) == b"some bytes"
 
 
 def test_a_file_in_the_folders_place(tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ def capture_calls(
     also: Sequence[str] = (),
     python: str = "",
     storing: Storing | None = None,
+    keep: Mapping[str, Any] | None = None,
 ) -> Captured:
     """Make a notebook function self-contained, with the arguments of one or more calls.
 
@@ -204,7 +205,7 @@ def capture_calls(
         The function, as `namespace` knows it.
     calls:
         `(args, kwargs)` of each call.
-    namespace, html, also, python, storing:
+    namespace, html, also, python, storing, keep:
         As for `capture_cell`.
 
     Raises
@@ -222,7 +223,7 @@ def capture_calls(
         brought=tuple(collector.pieces.brought),
         call=name,
     )
-    return _captured(name, task, collector, value=True, html=html, calls=packed)
+    return _captured(name, task, collector, value=True, html=html, calls=packed, keep=keep)
 
 
 def parse(text: str, filename: str = "", first_line: int = 1) -> ast.Module:

@@ -20,19 +20,18 @@ from gc_jupyter.errors import BadReply, StoreRefused, ValuesMissing
 from gc_jupyter.future import Later, TaskFuture
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize.foreign import ForeignCode, written_by
+from gc_jupyter.travel.kept import LAST
 from gc_jupyter.travel.store import is_name, megabytes
 
 _MINOR = "{}.{}.".format(*sys.version_info)
 Packed = dict[str, Any]
 
 
-class Fetching(Protocol):
-    """Bytes on their way from an endpoint's store."""
+class Moving(Protocol):
+    """Bytes on their way to an endpoint's store, or from there."""
 
-    #: Done once they are here, or can't be had.
+    #: Done once they are there, or can't be had.
     over: concurrent.futures.Future[Any]
-    #: Those of each `stored`.
-    data: list[bytearray]
     #: Called at each change, on any thread.
     listeners: list[Callable[[], object]]
 
@@ -40,12 +39,21 @@ class Fetching(Protocol):
         """How far it is."""
 
 
+class Fetching(Moving, Protocol):
+    """Bytes on their way from an endpoint's store."""
+
+    #: Those of each `stored`.
+    data: list[bytearray]
+
+
 class Fetcher(Protocol):
     """Brings what stayed in the store of a task's endpoint."""
 
-    @property
-    def bound(self) -> int:
-        """Bytes of a value that come without being asked for."""
+    def configured(self, config: dict[str, Any]) -> Fetcher:
+        """The same for tasks with this configuration of their endpoint, as the cell's had."""
+
+    def purged(self, error: ValuesMissing) -> None:
+        """What a task needed isn't there any more: the next one that needs it sends it again."""
 
     def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
         """Have these come; returns at once."""
@@ -86,9 +94,12 @@ class CellFuture(TaskFuture):
         #: Where the notebook's random numbers have got to there, if they went along.
         self.random: dict[str, Any] = {}
         self.undecoded: dict[str, Undecoded] = {}
+        #: What stands for values that were too large to come by themselves.
+        self.stayed: list[Any] = []
         #: Brings what was too large for the reply; None where nobody can.
         self.fetcher: Fetcher | None = None
-        self.fetching: Fetching | None = None
+        #: What is on its way for it now, there or back.
+        self.fetching: Moving | None = None
         self._when_fetching: list[Callable[[], object]] = []
         self.place = WorkerPlace(endpoint)
         #: The most frames that a traceback shows, the innermost; None for all.
@@ -186,16 +197,16 @@ class CellFuture(TaskFuture):
                 next_step="Run the cell again; if it stays so, tell the service's operators.",
             )
         if reply.get("store") is not None:
-            raise _of_store(reply["store"])
-        wanted = {}
-        for name, packed in _left(reply):
-            size = size_of(packed["stored"])
-            bound = 0 if self.fetcher is None else self.fetcher.bound
-            if size <= bound:
-                wanted[name] = packed
-            else:
-                packed["reason"] = f"over {megabytes(bound)}, it doesn't come by itself"
+            error = _of_store(reply["store"])
+            if isinstance(error, ValuesMissing) and self.fetcher is not None:
+                self.fetcher.purged(error)
+            raise error
+        wanted, config = dict(_left(reply)), (reply.get("tag") or {}).get("config")
+        if self.fetcher is not None and isinstance(config, dict):
+            self.fetcher = self.fetcher.configured(config)
         if self.fetcher is None or not wanted:
+            for packed in wanted.values():
+                packed["reason"] = "nobody here knows the endpoint that has it"
             return self._read(reply)
         stored = [one for packed in wanted.values() for one in _pieces(packed["stored"])]
         folder = str(next(iter(wanted.values()))["stored"]["folder"])
@@ -234,6 +245,8 @@ class CellFuture(TaskFuture):
         value = values.pop("", None)
         self.out.update(values)
         self.take_kept(reply.get("kept") or {})
+        if self.stayed and reply["value"] is None:
+            value = self.out.pop(LAST, None)
         if reply["error"] is not None:
             return self._failure(reply["error"]), None
         return None, value

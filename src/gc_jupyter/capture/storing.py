@@ -30,6 +30,8 @@ class Storing:
         Bytes of the whole store.
     endpoint:
         Whose store it is.
+    most:
+        Bytes of a value that comes back by itself; None for any.
 
     Attributes
     ----------
@@ -39,8 +41,14 @@ class Storing:
     """
 
     def __init__(
-        self, folder: str = "", least: int = LARGE, bound: int = BOUND, endpoint: str = ""
+        self,
+        folder: str = "",
+        least: int = LARGE,
+        bound: int = BOUND,
+        endpoint: str = "",
+        most: int | None = None,
     ) -> None:
+        self.most = most
         self.folder = folder
         self.endpoint = endpoint
         self.least = least
@@ -51,12 +59,16 @@ class Storing:
         #: Bytes of these, by the values' names.
         self.alone: dict[str, int] = {}
         self.known: dict[int, tuple[int, int]] = {}
+        #: Whether it goes while the notebook goes on; whoever sends it, then.
+        self.later = False
+        self.going: Any = None
         self._done = False
         self._alive: list[Any] = []  # whose ids are in use above
 
     def options(self) -> dict[str, Any]:
         """What a worker is told; see `worker_side.storing.Taken`."""
-        return {"folder": self.folder, "bound": self.bound, "values": self.values}
+        told = {"folder": self.folder, "bound": self.bound, "values": self.values}
+        return told if self.most is None else {**told, "most": self.most}
 
     def add(self, data: Any) -> Stored:
         """Have some bytes be in the store, in parts."""
@@ -146,6 +158,10 @@ class Storing:
     def pickler(self) -> type[SendingPickler]:
         """For what refers to these values."""
         return _Referring if self.known else SendingPickler
+
+    def copy(self) -> None:
+        """The notebook may change its objects from now on."""
+        self.parts = {name: bytes(part) for name, part in self.parts.items()}
 
     def sent(self) -> None:
         """All of it is there: the notebook's objects are its own again."""

@@ -68,7 +68,7 @@ class Undecoded:
 
 
 class AtEndpoint(Undecoded):
-    """A value that is in an endpoint's store, and wasn't fetched.
+    """A value that is in an endpoint's store, and couldn't be fetched.
 
     Parameters
     ----------

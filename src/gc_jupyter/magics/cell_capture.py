@@ -75,4 +75,7 @@ def bring(
 ) -> tuple[int, int]:
     """Have what is large be in the endpoint's store: bytes and parts that were sent."""
     what, quiet = captured.large, options.quiet
+    if captured.storing is not None and captured.storing.later:
+        session.stores.bring(captured, target)
+        return 0, 0
     return session.stores.send(captured.storing, target, what=what, quiet=quiet)

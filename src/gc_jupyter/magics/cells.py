@@ -31,7 +31,6 @@ from gc_jupyter.protocol.nonces import run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
 from gc_jupyter.session.fan_out_failed import where_others, with_tasks
-from gc_jupyter.session.keeping import keeping
 from gc_jupyter.session.shell import capture_script
 from gc_jupyter.session.target import check_readable, prepare
 from gc_jupyter.session.waiting import StoppedWaiting
@@ -67,8 +66,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     variable, values = values_of(options, shell.user_ns)
 
     def capture() -> Captured:
-        sending = session.stores.sending(target)
-        sending["keep"] = keeping(session, target, options.keep)
+        sending = session.stores.sending(target, later=not options.block, keep=options.keep)
         found = captured_with(options, source, shell.user_ns, variable, values, sending)
         if shell.ast_node_interactivity in ("all", "none"):
             shown = {"each": True} if shell.ast_node_interactivity == "all" else {"value": False}

@@ -66,8 +66,9 @@ def sizes(captured: Captured, most: int | None = None, sent: int | None = None) 
     stored = set() if captured.storing is None else set(captured.storing.parts)
     if stored and sent is not None:
         large = sum(part.size > captured.storing.least for part in parts) if captured.storing else 0
+        going = captured.storing is not None and not captured.storing.done
         for at in range(min(large, len(names))):
-            names[at] += " there already" * (sent == 0)
+            names[at] += " in the background" if going else " there already" * (sent == 0)
         if sent:
             rest = f", {len(stored) - sent} were there" if sent < len(stored) else ""
             names[max(0, large - 1)] += f" in {sent} part{'s'[: sent - 1]}{rest}"

@@ -17,7 +17,7 @@ from gc_jupyter.magics.tables import text_table
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import keeping
 from gc_jupyter.session.keeping import Listed
-from gc_jupyter.session.kept import KeptValue, ago
+from gc_jupyter.session.kept import KeptRecord, KeptValue, ago
 from gc_jupyter.travel.store import UNUSED_S, megabytes
 
 #: So long an endpoint may take to say what it keeps.
@@ -40,7 +40,7 @@ def list_kept(magics: NotebookMagics, line: argparse.Namespace) -> None:
             f"{ago(value.kept_at)} ago",
             record.notebook,
             one.target.name,
-            f"replaced, goes {_days(record.used)}" if record.replaced else "",
+            _state(record),
         )
         for one in some
         for record in sorted(one.records, key=lambda one: -one.at)
@@ -50,17 +50,25 @@ def list_kept(magics: NotebookMagics, line: argparse.Namespace) -> None:
     if rows:
         head = ("Name", "Type", "Size", "Kept", "Notebook", "Endpoint", "State")
         print(text_table(head, rows))
-    elif not any(one.problem for one in some):
-        print("Nothing is kept. %%gcrun ENDPOINT --keep NAME leaves a cell's variable there.")
+    else:
+        silent = any(one.problem for one in some)
+        where = ", ".join(one.target.name for one in some if not one.problem)
+        nothing = f"Nothing is kept on {where}." if silent and where else "Nothing is kept."
+        if where:
+            print(f"{nothing} %%gcrun ENDPOINT --keep NAME leaves a cell's variable there.")
     for one in some:
         if one.problem:
             when = f"as of {ago(one.asked_at)} ago" if one.asked_at else "as this machine knows it"
-            _say(f"{one.target.name}: {one.problem}: what is listed of it is {when}.")
+            known = f"what is listed of it is {when}" if one.records else "nothing is known of it"
+            _say(f"{one.target.name}: {one.problem}: {known}.")
 
 
-def _days(used: float) -> str:
-    left = used + UNUSED_S - time.time()
-    return f"in {max(1, round(left / 86400))} days unless it is used"
+def _state(record: KeptRecord) -> str:
+    if not (record.replaced or record.unasked):
+        return ""
+    days = max(1, round((record.used + UNUSED_S - time.time()) / 86400))
+    why = "replaced" if record.replaced else "not by --keep"
+    return f"{why}, goes in {days} days unless it is used"
 
 
 def keep(magics: NotebookMagics, line: argparse.Namespace) -> None:

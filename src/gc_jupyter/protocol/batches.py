@@ -62,6 +62,12 @@ class TaskQueue(Generic[Task]):
 
     def __init__(self) -> None:
         self._tasks: deque[tuple[Task, int]] = deque()
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether the next batch has no room for more bytes."""
+        return self._size > MAX_BATCH_BYTES
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -72,6 +78,7 @@ class TaskQueue(Generic[Task]):
     def put(self, task: Task, size: int) -> None:
         """Add a task of `size` bytes at the end."""
         self._tasks.append((task, size))
+        self._size += size
 
     def take(self, max_count: int) -> list[Task]:
         """Remove and return the next batch: at least one task, at most `max_count`, and no more
@@ -85,6 +92,7 @@ class TaskQueue(Generic[Task]):
             self._tasks.popleft()
             batch.append(task)
             size += task_size
+        self._size -= size
         return batch
 
 

@@ -4,7 +4,8 @@ The service takes 20 submissions in any 10 s (docs/protocol.md, "Limits"): so th
 and a slot is free again 10 s after the reply to its request. A request arrives before its reply
 leaves, so two arrivals of one slot are 10 s apart, however long the way is. A fan-out spaces its
 batches the wider the fewer slots are free: a loop of submits fills few large requests, and single
-calls find a slot at once.
+calls find a slot at once. A request that has no room for more gains nothing by that: large values
+take all slots but two.
 
 Reads and registrations pass freely. A reply 429 says that the service counts requests that are not
 known here. Then all requests slow down, and speed up again later.
@@ -34,6 +35,7 @@ READ_TRIES = 4
 PATIENCE_S = 300.0
 
 _FAN_OUT_S = 1.0  # the most between a fan-out's requests: it takes half of the slots
+_FOR_OTHERS = 2  # slots that requests without room leave free
 _LEAST_GAP_S = WINDOW_S / SUBMISSIONS
 _MOST_GAP_S = 4.0
 _NO_GAP_S = 0.1  # a smaller gap counts as none
@@ -74,8 +76,11 @@ class Window:
         """How long until a slot is free. A slot whose request is under way takes at least 10 s."""
         return min(max(0.0, min(self.free_at) - now), WINDOW_S)
 
-    def spacing(self, now: float) -> float:
-        """How long a fan-out should gather tasks before it takes the next slot."""
+    def spacing(self, now: float, *, full: bool = False) -> float:
+        """How long a fan-out should gather tasks before it takes the next slot; `full`: how long a
+        request should wait that has no room for more."""
+        if full:
+            return min(max(0.0, sorted(self.free_at)[_FOR_OTHERS] - now), WINDOW_S)
         used = len(self.free_at) - len(self.free(now))
         return 0.0 if used < 2 else min(0.02 * 2.0 ** (used - 2), _FAN_OUT_S)
 

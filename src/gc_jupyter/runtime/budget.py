@@ -123,10 +123,10 @@ class Budget:
         with self._lock:
             return self._window.wait(clock()) or _LOOK_AGAIN_S
 
-    def spacing(self) -> float:
-        """Seconds for which a fan-out should gather tasks now."""
+    def spacing(self, *, full: bool = False) -> float:
+        """Seconds for which a fan-out should gather tasks now, or wait with a `full` request."""
         with self._lock:
-            return self._window.spacing(clock())
+            return self._window.spacing(clock(), full=full)
 
     def _open_file(self) -> _SlotFile | None:
         if not self._opened:

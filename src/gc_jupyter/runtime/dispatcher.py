@@ -22,6 +22,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from gc_jupyter.errors import ComputeError, ServiceError
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.runtime.collector import Collector, Listener
 from gc_jupyter.runtime.completer import Outcome
@@ -85,6 +86,7 @@ class Dispatcher:
         self.requests = Requests(self.loop, budget, service)
         self.collector = Collector(self.loop, service, self.requests, port)
         self._recorder: Recorder | None = None
+        self._held: list[QueuedTask] = []  # until they are `ready`; the loop's
         self._recovery = Recovery(self.loop, service, self.requests, self.collector)
         self.submitter = Submitter(
             self.loop, service, self.requests, self.collector, self._recovery, memory
@@ -135,7 +137,38 @@ class Dispatcher:
         if self._recorder is not None:
             self._recorder.queued(future)
         future._enter(next(serials), self, label, self._stop if self.service.here else None)
-        self.submitter.put(task)
+        if future.ready is None:
+            self.submitter.put(task)
+        else:
+            self.loop.call(self._hold, task, future.ready)
+
+    def _hold(self, task: QueuedTask, ready: concurrent.futures.Future[object]) -> None:
+        """Have a task leave once something else is done."""
+        self._held.append(task)
+        look = partial(self._look_at, task, ready)
+        for one in (task.future, ready):
+            one.add_done_callback(lambda _: self.loop.tell(look))
+
+    def _look_at(self, task: QueuedTask, ready: concurrent.futures.Future[object]) -> None:
+        held = [one for one in self._held if one is not task]
+        if len(held) == len(self._held):
+            return
+        if task.future.done():  # it was dropped
+            self._held = held
+            if not any(one.future.ready is ready for one in held):
+                ready.cancel()
+        elif ready.done():
+            self._held = held
+            error = ready.exception()
+            if error is None:
+                self.submitter.put(task)
+            elif task.future.set_running_or_notify_cancel():
+                if not isinstance(error, ComputeError):
+                    error = ServiceError(f"Sending failed: {type(error).__name__}: {error}")
+                self.collector.finish(task.future, task.origin, error)
+
+    def _unsent(self) -> list[QueuedTask]:
+        return [*self._held, *self.submitter.unsent()]
 
     def _stop(self, futures: Sequence[TaskFuture], patience: float) -> bool:
         task_ids = [future.task_id for future in futures if future.task_id is not None]
@@ -272,14 +305,14 @@ class Dispatcher:
         return self.loop.ask(self._open_futures, origin)
 
     def _open_futures(self, origin: Origin) -> list[TaskFuture]:
-        tasks = [*self.submitter.unsent(), *self.submitter.under_way]
+        tasks = [*self._unsent(), *self.submitter.under_way]
         queued = [task.future for task in tasks if task.origin is origin]
         others = [*self._recovery.unconfirmed(), *self.collector.unresolved()]
         return queued + [future for future, by in others if by is origin]
 
     def cancel_unsent(self, origin: Origin) -> int:
         """Cancel this origin's tasks that no request carries yet; how many they were."""
-        unsent = self.loop.ask(self.submitter.unsent)
+        unsent = self.loop.ask(self._unsent)
         return sum(task.future.cancel() for task in unsent if task.origin is origin)
 
     def holders(self) -> Sequence[tuple[str, TaskFuture | None, float]]:
@@ -326,7 +359,7 @@ class Dispatcher:
     def _left_behind(self) -> list[str]:
         """Lines for the user about tasks that are unfinished when the interpreter ends."""
         lines = []
-        if unsent := len(self.submitter.unsent()):
+        if unsent := len(self._unsent()):
             lines.append(f"not sent: {_tasks(unsent)}.")
         if unanswered := len(self.submitter.under_way) + len(self._recovery.unconfirmed()):
             lines.append(f"sent, but not yet confirmed by the service: {_tasks(unanswered)}.")

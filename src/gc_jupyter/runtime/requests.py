@@ -115,9 +115,9 @@ class Requests:
         self._hold = Hold(why, time.monotonic() + seconds)
         self._loop.call(self.when_held)
 
-    def spacing(self) -> float:
-        """How long a fan-out should gather tasks now, in seconds."""
-        return 0.0 if self._budget is None else self._budget.spacing()
+    def spacing(self, *, full: bool = False) -> float:
+        """Seconds for which a fan-out should gather tasks now, or wait with a `full` request."""
+        return 0.0 if self._budget is None else self._budget.spacing(full=full)
 
     def _delay(self, error: ComputeError, attempt: int, start: float, submission: bool) -> float:
         """Seconds until the next try; raises `error` where there is none."""

@@ -175,8 +175,8 @@ class Submitter:
         queue = sender.queue
         try:
             while queue:
-                if len(self._collector.book) and len(queue) < route.max_tasks:
-                    await asyncio.sleep(self._requests.spacing())  # a fan-out gathers
+                if len(self._collector.book) and len(queue) < route.max_tasks:  # a fan-out gathers
+                    await asyncio.sleep(self._requests.spacing(full=queue.full))
                 batch = [
                     task
                     for task in queue.take(route.max_tasks)

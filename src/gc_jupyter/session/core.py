@@ -205,6 +205,7 @@ class Session:
         also: Sequence[str] = (),
         label: str = "",
         tb_limit: int | None = None,
+        later: bool = False,
     ) -> list[CellFuture]:
         """Call a namespace's function on an endpoint, once for each `(args, kwargs)`, in one batch.
 
@@ -216,13 +217,12 @@ class Session:
             As for `submit_cell`.
         label:
             The tasks' label; by default the function's name.
-        tb_limit:
-            The most frames that a remote traceback shows; None for all.
+        tb_limit, later: frames that a remote traceback shows at most; as for `Stores.sending`.
         """
         from gc_jupyter.capture import capture_calls
 
         target = self.target(endpoint)
-        sending = self.stores.sending(target)
+        sending = self.stores.sending(target, later=later)
         captured = capture_calls(name, calls, namespace, html=html, also=also, **sending)
         options: Any = {"tb_limit": tb_limit, "fan_out": len(calls) > 1}
         return self.submit_all(captured, target, [label or name] * len(calls), **options)
@@ -244,8 +244,7 @@ class Session:
             The text for bash.
         walltime:
             Seconds after which the script, and all that it started, is ended.
-        endpoint, label, note:
-            As for `submit_cell`.
+        endpoint, label, note: as for `submit_cell`.
         """
         from gc_jupyter.session.futures import keeping
         from gc_jupyter.session.shell import ShellFuture, capture_script
@@ -303,7 +302,7 @@ class Session:
             The user has interrupted it: none of them is sent.
         """
         note, run = note or partial(Note, "cell"), new_run()
-        self.stores.send(captured.storing, target, what=captured.large)
+        self.stores.bring(captured, target)
         futures: list[CellFuture] = []
         with self.executor(target).gathering():
             try:
@@ -327,16 +326,17 @@ class Session:
         run: str = "",
     ) -> None:
         check_readable(target)
-        self.stores.send(captured.storing, target, what=captured.large)
-        future.on_taken = self.seen
-        future.fetcher = self.stores.fetcher(target)
+        future.fetching = self.stores.bring(captured, target)
+        future.on_taken, future.fetcher = self.seen, self.stores.fetcher(target)
         note.endpoint = target.name
-        future._describe(note, nonce_of(run or new_run(), call or 0))
-        tag = {"nonce": future.nonce, "kind": note.kind, "bind": note.bind, "label": future.label}
-        tag.update(part=note.part, endpoint=target.endpoint.endpoint_id)
-        executor = self.executor(target)
+        ready = None if future.fetching is None else future.fetching.over
+        future._describe(note, nonce_of(run or new_run(), call or 0), ready=ready)
+        tag: dict[str, Any] = {"nonce": future.nonce, "kind": note.kind, "label": future.label}
+        tag.update(bind=note.bind, part=note.part, config=target.config)
+        tag.update(endpoint=target.endpoint.endpoint_id)
         live = "" if target.local else future.nonce if target.live else None
-        executor.submit_as(future, captured.function, *captured.arguments(call, tag, live))
+        of = captured.arguments(call, tag, live)
+        self.executor(target).submit_as(future, captured.function, *of)
         self.tasks[future.serial] = future
         if live is not None:
             follow(self, future, target)

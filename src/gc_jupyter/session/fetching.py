@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gc_jupyter.errors import StoreRefused
+from gc_jupyter.errors import StoreRefused, ValuesMissing
 from gc_jupyter.own_files import data_directory
 from gc_jupyter.session.transfer import Transfer
 from gc_jupyter.travel.store import PART, Store, StoreError, is_name, name_of
@@ -122,11 +122,15 @@ class StoreFetcher:
         self._stores = stores
         self._target = target
 
-    @property
-    def bound(self) -> int:
-        """The size in bytes up to which a result is fetched by itself."""
-        # for a folder of this machine, the only limit is the kernel's memory
-        return sys.maxsize if self._target.local else self._stores.fetched
+    def configured(self, config: dict[str, Any]) -> StoreFetcher:
+        """See `capture.reply.Fetcher`."""
+        if self._target.config is not None:
+            return self
+        return StoreFetcher(self._stores, replace(self._target, config=config))
+
+    def purged(self, error: ValuesMissing) -> None:
+        """See `capture.reply.Fetcher`."""
+        self._stores.purged(error, self._target)
 
     def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
         """Begin to fetch; returns at once."""

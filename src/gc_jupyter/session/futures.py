@@ -44,6 +44,7 @@ class NotebookFuture(CellFuture):
             where = self.info.endpoint_id or str(one.get("endpoint") or "")
             record = record_of(one, where, self.endpoint, self.objects)
             self.out.update((value.name, value) for value in record.values())
+            self.stayed += record.values() if record.unasked else ()
             remember(record, one)
 
     def result(self, timeout: float | None = None) -> Any:

@@ -38,18 +38,17 @@ def owner(session: Session) -> str:
     return f"{here.host} {here.notebook or here.kernel or here.session}"
 
 
-def keeping(session: Session, target: Target, names: Sequence[str]) -> dict[str, Any] | None:
-    """The instruction to a worker to keep these names; None where there are none."""
-    if not names:
-        return None
-    check_readable(target)
+def keeping(session: Session, target: Target, names: Sequence[str]) -> dict[str, Any]:
+    """What a worker is told of names that stay there, and of what is too large to come."""
     notebook = "" if session.journal is None else session.journal.session.notebook
     return {
         "names": list(names),
         "notebook": notebook,
         "owner": owner(session),
+        "kernel": "" if session.journal is None else session.journal.session.session,
         "run": new_run(),
         "endpoint": target.endpoint.endpoint_id,
+        "config": target.config,
     }
 
 
@@ -160,7 +159,20 @@ def listed(session: Session, some: Sequence[Target], timeout: float | None) -> l
                 made = record_of(some_told, endpoint.endpoint_id, one.target.name)
                 made.replaced = bool(some_told.get("replaced"))
                 one.records.append(made)
-    return [one for one, _ in asked]
+    found = [one for one, _ in asked]
+    _list_once(found)
+    return found
+
+
+def _list_once(some: Sequence[Listed]) -> None:
+    """Endpoints may have one store: what is in it is listed where it was kept."""
+    home: dict[str, Listed] = {}
+    for listed in some:
+        for one in listed.records:
+            if one.ident not in home or one.kept_by == listed.target.endpoint.endpoint_id:
+                home[one.ident] = listed
+    for listed in some:
+        listed.records = [one for one in listed.records if home[one.ident] is listed]
 
 
 def _place(session: Session, target: Target, folder: str = "") -> StorePlace:
@@ -242,7 +254,7 @@ def forget(session: Session, values: Iterable[KeptValue]) -> None:
 
 def target_of(session: Session, record: KeptRecord) -> Target:
     """The endpoint that has the record."""
-    return session.target(Endpoint(record.endpoint_id, record.endpoint))
+    return session.target(Endpoint(record.endpoint_id, record.endpoint), config=record.config)
 
 
 def named(session: Session, name: str, some: Sequence[Listed]) -> list[KeptValue]:

@@ -12,6 +12,8 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from gc_jupyter.capture.failures import show_at_caller
+from gc_jupyter.errors import StoreRefused
 from gc_jupyter.journal.sessions import Part
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.travel import rebuild_classes
@@ -62,10 +64,17 @@ class KeptRecord:
         self.host = one_line(str(told.get("host") or ""))
         self.notebook = one_line(str(told.get("notebook") or ""), 300)
         self.owner = str(told.get("owner") or "")
+        #: The id of the endpoint that has kept it; another one may have the same store.
+        self.kept_by = str(told.get("endpoint") or endpoint_id)
+        config = told.get("config")
+        #: Of the tasks that fetch it: as the cell's, for an endpoint that starts one for each.
+        self.config: dict[str, Any] | None = config if isinstance(config, dict) else None
         self.python = one_line(str(told["python"]))
         self.at = float(told["at"])
         self.used = float(told.get("used") or self.at)
         self.replaced = bool(told.get("replaced"))
+        #: It is kept since it was too large to come by itself.
+        self.unasked = bool(told.get("unasked"))
         self.names = [one_line(str(name), 200) for name in told["names"][:_MOST]]
         self.types = [one_line(str(one), 200) for one in told["types"]]
         self.sizes = [int(one) for one in told["sizes"]]
@@ -115,11 +124,13 @@ class KeptRecord:
     def plain(self) -> dict[str, Any]:
         """The record as a dict, as it was told."""
         found = {name: getattr(self, name) for name in _TOLD}
-        return {"id": self.ident, "part": str(self.part or ""), **found}
+        told = {"id": self.ident, "part": str(self.part or ""), "endpoint": self.kept_by}
+        return {**told, **found}
 
 
 _TOLD = (
-    *("folder", "host", "notebook", "owner", "run", "python", "at", "used", "replaced"),
+    *("folder", "host", "notebook", "owner", "run", "python", "at", "used"),
+    *("replaced", "unasked", "config"),
     *("names", "types", "sizes", "shapes", "needs"),
 )
 _known: weakref.WeakValueDictionary[tuple[str, str], KeptRecord] = weakref.WeakValueDictionary()
@@ -222,9 +233,14 @@ class KeptValue:
         Interrupted
             The user has stopped it.
         """
+        from gc_jupyter.session.core import current_session
         from gc_jupyter.session.keeping import fetch
 
-        return fetch([self])[0]
+        try:
+            return fetch([self])[0]
+        except StoreRefused as error:
+            show_at_caller(error, current_session().label_of)
+            raise
 
     # --- how it is sent ----------------------------------------------------------------------
 

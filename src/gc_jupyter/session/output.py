@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture.undecoded import AtEndpoint
 from gc_jupyter.remote_text import harmless, one_line
+from gc_jupyter.travel.kept import LAST
 from gc_jupyter.travel.store import megabytes
 
 if TYPE_CHECKING:
@@ -128,6 +129,12 @@ class Screen:
 
     def explain(self, future: CellFuture) -> None:
         """Say which of a task's values have not come, and why."""
+        for kept in future.stayed:
+            name = "The value" if kept.name == LAST else kept.name
+            sys.stderr.write(
+                f"{name} stays on {future.endpoint}: it has {megabytes(kept.size)}, which is over"
+                " fetch_mb (%gc config). Cells there may use it; its .fetch() brings it.\n"
+            )
         for name, value in future.undecoded.items():
             if isinstance(value, AtEndpoint):
                 reason = f"{megabytes(value.size)}; {one_line(value.reason, 500)}"

@@ -64,6 +64,7 @@ class RepliedFuture(ShellFuture):
             return decode(value)
         finally:
             out = value.get("out") if isinstance(value.get("out"), dict) else {}
+            out = {**out, **self.out}  # with what stays there
             note = Note(texts["kind"], self.endpoint, texts["bind"], tuple(map(_text, out)))
             note.part = texts["part"]
             self._describe(note, texts["nonce"], label=texts["label"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import StoreRefused, ValuesMissing
 from gc_jupyter.own_files import data_directory
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.session.background import Sending
 from gc_jupyter.session.fetching import FETCHED, Fetching, StoreFetcher
 from gc_jupyter.session.known_parts import Known
 from gc_jupyter.session.store_places import Far, Near, StorePlace
@@ -24,11 +25,14 @@ from gc_jupyter.travel.store import (
 )
 
 if TYPE_CHECKING:
+    from gc_jupyter.capture import Captured
     from gc_jupyter.session.core import Session
     from gc_jupyter.session.target import Target
 
 #: After so many seconds a line says what is waited for.
 _LATE_S = 2.0
+#: Bytes that are copied before they go while the notebook goes on.
+_COPIED = 100_000_000
 
 
 class Stores:
@@ -44,12 +48,6 @@ class Stores:
         self._session = session
         self._known: dict[str, Known] = {}
 
-    @property
-    def fetched(self) -> int:
-        """The size in bytes up to which a result is fetched by itself."""
-        most = self._session.settings.get("fetch_mb")
-        return FETCHED if most is None else int(most * 1e6)
-
     def folder(self, target: Target) -> str:
         """The folder of a target's store; empty if the endpoint decides."""
         if target.local:
@@ -59,16 +57,32 @@ class Stores:
     def storing(self, target: Target) -> Storing:
         """The object that takes large values out of a capture for this target."""
         get = self._session.settings.get
-        large, bound = get("large_mb"), get("store_gb")
+        large, bound, most = get("large_mb"), get("store_gb"), get("fetch_mb")
         options: dict[str, Any] = {} if large is None else {"least": int(large * 1e6)}
         options["endpoint"] = target.endpoint.endpoint_id
+        if not target.local:  # what this machine has anyway is no question of the network
+            options["most"] = FETCHED if most is None else int(most * 1e6)
         bound = BOUND if bound is None else int(bound * 1e9)
         return Storing(self.folder(target), bound=bound, **options)
 
-    def sending(self, target: Target) -> dict[str, Any]:
-        """The facts about the target that a capture needs."""
-        python = self._session.directory.python_of(target)
-        return {"python": python, "storing": self.storing(target)}
+    def sending(
+        self, target: Target, *, later: bool = False, keep: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """What a capture is told of where it goes.
+
+        Parameters
+        ----------
+        later:
+            Whether what is large goes there while the notebook goes on.
+        keep:
+            Names that stay there.
+        """
+        from gc_jupyter.session.keeping import keeping
+
+        storing, python = self.storing(target), self._session.directory.python_of(target)
+        storing.later = later
+        kept = keeping(self._session, target, keep)
+        return {"python": python, "storing": storing, "keep": kept}
 
     def place(self, target: Target, folder: str = "") -> StorePlace:
         """A target's store; `folder` is the one that the endpoint has named."""
@@ -117,20 +131,12 @@ class Stores:
             return 0, 0
         known, place = self.known(target), self.place(target)
         parts: dict[str, Any] = storing.parts
-        todo = known.unknown(parts)
+        todo, size = self._unknown(storing, target, what)
         try:
             if todo:
-                sizes = {name: len(parts[name]) for name in todo}
-                if sum(sizes.values()) > storing.bound:
-                    raise StoreRefused(
-                        f"{what or 'It'} has {megabytes(sum(sizes.values()))}, and the store may"
-                        f" have {megabytes(storing.bound)}.",
-                        next_step="%gc config store_gb GB allows more. Globus Transfer moves files"
-                        " of any size between collections (docs/values.md).",
-                    )
-                missing = self.asked(place.missing(todo, sum(sizes.values())), target, quiet)
-                todo = [name for name in dict.fromkeys(missing) if name in sizes]
-            self._put_all(todo, parts, place, target, what, quiet)
+                missing = set(self.asked(place.missing(todo, size), target, quiet))
+                todo = [name for name in todo if name in missing]
+            self._moved(target, self._putting(todo, parts, place, target, what), quiet)
             known.add(parts)
         finally:
             known.save()
@@ -138,15 +144,71 @@ class Stores:
         storing.sent()
         return sent, len(todo)
 
-    def _put_all(
+    def bring(self, captured: Captured, target: Target) -> Sending | None:
+        """As `send`; what goes `later` is on its way then.
+
+        Returns
+        -------
+        Sending
+            Until all is there; None where it is.
+        """
+        storing, what = captured.storing, captured.large
+        if storing is None or not storing.later:
+            self.send(storing, target, what=what)
+            return None
+        going: Sending | None = storing.going
+        if storing.done or (going is not None and not going.over.done()):
+            return None if storing.done else going
+        known, place = self.known(target), self.place(target)
+        todo, size = self._unknown(storing, target, what)
+        if not todo:
+            known.add(storing.parts)
+            known.save()
+            storing.sent()
+            return None
+        if size <= _COPIED:
+            storing.copy()
+        parts = storing.parts
+
+        def put(missing: Iterable[str]) -> Transfer:
+            lacking = set(missing)
+            some = [name for name in todo if name in lacking]
+            return self._putting(some, parts, place, target, what)
+
+        def ended(over: concurrent.futures.Future[None]) -> None:
+            if not over.cancelled() and over.exception() is None:
+                known.add(parts)
+                storing.sent()
+            known.save()
+
+        def told(error: BaseException) -> BaseException:
+            return self.refused(error, target) if isinstance(error, StoreError) else error
+
+        storing.going = made = Sending(place.missing(todo, size), put, told)
+        made.over.add_done_callback(ended)
+        return made
+
+    def _unknown(self, storing: Storing, target: Target, what: str) -> tuple[list[str], int]:
+        """The parts of which it isn't known that they are there, and their bytes."""
+        todo = self.known(target).unknown(storing.parts)
+        size = sum(len(storing.parts[name]) for name in todo)
+        if size > storing.bound:
+            raise StoreRefused(
+                f"{what or 'It'} has {megabytes(size)}, and the store may"
+                f" have {megabytes(storing.bound)}.",
+                next_step="%gc config store_gb GB allows more. Globus Transfer moves files"
+                " of any size between collections (docs/values.md).",
+            )
+        return todo, size
+
+    def _putting(
         self,
         todo: Sequence[str],
         parts: Mapping[str, Any],
         place: StorePlace,
         target: Target,
         what: str,
-        quiet: bool,
-    ) -> None:
+    ) -> Transfer:
         known = self.known(target)
 
         def put(names: Sequence[str]) -> concurrent.futures.Future[Any]:
@@ -156,12 +218,12 @@ class Stores:
             if list(result) != list(names):
                 raise StoreRefused(
                     f"{what or 'A value'} was changed while it was sent to {target.name}.",
-                    next_step="Run the cell again.",
+                    next_step="Run the cell again, and change it once it is sent.",
                 )
             known.add(names)
 
         sizes = {name: len(parts[name]) for name in todo}
-        self._moved(target, Transfer(f"Sending {what}".rstrip(), sizes, put, arrived), quiet)
+        return Transfer(f"Sending {what}".rstrip(), sizes, put, arrived)
 
     # --- and back --------------------------------------------------------------------------
 

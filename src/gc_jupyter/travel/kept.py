@@ -2,7 +2,8 @@
 sweep removes.
 
 A value is kept until somebody forgets it. One whose notebook has kept another one by its name
-since then goes as other parts go: some days after its last use.
+since then goes as other parts go: some days after its last use. So does one that nobody has asked
+to keep: it was too large to come by itself.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -20,6 +21,8 @@ from typing import Any
 
 _SUFFIX = ".kept"
 _LENGTH = 32
+#: What a cell's last value is called where it stays.
+LAST = "_"
 #: What of a record says where its bytes are.
 _BYTES = ("pickle", "buffers", "definitions")
 
@@ -115,16 +118,17 @@ class Records:
         found.sort(key=lambda one: float(one["at"]))
         newest = _newest(found)
         for one in found:
-            mine = ((one.get("owner"), name) for name in one["names"] if name)
-            one["replaced"] = all(newest[key] != one.get("run") for key in mine)
+            mine = [_key(one, name) for name in one["names"] if name]
+            older = all(newest[key] != one.get("run") for key in mine)
+            one["replaced"] = older or bool(one.get("orphaned"))
         return found
 
     def pinned(self, unused_s: float) -> set[str]:
-        """The parts that stay; records that were replaced, and that nobody has used for so many
-        seconds, are removed."""
+        """The parts that stay. Records that were replaced or not asked for, and that nobody has
+        used for so many seconds, are removed."""
         names: set[str] = set()
         for one in self.every():
-            if one["replaced"] and time.time() - one["used"] > unused_s:
+            if (one["replaced"] or one.get("unasked")) and time.time() - one["used"] > unused_s:
                 with contextlib.suppress(OSError):
                     os.unlink(self._path(one["id"]))
             else:
@@ -133,7 +137,8 @@ class Records:
 
     def forget(self, names: Mapping[str, Iterable[str]]) -> list[str]:
         """Have names of records be gone, and where that was a notebook's newest by its name, the
-        older ones, too.
+        older ones of the same kernel, too. Another kernel of the notebook may use its own still:
+        these stay as what was replaced.
 
         Parameters
         ----------
@@ -149,29 +154,42 @@ class Records:
         gone = {one["id"]: set(names.get(one["id"], ())) for one in every}
         newest = _newest(every)
         wanted = {
-            (one.get("owner"), name)
+            _key(one, name): one.get("kernel")
             for one in every
             for name in gone[one["id"]]
-            if newest.get((one.get("owner"), name)) == one.get("run")
+            if newest.get(_key(one, name)) == one.get("run")
         }
         parts: list[str] = []
         left = set()
+        changed: set[str] = set()
         for one in every:
             for name in one["names"]:
-                key = one.get("owner"), name
-                if key in wanted and newest[key] != one.get("run"):
+                key = _key(one, name)
+                if key not in wanted or newest[key] == one.get("run"):
+                    continue
+                if one.get("kernel") == wanted[key]:
                     gone[one["id"]].add(name)
+                else:
+                    one["orphaned"] = True
+                    changed.add(one["id"])
             if not gone[one["id"]].intersection(one["names"]):
+                if one["id"] in changed:
+                    self._rewrite(one)
                 left.update(parts_in(one))
                 continue
             one["names"] = ["" if name in gone[one["id"]] else name for name in one["names"]]
             if any(one["names"]):
                 left.update(parts_in(one))
-                self.write({key: one[key] for key in one if key not in ("used", "replaced")})
+                self._rewrite(one)
             else:
                 os.unlink(self._path(one["id"]))
                 parts += parts_in(one)
         return [name for name in parts if name not in left]
+
+    def _rewrite(self, one: dict[str, Any]) -> None:
+        """A record of `every` has changed; that isn't a use."""
+        self.write({key: one[key] for key in one if key not in ("used", "replaced")})
+        os.utime(self._path(one["id"]), (one["used"], one["used"]))
 
     def _path(self, ident: str) -> str:
         if not is_ident(ident):
@@ -181,7 +199,12 @@ class Records:
 
 def _newest(records: Iterable[dict[str, Any]]) -> dict[Any, Any]:
     """The run that has kept each notebook's names last; of records from the oldest on."""
-    return {(one.get("owner"), name): one.get("run") for one in records for name in one["names"]}
+    return {_key(one, name): one.get("run") for one in records for name in one["names"]}
+
+
+def _key(record: dict[str, Any], name: str) -> Any:
+    """What a later record replaces."""
+    return record.get("owner"), name, bool(record.get("unasked"))
 
 
 def load_kept(store: Any, ident: str, needs: dict[Any, Any], reading: Any) -> list[Any]:

@@ -134,6 +134,8 @@ class TaskTable(LiveWidget):
                 heard = partial(self._heard, future)
                 future.live.listen(heard)
                 heard()
+            if isinstance(future, CellFuture):
+                future.when_fetching(partial(kernel_loop().tell, self._moved, future))
 
     def _on_events(self, events: Sequence[TaskEvent]) -> None:
         for event in events:
@@ -146,6 +148,12 @@ class TaskTable(LiveWidget):
         row = self._row_of.get(future)
         if row is not None:
             self._rows.say(row, masked(future.live.last_line()), future.live.progress)
+            self._changed()
+
+    def _moved(self, future: CellFuture) -> None:
+        row, moving = self._row_of.get(future), future.fetching
+        if row is not None and moving is not None:
+            self._rows.say(row, moving.text(), None)
             self._changed()
 
     def _take_in(self) -> None:

@@ -16,7 +16,7 @@ from gc_jupyter.capture.worker_side.packing import (
     is_of_cell,
     notebook_has,
 )
-from gc_jupyter.capture.worker_side.storing import large_buffers
+from gc_jupyter.capture.worker_side.storing import LARGE, large_buffers
 from gc_jupyter.travel.kept import summary
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.rebuild import known
@@ -117,10 +117,7 @@ class Keeper:
         if len(values) > 1:  # which of them share something
             for name, value in values.items():
                 try:
-                    stream = Nowhere()
-                    buffers: list[Any] = []
-                    pickler = self.dump([value], stream, buffers)
-                    tried[name] = Tried(pickler, stream.size + sum(map(len, buffers)))
+                    tried[name] = self.tried(value)
                 except BaseException as error:  # it costs that value alone
                     failed[name] = reason(error)
         for names in groups(tried) if len(values) > 1 else [[name] for name in values]:
@@ -131,8 +128,15 @@ class Keeper:
                 failed.update(dict.fromkeys(names, reason(error)))
         return {"records": records, "failed": failed}
 
-    def dump(self, value: Any, stream: Any, buffers: list[Any]) -> KeepPickler:
-        options: Any = {"python": self.python, "known": self.known}
+    def tried(self, value: Any) -> Tried:
+        """What a value is without the text of what reads it."""
+        stream = Nowhere()
+        buffers: list[Any] = []
+        pickler = self.dump([value], stream, buffers, reader_has_helpers=True)
+        return Tried(pickler, stream.size + sum(map(len, buffers)))
+
+    def dump(self, value: Any, stream: Any, buffers: list[Any], **more: Any) -> KeepPickler:
+        options: Any = {"python": self.python, "known": self.known, **more}
         pickler = KeepPickler(stream, self.own, buffers=large_buffers(buffers), **options)
         pickler.dump(value)
         return pickler
@@ -149,6 +153,9 @@ class Keeper:
         self.store.sweep(sum(map(len, buffers)))
         stored = [writer.stored(), *(self.store.write(one) for one in buffers)]
         kinds = [type(one) for one in values.values()]
+        if not sizes:
+            total = sum(one["size"] for one in stored)
+            sizes = [total if total > LARGE else self.tried(*values.values()).size]
         record = {
             **self.given,
             "id": uuid.uuid4().hex,
@@ -159,7 +166,7 @@ class Keeper:
             "names": list(values),
             "types": [one.__module__ + "." + one.__qualname__ for one in kinds],
             "shapes": [shape_of(one) for one in values.values()],
-            "sizes": sizes or [sum(one["size"] for one in stored)],
+            "sizes": sizes,
             "needs": [[key, home, path] for key, (home, path, _) in needs.items()],
             "definitions": self.definitions({key: one for key, (_, _, one) in needs.items()}),
             "pickle": stored[0],

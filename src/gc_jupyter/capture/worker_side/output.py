@@ -22,7 +22,10 @@ from typing import Any
 TEXT_LIMIT = 2000000
 DISPLAY_LIMIT = 4000000
 DISPLAYS = 1000  # that one task shows
-LEFT_OUT = "\n[%s left out: the reply has no room for more. Write it to a file on the endpoint.]\n"
+LEFT_OUT = (
+    "\n[%s left out: the reply has no room for more. Write it to a file on the endpoint, or have"
+    " it as the cell's value: a value may have any size.]\n"
+)
 
 
 class Output:

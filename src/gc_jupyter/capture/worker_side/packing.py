@@ -124,6 +124,8 @@ class Packer:
         Those that came with the task, where `sys.modules` doesn't have them.
     store:
         Keeps what has no room; None where there is none.
+    most:
+        Bytes of a value that comes by itself: one that has more is `over`.
     changes:
         See `Changes.found`.
     """
@@ -136,8 +138,11 @@ class Packer:
         modules: TaskModules | None,
         store: Store | None,
         changes: dict[int, Any],
+        most: float,
     ) -> None:
         self.changes = changes
+        self.most = most
+        self.over: list[str] = []
         self.known = {key: token for key, (_, token) in made.items()}
         self.room = limit
         self.python = python
@@ -177,8 +182,13 @@ class Packer:
         shared = []
         for names in found:
             together = False
+            one = both.pop(0) if len(names) > 1 else written[names[0]]
+            if one.size > self.most:
+                self.over += names
+                for name in names:
+                    written[name].buffers = []
+                continue
             if len(names) > 1:
-                one = both.pop(0)
                 self.take(one)
                 together = "stored" in one.packed or one.packed["pickle"] is not None
                 if together:

@@ -28,6 +28,7 @@ from gc_jupyter.capture.worker_side.output import Output, end_output, start_outp
 from gc_jupyter.capture.worker_side.packing import Packer
 from gc_jupyter.capture.worker_side.randomness import random_states, set_random_states
 from gc_jupyter.capture.worker_side.storing import Taken, leave_in, perform
+from gc_jupyter.travel.kept import LAST
 from gc_jupyter.travel.rebuild import Reading, parse
 from gc_jupyter.travel.store import MissingParts, StoreError
 
@@ -146,7 +147,9 @@ class Work:
         room = self.options["limit"] - self.output.size()
         modules = self.visit.modules.elsewhere()
         changes = self.changes.found()
-        return Packer(self.reading.made, room, self.options["python"], modules, self.store, changes)
+        most = (self.options.get("store") or {}).get("most") or float("inf")
+        python = self.options["python"]
+        return Packer(self.reading.made, room, python, modules, self.store, changes, most)
 
     def keep(self, bundle: dict[str, Any]) -> dict[str, Any]:
         """What stands for a display that is large: its text, and where the rest is."""
@@ -173,17 +176,29 @@ class Work:
             return self.output.size() - before
 
         out, shared = packer.together(values, show)
-        last = dict(out.pop(""), bundle=bundle) if bundle is not None else None
-        kept = self.stay(dict(self.options.get("keep") or {}))
+        kept = self.stay({name or LAST: values[name] for name in packer.over})
+        for name in packer.over:
+            if (name or LAST) in kept["failed"]:
+                out[name]["reason"] = kept["failed"].pop(name or LAST)
+            else:
+                del out[name]
+        last = dict(out.pop(""), bundle=bundle) if "" in out else None
         return {"value": last, "out": out, "shared": shared, "kept": kept, "error": None}
 
-    def stay(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The names that stay in the store; see `Keeper.keep`."""
+    def stay(self, over: dict[str, Any]) -> dict[str, Any]:
+        """The names that stay in the store, and values that are too large to come; see
+        `Keeper.keep`."""
+        given = dict(self.options.get("keep") or {})
         names = [name for name in given.pop("names", ()) if name in self.namespace]
         given["part"] = (self.options.get("tag") or {}).get("part")
         own = {*self.task["modules"], *self.task["brought"]}
-        of = (self.taken.store, self.options["python"], own, given)
-        return Keeper(self.reading.made, *of).keep({one: self.namespace[one] for one in names})
+        of = (self.reading.made, self.taken.store, self.options["python"], own)
+        kept = Keeper(*of, given).keep({one: self.namespace[one] for one in names})
+        if over:
+            more = Keeper(*of, {**given, "unasked": True}).keep(over)
+            kept["records"] += more["records"]
+            kept["failed"].update(more["failed"])
+        return kept
 
     def execute(self) -> Any:
         """The last expression's value, or what the call returned."""
