@@ -164,6 +164,8 @@ def cell_redefines(w: Writer) -> Iterator[str]:
         def {f}(x): return 'cell', x
         {a} = {w.int()}
     """)
+    for name in (f, a):  # bound anew: else what another step looks at after the cell differs
+        w.back(name)
     w.use("before_", f"{f}(1)", f"user_{f}(1)", a)
 
 

@@ -101,6 +101,14 @@ PLACES = {
     "subclass": "class R(dict): pass\nheld = R(); held.fh = F",
     "reduced": "class R:\n    def __reduce__(self): return (list, ([self.fh],))\n"
     "held = R(); held.fh = F",
+    "opened again": "class R:\n    def __reduce__(self): return (open, ('new.bin', 'wb'))\n"
+    "held = R(); held.fh = F",
+    "made again": "class R:\n    def __init__(self, fh): self.fh = fh\n"
+    "    def __reduce__(self): return (R, (1,))\nheld = R(F)",
+    "left out of the state": "class R:\n    def __getstate__(self): return {'n': 1}\n"
+    "    def __setstate__(self, state): self.fh = open('new.bin', 'wb')\nheld = R(); held.fh = F",
+    "left out of a slot": "class R:\n    __slots__ = ('fh',)\n"
+    "    def __reduce__(self): return (R, ())\nheld = R(); held.fh = F",
     "handler": "held = logging.StreamHandler(F)",
     "module": "import lg as held\nheld.fh = F",
     "class of a module": "import lg as held\nheld.K.fh = F",
@@ -167,6 +175,16 @@ def test_one_that_the_cell_opens(far: Kernel, kind: str) -> None:
     answer = see(far, SETUP, cell, out=("held",))
     assert answer.there[0].error == "", answer.there
     assert "held stays on" in answer.there[0].stderr or "can't be" in answer.there[0].stderr
+
+
+def test_a_value_that_is_read_by_opening_a_file(far: Kernel) -> None:
+    """It holds none; where it is read, here or there, a file would be emptied."""
+    kind = "class R:\n    def __reduce__(self): return (open, ('old.bin', 'wb'))\n"
+    answer = see(far, SETUP, f"{kind}held = R()", "held")
+    assert "'held'" in answer.refused
+    assert "it is read by opening a file" in answer.refused
+    said = see(far, SETUP, f"{kind}held = R()", out=("held",)).there[0].stderr
+    assert "it is read by opening a file" in said
 
 
 def test_what_it_wrote_there_is_kept(far: Kernel) -> None:

@@ -102,6 +102,7 @@ def sources(
         filename = file_of(name)
         source = text_of(name) if name in sys.modules else code.read_text(filename)
         if source is None:
+            todo += _by_name(name)
             continue
         found[name] = (source, os.path.basename(filename) == "__init__.py")
         todo += _modules_of(name.partition(".")[0])
@@ -113,6 +114,20 @@ def _modules_of(root: str) -> list[str]:
     """A package's modules: those that are loaded, or where it isn't, those that it has."""
     if root in sys.modules:
         return [other for other in list(sys.modules) if other.partition(".")[0] == root]
+    return _files_of(root)
+
+
+def _by_name(name: str) -> list[str]:
+    """What a loaded module's package has and hasn't loaded, where it imports modules by names that
+    it makes as it runs."""
+    text = shown_text(sys.modules[name])
+    if not any(one in text for one in ("import_module", "__import__")):
+        return []
+    return [one for one in _files_of(name.partition(".")[0]) if one not in sys.modules]
+
+
+def _files_of(root: str) -> list[str]:
+    """The modules that a package has files of."""
     start = os.path.dirname(file_of(root))
     found = []
     if os.path.basename(file_of(root)) == "__init__.py":

@@ -86,6 +86,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     if variable and not options.quiet:
         _warn_of_generators(captured, shell.user_ns)
     note = partial(Note, "cell", target.name, options.future, binds(options))
+    way = _Run(magics, options, target)
     if variable:
         hidden = variable in options.also  # it may hold what looks like a credential
         labels = [
@@ -98,7 +99,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         def send() -> None:
             bring(session, options, target, capture())
 
-        return _Run(magics, options, target).many(tasks, wanted=not source.silent, send=send)
+        return way.many(tasks, wanted=not source.silent, send=send)
     states = shared_states(shell.user_ns.get("In", ()))
     if not options.quiet:
         _say_of_generators(magics, options, source, captured, seeded=bool(states))
@@ -113,7 +114,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
 
     future = submit(captured)
     try:
-        return _Run(magics, options, target).one(future, again=lambda: submit(capture()))
+        return way.one(future, again=lambda: submit(capture()))
     finally:
         go_on(getattr(submitted[-1], "random", {}), states)
 
@@ -130,6 +131,7 @@ def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
     require_login(session, target)
     _warn_of_running(session)
     _say_what_leaves(options, target)
+    way = _Run(magics, options, target)
     future = session.submit_script(
         cell,
         target,
@@ -137,14 +139,15 @@ def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
         label=options.label or _brief(cell.strip().partition("\n")[0]),
         note=Note("shell", target.name, options.future),
     )
-    result = _Run(magics, options, target).one(future)
+    result = way.one(future)
     return None if options.block else result
 
 
 class _Run:
-    """The way of one cell's tasks, once they are submitted."""
+    """The way of one cell's tasks; made right before they are submitted."""
 
     def __init__(self, magics: NotebookMagics, options: Options, target: Target) -> None:
+        self._began = time.time()
         self._magics = magics
         self._session = magics.session
         self._namespace: dict[str, Any] = magics.shell.user_ns
@@ -262,7 +265,7 @@ class _Run:
 
     def _bind_future(self, result: NotebookFuture | Tasks) -> None:
         self._namespace[self._options.future] = result
-        self._session.names[self._options.future] = time.time()
+        self._session.names[self._options.future] = self._began  # no later than any of them left
 
     def _bind_later(self, future: CellFuture) -> None:
         """Bind --out when the task is done, unless the names have got new values by then."""

@@ -169,6 +169,7 @@ def _enum(pickler: Any, kind: Any) -> Any:
     makers = [vars(one).get("__new_member__") for one in kind.__mro__ if one.__module__ != "enum"]
     by_hand = any(getattr(one, "__module__", "enum") != "enum" for one in makers if one)
     data = getattr(kind, "_member_type_", object)
+    by_hand = by_hand or bool(data.__flags__ & FROM_PYTHON)
     listed = [
         (name, one.value, _made_of(one, data) if by_hand else None) for name, one in members.items()
     ]
@@ -198,11 +199,11 @@ def _enum(pickler: Any, kind: Any) -> Any:
 
 
 def _made_of(one: Any, data: Any) -> Any:
-    return (
-        (object, ())
-        if data is object
-        else (data, (data(one) if data is not bytes else bytes(one),))
-    )
+    """The compiled class that a member is made of, and its value of that."""
+    base = next(kind for kind in data.__mro__ if not kind.__flags__ & FROM_PYTHON)
+    if base is object:
+        return object, ()
+    return base, (str.__getitem__(one, slice(None)) if base is str else base(one),)
 
 
 def _of_enum(name: str, value: Any) -> bool:

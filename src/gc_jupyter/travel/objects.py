@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
-from gc_jupyter.travel.refused import refuse, refuses
+from gc_jupyter.travel.refused import OPEN, CannotTravel, opens_files, refuse, refuses
 
 #: Of a class that isn't compiled.
 FROM_PYTHON = 1 << 9
@@ -139,6 +139,11 @@ def _weak(_pickler: Any, one: Any) -> Any:
     return (rebuild.dead_reference, ()) if found is None else (weakref.ref, (found,))
 
 
+def _weak_method(_pickler: Any, one: Any) -> Any:
+    found = one()
+    return (rebuild.dead_reference, ()) if found is None else (weakref.WeakMethod, (found,))
+
+
 def _weak_dict(_pickler: Any, one: Any) -> Any:
     return type(one), (), None, None, iter(list(one.items()))
 
@@ -156,6 +161,10 @@ def _context_variable(_pickler: Any, one: Any) -> Any:
     with contextlib.suppress(LookupError):
         default["default"] = contextvars.Context().run(one.get)
     return rebuild.context_variable, (one.name, default, [context[one]] if one in context else [])
+
+
+def _context(_pickler: Any, one: Any) -> Any:
+    return rebuild_classes.context, (dict(one.items()),)
 
 
 def _mapping_proxy(_pickler: Any, one: Any) -> Any:
@@ -180,6 +189,23 @@ def _own_reduction(_pickler: Any, one: Any) -> Any:
     return one.__reduce_ex__(4)
 
 
+def _raised(reduce: Any) -> Any:
+    """Writes an exception with what led to it, which its own reduction leaves out."""
+
+    def reduce_all(pickler: Any, one: Any) -> Any:
+        if one.__cause__ is None and one.__context__ is None:
+            return NotImplemented if reduce is None else reduce(pickler, one)
+        reduced = _own_reduction(pickler, one) if reduce is None else reduce(pickler, one)
+        if not isinstance(reduced, tuple):
+            return reduced
+        made_by, arguments, state, _, _, setter = [*reduced, *[None] * 4][:6]
+        led = one.__cause__, one.__context__, one.__suppress_context__
+        state = (setter, state, led)
+        return made_by, arguments, state, None, None, rebuild_classes.raised
+
+    return reduce_all
+
+
 def _with_attributes(_pickler: Any, one: Any) -> Any:
     # what says how it is pickled leaves out what a subclass has beside
     function, arguments, state = one.__reduce__()
@@ -193,6 +219,7 @@ def _reduced(pickler: Any, one: Any) -> Any:
     reduced = one.__reduce_ex__(pickler.protocol)
     if not isinstance(reduced, tuple) or pickler.has(kind.__module__):
         return reduced
+    _refuse_files(one, reduced[0])
     by = _who_reduces(kind)
     made_by, arguments, state, *items = [*reduced, None][: max(3, len(reduced))]
     if by.__module__.partition(".")[0] in STANDARD:
@@ -203,10 +230,31 @@ def _reduced(pickler: Any, one: Any) -> Any:
     heirs = kind.__mro__[:-1]
     if pickler.fits(made_by, arguments, kind) or not all(c.__flags__ & FROM_PYTHON for c in heirs):
         return reduced
-    own = {name: getattr(one, name) for name in _slots(kind) if hasattr(one, name)}
+    own = _held(one)
     if hasattr(one, "__dict__"):
         own["__dict__"] = dict(vars(one))
     return object.__new__, (kind,), ((), own), None, None, rebuild.attributes
+
+
+def _with_state(pickler: Any, one: Any) -> Any:
+    """As pickle does it with what the object's class says its state is."""
+    if not pickler.has(type(one).__module__):
+        _refuse_files(one, None)
+    return NotImplemented
+
+
+def _refuse_files(one: Any, made_by: Any) -> None:
+    """Refuse an object that opens a file again where it is read: that may empty it."""
+    found = opens_files(made_by, [*_held(one).values(), *getattr(one, "__dict__", {}).values()])
+    if found is open:
+        raise CannotTravel("it is read by opening a file", OPEN)
+    if found is not None:
+        refuse(None, found)
+
+
+def _held(one: Any) -> dict[str, Any]:
+    """What an object has in slots."""
+    return {name: getattr(one, name) for name in _slots(type(one)) if hasattr(one, name)}
 
 
 def _slots(kind: type) -> Iterator[str]:
@@ -247,6 +295,7 @@ _REDUCERS: dict[type, Any] = {
     types.MethodType: _method,
     types.MappingProxyType: _mapping_proxy,
     contextvars.ContextVar: _context_variable,
+    contextvars.Context: _context,
     Call: "call",
     Name: "name",
     Helpers: "helpers",
@@ -259,6 +308,7 @@ _REDUCERS: dict[type, Any] = {
     type({}.values()): _view("values"),
     type({}.items()): _view("items"),
     weakref.ref: _weak,
+    weakref.WeakMethod: _weak_method,
     weakref.WeakKeyDictionary: _weak_dict,
     weakref.WeakValueDictionary: _weak_dict,
     weakref.WeakSet: _weak_set,
@@ -277,6 +327,11 @@ if hasattr(typing, "TypeAliasType"):  # Python 3.12
 
 def reducer_of(kind: type) -> Any:
     """What writes objects of a type; None where pickle does it."""
+    found = _reducer_of(kind)
+    return _raised(found) if issubclass(kind, BaseException) else found
+
+
+def _reducer_of(kind: type) -> Any:
     found = _REDUCERS.get(kind)
     if found is not None:
         return found
@@ -305,9 +360,12 @@ def reducer_of(kind: type) -> Any:
         # dask and Parsl have tblib register every exception: its way needs tblib there, takes the
         # frames along, and loses what a built-in exception keeps beside `args`
         return _own_reduction
-    if kind.__flags__ & FROM_PYTHON and _who_reduces(kind) is not object:
-        return None if kind in copyreg.dispatch_table else _reduced
-    return None
+    if not kind.__flags__ & FROM_PYTHON or kind in copyreg.dispatch_table:
+        return None
+    if _who_reduces(kind) is not object:
+        return _reduced
+    own_state = any("__getstate__" in vars(c) for c in kind.__mro__ if c.__flags__ & FROM_PYTHON)
+    return _with_state if own_state else None
 
 
 def _loses_attributes(kind: type) -> bool:

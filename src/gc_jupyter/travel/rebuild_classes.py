@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextvars
 import threading
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -177,7 +178,7 @@ def named_tuple(
     import collections
 
     make: Any = vars(collections)["namedtuple"]  # no type checker knows these names
-    found = make(name, fields, defaults=defaults, module=module)
+    found = make(name, fields, rename=True, defaults=defaults, module=module)
     if len(bases) > 1:  # a generic one
         found.__bases__ = bases
     return made(token, found)
@@ -228,6 +229,24 @@ def _maker(values: list[Any], raw: dict[int, Any]) -> Any:
         return found
 
     return __new__
+
+
+def raised(error: Any, state: tuple[Any, Any, tuple[Any, ...]]) -> None:
+    """What an exception has, and what led to it."""
+    setter, own, led = state
+    if setter is not None:
+        setter(error, own)
+    elif own is not None:
+        error.__setstate__(own)
+    error.__cause__, error.__context__, error.__suppress_context__ = led
+
+
+def context(values: Mapping[Any, Any]) -> Any:
+    """A context of these variables."""
+    found = contextvars.Context()
+    for variable, value in values.items():
+        found.run(variable.set, value)
+    return found
 
 
 def type_variable(kind: Any, name: str, constraints: Any, options: dict[str, Any]) -> Any:

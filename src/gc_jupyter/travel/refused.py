@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -33,7 +34,7 @@ class CannotTravel(pickle.PicklingError):
 _STREAM: Any = io.FileIO.__mro__[-2]  # what all of io's have in common
 _DATA = (io.StringIO, io.BytesIO)
 _FILE = "an open file"
-_OPEN = "Open it in the code that uses it there; send its path or its content."
+OPEN = "Open it in the code that uses it there; send its path or its content."
 #: Classes by module and name, which need not be loaded: what they are.
 _KINDS = {
     ("tarfile", "TarFile"): "an open archive",
@@ -86,16 +87,29 @@ def refuses(kind: type) -> bool:
     return any((one.__module__, one.__name__) in _KINDS for one in kind.__mro__)
 
 
+def opens_files(made_by: Any, held: Iterable[Any]) -> Any:
+    """What says that reading an object opens a file, which its reduction may not show: it is made
+    by that, or holds one. None where nothing does."""
+    if getattr(made_by, "__wrapped__", made_by) is open:  # IPython's own is around it
+        return open
+    of_files = (_FILE, "an open archive", "an open shelf", "an open database")
+    return next((one for one in held if refuses(type(one)) and _what(type(one)) in of_files), None)
+
+
 def refuse(_pickler: Any, obj: Any) -> Any:
     """Raises, with what the object is."""
     kind = type(obj)
-    found = [_KINDS.get((one.__module__, one.__name__)) for one in kind.__mro__]
-    what = next((one for one in found if one), _FILE)
+    what = _what(kind)
     anew = _ANEW.get(what)
     name = "" if anew else _named(obj)
     shown = "%s (%s.%s%s)" % (what, kind.__module__, kind.__qualname__, name)
     is_open = not anew and not _writes_to_the_screen(obj)
-    raise CannotTravel("it is, or holds, " + shown, anew or _OPEN, is_open)
+    raise CannotTravel("it is, or holds, " + shown, anew or OPEN, is_open)
+
+
+def _what(kind: type) -> str:
+    found = [_KINDS.get((one.__module__, one.__name__)) for one in kind.__mro__]
+    return next((one for one in found if one), _FILE)
 
 
 def _writes_to_the_screen(obj: Any) -> bool:
