@@ -294,7 +294,8 @@ def names_of_function(w: Writer) -> Iterator[str]:
         f"{f}.__annotations__",
         f"str(__import__('inspect').signature({f}))",
         f"typing.get_type_hints({f})",
-        f"__import__('inspect').getsource({f})",
+        # a lambda's source is the lambda alone there
+        f"{f}.__name__ == '<lambda>' or __import__('inspect').getsource({f})",
     )
 
 

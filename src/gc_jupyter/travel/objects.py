@@ -230,10 +230,20 @@ def _reduced(pickler: Any, one: Any) -> Any:
     heirs = kind.__mro__[:-1]
     if pickler.fits(made_by, arguments, kind) or not all(c.__flags__ & FROM_PYTHON for c in heirs):
         return reduced
-    own = _held(one)
-    if hasattr(one, "__dict__"):
-        own["__dict__"] = dict(vars(one))
-    return object.__new__, (kind,), ((), own), None, None, rebuild.attributes
+    return object.__new__, (kind,), ((), _own(one)), None, None, rebuild.attributes
+
+
+def _unasked(pickler: Any, one: Any) -> Any:
+    """An object whose `__getattr__` may answer for the methods that pickle looks for on it."""
+    kind: Any = type(one)
+    if pickler.has(kind.__module__) or hasattr(kind, "__getnewargs_ex__"):
+        return NotImplemented
+    arguments = kind.__getnewargs__(one) if hasattr(kind, "__getnewargs__") else ()
+    items = list.__iter__(one) if issubclass(kind, list) else None
+    pairs = iter(dict.items(one)) if issubclass(kind, dict) else None
+    base: Any = next(base for base in kind.__mro__ if not base.__flags__ & FROM_PYTHON)
+    made_of = kind, *arguments
+    return base.__new__, made_of, ((), _own(one)), items, pairs, rebuild.attributes
 
 
 def _with_state(pickler: Any, one: Any) -> Any:
@@ -250,6 +260,14 @@ def _refuse_files(one: Any, made_by: Any) -> None:
         raise CannotTravel("it is read by opening a file", OPEN)
     if found is not None:
         refuse(None, found)
+
+
+def _own(one: Any) -> dict[str, Any]:
+    """What an object has, as `rebuild.attributes` sets it."""
+    own = _held(one)
+    if type(one).__dictoffset__:
+        own["__dict__"] = dict(object.__getattribute__(one, "__dict__"))
+    return own
 
 
 def _held(one: Any) -> dict[str, Any]:
@@ -364,8 +382,11 @@ def _reducer_of(kind: type) -> Any:
         return None
     if _who_reduces(kind) is not object:
         return _reduced
-    own_state = any("__getstate__" in vars(c) for c in kind.__mro__ if c.__flags__ & FROM_PYTHON)
-    return _with_state if own_state else None
+    named = {name for one in kind.__mro__ if one.__flags__ & FROM_PYTHON for name in vars(one)}
+    if "__getstate__" in named:
+        return _with_state
+    asks = "__setstate__" in named or named.isdisjoint({"__getattr__", "__getattribute__"})
+    return None if asks else _unasked
 
 
 def _loses_attributes(kind: type) -> bool:

@@ -324,7 +324,7 @@ def attributes(value: Any, state: tuple[Any, dict[str, Any]]) -> None:
     """Sets attributes. What stands before them in `state` did its work when it was read."""
     for name, one in state[1].items():
         if name == "__dict__":
-            vars(value).update(one)
+            object.__getattribute__(value, name).update(one)
         else:
             object.__setattr__(value, name, one)
 
