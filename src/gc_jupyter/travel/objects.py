@@ -136,12 +136,7 @@ def _view(method: str) -> Any:
 
 def _weak(_pickler: Any, one: Any) -> Any:
     found = one()
-    return (rebuild.dead_reference, ()) if found is None else (weakref.ref, (found,))
-
-
-def _weak_method(_pickler: Any, one: Any) -> Any:
-    found = one()
-    return (rebuild.dead_reference, ()) if found is None else (weakref.WeakMethod, (found,))
+    return (rebuild.dead_reference, ()) if found is None else (type(one), (found,))
 
 
 def _weak_dict(_pickler: Any, one: Any) -> Any:
@@ -219,9 +214,9 @@ def _reduced(pickler: Any, one: Any) -> Any:
     reduced = one.__reduce_ex__(pickler.protocol)
     if not isinstance(reduced, tuple) or pickler.has(kind.__module__):
         return reduced
-    _refuse_files(one, reduced[0])
     by = _who_reduces(kind)
     made_by, arguments, state, *items = [*reduced, None][: max(3, len(reduced))]
+    _refuse_files(one, made_by)
     if by.__module__.partition(".")[0] in STANDARD:
         own = vars(one) if kind.__dictoffset__ else None
         if made_by is not kind or state is not None or hasattr(kind, "__setstate__") or not own:
@@ -242,8 +237,8 @@ def _unasked(pickler: Any, one: Any) -> Any:
     items = list.__iter__(one) if issubclass(kind, list) else None
     pairs = iter(dict.items(one)) if issubclass(kind, dict) else None
     base: Any = next(base for base in kind.__mro__ if not base.__flags__ & FROM_PYTHON)
-    made_of = kind, *arguments
-    return base.__new__, made_of, ((), _own(one)), items, pairs, rebuild.attributes
+    state = (), _own(one)
+    return base.__new__, (kind, *arguments), state, items, pairs, rebuild.attributes
 
 
 def _with_state(pickler: Any, one: Any) -> Any:
@@ -326,7 +321,7 @@ _REDUCERS: dict[type, Any] = {
     type({}.values()): _view("values"),
     type({}.items()): _view("items"),
     weakref.ref: _weak,
-    weakref.WeakMethod: _weak_method,
+    weakref.WeakMethod: _weak,
     weakref.WeakKeyDictionary: _weak_dict,
     weakref.WeakValueDictionary: _weak_dict,
     weakref.WeakSet: _weak_set,
@@ -345,8 +340,8 @@ if hasattr(typing, "TypeAliasType"):  # Python 3.12
 
 def reducer_of(kind: type) -> Any:
     """What writes objects of a type; None where pickle does it."""
-    found = _reducer_of(kind)
-    return _raised(found) if issubclass(kind, BaseException) else found
+    own = _reducer_of(kind)
+    return _raised(own) if issubclass(kind, BaseException) else own
 
 
 def _reducer_of(kind: type) -> Any:
