@@ -14,7 +14,6 @@ from IPython.core.magic import Magics
 from gc_jupyter.magics.cell_options import decide, traits
 from gc_jupyter.magics.line import parse
 from gc_jupyter.magics.shown_results import ShownResults, page_of
-from gc_jupyter.widgets.front_end import vs_code_notebook
 
 if TYPE_CHECKING:
     from gc_jupyter.errors import ComputeError
@@ -100,7 +99,11 @@ class NotebookMagics(Magics):
 
     def _notebook(self) -> str:
         """The notebook's path, where the front end tells it: Jupyter Server, or VS Code."""
-        return os.environ.get("JPY_SESSION_NAME") or vs_code_notebook()
+        if known := os.environ.get("JPY_SESSION_NAME"):
+            return known
+        from gc_jupyter.widgets.front_end import vs_code_notebook
+
+        return vs_code_notebook()
 
     @property
     def session(self) -> Session:
