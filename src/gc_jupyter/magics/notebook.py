@@ -99,11 +99,8 @@ class NotebookMagics(Magics):
 
     def _notebook(self) -> str:
         """The notebook's path, where the front end tells it: Jupyter Server, or VS Code."""
-        if known := os.environ.get("JPY_SESSION_NAME"):
-            return known
-        from gc_jupyter.widgets.front_end import vs_code_notebook
-
-        return vs_code_notebook()
+        vs_code = self.shell.user_ns.get("__vsc_ipynb_file__")
+        return os.environ.get("JPY_SESSION_NAME") or (vs_code if isinstance(vs_code, str) else "")
 
     @property
     def session(self) -> Session:
