@@ -14,6 +14,7 @@ from gc_jupyter.journal.results import Collected
 from gc_jupyter.server import panel
 from tests.journal.test_journal import add, entry
 
+OLDER = Path(__file__).parent / "older"
 HERE = KernelSession.here("kernel-a.json")
 ADDED = """
 ALTER TABLE tasks ADD COLUMN priority INTEGER DEFAULT 3;
@@ -80,3 +81,22 @@ def test_another_format_is_refused(path: Path) -> None:
     newer.close()
     with pytest.raises(sqlite3.DatabaseError, match="newer"):
         Database(path)
+
+
+@pytest.mark.parametrize("file", sorted(OLDER.glob("*.sql")), ids=lambda file: file.stem)
+def test_what_earlier_code_has_written(file: Path, path: Path) -> None:
+    """Each of these was written by the last code of its version, for three cells on `local`."""
+    Database(path).close()
+    path.unlink()
+    with sqlite3.connect(path) as older:
+        older.executescript(file.read_text("utf-8"))
+    older.close()
+    database = Database(path)
+    tasks = sorted(database.tasks("1", ()), key=lambda one: one.serial)
+    database.close()
+    assert [one.state for one in tasks] == ["success", "success", "failed"]
+    assert [(one.bind, one.error) for one in tasks[1:]] == [("late", ""), ("", "division by zero")]
+    use(path, "of the newest", KernelSession.here("kernel-d.json"))
+    with sqlite3.connect(path) as upgraded:
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    upgraded.close()
