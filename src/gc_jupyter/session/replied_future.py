@@ -17,6 +17,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.fan_out import Tasks
 from gc_jupyter.session.futures import NotebookFuture
 from gc_jupyter.session.shell import ShellFuture
+from gc_jupyter.travel.kept import LAST
 
 #: The `Note.kind` of such a task.
 KIND = "any"
@@ -63,9 +64,8 @@ class RepliedFuture(ShellFuture):
         try:
             return decode(value)
         finally:
-            out = value.get("out") if isinstance(value.get("out"), dict) else {}
-            out = {**out, **self.out}  # with what stays there
-            note = Note(texts["kind"], self.endpoint, texts["bind"], tuple(map(_text, out)))
+            out = tuple(map(_text, _names(value)))
+            note = Note(texts["kind"], self.endpoint, texts["bind"], out)
             note.part = texts["part"]
             self._describe(note, texts["nonce"], label=texts["label"])
 
@@ -134,6 +134,16 @@ def await_replies(tasks: Tasks, nameless: Sequence[TaskFuture]) -> None:
         future.add_done_callback(replied)  # type: ignore[arg-type]
     if not nameless:
         settle()
+
+
+def _names(reply: dict[str, Any]) -> list[object]:
+    """The variables of a reply that come with it, and those that stay there; it may not be one."""
+    try:
+        kept = [name for one in reply["kept"]["records"] for name in one["names"]]
+    except (LookupError, TypeError):
+        kept = []
+    out = reply.get("out")
+    return [*(out if isinstance(out, dict) else ()), *(name for name in kept if name != LAST)]
 
 
 def _text(value: object) -> str:
