@@ -40,11 +40,15 @@ def test_the_culler_of_jupyter_server_spares_a_kernel_that_waits(
         f"--MappingKernelManager.cull_idle_timeout={int(3 * SPACING_S)}",
         "--MappingKernelManager.cull_interval=2",
     )
-    waits, idle = (json.loads(ask(server, "/api/kernels", "POST"))["id"] for _ in "ab")
+
+    def start(*cells: str) -> str:
+        kernel_id = str(json.loads(ask(server, "/api/kernels", "POST"))["id"])
+        run(user.home / "runtime", kernel_id, *cells)
+        return kernel_id
+
     offline = loopback.new_endpoint("offline")
-    runtime = user.home / "runtime"
-    run(runtime, waits, "%load_ext gc_jupyter", f"%%gcrun {offline} -a -q\n1 + 1", "%gc tasks")
-    run(runtime, idle, "1 + 1")
+    waits = start("%load_ext gc_jupyter", f"%%gcrun {offline} -a -q\n1 + 1", "%gc tasks")
+    idle = start("1 + 1")  # only now: before, it could be culled while the other is prepared
 
     def kernels() -> list[str]:
         return [one["id"] for one in json.loads(ask(server, "/api/kernels"))]
