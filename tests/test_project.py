@@ -102,6 +102,20 @@ def test_links_lead_somewhere(page: str) -> None:
         assert (ROOT / target).exists(), target
 
 
+def test_the_tests_that_the_documentation_names_are_there() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    missing = [
+        f"{page.name}: {path} {name}"
+        for page in pages
+        for path, name in re.findall(
+            r"`((?:tests|benchmarks)/[\w/]+\.\w+)(?:::(\w+))?`", page.read_text("utf-8")
+        )
+        if not (ROOT / path).exists()
+        or f"def {name}" not in (ROOT / path).read_text("utf-8") + "def "
+    ]
+    assert missing == []
+
+
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
 SOURCE = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "src/gc_jupyter").rglob("*.py"))

@@ -188,15 +188,15 @@ class User:
         self._loopback = loopback
         self._stack = stack
 
-    def server(self, *options: str, signed_in: bool = True) -> Server:
-        """Another server."""
-        server = Server(self.home, self._environment(signed_in), *options)
+    def server(self, *options: str, signed_in: bool = True, **environ: str) -> Server:
+        """Another server; `environ` has further variables of its."""
+        server = Server(self.home, self._environment(signed_in) | environ, *options)
         self._stack.callback(server.stop)
         return server
 
-    def kernel(self, *, signed_in: bool = True) -> Kernel:
-        """Another kernel."""
-        kernel = Kernel(self.home, self._environment(signed_in))
+    def kernel(self, *, signed_in: bool = True, **environ: str) -> Kernel:
+        """Another kernel; `environ` has further variables of its."""
+        kernel = Kernel(self.home, self._environment(signed_in) | environ)
         self._stack.callback(lambda: kernel.manager.has_kernel and kernel.close())
         return kernel
 

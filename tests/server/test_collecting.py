@@ -21,9 +21,9 @@ def told(kernel: Kernel) -> str:
     return kernel.ok("%load_ext gc_jupyter").stream("stdout").strip()
 
 
-def leave(user: User, endpoint: str, *cells: str) -> list[str]:
+def leave(user: User, endpoint: str, *cells: str, **environ: str) -> list[str]:
     """Have a kernel submit these as `f0`, `f1`, ..., and kill it; returns the tasks' ids."""
-    kernel = user.kernel()
+    kernel = user.kernel(**environ)
     told(kernel)
     for at, cell in enumerate(cells):
         kernel.ok(f"%%gcrun {endpoint} -a -q --future f{at}\n{cell}")
