@@ -12,6 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union
 
+from gc_jupyter.options import OPTIONS
 from gc_jupyter.server import messages as lab
 from gc_jupyter.widgets import messages as widgets
 
@@ -51,7 +52,7 @@ def lab_typescript() -> str:
     """The text of src/messages.ts."""
     interfaces = (
         *(lab.Task, lab.Run, lab.Failure, lab.JournalState, lab.Page, lab.Endpoint, lab.Endpoints),
-        *(lab.Status, lab.Collecting, lab.TasksChanged),
+        *(lab.Status, lab.Collecting, lab.TasksChanged, lab.Here),
     )
     return _file(
         "// What travels between the two halves of the lab extension.",
@@ -63,6 +64,8 @@ def lab_typescript() -> str:
         f"export const MOST_ROWS = {lab.MOST_ROWS};",
         f"export const COLUMNS = {_words(lab.COLUMNS)} as const;",
         f"export const RUN_COLUMNS = {_words(lab.RUN_COLUMNS)} as const;",
+        "// The options of %%gcrun and %%gcshell that take a value.",
+        f"export const TAKES_VALUE = {_words(_taking_a_value())};",
         *map(_interface, interfaces),
     )
 
@@ -115,6 +118,11 @@ def _type(hint: Any) -> str:
         inner = _type(args[0])
         return f"({inner})[]" if "|" in inner else f"{inner}[]"
     return hint.__name__ if typing.is_typeddict(hint) else _NAMES[hint]
+
+
+def _taking_a_value() -> tuple[str, ...]:
+    valued = (one for one in OPTIONS.values() if one.kind is not bool)
+    return tuple(flag for one in valued for flag in one.flags if flag.startswith("-"))
 
 
 def _words(words: tuple[str, ...]) -> str:

@@ -2,8 +2,13 @@
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { ICommandPalette, InputDialog, Notification } from "@jupyterlab/apputils";
+import { CommandRegistry } from "@lumino/commands";
+import { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 
 import { Actions, nameOf, said } from "./actions";
+import { dotOf } from "./icon";
+import { described, KnownEndpoints } from "./known_endpoints";
+import { Endpoint } from "./messages";
 import { Options } from "./options";
 import { Panel } from "./sidebar";
 import { Store } from "./store";
@@ -19,10 +24,20 @@ export const COMMANDS = {
   attach: "gc-jupyter:attach",
   notify: "gc-jupyter:toggle-notify",
   collect: "gc-jupyter:toggle-collect",
+  runOn: "gc-jupyter:run-cell-on",
+  runHere: "gc-jupyter:run-cell-in-kernel",
+  newNotebook: "gc-jupyter:new-notebook",
+  signIn: "gc-jupyter:sign-in",
+  // of menus alone
+  title: "gc-jupyter:title",
+  favourite: "gc-jupyter:toggle-favourite",
+  copyEndpoint: "gc-jupyter:copy-endpoint-id",
+  taskAction: "gc-jupyter:task-action",
 } as const;
 
 interface Parts {
   store: Store;
+  known: KnownEndpoints;
   actions: Actions;
   options: Options;
   show: (panel: Panel) => void;
@@ -31,7 +46,7 @@ interface Parts {
 export function addCommands(
   app: JupyterFrontEnd,
   palette: ICommandPalette | null,
-  { store, actions, options, show }: Parts,
+  { store, known, actions, options, show }: Parts,
 ): void {
   const { commands } = app;
   const inNotebook = { isEnabled: () => actions.ready };
@@ -56,8 +71,10 @@ export function addCommands(
     execute: (args) => withEndpoint(store, args["endpoint"], (name) => actions.insert(name)),
   });
   commands.addCommand(COMMANDS.use, {
-    label: "Use Endpoint in This Notebook…",
     ...inNotebook,
+    ...listed(known, "Use Endpoint in This Notebook…"),
+    isToggleable: true,
+    isToggled: (args) => args["used"] === true,
     execute: (args) => withEndpoint(store, args["endpoint"], (name) => actions.use(name)),
   });
   commands.addCommand(COMMANDS.attach, {
@@ -75,11 +92,32 @@ export function addCommands(
     isToggled: () => options.is("collect"),
     execute: () => options.flip("collect"),
   });
-  Object.values(COMMANDS).forEach((command) => palette?.addItem({ command, category: CATEGORY }));
+  const ofMenus: string[] = [COMMANDS.title, COMMANDS.favourite, COMMANDS.copyEndpoint, COMMANDS.taskAction];
+  for (const command of Object.values(COMMANDS)) {
+    if (!ofMenus.includes(command)) {
+      palette?.addItem({ command, category: CATEGORY });
+    }
+  }
+}
+
+// In a menu, the line of an endpoint; elsewhere, what the command does.
+export function listed(
+  known: KnownEndpoints,
+  otherwise: string,
+): Pick<CommandRegistry.ICommandOptions, "label" | "icon"> {
+  const of = (args: ReadonlyPartialJSONObject): Endpoint | undefined =>
+    args["listed"] ? known.find(String(args["endpoint"] ?? "")) : undefined;
+  return {
+    label: (args) => {
+      const endpoint = of(args);
+      return endpoint ? described(endpoint, known.isFavourite(endpoint)) : otherwise;
+    },
+    icon: (args) => (args["listed"] ? dotOf(of(args)?.status ?? "") : undefined),
+  };
 }
 
 // With the endpoint that was named, or the one that the user picks.
-async function withEndpoint(
+export async function withEndpoint(
   store: Store,
   named: unknown,
   act: (name: string) => Promise<string>,
@@ -99,6 +137,13 @@ async function withEndpoint(
     editable: true,
   });
   if (picked.button.accept && picked.value) {
-    Notification.info(await said(act(picked.value)), { autoClose: 3000 });
+    tell(await said(act(picked.value)));
+  }
+}
+
+// What an action has to say, where that is something.
+export function tell(text: string): void {
+  if (text) {
+    Notification.info(text, { autoClose: 5000 });
   }
 }

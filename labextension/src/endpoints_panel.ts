@@ -52,7 +52,6 @@ export class EndpointsPanel {
       endpoints ? endpoints.next_step : problem?.nextStep,
     );
     setText(this.who, endpoints?.signed_in ? `Signed in: ${endpoints.who || "you"}` : "");
-    this.who.title = this.who.textContent ?? ""; // the column is narrow
     if (endpoints) {
       this.drawSite(endpoints);
       this.drawItems(endpoints);
@@ -113,7 +112,7 @@ export class EndpointsPanel {
   }
 
   private add(id: string): EndpointItem {
-    const item = new EndpointItem();
+    const item = new EndpointItem(id);
     this.listeners.listen(item.star, "click", () => this.favourites.toggle(id));
     this.listeners.listen(item.use, "click", () => void this.act("use", item));
     this.listeners.listen(item.insert, "click", () => void this.act("insert", item));
@@ -143,6 +142,10 @@ class EndpointItem {
     make("div", { class: "gc-buttons" }, this.use, this.insert),
   );
 
+  constructor(id: string) {
+    this.element.dataset["gcEndpoint"] = id;
+  }
+
   show(endpoint: Endpoint, favourite: boolean, used: string): void {
     const { endpoint_id: id, name, alias, status, python, at } = endpoint;
     const shown = name || alias || id;
@@ -152,6 +155,7 @@ class EndpointItem {
     this.title.title = id;
     const facts = [
       status || "status unknown",
+      endpoint.owner,
       alias && alias !== shown ? `alias ${alias}` : "",
       python ? `Python ${python}` : "",
       at && status ? `at ${when(at)}` : "",

@@ -1,7 +1,8 @@
 // The plugin: Globus Compute's endpoints and tasks beside the notebook, in JupyterLab and Notebook 7.
 
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette, Notification } from "@jupyterlab/apputils";
+import { ICommandPalette, IToolbarWidgetRegistry, Notification } from "@jupyterlab/apputils";
+import { ILauncher } from "@jupyterlab/launcher";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStatusBar } from "@jupyterlab/statusbar";
@@ -10,6 +11,7 @@ import { Widget } from "@lumino/widgets";
 import { addCommands, COMMANDS } from "./commands";
 import { Completions } from "./completions";
 import { EndpointsPanel } from "./endpoints_panel";
+import { KnownEndpoints } from "./known_endpoints";
 import { TASKS_CHANGED } from "./messages";
 import { InNotebooks } from "./notebook_actions";
 import { NotebookOutputs } from "./notebook_outputs";
@@ -20,6 +22,7 @@ import { Panel, Sidebar } from "./sidebar";
 import { StatusItem } from "./status_item";
 import { Store } from "./store";
 import { TasksPanel } from "./tasks_panel";
+import { addWhere } from "./where_commands";
 
 const PLUGIN = "gc-jupyter:plugin";
 
@@ -30,10 +33,13 @@ function activate(
   registry: ISettingRegistry | null,
   statusBar: IStatusBar | null,
   restorer: ILayoutRestorer | null,
+  toolbars: IToolbarWidgetRegistry | null,
+  launcher: ILauncher | null,
 ): void {
   const store = new Store(new Server(app.serviceManager.serverSettings));
   const actions = new InNotebooks(app, tracker);
   const options = new Options();
+  const known = new KnownEndpoints(store, options);
   const endpoints = new EndpointsPanel(store, actions, options);
   const tasks = new TasksPanel(store, actions);
   const sidebar = new Sidebar(endpoints, tasks);
@@ -44,7 +50,8 @@ function activate(
   };
   app.shell.add(sidebar, "left", { rank: 550, type: "Globus Compute" });
   restorer?.add(sidebar, sidebar.id);
-  addCommands(app, palette, { store, actions, options, show });
+  addCommands(app, palette, { store, known, actions, options, show });
+  addWhere(app, { tracker, toolbars, launcher }, { store, known, actions });
   addStatusItem(app, statusBar, store);
   keepCurrent(app, store);
   notify(app, store, options);
@@ -112,7 +119,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
   description: "Endpoints and tasks of Globus Compute beside the notebook.",
   autoStart: true,
-  optional: [INotebookTracker, ICommandPalette, ISettingRegistry, IStatusBar, ILayoutRestorer],
+  optional: [INotebookTracker, ICommandPalette, ISettingRegistry, IStatusBar, ILayoutRestorer, IToolbarWidgetRegistry, ILauncher],
   activate,
 };
 

@@ -45,6 +45,26 @@ export const RUN_COLUMNS = [
   "kernel_alive",
   "collected",
 ] as const;
+// The options of %%gcrun and %%gcshell that take a value.
+export const TAKES_VALUE = [
+  "-o",
+  "--out",
+  "--keep",
+  "-i",
+  "--in",
+  "--map",
+  "--tb-limit",
+  "--walltime",
+  "--future",
+  "--timeout",
+  "--on-interrupt",
+  "--progress-after",
+  "--label",
+  "--workers",
+  "--resources",
+  "--config",
+  "--amqp-port",
+];
 
 // A row, as an object. Times are unix seconds. `notebook` is a path of the server's contents,
 // or an absolute one where it is elsewhere. `state` is one of the words of `TaskState`; `seen`
@@ -120,13 +140,15 @@ export interface Page {
   journal: JournalState;
 }
 
-// `at` is when the rest was heard, in unix seconds: 0 for never. Texts may be empty.
+// `at` is when the rest was heard, in unix seconds: 0 for never; `owner` is whose it is, in
+// words. Texts may be empty.
 export interface Endpoint {
   endpoint_id: string;
   name: string;
   alias: string;
   status: string;
   python: string;
+  owner: string;
   at: number;
 }
 
@@ -161,4 +183,10 @@ export interface Collecting {
 // `changed` counts the notices of this server.
 export interface TasksChanged {
   changed: number;
+}
+
+// What a kernel itself says, asked by the notebook's front end: the endpoint of cells that name
+// none, by `%gc use` or `%config`; empty where only settings decide.
+export interface Here {
+  endpoint: string;
 }

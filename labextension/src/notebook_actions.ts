@@ -9,8 +9,10 @@ import { Task } from "./messages";
 import { isElsewhere } from "./paths";
 import { isPlain } from "./plain";
 
-const LOAD = "%load_ext gc_jupyter";
+export const LOAD = "%load_ext gc_jupyter";
 const NO_NAME = "That is no name and no id: nothing was run.";
+const USE = /^(%gc +use +)[^\s-]\S*[ \t]*$/m;
+const SAYS_USE = /^(\s*%(re)?load_ext +gc_jupyter\s*\n)?\s*%gc +use +[^\s-]\S*\s*$/;
 const LOADED = "'gc' in get_ipython().magics_manager.magics['line']";
 
 export class InNotebooks implements Actions {
@@ -31,8 +33,21 @@ export class InNotebooks implements Actions {
     return this.run(`%gc result ${id}`);
   }
 
-  use(endpoint: string): Promise<string> {
-    return this.run(`%gc use ${endpoint}`);
+  // Where a cell of nothing but magics says it already, that cell is changed and run again.
+  async use(endpoint: string): Promise<string> {
+    const panel = this.panel;
+    const said = panel?.content.widgets.find((cell) => SAYS_USE.test(cell.model.sharedModel.getSource()));
+    if (!panel || !said || !isPlain(endpoint)) {
+      return this.run(`%gc use ${endpoint}`);
+    }
+    const { sharedModel } = said.model;
+    sharedModel.setSource(sharedModel.getSource().replace(USE, `$1${endpoint}`));
+    void NotebookActions.runCells(panel.content, [said], panel.sessionContext);
+    return `Changed and run in ${panel.title.label}.`;
+  }
+
+  signIn(): Promise<string> {
+    return this.run("%gc login");
   }
 
   // A cell to write in; it is not run.
@@ -122,7 +137,7 @@ function insertCell(panel: NotebookPanel, source: string): void {
 }
 
 // Whether the kernel has the magics. A busy kernel can't be asked; then the notebook's text tells.
-async function isLoaded(panel: NotebookPanel): Promise<boolean> {
+export async function isLoaded(panel: NotebookPanel): Promise<boolean> {
   const kernel = panel.sessionContext.session?.kernel;
   if (kernel?.status !== "idle") {
     const cells = panel.content.model?.cells ?? [];

@@ -36,7 +36,7 @@ const labelled = (label: string): HTMLElement => all(`[aria-label="${label}"]`)[
 test("endpoints with their state in words, and the default", async () => {
   await store.loadEndpoints(false);
   expect(names()).toEqual(["local", "polaris", "midway"]);
-  expect(all("li")[2]!.textContent).toContain("offline · Python 3.12");
+  expect(all("li")[2]!.textContent).toContain("offline · ops@example.org · Python 3.12");
   expect(all(".gc-mark").map((mark) => mark.textContent)).toEqual(["", "default", ""]);
   expect(all(".gc-who")[0]!.textContent).toBe("Signed in: ada@example.org");
 });

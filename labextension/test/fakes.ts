@@ -60,6 +60,7 @@ export const ENDPOINTS: Endpoints = {
     alias: "",
     status: name === "midway" ? "offline" : "online",
     python: "3.12",
+    owner: name === "local" ? "" : "ops@example.org",
     at: 0,
   })),
 };

@@ -159,6 +159,17 @@ class NotebookMagics(Magics):
             return str(self.session.default_endpoint), "%gc use"
         return value, "" if value is None else "%config GCMagics"
 
+    @property
+    def here(self) -> Any:
+        """What the notebook's front end asks for, as JSON: see `Here` in server/messages.py.
+
+        Asked without a cell, so nothing is made for it, neither session nor settings.
+        """
+        from IPython.core.display import JSON
+
+        used = None if self._session is None else self._session.default_endpoint
+        return JSON({"endpoint": str(self.endpoint or used or "")})
+
     def say_notices(self) -> None:
         """What the settings files have that isn't used, each line once."""
         for line in self.session.settings.notices():

@@ -16,7 +16,14 @@ from gc_jupyter.types import Endpoint as Named
 _SIGN_IN = "%gc login in a notebook signs in."
 
 
-def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask: bool) -> Endpoints:
+def list_endpoints(
+    settings: Settings,
+    journal: Journal,
+    client: Client,
+    *,
+    ask: bool,
+    owners: Mapping[str, str] | None = None,
+) -> Endpoints:
     """What `GET endpoints` answers; blocks. Never asks a person for anything.
 
     Parameters
@@ -26,10 +33,13 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
     client:
         The user's.
     ask:
-        Whether the service may be asked, for names and for the first few states.
+        Whether the service may be asked, for names, owners, and for the first few states.
+    owners:
+        Whose endpoints are, by id, as far as it was heard before.
     """
     signed_in, who, default, problem, next_step = False, "", "", "", ""
     aliases: dict[str, str] = {}
+    whose = dict(owners or {})
 
     def signed() -> Client | None:
         return None if client.login().required else client
@@ -46,12 +56,15 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
             if not problem:
                 problem, next_step = "Nobody is signed in.", _SIGN_IN
         else:
-            who = user.login().source
+            login = user.login()
+            who = login.username or login.source
             if ask:
-                for one in (directory.refresh() or [])[:STATES_AT_ONCE]:
+                first = (directory.refresh() or [])[:STATES_AT_ONCE]
+                for one in first:
                     directory.status(Named(one.endpoint_id, one.name))
-                identity = user.login().identity()
-                who = identity.username if identity is not None else who
+                whose |= directory.owners([one.endpoint_id for one in first])
+                login.identity()
+                who = login.username or who
     except ComputeError as error:
         problem, next_step = error.reason, error.next_step or ""
     known = directory.known()
@@ -68,11 +81,13 @@ def list_endpoints(settings: Settings, journal: Journal, client: Client, *, ask:
         "next_step": next_step,
         "notice": site.notice,
         "notice_link": site.notice_link,
-        "endpoints": [_shown(one, aliases) for one in listed],
+        "endpoints": [_shown(one, aliases, whose) for one in listed],
     }
 
 
-def _shown(one: KnownEndpoint, aliases: Mapping[str, str]) -> Endpoint:
+def _shown(
+    one: KnownEndpoint, aliases: Mapping[str, str], owners: Mapping[str, str]
+) -> Endpoint:
     key = LOCAL_NAME if one.endpoint_id == LOCAL_ENDPOINT_ID else one.endpoint_id
     return {
         "endpoint_id": one.endpoint_id,
@@ -80,5 +95,6 @@ def _shown(one: KnownEndpoint, aliases: Mapping[str, str]) -> Endpoint:
         "alias": aliases.get(key, ""),
         "status": one.status,
         "python": one.python,
+        "owner": owners.get(one.endpoint_id, ""),
         "at": one.at,
     }

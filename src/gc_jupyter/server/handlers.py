@@ -97,7 +97,10 @@ async def _endpoints(handler: Handler) -> object:
         handler.check_xsrf_cookie()
     app = handler.app
     listing = partial(list_endpoints, app.user_settings, app.journal, app.client, ask=ask)
-    return await asyncio.to_thread(listing)
+    found = await asyncio.to_thread(listing, owners=dict(app.owners))
+    heard = {one["endpoint_id"]: one["owner"] for one in found["endpoints"] if one["owner"]}
+    app.owners.update(heard)
+    return found
 
 
 async def _status(handler: Handler) -> object:

@@ -112,13 +112,15 @@ class Page(TypedDict):
 
 
 class Endpoint(TypedDict):
-    """`at` is when the rest was heard, in unix seconds: 0 for never. Texts may be empty."""
+    """`at` is when the rest was heard, in unix seconds: 0 for never; `owner` is whose it is, in
+    words. Texts may be empty."""
 
     endpoint_id: str
     name: str
     alias: str
     status: str
     python: str
+    owner: str
     at: float
 
 
@@ -151,6 +153,13 @@ class Collecting(TypedDict):
     """Whether the server collects results of tasks whose kernels are gone."""
 
     on: bool
+
+
+class Here(TypedDict):
+    """What a kernel itself says, asked by the notebook's front end: the endpoint of cells that name
+    none, by `%gc use` or `%config`; empty where only settings decide."""
+
+    endpoint: str
 
 
 class TasksChanged(TypedDict):
