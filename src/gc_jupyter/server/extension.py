@@ -52,7 +52,7 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         self.journal = Journal(journal_path(), KernelSession.here())
         #: The user's; asks nobody by itself, and nobody can be asked here.
         self.client = Client(do_version_check=False)
-        #: Whose endpoints are, by id, as far as the service was asked; the server's loop adds to it.
+        #: Whose endpoints are, by id, as far as was asked; the server's loop adds to it.
         self.owners: dict[str, str] = {}
         self._keeper: Keeper | None = None  # the server's loop makes it and lets it go
         self._watch: JournalWatch | None = None
