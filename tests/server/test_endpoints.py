@@ -43,7 +43,9 @@ def test_names_are_asked_for_once_and_remembered(
     assert (found["name"], found["alias"]) == (name, "mine")
     assert found["at"] > 0
     loopback.clear()
-    later = list_endpoints(settings, journal, client, ask=False)
+    owners = {endpoint: found["owner"]}  # which the server keeps; the journal has no owners
+    later = list_endpoints(settings, journal, client, ask=False, owners=owners)
+    assert found["owner"]
     assert found in later["endpoints"]
     assert loopback.requests() == []
     journal.close()

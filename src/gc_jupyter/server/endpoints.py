@@ -85,9 +85,7 @@ def list_endpoints(
     }
 
 
-def _shown(
-    one: KnownEndpoint, aliases: Mapping[str, str], owners: Mapping[str, str]
-) -> Endpoint:
+def _shown(one: KnownEndpoint, aliases: Mapping[str, str], owners: Mapping[str, str]) -> Endpoint:
     key = LOCAL_NAME if one.endpoint_id == LOCAL_ENDPOINT_ID else one.endpoint_id
     return {
         "endpoint_id": one.endpoint_id,
