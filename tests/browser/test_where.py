@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,10 @@ def start(home: Path, app: str, environ: dict[str, str]) -> JupyterServer:
             for key, (name, status) in ENDPOINTS.items()
         )
     database.close()
+    completer = home / "settings" / "@jupyterlab" / "completer-extension"
+    completer.mkdir(parents=True)
+    patient = {"providerTimeout": 30_000}  # it would pass over a kernel that shares its cores
+    (completer / "manager.jupyterlab-settings").write_text(json.dumps(patient))
     return JupyterServer(home, app, environ)
 
 
@@ -222,11 +227,11 @@ def test_completion_shows_the_state(server: JupyterServer, open_page: OpenPage, 
     opened.execute("completer:invoke-notebook")
     completer = page.locator(".jp-Completer")
     item = completer.locator(".jp-Completer-item", has_text="polaris")
-    expect(item).to_contain_text("online")
+    expect(item).to_contain_text("online", timeout=30_000)
     shot(page, "completion")
     page.keyboard.press("Escape")
     page.keyboard.type("--map")
     opened.execute("tooltip:launch-notebook")
     tip = page.locator(".jp-Tooltip")
-    expect(tip).to_contain_text("--map VAR=ITERABLE")
+    expect(tip).to_contain_text("--map VAR=ITERABLE", timeout=30_000)
     shot(page, "tooltip")
