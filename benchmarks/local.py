@@ -1,7 +1,8 @@
 """The embedded `local` endpoint beside a bare process pool and ipyparallel, on the same work.
 
 `python -m benchmarks.local CONTESTANT` prints one line of JSON: seconds to the first result, p50 of
-single calls in ms, seconds for 1,000 tasks. Two workers each. Of `blocks`: how long the loop is
+single calls in ms, seconds for 1,000 tasks, and for an array of 100 MB there and back. Two workers
+each. Of `blocks`: how long the loop is
 held up by large values, in ms.
 """
 
@@ -26,24 +27,41 @@ def nothing() -> None:
     """The task."""
 
 
-def figures(begin: float, call: Callable[[], Any], fan_out: Callable[[], Any]) -> dict[str, float]:
-    """Measure; `begin` is when the contestant's start began."""
-    call()
+def change(values: Any) -> Any:
+    """The task with an array."""
+    values = values.copy()  # what comes may be read-only
+    values[0] = 1
+    return values
+
+
+def figures(begin: float, call: Callable[..., Any], fan_out: Callable[[], Any]) -> dict[str, float]:
+    """Measure; `begin` is when the contestant's start began, `call` calls a function there."""
+    import numpy as np
+
+    call(nothing)
     first = time.perf_counter() - begin
     for _ in range(20):
-        call()
+        call(nothing)
     took = []
     for _ in range(CALLS):
         start = time.perf_counter()
-        call()
+        call(nothing)
         took.append(time.perf_counter() - start)
     fan_out()
     start = time.perf_counter()
     fan_out()
+    fan_out_s = time.perf_counter() - start
+    arrays = []
+    for number in range(5):
+        values = np.arange(12_500_000.0) + number
+        start = time.perf_counter()
+        call(change, values)
+        arrays.append(time.perf_counter() - start)
     return {
         "first_s": first,
         "p50_ms": statistics.median(took) * 1e3,
-        "tasks_1000_s": time.perf_counter() - start,
+        "tasks_1000_s": fan_out_s,
+        "array_s": statistics.median(arrays),
     }
 
 
@@ -56,7 +74,7 @@ def ours() -> dict[str, float]:
     with Executor("local") as executor:
         return figures(
             begin,
-            lambda: executor.submit(nothing).result(),
+            lambda *call: executor.submit(*call).result(),
             lambda: concurrent.futures.wait([executor.submit(nothing) for _ in range(1000)]),
         )
 
@@ -110,7 +128,7 @@ def pool() -> dict[str, float]:
     with concurrent.futures.ProcessPoolExecutor(WORKERS) as executor:
         return figures(
             begin,
-            lambda: executor.submit(nothing).result(),
+            lambda *call: executor.submit(*call).result(),
             lambda: concurrent.futures.wait([executor.submit(nothing) for _ in range(1000)]),
         )
 
@@ -124,7 +142,7 @@ def parallel() -> dict[str, float]:
         view = clients.load_balanced_view()
         return figures(
             begin,
-            lambda: view.apply_sync(nothing),
+            view.apply_sync,
             lambda: [result.get() for result in [view.apply_async(nothing) for _ in range(1000)]],
         )
 

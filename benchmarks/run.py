@@ -37,6 +37,7 @@ LOCAL_ROWS = (
     ("first_s", "first result", "s"),
     ("p50_ms", "one call, p50", "ms"),
     ("tasks_1000_s", "1,000 no-op tasks", "s"),
+    ("array_s", "100 MB there and back", "s"),
 )
 
 

@@ -108,6 +108,8 @@ class CellFuture(TaskFuture):
         self._live: LiveOutput | None = None
         self.replied = False
         self._origins = captured.origins
+        self._storing = captured.storing  # the values in `local`'s files stay until it is done
+        self.add_done_callback(_let_go)
         #: What a reply may refer to; see `Captured`.
         self.objects = captured.objects
         self._label_of = label_of
@@ -336,6 +338,10 @@ class CellFuture(TaskFuture):
                 made.__dict__.update(members)
                 return made
         return None
+
+
+def _let_go(future: concurrent.futures.Future[Any]) -> None:
+    vars(future)["_storing"] = None
 
 
 def _left(reply: Any) -> Iterator[tuple[str, Packed]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import types
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gc_jupyter.capture.worker_side.storing import LARGE, large_buffers
+from gc_jupyter.travel.near import NearFiles, new_name
 from gc_jupyter.travel.sending import SendingPickler
 from gc_jupyter.travel.store import BOUND, PartsWriter, name_of, slices
 
@@ -32,6 +34,9 @@ class Storing:
         Whose store it is.
     most:
         Bytes of a value that comes back by itself; None for any.
+    near:
+        Has the values in place of the store, where the workers are this kernel's own; they stay as
+        long as this does.
 
     Attributes
     ----------
@@ -47,8 +52,10 @@ class Storing:
         bound: int = BOUND,
         endpoint: str = "",
         most: int | None = None,
+        near: NearFiles | None = None,
     ) -> None:
         self.most = most
+        self.near = near
         self.folder = folder
         self.endpoint = endpoint
         self.least = least
@@ -68,12 +75,16 @@ class Storing:
     def options(self) -> dict[str, Any]:
         """What a worker is told; see `worker_side.storing.Taken`."""
         told = {"folder": self.folder, "bound": self.bound, "values": self.values}
+        if self.near is not None:
+            told["near"] = self.near.folder
         return told if self.most is None else {**told, "most": self.most}
 
     def add(self, data: Any) -> Stored:
         """Have some bytes be in the store, in parts."""
-        parts = slices(data)
-        if len(parts) < _MANY:
+        parts = slices(data) if self.near is None else [memoryview(data).cast("B")]
+        if self.near is not None:
+            names = [new_name()]
+        elif len(parts) < _MANY:
             names = list(map(name_of, parts))
         else:
             with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -123,7 +134,7 @@ class Storing:
         buffers: list[Any] = []
 
         def take(part: bytes) -> str:
-            name = name_of(part)
+            name = name_of(part) if self.near is None else new_name()
             found[name] = part
             return name
 
@@ -162,6 +173,15 @@ class Storing:
     def copy(self) -> None:
         """The notebook may change its objects from now on."""
         self.parts = {name: bytes(part) for name, part in self.parts.items()}
+
+    def write_near(self) -> None:
+        """Write what `near` is to have; it is removed with this."""
+        assert self.near is not None
+        weakref.finalize(self, self.near.forget, list(self.parts))
+        for name, part in self.parts.items():
+            self.near.put(part, name)
+        self.sent()
+        self.parts = {}
 
     def sent(self) -> None:
         """All of it is there: the notebook's objects are its own again."""

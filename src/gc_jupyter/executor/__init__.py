@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.client import Client
@@ -17,8 +18,14 @@ from gc_jupyter.functions.python import Submittable, registration
 from gc_jupyter.future import TaskFuture, results_in_order
 from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask
-from gc_jupyter.serialize import ComputeSerializer, JSONData, remote_path
+from gc_jupyter.serialize import (
+    DEFAULT_STRATEGY_DATA,
+    ComputeSerializer,
+    JSONData,
+    remote_path,
+)
 from gc_jupyter.serialize.limits import both, check_result, limit_of, results_limit
+from gc_jupyter.serialize.near import NEAR_DATA, NearData, forget
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.travel.sending import going_to
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
@@ -332,19 +339,26 @@ class Executor(Registrations):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> TaskFuture:
-        serializer = self.serializer
+        serializer, own = self.serializer, self._limit()
+        near = self._is_local and not own and self._result_serializers is None
+        near = near and serializer.data_serializer is DEFAULT_STRATEGY_DATA
         with going_to(self._python_there, self._route.endpoint_id):
-            payload = serializer.pack_buffers(
-                [serializer.serialize(args), serializer.serialize(kwargs)]
-            )
+            write = NEAR_DATA.serialize if near else serializer.serialize
+            parts = [write(args), write(kwargs)]
+        payload = serializer.pack_buffers(parts)
         name = function if isinstance(function, str) else function.name
         size = check_payload_size(payload, name)
-        own, of_endpoint = self._limit(), results_limit(self._route.endpoint_id)
+        of_endpoint = results_limit(self._route.endpoint_id)
         if limit := both(own, of_endpoint):
             future._describe(limit=limit)
         route = self._route
         if of_endpoint and not route.result_serializers:
             route = replace(route, result_serializers=(remote_path(JSONData),))
+        if near:
+            route = replace(route, result_serializers=(NearData.identifier,))
+            for one in parts:
+                if one.startswith(NearData.identifier):
+                    future.add_done_callback(partial(forget, one))
         task = QueuedTask(future, self._origin, route, function, payload, size)
         self._dispatcher().submit(task, self.label or name)
         return future
@@ -355,7 +369,9 @@ class Executor(Registrations):
 
     def _deserialize(self, text: str) -> Any:
         check_result(text, both(self._limit(), results_limit(self._route.endpoint_id)))
-        return self.serializer.deserialize_result(text)
+        value = self.serializer.deserialize_result(text)
+        forget(text)
+        return value
 
     def _check_ready(self) -> None:
         self._check_open("no new functions may be executed")

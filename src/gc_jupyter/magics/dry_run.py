@@ -138,7 +138,7 @@ def _bytes_of(call: Any) -> int:
 def _stored(captured: Captured) -> str:
     """What goes there, unless it is there already."""
     parts = {} if captured.storing is None else captured.storing.parts
-    if not parts:
+    if not parts or (captured.storing is not None and captured.storing.near is not None):
         return ""
     return f"{_size(sum(map(len, parts.values())))} in {len(parts)} parts, less what is there"
 

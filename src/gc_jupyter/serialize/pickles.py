@@ -8,6 +8,7 @@ import importlib
 import io
 import pickle
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from gc_jupyter.serialize.foreign import guard
@@ -35,8 +36,9 @@ class _Pickler(SendingPickler):
 class _Unpickler(pickle.Unpickler):
     """Reads what dill writes, without dill's own work on each value."""
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(io.BytesIO(data))
+    def __init__(self, data: Any, buffers: Iterable[Any]) -> None:
+        stream = io.BytesIO(data) if isinstance(data, bytes) else data
+        super().__init__(stream, buffers=buffers)
         self._guard = guard(same_class_here, loads)
 
     def load(self) -> Any:
@@ -94,16 +96,22 @@ def dumps_by_value(value: Any) -> bytes:
     return dumps(value, _Pickler)
 
 
-def loads(data: bytes) -> Any:
-    """The value of a pickle that pickle or dill wrote. Reading it runs whatever code it names,
-    except what another Python has compiled (`foreign.written_by`).
+def dump_by_value(value: Any, stream: Any, **options: Any) -> None:
+    """Write such a pickle."""
+    _Pickler(stream, **options).dump(value)
+
+
+def loads(data: Any, buffers: Iterable[Any] = ()) -> Any:
+    """The value of a pickle that pickle or dill wrote, or of a file with one, with its buffers.
+    Reading it runs whatever code it names, except what another Python has compiled
+    (`foreign.written_by`).
 
     Raises
     ------
     ForeignCode
         The pickle holds such code.
     """
-    return _Unpickler(data).load()
+    return _Unpickler(data, buffers).load()
 
 
 def to_base64(data: bytes) -> str:

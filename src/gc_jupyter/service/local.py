@@ -21,6 +21,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -380,11 +381,13 @@ def _portions(tasks: Sequence[tuple[str, str, str]]) -> Iterator[list[tuple[str,
 
 def _umask() -> int | None:
     """The process's; None where it can't be told without changing it for all threads."""
+    # Each system call gives the interpreter's lock away, for 5 ms where another thread computes.
     try:
-        with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
-            for line in status:
-                if line.startswith("Umask:"):
-                    return int(line.split()[1], 8)
-    except (OSError, ValueError):
-        pass
-    return None
+        status = os.open("/proc/self/status", os.O_RDONLY)
+        try:
+            found = re.search(rb"^Umask:\s*(\d+)", os.read(status, 4096), re.MULTILINE)
+        finally:
+            os.close(status)
+    except OSError:  # not on Linux
+        return None
+    return None if found is None else int(found[1], 8)

@@ -30,6 +30,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
+from gc_jupyter.serialize.near import use_near_files
 from gc_jupyter.service.local_seats import Seat, Task, best
 from gc_jupyter.service.local_traces import adopt_orphans, end_orphans
 from gc_jupyter.service.local_wire import (
@@ -350,8 +351,9 @@ class Host:
             shutil.rmtree(os.path.join(self._folder, seat.task_id), ignore_errors=True)
 
 
-def main(workers: int) -> None:
-    """Run the host, in a process of its own whose standard input is the socket to the kernel."""
+def main(workers: int, near: str) -> None:
+    """Run the host, in a process of its own whose standard input is the socket to the kernel; at
+    its end it removes the folder `near`."""
     kernel = socket.socket(fileno=os.dup(0))
     # Workers and their children get the null device; the host's errors go to the kernel's file.
     sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
@@ -362,7 +364,11 @@ def main(workers: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     helpers()  # then workers have what reading most payloads needs
     with tempfile.TemporaryDirectory(prefix="gc-local-", ignore_cleanup_errors=True) as folder:
-        Host(kernel, workers, folder).run()
+        use_near_files(near)
+        try:
+            Host(kernel, workers, folder).run()
+        finally:
+            shutil.rmtree(near, ignore_errors=True)
 
 
 def _nothing(*_: object) -> None:

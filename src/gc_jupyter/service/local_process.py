@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import IO
 
 import gc_jupyter
+from gc_jupyter.serialize.near import near_files
 from gc_jupyter.service.local_wire import LARGE, Frames, Order, Report, frame
 
 _PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is imported from
 _PATIENCE = 5.0  # seconds for the host to kill its workers and end
 _START = (
     "import sys; sys.path[:] = {path!r}; "
-    "from gc_jupyter.service.local_host import main; main({workers})"
+    "from gc_jupyter.service.local_host import main; main({workers}, {folder!r})"
 )
 
 
@@ -144,11 +145,13 @@ class HostProcess(asyncio.Protocol):
         # it starts without the notebook's directory, which tasks get with their place.
         here = {"", os.path.realpath(os.curdir)}
         path = [*(p for p in sys.path if p not in here), _PACKAGES]
+        folder = near_files().folder
+        start = _START.format(path=path, workers=self._workers, folder=folder)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 process = subprocess.Popen(
-                    [sys.executable, "-c", _START.format(path=path, workers=self._workers)],
+                    [sys.executable, "-c", start],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=errors,

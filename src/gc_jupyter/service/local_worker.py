@@ -38,6 +38,7 @@ import dill
 
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.serialize.near import NEAR_DATA, NearData
 from gc_jupyter.service.local_traces import (
     Traces,
     adopt_orphans,
@@ -273,7 +274,10 @@ def run_task(
             ]
             function, args, kwargs = [loaded[task.function_id], *parts] if not packed else parts
             value = function(*args, **kwargs)
-            data = serializer.serialize_from_list(value, list(task.result_serializers))
+            if task.result_serializers == (NearData.identifier,):
+                data = (serializer if callable(value) else NEAR_DATA).serialize(value)
+            else:
+                data = serializer.serialize_from_list(value, list(task.result_serializers))
     except BaseException as error:  # exit() and an interrupt end the task, not the worker
         code, data = "RemoteExecutionError", _error_text(error)
         message = "An error occurred during the execution of this task"

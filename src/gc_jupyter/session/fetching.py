@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import StoreRefused, ValuesMissing
 from gc_jupyter.own_files import data_directory
+from gc_jupyter.remote_text import one_line
+from gc_jupyter.serialize.near import near_files
 from gc_jupyter.session.transfer import Transfer
+from gc_jupyter.travel.near import NearFiles
 from gc_jupyter.travel.store import PART, Store, StoreError, is_name, name_of
 
 if TYPE_CHECKING:
@@ -109,6 +112,38 @@ class Fetching(Transfer):
         self._known.save()
 
 
+class Mapped:
+    """Values that the workers of this machine have left in files, which are taken away.
+
+    Parameters
+    ----------
+    stored:
+        As `NearFiles.write` returned them.
+    files:
+        Theirs.
+
+    Attributes
+    ----------
+    over, listeners, data:
+        See `capture.reply.Fetching`: it is over at once.
+    """
+
+    def __init__(self, stored: Sequence[Mapping[str, Any]], files: NearFiles) -> None:
+        self.over: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self.listeners: list[Callable[[], object]] = []
+        self.data: list[Any] = []
+        try:
+            self.data += [files.read_all(dict(one)) for one in stored]
+            self.over.set_result(None)
+        except StoreError as error:
+            self.over.set_exception(StoreRefused(f"{one_line(str(error), 500)}."))
+        files.forget(name for one in stored for name in one["parts"] if is_name(name))
+
+    def text(self) -> str:
+        """See `capture.reply.Moving`."""
+        return ""
+
+
 class StoreFetcher:
     """See `capture.reply.Fetcher`.
 
@@ -132,8 +167,12 @@ class StoreFetcher:
         """See `capture.reply.Fetcher`."""
         self._stores.purged(error, self._target)
 
-    def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
+    def begin(
+        self, stored: Sequence[Mapping[str, Any]], folder: str, what: str
+    ) -> Fetching | Mapped:
         """Begin to fetch; returns at once."""
+        if self._target.local and folder == near_files().folder:
+            return Mapped(stored, near_files())
         made = self._stores.fetching(stored, self._target, what=what, folder=folder)
         made.over.add_done_callback(self._look)
         made.begin()

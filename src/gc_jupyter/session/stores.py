@@ -10,6 +10,7 @@ from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import StoreRefused, ValuesMissing
 from gc_jupyter.own_files import data_directory
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.serialize.near import near_files
 from gc_jupyter.session.background import Sending
 from gc_jupyter.session.fetching import FETCHED, Fetching, StoreFetcher
 from gc_jupyter.session.known_parts import Known
@@ -63,6 +64,8 @@ class Stores:
         if not target.local:  # what this machine has anyway is no question of the network
             options["most"] = FETCHED if most is None else int(most * 1e6)
         bound = BOUND if bound is None else int(bound * 1e9)
+        if target.local:
+            options["near"] = near_files()
         return Storing(self.folder(target), bound=bound, **options)
 
     def sending(
@@ -80,7 +83,7 @@ class Stores:
         from gc_jupyter.session.keeping import keeping
 
         storing, python = self.storing(target), self._session.directory.python_of(target)
-        storing.later = later
+        storing.later = later and not target.local  # it takes no longer than a copy
         kept = keeping(self._session, target, keep)
         return {"python": python, "storing": storing, "keep": kept}
 
@@ -128,6 +131,12 @@ class Stores:
             The user has stopped it. Parts that were sent stay there.
         """
         if storing is None or storing.done:
+            return 0, 0
+        if storing.near is not None:
+            try:
+                storing.write_near()
+            except StoreError as error:
+                raise self.refused(error, target) from None
             return 0, 0
         known, place = self.known(target), self.place(target)
         parts: dict[str, Any] = storing.parts

@@ -18,7 +18,7 @@ READING = ("rebuild", "rebuild_classes")
 #: Another one, which comes with cells: it writes their replies.
 WRITING = ("refused", "code", "objects", "classes", "modules", "pickler")
 #: And a third: the store of values that stay there.
-STORING = ("kept", "store")
+STORING = ("kept", "store", "near")
 #: Makes the module of the store's text, once in a process.
 LOAD_STORE = (
     "(lambda s, m: s.modules.get(N) or (exec(compile(__import__('zlib').decompress(Z),"

@@ -27,7 +27,7 @@ from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
 from gc_jupyter.capture.worker_side.randomness import random_states, set_random_states
-from gc_jupyter.capture.worker_side.storing import Taken, leave_in, perform
+from gc_jupyter.capture.worker_side.storing import Taken, leave_in, perform, store_of
 from gc_jupyter.travel.kept import LAST
 from gc_jupyter.travel.rebuild import Reading, parse
 from gc_jupyter.travel.store import MissingParts, StoreError
@@ -192,7 +192,8 @@ class Work:
         names = [name for name in given.pop("names", ()) if name in self.namespace]
         given["part"] = (self.options.get("tag") or {}).get("part")
         own = {*self.task["modules"], *self.task["brought"]}
-        of = (self.reading.made, self.taken.store, self.options["python"], own)
+        store = store_of(self.options.get("store"))
+        of = (self.reading.made, store, self.options["python"], own)
         kept = Keeper(*of, given).keep({one: self.namespace[one] for one in names})
         if over:
             more = Keeper(*of, {**given, "unasked": True}).keep(over)

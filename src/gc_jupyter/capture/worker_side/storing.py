@@ -7,6 +7,7 @@ import platform
 from typing import Any
 
 from gc_jupyter.travel.kept import KeptGone, gone, load_kept, summary
+from gc_jupyter.travel.near import NearFiles
 from gc_jupyter.travel.rebuild import Reading
 from gc_jupyter.travel.store import BOUND, MissingParts, Store, StoreError
 
@@ -14,8 +15,11 @@ from gc_jupyter.travel.store import BOUND, MissingParts, Store, StoreError
 LARGE = 1000000
 
 
-def store_of(options: dict[str, Any] | None) -> Store:
+def store_of(options: dict[str, Any] | None, near: bool = False) -> Store:
+    """The store; for what goes there and back once, the files of `local`, where there are any."""
     options = options or {}
+    if near and options.get("near"):
+        return NearFiles(options["near"])
     return Store(options.get("folder") or "", int(options.get("bound") or BOUND))
 
 
@@ -99,11 +103,12 @@ class Taken:
     Parameters
     ----------
     options:
-        `folder`; `values`: pickles of their own, which the others refer to.
+        `folder`; `near`: the folder of `NearFiles`, if any; `values`: pickles of their own, which
+        the others refer to.
     """
 
     def __init__(self, options: dict[str, Any] | None) -> None:
-        self.store = store_of(options)
+        self.store = store_of(options, near=True)
         self.values: list[dict[str, Any]] = (options or {}).get("values", [])
         self.memos: dict[int, Any] = {}
         #: Values by their records' names: each is loaded once for a task.

@@ -1,0 +1,160 @@
+"""Values between this kernel and its own workers: what is large goes by files that are mapped."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from gc_jupyter.serialize.base import SerializationStrategy
+from gc_jupyter.serialize.concretes import DillDataBase64
+from gc_jupyter.serialize.pickles import dump_by_value, loads, to_base64
+from gc_jupyter.travel.near import NearFiles, new_name
+
+#: Bytes from which on a buffer, or a pickle, is worth a file.
+_LEAST = 1 << 18
+#: A folder in memory, and the bytes that it must have for values not to fill it.
+_MEMORY, _ROOM = "/dev/shm", 1 << 30
+_making = threading.Lock()
+_files: list[NearFiles] = []
+
+
+def near_files() -> NearFiles:
+    """The files of this kernel and its workers. The folder is made at first use, and removed when
+    the process ends; where that is killed, the host of its workers removes it."""
+    with _making:
+        if not _files:
+            folder = tempfile.mkdtemp(prefix="gc-local-", dir=_memory())
+            atexit.register(_remove, folder, os.getpid())
+            _files.append(NearFiles(folder))
+        return _files[0]
+
+
+def use_near_files(folder: str) -> None:
+    """Use the files of the kernel whose worker this process is."""
+    _files[:] = [NearFiles(folder)]
+
+
+def _memory() -> str | None:
+    """A folder that is in memory; None where there is none, or a small one, as in a container."""
+    with contextlib.suppress(OSError):
+        about = os.statvfs(_MEMORY)
+        if about.f_bavail * about.f_frsize >= _ROOM and os.access(_MEMORY, os.W_OK | os.X_OK):
+            return _MEMORY
+    return None
+
+
+def _remove(folder: str, process: int) -> None:
+    if os.getpid() == process:  # not a fork of it
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class NearData(SerializationStrategy):
+    """Any value as the names of files with its pickle and its large buffers; as `DillDataBase64`
+    where it is small. For `local` alone: nobody else has the files."""
+
+    identifier = "nf\n"
+    for_code = False
+    decode_advice = "It was read before, or the workers of local have ended."
+
+    def serialize(self, data: Any) -> str:
+        """See SerializationStrategy."""
+        buffers: list[Any] = []
+        with _Pickle() as pickle:
+            try:
+                dump_by_value(data, pickle, buffers=_large(buffers))
+            except Exception:  # the other one says what is wrong
+                return DillDataBase64().serialize(data)
+            if not buffers and pickle.file is None:
+                return DillDataBase64.identifier + to_base64(pickle.start)
+            return super().serialize((pickle, buffers))
+
+    def encode(self, value: Any) -> str:
+        pickle, buffers = value
+        files, names = near_files(), [pickle.leave()]
+        try:
+            for one in buffers:
+                names.append(files.put(one))
+        except BaseException:
+            files.forget(names)
+            raise
+        return json.dumps(names)
+
+    def decode(self, body: str) -> Any:
+        name, *buffers = json.loads(body)
+        files = near_files()
+        with files.stream(name) as pickle:
+            return loads(pickle, map(files.read, buffers))
+
+
+class _Pickle:
+    """Where a pickle is written: what is large is written to a file as it comes, so that there is
+    no copy of it in memory, and nobody waits for the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self.start = b""
+        self.file: Any = None
+        self.name = new_name()
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        if self.file is None and len(self.start) + size < _LEAST:
+            self.start += bytes(data)
+            return size
+        self._open()
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[self.file.write(view) :]
+        return size
+
+    def leave(self) -> str:
+        """The file's name; the file stays."""
+        self._open()
+        name, self.name = self.name, ""
+        return name
+
+    def _open(self) -> None:
+        if self.file is None:
+            self.file = near_files().create(self.name)
+            self.file.write(self.start)
+
+    def __enter__(self) -> _Pickle:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.file is not None:
+            self.file.close()
+            if self.name:
+                near_files().forget([self.name])
+
+
+NEAR_DATA = NearData()
+
+
+def forget(text: str, _done: object = None) -> None:
+    """Remove the files that a value's text names; what was read of them stays. It can be a future's
+    callback."""
+    if text.startswith(NearData.identifier):
+        near_files().forget(json.loads(text[len(NearData.identifier) :]))
+
+
+def _large(into: list[Any]) -> Callable[[Any], bool]:
+    """A pickler's `buffer_callback`, which takes the large ones out."""
+
+    def take(buffer: Any) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # it isn't in one piece
+            return True
+        if len(raw) < _LEAST:
+            return True
+        into.append(raw)
+        return False
+
+    return take
