@@ -38,9 +38,7 @@ def make_app(state: State) -> web.Application:
                 return reply({"error": f"{type(error).__name__}: {error}"}, 500)
         seen = state.recorder.note(request, await request.read())
         if (fault := state.faults.for_request(request)) is not None:
-            response = await fault.apply(
-                request, lambda: answer(request, handler), state.faults.released
-            )
+            response = await fault.apply(request, lambda: answer(request, handler), state.faults)
         else:
             response = await answer(request, handler)
         if request.transport is not None and not request.transport.is_closing():

@@ -27,7 +27,9 @@ class Control:
             web.post("/_control/endpoints", self.add_endpoint),
             web.post("/_control/endpoints/{id}/online", self.bring_online),
             web.get("/_control/requests", self.requests),
-            web.post("/_control/wait/submissions", self.wait_for_submissions),
+            web.post("/_control/wait/requests", self.wait_for_requests),
+            web.post("/_control/wait/held", self.wait_for_held),
+            web.post("/_control/release", self.release),
             web.post("/_control/wait/results", self.wait_for_results),
             web.get("/_control/broker_logins", self.broker_logins),
             web.get("/_control/broker_port", self.broker_port),
@@ -58,14 +60,22 @@ class Control:
     async def requests(self, _request: web.Request) -> web.Response:
         return reply([one.as_json() for one in self._state.recorder.seen])
 
-    async def wait_for_submissions(self, request: web.Request) -> web.Response:
+    async def wait_for_requests(self, request: web.Request) -> web.Response:
         body, recorder = await json_body(request), self._state.recorder
 
         def enough() -> bool:
-            seen = [one for one in recorder.seen if one.path.endswith("/submit")]
+            seen = [one for one in recorder.seen if body["path"] in one.path]
             return sum(bool(one.status) or not body["answered"] for one in seen) >= body["count"]
 
         await asyncio.wait_for(recorder.until(enough), _WAIT_LIMIT_S)
+        return reply({})
+
+    async def wait_for_held(self, _request: web.Request) -> web.Response:
+        await asyncio.wait_for(self._state.faults.held.wait(), _WAIT_LIMIT_S)
+        return reply({})
+
+    async def release(self, _request: web.Request) -> web.Response:
+        self._state.faults.release()
         return reply({})
 
     async def wait_for_results(self, request: web.Request) -> web.Response:

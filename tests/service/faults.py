@@ -26,6 +26,7 @@ class RequestFault:
     ("before" or "after" the request was carried out, or "midway" in the answer), `hang` (no answer
     until reset). `late_s`: a 504 at once, and the request is carried out so much later.
     `garble`: carried out, and half of its JSON is the whole answer.
+    `hold`: carried out, and answered, or with `drop` cut, after `release`.
     `delay_s` holds the answer back, alone or before any of them.
     """
 
@@ -41,6 +42,7 @@ class RequestFault:
     hang: bool = False
     late_s: float = 0.0
     garble: bool = False
+    hold: bool = False
 
     def takes(self, request: web.Request) -> bool:
         """Whether this request is one of those meant; counts it if so."""
@@ -53,14 +55,20 @@ class RequestFault:
         return True
 
     async def apply(
-        self, request: web.Request, handler: Handler, released: asyncio.Event
+        self, request: web.Request, handler: Handler, faults: Faults
     ) -> web.StreamResponse:
         """Answer `request` in the faulty way."""
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         if self.hang:
-            await released.wait()
+            await faults.released.wait()
             return _cut(request)
+        if self.hold:
+            answer = await handler()
+            released = faults.released
+            faults.held.set()
+            await released.wait()
+            return _cut(request) if self.drop else answer
         if self.late_s:
             await request.read()
             asyncio.get_running_loop().call_later(self.late_s, _carry_out, handler)
@@ -176,6 +184,7 @@ class Faults:
         self.limit: Limit | None = None
         self.results = ResultFaults()
         self.broker = BrokerFaults()
+        self.held = asyncio.Event()  # a request was carried out, and its answer waits
         self.released = asyncio.Event()
 
     def reset(self) -> None:
@@ -184,6 +193,11 @@ class Faults:
         self.limit = None
         self.results = ResultFaults()
         self.broker = BrokerFaults()
+        self.release()
+
+    def release(self) -> None:
+        """Give the answers that are held back."""
+        self.held = asyncio.Event()
         self.released.set()
         self.released = asyncio.Event()
 

@@ -93,7 +93,20 @@ class Loopback:
 
         `answered`: and were replied to.
         """
-        self.control("wait/submissions", {"count": count, "answered": answered})
+        self.wait_for_requests("/submit", count, answered=answered)
+
+    def wait_for_requests(self, path: str, count: int = 1, *, answered: bool = True) -> None:
+        """As `wait_for_submissions`, for requests whose path contains this text."""
+        body = {"path": path, "count": count, "answered": answered}
+        self.control("wait/requests", body)
+
+    def wait_for_held(self) -> None:
+        """Wait until a request was carried out whose answer a fault holds back."""
+        self.control("wait/held")
+
+    def release(self) -> None:
+        """Give the answers that are held back."""
+        self.control("release")
 
     def wait_for_results(self, task_ids: list[str]) -> None:
         """Wait until the service has these tasks' results."""

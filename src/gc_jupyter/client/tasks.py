@@ -118,6 +118,8 @@ class TaskCalls(FunctionCalls):
             self.warn_of_versions(where, {call.function_id for call in calls})
         dispatcher = self.dispatcher("")
         group = str(batch.task_group_id) if batch.task_group_id else None
+        if group is not None:
+            dispatcher.share(group)
         tasks: dict[str, list[str]] = {}
         summary: dict[str, Any] = {}
         ids: dict[int, str] = {}

@@ -4,7 +4,7 @@ A result can overtake the reply that announces its task id. While a submission i
 results of unknown tasks are therefore kept. When all submissions that were under way at their
 arrival have ended, a result whose task is still unknown is dropped: it is a duplicate, or another
 consumer's. So only eight bytes stay for each task that was ever open. They tell which of a group's
-tasks nobody here has (`unknown`).
+tasks nobody here has (`unknown`), unless a request is under way that may have made some of them.
 """
 
 from __future__ import annotations

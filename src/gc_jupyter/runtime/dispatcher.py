@@ -34,11 +34,7 @@ from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.submitter import Submitter
 from gc_jupyter.runtime.tasks import Origin, QueuedTask, Stray, serials
 from gc_jupyter.serialize.limits import both
-from gc_jupyter.service.base import (
-    FunctionRegistration,
-    Service,
-    statuses_of,
-)
+from gc_jupyter.service.base import FunctionRegistration, Service, statuses_of
 from gc_jupyter.types import Hold
 
 T = TypeVar("T")
@@ -176,12 +172,22 @@ class Dispatcher:
 
     def register(self, function: FunctionRegistration) -> str:
         """Register a function and wait for its id; the same text is registered once."""
-        return self.requests.run(self.submitter.register(function))
+        return self.requests.run(self.submitter.functions.register(function))
 
     def adopt(self, task_group_id: str, origin: Origin) -> list[TaskFuture]:
         """Futures for all tasks of a group, resolved where tasks have ended; blocks on requests."""
+        return self.adopt_tasks(task_group_id, self.listed(task_group_id), origin)
+
+    def listed(self, task_group_id: str) -> list[str]:
+        """The ids of a group's tasks; blocks on requests, also on those that are under way in the
+        group: their replies say which of the tasks are theirs."""
         ids = list(self.requests.wait(partial(self.service.task_group, task_group_id)))
-        return self.adopt_tasks(task_group_id, ids, origin)
+        self.requests.run(self.submitter.answered(task_group_id))
+        return ids
+
+    def share(self, task_group_id: str) -> None:
+        """Note that others than this dispatcher submit into a group."""
+        self.loop.ask(self._recovery.made.discard, task_group_id)
 
     def adopt_tasks(
         self,
@@ -189,10 +195,13 @@ class Dispatcher:
         task_ids: Sequence[str],
         origin: Origin,
         make: Callable[[str], TaskFuture] = TaskFuture,
+        *,
+        named: bool = False,
     ) -> list[TaskFuture]:
         """Futures for these tasks of a group, a task that is open here keeping the one that it
         has, others made by `make` from their ids; blocks on requests. Where the group is empty,
-        nobody knows it, and the service is asked for those that aren't over."""
+        nobody knows it, and the service is asked for those that aren't over. `named`: whether it
+        is known whose they are; else they may be tasks that are being looked for."""
         task_ids = list(dict.fromkeys(task_ids))
         # as with a submission, results that come before the states must wait
         submission = self.loop.ask(self.collector.book.begin)
@@ -203,6 +212,8 @@ class Dispatcher:
                 task_id: self._adopted(make(task_id), task_group_id, limits.get(task_id, ""))
                 for task_id in task_ids
             }
+            if task_group_id and not named:
+                self.loop.ask(self._recovery.expect, task_group_id, task_ids)
             return self.loop.ask(self._adopt, submission, task_group_id, made, outcomes, origin)
         finally:
             self.loop.ask(self.collector.give_up, submission)

@@ -7,7 +7,9 @@
                                               the submission's own futures ◄──────┘
 
 A stray is a task of the group that no future here stands for. It is open in the task book like any
-task, so the stream and the sweeps bring its result. Lives on the loop.
+task, so the stream and the sweeps bring its result. Which ids are known is asked only after the
+other requests that were under way as the group was listed: their tasks are in the list, too.
+Lives on the loop.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -96,6 +98,11 @@ class Recovery:
         self._searches: dict[str, _Search] = {}
         self._unsettled: Counter[str] = Counter()  # requests that were never found, by group
         self._work: set[asyncio.Task[None]] = set()
+        #: The groups that requests of this service made. In another group, a task that nobody here
+        #: knows may be anybody's.
+        self.made: set[str] = set()
+        #: Waits for a group's requests that have left; set by their sender.
+        self.answered: Callable[[str], Awaitable[None]] = _all_answered
 
     def unconfirmed(self) -> list[Owner]:
         """The tasks of which it isn't known yet whether the service has them."""
@@ -217,8 +224,14 @@ class Recovery:
         try:
             ids = await self._requests.send(partial(self._service.task_group, search.group))
         except NotFound:
-            ids = []
+            return
+        await self.answered(search.group)
         self._expect(search, self._collector.book.unknown(ids))
+
+    def expect(self, group: str, task_ids: Iterable[str]) -> None:
+        """While tasks are sought in a group, those of these that nobody here knows are strays."""
+        if (search := self._searches.get(group)) is not None:
+            self._expect(search, self._collector.book.unknown(task_ids))
 
     def _expect(self, search: _Search, task_ids: Sequence[str]) -> None:
         strays: dict[str, Owner] = {
@@ -278,7 +291,7 @@ class Recovery:
             return
         alone = lost.sure and not any(one.tasks for one in search.lost if one is not lost)
         if lost.why is not None:
-            alone = alone and not self._unsettled[search.group]
+            alone = alone and search.group in self.made and not self._unsettled[search.group]
         possible = [one for one in search.ended if one.failed or lost.plain]
         if not problem and alone and len(lost.tasks) == len(possible) == 1:
             # one request, and the numbers agree: these must be its tasks
@@ -287,8 +300,9 @@ class Recovery:
         search.lost.remove(lost)
         if not search.lost:
             del self._searches[search.group]
-            for task_id in search.open:
-                self._collector.book.close(task_id)
+            for task_id, (stray, _) in search.open.items():
+                if not (isinstance(stray, Stray) and stray.also):  # else somebody waits for it
+                    self._collector.book.close(task_id)
         if lost.tasks:
             self._unsettled[search.group] += lost.why is not None
             self._fail(lost, search.group, problem, [one.task_id for one in possible])
@@ -335,6 +349,10 @@ class Found(NamedTuple):
 
     missing: list[TaskFuture]
     silent: list[str]
+
+
+async def _all_answered(_group: str) -> None:
+    """Nothing is sent."""
 
 
 def _nobody(_text: str) -> None:

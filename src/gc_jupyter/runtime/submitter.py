@@ -28,19 +28,18 @@ from gc_jupyter.errors import (
 )
 from gc_jupyter.protocol.batches import Route, TaskQueue, match_reply
 from gc_jupyter.runtime.collector import Collector
+from gc_jupyter.runtime.functions import Functions
 from gc_jupyter.runtime.loop import KernelLoop
 from gc_jupyter.runtime.recorder import Recorder
 from gc_jupyter.runtime.recovery import Recovery
 from gc_jupyter.runtime.remembered import Remembered
 from gc_jupyter.runtime.requests import Requests
 from gc_jupyter.runtime.tasks import QueuedTask
-from gc_jupyter.service.base import FunctionRegistration, Service, SubmitReply, SubmitRequest
+from gc_jupyter.service.base import Service, SubmitReply, SubmitRequest
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskInfo, TaskState
 
 log = logging.getLogger(__name__)
 
-#: How long the id of a lasting function is remembered; the service keeps the function longer.
-REMEMBERED_S = 30 * 86400.0
 #: Seconds without another task after which a gathering counts as ended.
 GATHERING_S = 1.0
 
@@ -52,11 +51,17 @@ class _Sender:
 
     queue: TaskQueue[QueuedTask] = field(default_factory=TaskQueue)
     under_way: list[QueuedTask] = field(default_factory=list)
+    request: asyncio.Task[None] | None = None
     work: asyncio.Task[None] | None = None
+
+    def has_left(self, group: str) -> bool:
+        """Whether its request is for this group, and may have arrived."""
+        infos = [task.future.info for task in self.under_way]
+        return any(one.task_group_id == group and one.submitted_at is not None for one in infos)
 
 
 class Submitter:
-    """Owns the unsent tasks and the registered functions of one service."""
+    """Owns the unsent tasks of one service."""
 
     def __init__(
         self,
@@ -79,12 +84,11 @@ class Submitter:
         self._gathering: set[object] = set()
         self._held: asyncio.TimerHandle | None = None  # while somebody gathers
         self._senders: dict[Route, _Sender] = {}
-        self._functions: dict[bytes, asyncio.Task[str]] = {}
-        self._memory = memory
-        self._recalled: set[str] = set()  # function ids from the memory, not registered here
+        self.functions = Functions(loop, service, requests, memory, self._fail)
         self._first_group = asyncio.Lock()  # two first batches at once would make two groups
         self.task_group_id: str | None = None
         requests.when_held = self._kept_back
+        recovery.answered = self.answered
 
     def put(self, task: QueuedTask) -> None:
         """Queue a task; any thread. One wake-up of the loop serves many calls."""
@@ -149,6 +153,13 @@ class Submitter:
         """The tasks of the requests that have no reply yet (loop's thread)."""
         return [task for sender in self._senders.values() for task in sender.under_way]
 
+    async def answered(self, group: str) -> None:
+        """Wait for the requests of a group that have left: each is answered then, or its tasks are
+        being looked for."""
+        senders = [one for one in self._senders.values() if one.has_left(group)]
+        if requests := [one.request for one in senders if one.request is not None]:
+            await asyncio.wait(requests)
+
     async def all_sent(self) -> None:
         """Wait until no task waits for its request or for the reply to it."""
         self._take_in()
@@ -184,14 +195,15 @@ class Submitter:
                 ]
                 if batch:
                     sender.under_way = batch
-                    await self._send_batch(route, batch)
+                    sender.request = self._loop.aio.create_task(self._send_batch(route, batch))
+                    await sender.request
                     sender.under_way = []
         finally:
             del self._senders[route]
 
     async def _send_batch(self, route: Route, batch: list[QueuedTask]) -> None:
         try:
-            sent = await self._register_functions(batch)
+            sent = await self.functions.sort(batch)
             if not sent:
                 return
             if route.task_group_id or self.task_group_id:
@@ -203,68 +215,6 @@ class Submitter:
             log.exception("submitting a batch failed")
             wrapped = ServiceError(f"Submitting failed: {type(error).__name__}: {error}")
             self._fail(batch, wrapped)
-
-    async def _register_functions(self, batch: list[QueuedTask]) -> dict[str, list[QueuedTask]]:
-        """Sort the batch by function id. Tasks whose function can't be registered fail here."""
-        by_function: dict[int, list[QueuedTask]] = {}
-        for task in batch:
-            by_function.setdefault(id(task.function), []).append(task)
-        sent: dict[str, list[QueuedTask]] = {}
-        ids = await asyncio.gather(  # at the same time, since each takes a round trip
-            *(self._id_of(tasks[0].function) for tasks in by_function.values()),
-            return_exceptions=True,
-        )
-        for function_id, tasks in zip(ids, by_function.values(), strict=True):
-            if isinstance(function_id, str):
-                sent.setdefault(function_id, []).extend(tasks)
-            elif isinstance(function_id, ComputeError):
-                self._fail(tasks, function_id)
-            else:
-                raise function_id
-        return sent
-
-    async def _id_of(self, function: FunctionRegistration | str) -> str:
-        return function if isinstance(function, str) else await self.register(function)
-
-    async def register(self, function: FunctionRegistration) -> str:
-        """The function's id; the same text is registered once."""
-        key = function.fingerprint()
-        registering = self._functions.get(key)
-        if registering is None:
-            registering = self._loop.aio.create_task(self._register(function, key.hex()))
-            self._functions[key] = registering
-        try:
-            return await asyncio.shield(registering)
-        except Exception:
-            self._functions.pop(key, None)  # the next submission tries again
-            raise
-
-    async def _register(self, function: FunctionRegistration, key: str) -> str:
-        name, memory = f"function {key}", self._memory if function.lasting else None
-        run = partial(self._loop.aio.run_in_executor, self._loop.http)
-        if memory is not None and (known := await run(memory.get, name)):
-            self._recalled.add(known)
-            return known
-        made = await self._requests.send(partial(self._service.register_function, function))
-        if memory is not None:
-            run(memory.put, name, made, REMEMBERED_S)
-        return made
-
-    async def _renew(self, sent: dict[str, list[QueuedTask]]) -> dict[str, list[QueuedTask]] | None:
-        """The same tasks after registering the functions again whose ids were only remembered; None
-        where there are none. (The service may have forgotten such a function.)"""
-        if self._recalled.isdisjoint(sent):
-            return None
-        run = partial(self._loop.aio.run_in_executor, self._loop.http)
-        for function_id, tasks in sent.items():
-            function = tasks[0].function
-            if function_id in self._recalled and not isinstance(function, str):
-                self._recalled.discard(function_id)
-                key = function.fingerprint()
-                self._functions.pop(key, None)
-                if self._memory is not None:
-                    await run(self._memory.forget, f"function {key.hex()}")
-        return await self._register_functions([task for tasks in sent.values() for task in tasks])
 
     async def _submit(self, route: Route, sent: dict[str, list[QueuedTask]]) -> None:
         group = route.task_group_id or self.task_group_id
@@ -293,13 +243,13 @@ class Submitter:
                 and error.status in (403, 404)
                 and error.code != NOT_ON_THE_LIST
             )
-            renewed = await self._renew(sent) if refused else None
+            renewed = await self.functions.renew(sent) if refused else None
             if renewed is not None:
                 if renewed:
                     await self._submit(route, renewed)
                 return
             if isinstance(error, NotFound):  # a function may have been deleted: register it again
-                self._forget(sent)
+                self.functions.forget(sent)
             for tasks in sent.values():
                 self._fail(tasks, error)
         except Exception as error:  # after any other error the request may have left
@@ -309,6 +259,8 @@ class Submitter:
             uncertain.__cause__ = error
             self._recover(submission, group, sent.values(), uncertain)
         else:
+            if group is None:
+                self._recovery.made.add(reply.task_group_id)
             if group is None and self.recorder is not None:
                 # the group is recorded before anybody sees an id: it finds all tasks again
                 await self.recorder.sending(route, reply.task_group_id, sent)
@@ -388,12 +340,6 @@ class Submitter:
     def _fail(self, tasks: list[QueuedTask], error: ComputeError) -> None:
         for task in tasks:
             self._collector.finish(task.future, task.origin, error)
-
-    def _forget(self, sent: dict[str, list[QueuedTask]]) -> None:
-        for tasks in sent.values():
-            for task in tasks:
-                if not isinstance(task.function, str):
-                    self._functions.pop(task.function.fingerprint(), None)
 
 
 def _from_json(text: str) -> Any:

@@ -179,9 +179,9 @@ class _Group:
         def make(task_id: str) -> TaskFuture:
             return self._future(by_id[task_id], task_id)
 
-        dispatcher = self._client.dispatcher("")
+        adopt = partial(self._client.dispatcher("").adopt_tasks, named=True)
         futures = self._client.with_login(
-            partial(dispatcher.adopt_tasks, self._group, ordered, origin_of(self._session), make)
+            partial(adopt, self._group, ordered, origin_of(self._session), make)
         )
         if self._journal is not None:
             self._journal.claim(futures)
@@ -209,7 +209,7 @@ class _Group:
         of which the results decide."""
         client, journal = self._client, self._journal
         try:
-            ids = client.request(partial(client.globus_service().task_group, self._group))
+            ids = client.with_login(partial(client.dispatcher("").listed, self._group))
         except NotFound:
             ids = []
         taken: set[str] = set()

@@ -46,7 +46,7 @@ def attach_by_id(session: Session, one: str, namespace: Mapping[str, Any]) -> li
     client.login().ensure()
     service = client.globus_service()
     try:
-        group, ids = one, list(client.request(partial(service.task_group, one)))
+        group, ids = one, client.with_login(partial(client.dispatcher("").listed, one))
     except NotFound:
         group, ids = "", list(client.request(partial(service.task_statuses, [one])))
     return _adopted(session, group, ids, namespace)
@@ -76,7 +76,7 @@ def attach_rest(
     client.login().ensure()
     service = client.globus_service()
     try:
-        ids = client.request(partial(service.task_group, group))
+        ids = client.with_login(partial(client.dispatcher("").listed, group))
     except NotFound:
         return [], 0
     rest = [one for one in ids if one not in known]
