@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.magics.conftest import Kernel
+from tests.service import handle
 from tests.service.handle import Loopback
 from tests.travel.test_store import as_root
 
 MB_5 = "np.random.default_rng(1).random(625_000)"
+MB_10 = "np.random.default_rng(4).random(1_250_000)"
 MB_20 = "np.random.default_rng(2).random(2_500_000)"
 Start = Callable[..., str]
 
@@ -158,6 +160,37 @@ def test_workers_without_a_common_folder(far: Kernel, start: Start, tmp_path: Pa
     assert "the workers share no folder: name one that all of them have by GC_JUPYTER_STORE" in text
 
 
+@as_root
+def test_two_accounts_and_one_folder(far: Kernel, start: Start, loopback_session: Loopback) -> None:
+    """Endpoints of two accounts that were told the same folder: it is the first one's alone."""
+    account = "setpriv --reuid=12345 --regid=12345 --clear-groups"
+    script = str(Path(handle.__file__).with_name("inline_worker.py"))
+    probe = f"import globus_compute_sdk; open({script!r})"
+    command = [*account.split(), loopback_session.endpoint_python, "-c", probe]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("another account can't run a worker here")
+    with tempfile.TemporaryDirectory(dir="/tmp") as shared:
+        os.chmod(shared, 0o777)
+        other = f'cd {shared}; export HOME={shared}; set -- "$1" "$2" {shared}; exec {account}'
+        mine, theirs = Path(shared, "mine"), Path(shared, "theirs")
+        first, second = start(store=str(mine)), start(other, store=str(mine))
+        far.ok(f"%%gcrun {first} -q --keep left\nleft = large\nlen(left)")
+        before = sorted(os.listdir(mine))
+        for cell in ("len(large)", "len(small)"):
+            assert f"The store {mine} on " in (text := refused(far, f"%%gcrun {second} -q\n{cell}"))
+            assert "belongs to another account: name a folder of your own by GC_JUPYTER" in text
+        shown = far.ok(f"%%gcrun {second} -q --out some,few\nsome = bytes(20_000_000)\nfew = 5")
+        assert "belongs to another account" in shown.stream("stderr")
+        assert far.ok("few").text == "5"
+        assert sorted(os.listdir(mine)) == before
+        # and the other way round: what is theirs isn't root's, though root could read it
+        third, fourth = start(other, store=str(theirs)), start(store=str(theirs))
+        far.ok(f"%%gcrun {third} -q --keep left\nleft = large\nlen(left)")
+        assert os.stat(theirs).st_uid == 12345
+        assert "belongs to another account" in refused(far, f"%%gcrun {fourth} -q\nlen(small)")
+        assert far.ok(f"%%gcrun {third} -q\nlen(left)").text == "2500000"
+
+
 def test_two_kernels_at_once(
     far: Kernel, start: Start, tmp_path: Path, loopback_session: Loopback
 ) -> None:
@@ -182,31 +215,90 @@ def test_two_kernels_at_once(
     assert half_written(tmp_path / "store") == []
 
 
+@pytest.mark.parametrize("way", ["task", "short", "group", "all"])
+def test_attaching_to_large_results(far: Kernel, start: Start, way: str) -> None:
+    """After a restart: by the task's id, by its beginning, by the group, and by nothing."""
+    there = start()
+    ids = left_behind(far, there)
+    later = Kernel(far.home, far.environment, cwd=far.home)
+    try:
+        later.ok("%load_ext gc_jupyter")
+        later.attach(ids[way])
+        all_is_there(later, there)
+    finally:
+        later.close()
+
+
+@pytest.mark.parametrize("way", ["task", "group"])
+def test_attaching_where_nobody_has_heard_of_it(
+    far: Kernel, start: Start, tmp_path: Path, way: str
+) -> None:
+    """As on a second machine: the service and the replies know all."""
+    there = start()
+    ids = left_behind(far, there)
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    later = Kernel(home, far.environment, cwd=home)
+    try:
+        later.ok("%load_ext gc_jupyter")
+        later.attach(ids[way])
+        all_is_there(later, there)
+    finally:
+        later.close()
+
+
 @pytest.mark.parametrize("known", [True, False])
-def test_attaching_to_large_results(
+def test_attaching_to_a_fan_out_with_large_results(
     far: Kernel, start: Start, tmp_path: Path, loopback_session: Loopback, known: bool
 ) -> None:
-    """After a restart, and by its id where nobody has heard of the task."""
+    """What each task keeps, and what it leaves for the way back, has the task's place."""
     there = start()
+    far.ok(
+        f"%%gcrun {there} -q -a --map i=range(2) --future f --out made --keep part\n"
+        f"import numpy as np\nmade = {MB_10} + i\npart = made + i"
+    )
+    far.wait_for_ids("f")
+    tasks = eval(far.ok("[one.task_id for one in f]").text)
+    group = far.ok("f[0].info.task_group_id").text.strip("'")
+    loopback_session.wait_for_results(tasks)
+    far.kill()
+    home = far.home if known else tmp_path / "elsewhere"
+    home.mkdir(exist_ok=True)
+    later = Kernel(home, far.environment, cwd=home)
+    try:
+        later.ok("%load_ext gc_jupyter")
+        later.attach("" if known else group)
+        assert later.ok("[type(one).__name__ for one in part], len(f)").text == (
+            "(['KeptValue', 'KeptValue'], 2)"
+        )
+        assert later.ok("[len(one) for one in made], bool((made[1] > 1).all())").text == (
+            "([1250000, 1250000], True)"
+        )
+        cell = f"%%gcrun {there} -q\nbool((part[1] > 2).all()), len(part[0])"
+        assert later.ok(cell).text == "(True, 1250000)"
+    finally:
+        later.close()
+
+
+def left_behind(far: Kernel, there: str) -> dict[str, str]:
+    """A task that nobody waits for any more, its result too large for the reply; its names."""
     far.ok(f"%%gcrun {there} -q\n1")
     far.ok(
         f"%%gcrun {there} -q -a --future f --out made --keep model\n"
-        f"import numpy as np\nmade = {MB_20}\nmodel = made + 1\nfloat(made[0])"
+        f"import numpy as np\nmade = {MB_10}\nmodel = made + 1\nmade * 2"
     )
     far.wait_for_ids("[f]")
-    task = far.ok("f.task_id").text.strip("'")
-    loopback_session.wait_for_results([task])
+    far.ok("f.exception(60)")
+    task, group = eval(far.ok("f.task_id, f.info.task_group_id").text)
     far.kill()
-    home = tmp_path if known else tmp_path / "elsewhere"
-    home.mkdir(exist_ok=True)
-    later = kernel_of(home, loopback_session)
-    try:
-        later.ok(f"%gc attach {task}")
-        assert later.ok("bool((made == large).all()), type(model).__name__").text == (
-            "(True, 'KeptValue')"
-        )
-        assert later.ok(f"%%gcrun {there} -q\nlen(model)").text == "2500000"
-        assert later.ok("bool((model.fetch() == large + 1).all())").text == "True"
-    finally:
-        later.close()
-        shutil.rmtree(tmp_path / "store")
+    return {"task": task, "short": task[:8], "group": group, "all": ""}
+
+
+def all_is_there(later: Kernel, there: str) -> None:
+    later.ok(f"import numpy as np\nlarge = {MB_10}")
+    assert later.ok("bool((made == large).all()), type(model).__name__").text == (
+        "(True, 'KeptValue')"
+    )
+    assert later.ok("bool((f.result() == large * 2).all())").text == "True"
+    assert later.ok(f"%%gcrun {there} -q\nlen(model)").text == "1250000"
+    assert later.ok("bool((model.fetch() == large + 1).all())").text == "True"

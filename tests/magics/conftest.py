@@ -72,6 +72,7 @@ class Kernel:
         self, home: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> None:
         self.home = home
+        self.environment = environment
         self.manager = KernelManager()
         self.manager._kernel_spec = KernelSpec(
             argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -191,6 +192,14 @@ class Kernel:
         """Wait until the callbacks of the tasks that have ended so far have run."""
         loop = "__import__('gc_jupyter.runtime.loop', fromlist=['_']).kernel_loop()"
         self.ok(f"{loop}.results.submit(int).result({TIMEOUT})")
+
+    def attach(self, what: str = "") -> Shown:
+        """`%gc attach`, and wait until all that it gives is here, however long that takes."""
+        shown = self.ok(f"%gc attach {what}")
+        session = "__import__('gc_jupyter.session', fromlist=['_']).current_session()"
+        self.ok(f"for one in list({session}.tasks.values()): one.exception({TIMEOUT})")
+        self.wait_for_callbacks()
+        return shown
 
     def close(self) -> None:
         self.client.stop_channels()

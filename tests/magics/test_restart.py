@@ -255,7 +255,9 @@ def test_attach_binds_and_shows(loopback: Loopback, start: Start) -> None:
     assert told(new) == "3 earlier tasks: 3 not over. %gc attach"
     new.ok("class Point:\n    def __init__(self, x): self.x = x")
     shown = new.ok("%gc attach")
-    assert shown.stream("stdout") == "Bound: kept, broken, listed.\n"
+    assert shown.stream("stdout") == (
+        "Bound: kept, broken, listed.\nBound when all have ended: a.\n"
+    )
     (table,) = [one for one in shown.outputs if one["kind"] == "display_data"]
     assert re.search("3 (waiting for endpoint|endpoint offline)", table["data"]["text/plain"])
     loopback.bring_online(offline)

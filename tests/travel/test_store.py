@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -100,13 +101,67 @@ def test_names_lead_nowhere_else(store: Store, name: str) -> None:
             call(name)
 
 
-def test_a_link_isnt_followed(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").write_bytes(b"secret")
+@pytest.mark.skipif(os.name != "posix", reason="no links here")
+@pytest.mark.parametrize("kind", ["link", "link of the same bytes", "dangling", "pipe"])
+def test_a_link_isnt_followed(store: Store, tmp_path: Path, kind: str) -> None:
+    """What stands in a part's place counts as missing, and the part takes it."""
+    data = b"secret"
+    elsewhere = tmp_path / "elsewhere"
+    if kind != "dangling":
+        elsewhere.write_bytes(data if "same" in kind else b"other!")
     store.put(b"x")
-    name = name_of(b"secret")
-    os.symlink(tmp_path / "elsewhere", os.path.join(store.folder, name))
-    with pytest.raises(StoreError, match="can't be read"):
+    name = name_of(data)
+    path = Path(store.folder, name)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(elsewhere)
+    assert store.missing([name]) == [name]
+    with pytest.raises(MissingParts):
         store.read(name)
+    assert store.read(store.put(data)) == data
+    assert path.is_file()
+    assert not path.is_symlink()
+    if kind != "dangling":
+        assert elsewhere.read_bytes() == (data if "same" in kind else b"other!")
+
+
+@as_root
+def test_what_another_account_has_put_there(store: Store, tmp_path: Path) -> None:
+    """The folder was open to others before it was a store: what they left does nothing."""
+    os.makedirs(store.folder, 0o777)
+    os.chmod(store.folder, 0o777)
+    planted = Path(store.folder)
+    record = {"id": "0" * 32, "names": ["a"], "at": 1.0, "pickle": {"parts": []}, "buffers": []}
+    (planted / f"{'0' * 32}.kept").write_text(json.dumps(record))
+    (tmp_path / "record").write_text(json.dumps({**record, "id": "1" * 32}))
+    (planted / f"{'1' * 32}.kept").symlink_to(tmp_path / "record")
+    (planted / f"{'2' * 32}.kept").symlink_to(planted / f"{'2' * 32}.kept")
+    os.mkfifo(planted / f"{'3' * 32}.kept")
+    (planted / ".swept").symlink_to(tmp_path / "record")
+    for one in planted.iterdir():
+        os.chown(one, 12345, 12345, follow_symlinks=False)
+    old = store.put(b"old")
+    used(store, old, 15 * 86400)
+    assert os.stat(store.folder).st_mode & 0o777 == 0o700
+    assert store.records.every() == []
+    store.sweep_sometimes()
+    assert old not in files(store)
+    assert (tmp_path / "record").read_text() == json.dumps({**record, "id": "1" * 32})
+
+
+@as_root
+def test_a_link_that_another_account_has_made(tmp_path: Path) -> None:
+    """It would lead to a folder of one's own that others may read."""
+    (tmp_path / "public").mkdir(0o755)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "public")
+    Store(str(link)).put(b"x")
+    os.chown(link, 12345, 12345, follow_symlinks=False)
+    os.chmod(tmp_path / "public", 0o755)
+    with pytest.raises(StoreError, match="belongs to another account"):
+        Store(str(link)).put(b"x")
+    assert os.stat(tmp_path / "public").st_mode & 0o777 == 0o755
 
 
 @pytest.fixture

@@ -304,7 +304,7 @@ def _where_good(options: Options, good: int) -> str:
 
 def _say_what_stays(source: CellSource, options: Options, target: Target) -> None:
     """Of a cell of definitions and one other statement: its definitions aren't the notebook's."""
-    names = [name for name in definitions_beside_one(source.tree) if name not in options.out]
+    names = [one for one in definitions_beside_one(source.tree) if one not in binds(options)]
     if names:
         listed = ", ".join(names)
         _say(

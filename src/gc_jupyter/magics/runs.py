@@ -132,8 +132,10 @@ def bind(magics: NotebookMagics, runs: Sequence[Run]) -> None:
             run.bind(outs, namespace)
             (later if run.pending else bound).update(dict.fromkeys(outs))
         elif isinstance(run, CellFuture) and outs:
+            over = run.done()  # asked first: its result may come now
             bind_when_done(run, outs, namespace)
-            bound.update(dict.fromkeys(name for name in outs if name in run.out))
+            some = [name for name in outs if name in run.out] if over else outs
+            (bound if over else later).update(dict.fromkeys(some))
         for name in _names(run):
             if name not in free:
                 print(one_line(f"{name} is a newer run's. {describe(run)}", 1000))

@@ -283,7 +283,7 @@ def _from_elsewhere(magics: NotebookMagics, ids: Sequence[str]) -> list[TaskFutu
                 f"No task or task group {one} is known here, or at the service as"
                 f" {one_line(who_asks(session), 200)}. %gc tasks --all lists those known here."
             )
-        running = [future for future in found if not future.done()]
+        running = [future for future in found if not future.done() and future.note is None]
         if running:
             print(
                 f"{_tasks(len(running))} not over: what a task is called is in its reply. One of a"

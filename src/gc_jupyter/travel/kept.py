@@ -14,10 +14,16 @@ import contextlib
 import json
 import os
 import pickle
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+#: How a file of a store is opened: another account may have put a link or a pipe there.
+NO_LINK = 0
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
+    NO_LINK |= getattr(os, _flag, 0)
 
 _SUFFIX = ".kept"
 _LENGTH = 32
@@ -88,8 +94,14 @@ class Records:
         return record
 
     def _read(self, ident: str) -> dict[str, Any] | None:
-        with open(self._path(ident), encoding="utf-8") as file:
-            text = file.read()
+        path = self._path(ident)
+        if os.path.islink(path):
+            return None
+        with open(os.open(path, os.O_RDONLY | NO_LINK), encoding="utf-8") as file:
+            about = os.fstat(file.fileno())
+            if os.name == "posix" and about.st_uid != os.geteuid():
+                return None
+            text = file.read() if stat.S_ISREG(about.st_mode) else ""
         try:
             record: dict[str, Any] = json.loads(text)
             named = all(isinstance(one, str) for one in [*record["names"], *parts_in(record)])
@@ -111,7 +123,7 @@ class Records:
             ident = file[: -len(_SUFFIX)]
             if file.endswith(_SUFFIX) and is_ident(ident):
                 with contextlib.suppress(FileNotFoundError):
-                    used = os.stat(self._path(ident)).st_mtime
+                    used = os.lstat(self._path(ident)).st_mtime
                     record = self._read(ident)
                     if record is not None:
                         found.append(dict(record, used=used))

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gc_jupyter.travel.kept import Records
+from gc_jupyter.travel.kept import NO_LINK, Records
 
 #: Bytes of a part: pickled and encoded, it is a request of 9 MB.
 PART = 6500000
@@ -36,7 +36,6 @@ BOUND = 20000000000
 #: How often a task that passes by looks for what is to be removed.
 _SWEPT_S = 3600.0
 _SWEPT = ".swept"
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class StoreError(Exception):
@@ -108,7 +107,7 @@ class Store:
         self._check()
         name, size = name_of(data), len(data)
         with contextlib.suppress(OSError):
-            if os.stat(self._path(name)).st_size == size and self._touch(name):
+            if os.lstat(self._path(name)).st_size == size and self._touch(name):
                 return name
         made = ""
         try:
@@ -144,7 +143,7 @@ class Store:
         self._check()
         path = self._path(name)
         try:
-            handle = os.open(path, os.O_RDONLY | _NO_LINK)
+            handle = os.open(path, os.O_RDONLY | NO_LINK)
             with open(handle, "rb", buffering=0) as file:
                 found = os.fstat(handle)
                 if not stat.S_ISREG(found.st_mode):
@@ -160,7 +159,9 @@ class Store:
         except FileNotFoundError:
             raise MissingParts([name], self.folder) from None
         except OSError as error:
-            raise self.failed(error, "read") from None
+            if not os.path.islink(path):
+                raise self.failed(error, "read") from None
+            into = b""
         if name_of(into) != name:
             self.forget([name])
             raise MissingParts([name], self.folder)
@@ -249,14 +250,15 @@ class Store:
     def sweep_sometimes(self) -> None:
         """`sweep`, where nobody has done so for an hour; a store that is full isn't said here."""
         path = os.path.join(self.folder, _SWEPT)
-        try:
-            if time.time() - os.stat(path).st_mtime < _SWEPT_S:
+        with contextlib.suppress(OSError):
+            about = os.lstat(path)
+            if not stat.S_ISREG(about.st_mode):
+                os.unlink(path)
+            elif 0 <= time.time() - about.st_mtime < _SWEPT_S:
                 return
-        except OSError:
-            pass
         with contextlib.suppress(OSError, StoreError):
             self._check()
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | _NO_LINK, 0o600))
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | NO_LINK, 0o600))
             os.utime(path)
             self.sweep()
 
@@ -268,9 +270,12 @@ class Store:
         return os.path.join(self.folder, name)
 
     def _touch(self, name: str) -> bool:
-        """It is in use; whether it is there."""
+        """It is in use; whether it is there. A link isn't a part."""
+        path = self._path(name)
         try:
-            os.utime(self._path(name))
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                return False
+            os.utime(path)
             return True
         except PermissionError:  # it belongs to root
             return True
@@ -285,7 +290,8 @@ class Store:
             os.makedirs(self.folder, 0o700, exist_ok=True)
             found = os.stat(self.folder)
             if os.name == "posix":
-                if found.st_uid != os.geteuid():
+                mine = os.geteuid()
+                if found.st_uid != mine or os.lstat(self.folder).st_uid not in (mine, 0):
                     raise StoreError(
                         "The store %s on %s belongs to another account: name a folder of your own"
                         " by %s in the workers' environment, or by %%gc config store_folder PATH"
