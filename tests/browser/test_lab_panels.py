@@ -119,7 +119,7 @@ def test_what_panels_do_in_the_notebook(
     assert active_source(page) == "%%gcrun local\n"
 
     page.get_by_role("button", name="Use in notebook: local").click()
-    expect(output(page)).to_contain_text("uses local in this kernel, where none is named")
+    expect(output(page)).to_contain_text("local is the default endpoint of this kernel now")
     assert active_source(page) == "%gc use local"
 
     star = page.get_by_role("button", name="Favourite: local")
@@ -238,7 +238,7 @@ def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -
     opened.execute("gc-jupyter:show-tasks")
     expect(page.locator(".gc-tasks")).to_be_visible()
     page.get_by_role("button", name="Use in notebook: local").click()
-    expect(output(page)).to_contain_text("uses local in this kernel, where none is named")
+    expect(output(page)).to_contain_text("local is the default endpoint of this kernel now")
     assert active_source(page) == "%load_ext gc_jupyter\n%gc use local"
     opened.execute("notebook:delete-cell")
     opened.run_cell(0)

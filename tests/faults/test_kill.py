@@ -124,7 +124,7 @@ def test_each_task_is_found_once(
     assert sorted(found) == expected
     said = re.findall(r"(\d+) tasks of [^:]*: on the way to (\S+) when", out)
     assert set(said) == {(str(TASKS), names[1])}
-    assert "Whether the service accepted them, it can't be asked" in out
+    assert "The service can't be asked whether it accepted these tasks" in out
     unseen = re.findall(r"(\d+) tasks of [^:]*: not seen at the service at", out)
     assert unseen
     assert set(unseen) == {str(TASKS)}

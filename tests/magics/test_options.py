@@ -271,15 +271,14 @@ def test_the_default_endpoint_is_this_kernels_until_it_is_said(kernel: Kernel) -
     try:
         other.ok("%load_ext gc_jupyter")
         said = kernel.ok("%gc use local --alias here").stream("stdout")
-        assert said.startswith("%%gcrun uses here in this kernel, where none is named.")
+        assert said.startswith("here is the default endpoint of this kernel now.")
         shown = kernel.ok("%%gcrun\nn = 1\nn")
         assert shown.order == ["display_data", "execute_result"]
         assert shown.outputs[0]["data"] == {"text/plain": "On local, the default by %gc use."}
         assert kernel.ok("%%gcrun -q\n1").order == ["execute_result"]
         assert kernel.ok("%%gcrun local\n1").order == ["execute_result"]
-        assert "here is used where none is named, by %gc use." in kernel.ok("%gc use").stream(
-            "stdout"
-        )
+        said = kernel.ok("%gc use").stream("stdout")
+        assert "here is the default endpoint, by %gc use." in said
         assert "by %gc use" in str(kernel.ok("%%gcrun\ndef f(): pass").outputs)
         assert "by %gc use" in str(kernel.ok("%%gcshell\ntrue").outputs)
 
@@ -292,10 +291,10 @@ def test_the_default_endpoint_is_this_kernels_until_it_is_said(kernel: Kernel) -
         assert line.startswith("On local, the default by ")
         assert line.endswith("gc_jupyter.toml. Sent: x 5 B.")
         said = other.ok("%gc use").stream("stdout")
-        assert "here is used where none is named, by" in said
+        assert "here is the default endpoint, by" in said
         assert "here is local." in said
         said = other.ok("%gc use --forget here").stream("stdout")
-        assert "%%gcrun still looks for it where none is named; %gc use NAME sets" in said
+        assert "It is still the default endpoint; %gc use NAME sets another." in said
         other.ok("%gc config endpoint none")
         assert "Name one" in other.run("%%gcrun\n1").stream("stderr")
     finally:

@@ -96,7 +96,7 @@ def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
     said = new.ok("%gc attach").stream("stdout")
     assert said.startswith("1 task of cell [2]")
     assert f"on the way to {offline} when the kernel ended (20" in said
-    assert "Whether the service accepted them, it can't be asked" in said
+    assert "The service can't be asked whether it accepted these tasks" in said
     assert f"they run at {offline} all the same" in said
     assert "Running the cell again runs them a second time." in said
     new.kill()

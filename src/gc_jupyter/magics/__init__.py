@@ -1,4 +1,4 @@
-"""%%gcrun, %%gcshell and %gc: cells that run on an endpoint, and what goes with them."""
+"""The magics %%gcrun, %%gcshell and %gc."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from IPython.core.completer import CompletionContext, context_matcher
 
 
 def remember_modules(_result: object) -> None:
-    """After a cell: the texts of the modules that it has imported, which may be edited later."""
+    """After a cell: keep the texts of the modules that it imported, as they may be edited later."""
     from gc_jupyter.travel import code
 
     code.remember_modules()
 
 
 def load(shell: Any) -> None:
-    """Register the magics with an IPython shell, and have its tasks journaled.
+    """Register the magics with an IPython shell, and have its tasks written to the journal.
 
-    This is what a notebook waits for at `%load_ext`: everything else is imported at first use.
+    `%load_ext` waits for this function, so everything else is imported at its first use.
     """
     from gc_jupyter.magics.gcrun import GCMagics
     from gc_jupyter.runtime.shared import registry

@@ -1,4 +1,4 @@
-"""What `%gc attach` says of tasks that it has no results of."""
+"""Reports of `%gc attach` about tasks whose results it could not get."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gc_jupyter.journal import Entry
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.attach import Attached
 
-_NAMED = 5  # ids in a line
+_NAMED = 5  # the most ids in a line
 
 
 def report(found: Attached) -> None:
-    """Say what isn't known, why, and what to do."""
+    """Print which tasks are unknown, why, and what to do."""
     if found.ended:
         print(
             f"{_tasks(len(found.ended))} gone: those of local, and their results, end with their"
@@ -55,19 +55,19 @@ def _report_unseen(found: Attached) -> None:
 
 
 def _report_unknown(entries: Sequence[Entry]) -> None:
-    """Of tasks whose group was never told: all that is known, and what is left to do."""
+    """Print what is known about tasks whose group is unknown, and what can be done."""
     cells = _by_cell(entries)
     for some in cells:
         first = some[0]
         sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.submitted_at))
         endpoint = first.endpoint or first.endpoint_id
         line = f"{_place(some)}: on the way to {endpoint} when the kernel ended ({sent})."
-        print(one_line(line, 1000))  # a notebook's name is as it is on disk
+        print(one_line(line, 1000))  # the notebook's file name may have any characters
     endpoints = (some[0].endpoint or some[0].endpoint_id for some in cells)
     where = one_line(" and ".join(dict.fromkeys(endpoints)), 500)
     print(
-        "Whether the service accepted them, it can't be asked: these were their kernel's first"
-        " tasks, and only the reply would have named their task group. If it did, they run at"
+        "The service can't be asked whether it accepted these tasks: they were the kernel's first,"
+        " and their task group was named only in the lost reply. If it accepted them, they run at"
         f" {where} all the same: %gc status shows what waits there, and Globus's web app or the"
         " endpoint's administrator may know more. Running the cell again runs them a second time."
         " They stay listed until %gc attach --forget."
@@ -83,7 +83,7 @@ def _by_cell(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def _place(some: Sequence[Entry]) -> str:
-    """How many tasks of which cell."""
+    """Says how many tasks these are, and of which cell."""
     first = some[0]
     place = f"cell [{first.execution_count}]" if first.execution_count else "a cell"
     place += f" of {PurePath(first.notebook).name}" if first.notebook else ""

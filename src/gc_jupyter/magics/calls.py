@@ -1,4 +1,4 @@
-"""What the line of a cell of definitions says of its functions' calls."""
+"""The options of calls of remote functions, from the line of the cell that defines them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gc_jupyter.options import Options
     from gc_jupyter.session import Session, Target
 
-#: Options that mean nothing without a task: the name on the line, and what to do instead.
+#: Options that are refused where no task is submitted: option -> its flag, what to do instead.
 _OF_TASKS = {
     "future": ("--future", "f.submit(…) of a function f gives a future"),
     "block": ("-a", "f.submit(…) of a function f gives a future and doesn't wait"),
@@ -26,12 +26,12 @@ _OF_TASKS = {
 
 
 def calls_of(session: Session, options: Options, target: Target) -> CallOptions:
-    """What a cell of definitions says of its functions' calls.
+    """The options for calls of the functions that a cell defines.
 
     Raises
     ------
     UsageError
-        Its line has an option that means something for a task only.
+        The line has an option that only a task can have.
     """
     refused = [name for name in _OF_TASKS if name in options.given]
     if options.block:
@@ -42,7 +42,7 @@ def calls_of(session: Session, options: Options, target: Target) -> CallOptions:
             f"{names}: this cell only defines, and has no task. Leave it out;"
             f" {'; '.join(_OF_TASKS[name][1] for name in refused)}."
         )
-    # a table for each call that takes its time is what nobody wants who hasn't asked
+    # a table for each slow call would be too much, so a call shows one only if the line asks for it
     asked = "progress_after" in options.given
     waiting = options if asked else options.but(progress_after=-1.0)
     return CallOptions(
@@ -61,7 +61,7 @@ def _tell(future: CellFuture) -> None:
 
 
 def account(future: CellFuture) -> str:
-    """Where a task ran and how long it took."""
+    """A line that says where a task ran and how long it took."""
     info = future.info
     queued, running = info.queued_s, info.running_s
     parts = [f"Task {future.task_id} on {future.place.endpoint}"]

@@ -1,4 +1,4 @@
-"""%gc cancel, and which tasks a short id means."""
+"""%gc cancel, and finding the tasks that a shortened id means."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _LISTED = 5
 
 
 def whole_ids(magics: NotebookMagics, ids: Sequence[str]) -> list[str]:
-    """The ids of tasks and task groups that these begin, where they aren't whole.
+    """Complete shortened ids of tasks and task groups.
 
     Parameters
     ----------
     magics:
-        Whose kernel: its tasks and its journal are looked through.
+        The magics whose kernel and journal know the tasks.
     ids:
-        As they were typed.
+        Ids as they were typed, whole or shortened.
 
     Raises
     ------
     UsageError
-        Nothing that is known here begins so, or several ids do.
+        No known id, or more than one, begins with the text.
     """
     return [_whole(magics, one) if _SHORT.fullmatch(one) else one for one in ids]
 
@@ -74,17 +74,19 @@ def cancel(
     line: argparse.Namespace,
     wanted: Callable[..., tuple[list[TaskFuture], list[Entry], list[str]]],
 ) -> None:
-    """%gc cancel: the tasks that are named; else those of the newest cell that can be stopped;
-    with `--all`, all open ones of this kernel.
+    """%gc cancel: stops the named tasks.
+
+    Without ids it stops those of the newest cell that has any to stop; with `--all`, every open
+    task of this kernel.
 
     Parameters
     ----------
     magics:
-        Whose kernel.
+        The magics whose kernel has the tasks.
     line:
-        Has `ids` and `all`.
+        The parsed arguments: `ids` and `all`.
     wanted:
-        Tells what ids mean: `task_commands.wanted`.
+        `task_commands.wanted`, which finds the tasks of ids.
     """
     if line.ids and line.all:
         raise UsageError("%gc cancel: either ids or --all.")

@@ -1,4 +1,4 @@
-"""What a cell's line has captured of the notebook, and its way to the endpoint's store."""
+"""Capturing what a cell uses, as its options say, and sending large values to the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def values_of(options: Options, namespace: dict[str, Any]) -> tuple[str, list[Any]]:
-    """--map's variable and its values."""
+    """The variable of --map and its values."""
     if options.map is None:
         return "", []
     name, expression = options.map
@@ -37,12 +37,12 @@ def captured_with(
     values: Sequence[Any],
     sending: Mapping[str, Any],
 ) -> Captured:
-    """What a cell takes along.
+    """Capture what a cell uses of the notebook.
 
     Raises
     ------
     UsageError
-        Its line names what can't be.
+        The line's --in, --out or --keep names a variable that it can't.
     """
     for name in options.keep:
         if name in options.out:
@@ -73,7 +73,7 @@ def captured_with(
 def bring(
     session: Session, options: Options, target: Target, captured: Captured
 ) -> tuple[int, int]:
-    """Have what is large be in the endpoint's store: bytes and parts that were sent."""
+    """Send large values to the endpoint's store; returns how many bytes and parts were sent."""
     what, quiet = captured.large, options.quiet
     if captured.storing is not None and captured.storing.later:
         session.stores.bring(captured, target)

@@ -1,4 +1,4 @@
-"""A magic's cell -> Python source with the notebook's own line numbers."""
+"""Turns a magic's cell into Python source with the notebook's own line numbers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BLANK = {
     *(tokenize.ENDMARKER, tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT),
     *(tokenize.INDENT, tokenize.DEDENT),
 }
-#: The cell's first line holds the magic.
+#: The first line of the cell is the magic's, so the code begins at the second.
 FIRST_LINE = 2
 
 
 @dataclass(frozen=True)
 class CellSource:
-    """A cell's Python text; `filename` is how IPython's tracebacks know it."""
+    """A cell's Python text. `filename` is its name in IPython's tracebacks."""
 
     text: str
     tree: ast.Module
@@ -31,7 +31,7 @@ class CellSource:
 
     @property
     def silent(self) -> bool:
-        """Whether the cell ends with a semicolon: its last value isn't wanted.
+        """Whether the cell ends with a semicolon, so that its last value isn't shown.
 
         IPython's `output_can_be_silenced` reads the text before `!` lines are translated, and
         fails on some of them.
@@ -42,7 +42,7 @@ class CellSource:
 
 
 class CellSyntaxError(CaptureError):
-    """The cell isn't Python; shown as IPython shows it, and nothing was sent."""
+    """The cell isn't valid Python. It is shown as IPython shows it. Nothing was sent."""
 
     def __init__(self, error: SyntaxError, shell: Any) -> None:
         super().__init__(f"{error.msg} (line {error.lineno})")
@@ -52,8 +52,8 @@ class CellSyntaxError(CaptureError):
         return self._shown
 
 
-# What front ends and nbclient call the error is this name, and a local cell's is SyntaxError. (A
-# subclass of it is none of what IPython shows by `_render_traceback_`.)
+# Front ends and nbclient name an error by its class, and a local cell's is SyntaxError. (A subclass
+# of SyntaxError would not do: IPython doesn't call its `_render_traceback_`.)
 CellSyntaxError.__name__ = "SyntaxError"
 
 
@@ -63,11 +63,11 @@ def read_cell(shell: Any, cell: str) -> CellSource:
     Raises
     ------
     CellSyntaxError
-        It isn't Python.
+        The cell isn't valid Python.
     CaptureError
-        It has a magic that means nothing on an endpoint.
+        The cell has a magic that does not work on an endpoint.
     """
-    # IPython drops leading empty lines; they count in line numbers.
+    # IPython drops leading empty lines, but line numbers count them.
     rest = re.sub(r"\A([^\S\n]*\n)+", "", cell)
     text = "\n" * (cell.count("\n") - rest.count("\n")) + shell.transform_cell(keep_time(rest))
     padded = "\n" * (FIRST_LINE - 1) + text
@@ -84,7 +84,7 @@ def read_cell(shell: Any, cell: str) -> CellSource:
 
 
 def _assigned(tree: ast.Module) -> str:
-    """What shows the value of a last statement that sets a variable, as IPython does if asked."""
+    """An expression for the value that a last assignment set; IPython can show that too."""
     last = tree.body[-1] if tree.body else None
     if not isinstance(last, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
         return ""

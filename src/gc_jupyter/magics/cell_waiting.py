@@ -1,4 +1,4 @@
-"""Waiting for tasks as a magic's options say: the time-out, the table, what an interrupt does."""
+"""Waiting for a cell's tasks, with the time-out, table and interrupt that its options ask for."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def wait_for(
     futures: Sequence[Any],
     watch: Watch | None = None,
 ) -> None:
-    """Wait until all tasks are done; `watch` shows meanwhile what the one task shows.
+    """Wait until all tasks are done. With a single task, `watch` shows its output meanwhile.
 
     Raises
     ------
     Interrupted, StillRunning
-        See `gc_jupyter.session.wait`. The tasks that run on are kept for `%gc attach`.
+        See `gc_jupyter.session.wait`. Tasks that run on can be picked up by `%gc attach`.
     """
     others = None
     if options.on_interrupt == "cancel-unsent":
@@ -38,7 +38,7 @@ def wait_for(
 
     def late() -> None:
         if watch is not None and watch.screen.shown:
-            return  # what it prints tells more than a table, which would stand in the midst of it
+            return  # its output says more than a table, which would appear amid the output
         shown.append(has_front_end())
         if shown[0]:
             follow(options, futures)
@@ -58,12 +58,12 @@ def wait_for(
         session.keep([one for one in futures if not dropped(one)])
         raise
     finally:
-        if shown == [False]:  # nobody watches: one table, as it is in the end
+        if shown == [False]:  # there is no front end: one static table at the end
             follow(options, futures)
 
 
 def follow(options: Options, futures: Sequence[Any]) -> None:
-    """A table of these tasks."""
+    """Show a table that follows these tasks."""
     from gc_jupyter.magics.tables import show_table
 
     show_table(futures, options.label or "Tasks")

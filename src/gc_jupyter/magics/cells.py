@@ -1,4 +1,4 @@
-"""What %%gcrun and %%gcshell do with a cell: send it, wait for it, show what came of it."""
+"""Running a cell of %%gcrun or %%gcshell: send it, wait for it, show its results."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ _UNSET = object()
 
 
 def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
-    """%%gcrun."""
+    """Run a cell of %%gcrun: define remote functions, or submit it as a task or a fan-out. Returns
+    what IPython shows as `Out[n]`: the value or values, or the futures of a cell with `-a`."""
     session, shell = magics.session, magics.shell
     target = magics.target(options)
     check_readable(target)
@@ -120,7 +121,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
 
 
 def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
-    """%%gcshell."""
+    """Run a cell of %%gcshell as a shell script; returns as `run_cell` does."""
     session, target = magics.session, magics.target(options)
     check_readable(target)
     if options.dry_run:
@@ -144,7 +145,7 @@ def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
 
 
 class _Run:
-    """The way of one cell's tasks; made right before they are submitted."""
+    """One run of a cell, made before its tasks are submitted: waits, shows, binds, gives values."""
 
     def __init__(self, magics: NotebookMagics, options: Options, target: Target) -> None:
         self._began = time.time()

@@ -1,4 +1,4 @@
-"""%gc: one function for each subcommand."""
+"""%gc: the table of subcommands, and running one of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _doctor(magics: NotebookMagics, line: argparse.Namespace) -> None:
     from gc_jupyter.doctor import report_lines
 
     for one in report_lines(magics.session, magics.expand(line.endpoint) or magics.endpoint):
-        print(one, flush=True)  # the next one may take a while
+        print(one, flush=True)  # at once, since the next check may take a while
 
 
 _FLAG: dict[str, Any] = {"action": "store_true"}
@@ -50,7 +50,7 @@ _ENDPOINT: tuple[str, dict[str, Any]] = ("endpoint", {"nargs": "?"})
 _NAMES: tuple[str, dict[str, Any]] = ("names", {"metavar": "NAME", "nargs": "*"})
 _ON: tuple[str, dict[str, Any]] = ("--on", {"metavar": "ENDPOINT"})
 
-#: Name -> what does it, and its arguments.
+#: Name of a subcommand -> the function that runs it, and its arguments.
 COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]] = {
     "login": (_login, [("--force", _FLAG), ("--own", _FLAG)]),
     "logout": (_logout, []),
@@ -86,7 +86,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], list[tuple[str, dict[str, Any]]]]]
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
-    """A subcommand's arguments."""
+    """The parser of a subcommand's arguments."""
     parser = _Parser(name)
     for flag, options in COMMANDS[name][1]:
         parser.add_argument(flag, **options)
@@ -94,19 +94,19 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 def run_command(magics: NotebookMagics, line: str, manual: str) -> Any:
-    """Run `%gc LINE`; without a line, say what there is.
+    """Run `%gc LINE`; without a line, print the manual.
 
     Parameters
     ----------
     magics, line:
-        Whose, and what stands after `%gc`.
+        The kernel's magics, and the text after `%gc`.
     manual:
-        Each subcommand's form, and what it does.
+        The form of each subcommand, and what it does.
 
     Raises
     ------
     UsageError
-        No such subcommand, or a mistake in its arguments.
+        There is no such subcommand, or its arguments are wrong.
     """
     words = split(line)
     if not words or words[0] in ("help", "-h", "--help"):

@@ -1,4 +1,4 @@
-"""Completion on a magic's first line: endpoints, options and subcommands, from what is known."""
+"""Completion on a magic's first line: endpoints, options and subcommands. It uses no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gc_jupyter.magics.line import option_names
 if TYPE_CHECKING:
     from gc_jupyter.magics.gcrun import GCMagics
 
-#: What may be typed, and what it is: the word that front ends show beside it.
+#: A completion, and its kind: the word that front ends show beside it.
 Choices = Iterable[tuple[str, str]]
 
 _TAKES_ENDPOINT = ("use", "status", "doctor")
@@ -25,7 +25,7 @@ _BARE = re.compile(r"[\w.:@/+-]+")
 
 
 def complete(magics: GCMagics, context: CompletionContext) -> dict[str, Any]:
-    """What may stand where the cursor is; where that is something, Python's names may not."""
+    """The completions at the cursor. If there are any, Python's names are left out."""
     line = context.text_until_cursor
     words = line.split()
     typed = "" if line.endswith((" ", "\t")) else words.pop()
@@ -84,8 +84,7 @@ def _all(what: str, names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _endpoints(magics: GCMagics) -> Iterator[tuple[str, str]]:
-    """Names as they are to be typed, since what is chosen becomes part of a cell; and the state
-    that was last heard."""
+    """The endpoints' names, as they must be typed on the line, each with its last known state."""
     directory = magics.session.directory
     for name in filter(_typeable, directory.names()):
         yield name if _BARE.fullmatch(name) else f'"{name}"', directory.state(name) or "endpoint"

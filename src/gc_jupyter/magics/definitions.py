@@ -1,4 +1,4 @@
-"""A cell with definitions only: each function becomes a remote one, and nothing is sent."""
+"""Cells of definitions only: each function becomes a remote function, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 
 
 class Missing:
-    """Stands for a module or class that a definition cell can have on the endpoint only.
+    """A stand-in for a module or class of such a cell that exists on the endpoint only.
 
     Parameters
     ----------
     definition:
-        The import, or the class's text; it runs on the endpoint.
+        The text of the import or of the class. It runs on the endpoint.
     reason:
-        Why it failed here.
+        Why it could not be run here.
     """
 
     def __init__(self, definition: Statement, reason: str) -> None:
@@ -42,15 +42,15 @@ class Missing:
         raise MissingHere(self._reason)
 
     def gc_travels(self, pickler: Any) -> Any:
-        """What is pickled in its place."""
+        """What the pickler writes in place of this object."""
         return self._definition.written_by(pickler, self)
 
     def gc_text(self) -> str:
-        """The text that it is made of."""
+        """The source text of the definition."""
         return self._definition.source
 
     def gc_uses(self) -> tuple[str, ...]:
-        """The names that go along."""
+        """The names that the definition uses, which are sent with it."""
         return names_of(self._definition.source)
 
     def __repr__(self) -> str:
@@ -58,26 +58,26 @@ class Missing:
 
 
 class MissingHere(ImportError):
-    """Something needs a module that this machine doesn't have."""
+    """The notebook used a module that this machine doesn't have."""
 
 
 def is_definitions(tree: ast.Module) -> bool:
-    """Whether a cell defines functions or classes, and beside that has imports and constants only.
+    """Whether a cell has only definitions: functions, classes, imports and constants.
 
-    A class stays the notebook's own; what would run of it on the endpoint would be lost there.
+    A class stays in the notebook. If the cell ran on the endpoint, its class would be lost there.
     """
     return any(isinstance(node, _DEFINITIONS) for node in tree.body) and not _others(tree)
 
 
 def definitions_beside_one(tree: ast.Module) -> list[str]:
-    """The functions and classes of a cell that would define only, but for one statement."""
+    """The functions and classes of a cell that has one other statement beside definitions."""
     if len(_others(tree)) != 1:
         return []
     return [node.name for node in tree.body if isinstance(node, _DEFINITIONS)]
 
 
 def _others(tree: ast.Module) -> list[ast.stmt]:
-    """The statements that are no definition, import or constant."""
+    """The statements that are not a definition, import or constant."""
     defining = (*_DEFINITIONS, ast.Import, ast.ImportFrom)
     return [node for node in tree.body if not isinstance(node, defining) and not _is_constant(node)]
 
@@ -87,8 +87,7 @@ def define(
 ) -> None:
     """Execute the definitions here, and bind each function's name to a remote function.
 
-    What can't be defined here because a module is missing on this machine is defined on the
-    endpoint alone.
+    A definition that needs a module which this machine lacks is executed on the endpoint only.
     """
     namespace = shell.user_ns
     lines = ("\n" * (source.first_line - 1) + source.text).split("\n")
@@ -111,7 +110,7 @@ def define(
 
 
 def _execute(shell: Any, node: ast.stmt, source: CellSource, namespace: dict[str, Any]) -> str:
-    """Run one statement here; returns why it can't, where a module is missing."""
+    """Run one statement here; returns the reason if a module is missing, else an empty text."""
     flags = annotations_flag(namespace)
     code = compile(ast.Module([node], []), source.filename, "exec", flags, dont_inherit=True)
     try:
@@ -130,7 +129,7 @@ def _execute(shell: Any, node: ast.stmt, source: CellSource, namespace: dict[str
 
 
 def _single_imports(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements, with `import a, b` taken apart: one of them may be missing here."""
+    """The statements, with `import a, b` split in two, since only one may be missing here."""
     for node in body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:

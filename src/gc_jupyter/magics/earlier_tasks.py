@@ -1,4 +1,4 @@
-"""Tasks that outlived their kernel, or their cell: what %load_ext and a second run say."""
+"""Messages about tasks of earlier kernels, by %load_ext, and of earlier runs of a cell."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _told: list[Entry] = []
 
 
 def announce(journal: Journal) -> str:
-    """What to say of earlier kernels' tasks; empty where there are none. Asks no network."""
+    """The message about earlier kernels' tasks; empty if there are none. It uses no network."""
     nothing: list[Entry] = []
     _told[:] = journal.ask(lambda db: db.earlier(journal.session), nothing)
     return summary(_told)
@@ -40,7 +40,7 @@ def summary(entries: Sequence[Entry]) -> str:
 
 
 def attached(entries: Sequence[Entry]) -> None:
-    """These are this kernel's own now."""
+    """Note that this kernel has attached to these tasks."""
     keys = {(one.session, one.serial) for one in entries}
     _told[:] = [one for one in _told if (one.session, one.serial) not in keys]
 

@@ -19,7 +19,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, Endpoint
 
 
 def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
-    """%gc endpoints."""
+    """%gc endpoints: prints the endpoints that the user may use, and their states."""
     session = magics.session
     aliases = {endpoint: name for name, endpoint in session.settings.aliases().items()}
     default = _default(magics)[0]
@@ -41,13 +41,13 @@ def list_endpoints(magics: NotebookMagics, _line: argparse.Namespace) -> None:
             row[0] += " *"
     print(text_table(("Name", "State", "Alias", "UUID", "Owner"), rows))
     if default:
-        print("* used where none is named")
+        print("* the default endpoint")
     if listed is None:
         print("Nobody is signed in, so only this machine is listed: %gc login.")
 
 
 def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc use."""
+    """%gc use: sets or prints the default endpoint, aliases, and limits for results."""
     settings = magics.session.settings
     if line.forget:
         aliases, pinned = settings.aliases(), settings.known.names()
@@ -60,7 +60,7 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
             raise UsageError(f"There is no alias {line.forget!r}. The aliases: {known}.")
         print(f"{line.forget} is forgotten.")
         if _default(magics)[0] == line.forget:
-            print("%%gcrun still looks for it where none is named; %gc use NAME sets another.")
+            print("It is still the default endpoint; %gc use NAME sets another.")
         return
     if line.results not in (None, "any", *RESULTS):
         raise UsageError(f"--results {line.results}: write --results json, or --results any.")
@@ -86,14 +86,14 @@ def use(magics: NotebookMagics, line: argparse.Namespace) -> None:
     magics.session.default_endpoint = name
     if line.default:
         settings.set("endpoint", name)
-        print(f"%%gcrun uses {name} where none is named; kept in {settings.user_file}.")
+        print(f"{name} is the default endpoint now, by {settings.user_file}.")
         value, where = settings.find("endpoint")
         if value != name:
             print(f"But {where} says {value!r}, and wins in other kernels of this directory.")
     else:
         print(
-            f"%%gcrun uses {name} in this kernel, where none is named. %gc use {name} --default"
-            " keeps it for others and later ones."
+            f"{name} is the default endpoint of this kernel now. %gc use {name} --default sets it"
+            " for other and later kernels, too."
         )
     if magics.endpoint not in (None, name):
         print(f"But %config GCMagics.endpoint says {magics.endpoint!r}, and wins in this kernel.")
@@ -113,9 +113,9 @@ def _limit_results(settings: Settings, endpoint: Endpoint, to: str) -> None:
 def _say_default(magics: NotebookMagics) -> None:
     value, where = _default(magics)
     if value is None:
-        print("No endpoint is used where none is named; %gc use NAME sets one.")
+        print("There is no default endpoint; %gc use NAME sets one.")
     else:
-        print(f"{one_line(str(value), 500)} is used where none is named, by {where}.")
+        print(f"{one_line(str(value), 500)} is the default endpoint, by {where}.")
     for name, endpoint in magics.session.settings.aliases().items():
         print(f"{name} is {endpoint}.")
     for name, pinned in magics.session.settings.known.names().items():
@@ -126,7 +126,7 @@ def _say_default(magics: NotebookMagics) -> None:
 
 
 def _default(magics: NotebookMagics) -> tuple[Any, str]:
-    """What is used where none is named, and what says so."""
+    """The default endpoint, and what has set it."""
     value, where = magics.configured("endpoint")
     return magics.session.settings.find("endpoint") if value is None else (value, where)
 
@@ -136,7 +136,7 @@ def _id(endpoint: Endpoint) -> str:
 
 
 def status(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc status."""
+    """%gc status: prints an endpoint's state, workers and queue."""
     from gc_jupyter.widgets import EndpointCard
 
     session = magics.session

@@ -1,4 +1,4 @@
-"""GCMagics: %%gcrun, %%gcshell and %gc. What they do is imported when they are used."""
+"""GCMagics: %%gcrun, %%gcshell and %gc. Their code is imported when they are first used."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class GCMagics(NotebookMagics):
     @no_var_expand
     @line_magic
     def gc(self, line: str) -> Any:
-        """Look after Globus Compute from a notebook.
+        """Manage logins, endpoints, tasks and settings of Globus Compute.
 
         %gc login [--force | --own]    sign in; --own: with a login beside the hub's
         %gc logout                     sign out

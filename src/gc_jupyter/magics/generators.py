@@ -1,4 +1,4 @@
-"""Random numbers: the generators among what a cell takes along, and those that all code shares."""
+"""Random numbers: generators among the values of a cell, and the shared ones of the modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from gc_jupyter.capture.worker_side.randomness import random_states, set_random_states
 
-#: Objects that are looked at.
+#: The most objects that are searched.
 _MOST = 10_000
 _SEED = re.compile(r"\b(?:seed|setstate|set_state)\(")
 _OF_NUMPY = ("Generator", "RandomState", "BitGenerator")
@@ -23,7 +23,7 @@ def has_generator(value: Any) -> bool:
     Parameters
     ----------
     value:
-        Containers and the attributes of instances are looked into.
+        Any value. Containers and the attributes of instances are searched too.
     """
     kinds = _kinds()
     seen: set[int] = set()
@@ -40,7 +40,7 @@ def has_generator(value: Any) -> bool:
         elif isinstance(one, (list, tuple, set, frozenset)):
             todo += one
         elif not isinstance(one, type) and not callable(one):
-            with contextlib.suppress(Exception):  # what users' objects say of themselves
+            with contextlib.suppress(Exception):  # users' objects may raise anything
                 todo += vars(one).values()
     return False
 
@@ -52,13 +52,13 @@ def _kinds() -> tuple[type, ...]:
 
 
 def shared_states(cells: Iterable[str]) -> dict[str, Any]:
-    """Where the generators of `random` and `numpy.random` have got to, if a cell has ever said
-    where they begin; nothing where their numbers are anybody's."""
+    """The states of the generators of `random` and `numpy.random`, if a cell has called a `seed`;
+    empty otherwise."""
     return random_states() if any(_SEED.search(text) for text in cells) else {}
 
 
 def go_on(states: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
-    """Go on here from where a cell has got to, unless numbers were drawn here meanwhile."""
+    """Continue here with the states that a cell left, unless numbers were drawn here meanwhile."""
     if not states:
         return
     here = random_states()

@@ -1,7 +1,8 @@
-"""Open tasks as activity: a kernel that waits for one isn't idle, up to a bound of the site's.
+"""Activity: keeps cullers from ending a kernel that waits for an open task.
 
-Cullers look at when something was last done: jupyter_server's at each kernel, JupyterHub's at the
-server. While a task is open that isn't too old, both are told that it is now.
+Cullers look at the time of the last activity: jupyter_server's culler at each kernel's, and
+JupyterHub's at the server's. While a task is open and younger than the site's bound, that time is
+set to now.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 
-#: Between two words to the cullers: less than any sensible time-out of theirs.
+#: Seconds between two marks. It is less than any sensible time-out of a culler.
 SPACING_S = 15.0
 
 
 class Activity:
-    """Calls `mark` from time to time, as long as something is open; lives on one loop.
+    """Calls `mark` every `SPACING_S` while a task is open. It lives on one loop.
 
     Parameters
     ----------
     mark:
-        Gets the ids of the kernels that have open tasks; an empty id is the server itself.
+        Called with the ids of the kernels that have open tasks. An empty id means the server.
     """
 
     def __init__(self, mark: Callable[[Collection[str]], object]) -> None:
@@ -30,7 +31,7 @@ class Activity:
         self._timer: asyncio.TimerHandle | None = None
 
     def learn(self, until: Mapping[str, float]) -> None:
-        """Take the kernels that have open tasks, and until when (in unix seconds) these count."""
+        """Set which kernels have open tasks, and until when (unix seconds) these count."""
         self._until = until
         if self._timer is None:
             self._tell()
@@ -43,6 +44,6 @@ class Activity:
             self._timer = self._loop.call_later(SPACING_S, self._tell)
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Stop calling `mark`."""
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""What came of a task -> what is kept of it, still as wire text."""
+"""Turns a task's outcome into the row that the journal stores, still as wire text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ERROR_LENGTH = 500
 
 
 def of_message(body: bytes, message: ResultMessage, group_id: str) -> Collected:
-    """A result message, its bytes as they came."""
+    """The row for a result message; its bytes are stored unchanged."""
     failed = message.error_code is not None
     return Collected(
         message.task_id,
@@ -31,7 +31,7 @@ def of_message(body: bytes, message: ResultMessage, group_id: str) -> Collected:
 
 
 def of_status(status: TaskStatus, group_id: str) -> Collected:
-    """A task's outcome as the service tells it."""
+    """The row for an outcome that the service reported in reply to a request."""
     ended = None
     with contextlib.suppress(ValueError):  # seconds, or a date
         ended = float(status.completion_t or "")

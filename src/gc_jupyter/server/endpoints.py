@@ -1,4 +1,4 @@
-"""The endpoints that the panel lists: from what is remembered, or asked with the user's login."""
+"""The endpoints that the panel lists: remembered ones, and with a login those of the service."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def list_endpoints(
     ask: bool,
     owners: Mapping[str, str] | None = None,
 ) -> Endpoints:
-    """What `GET endpoints` answers; blocks. Never asks a person for anything.
+    """The answer to `GET endpoints`. It blocks, and never asks a person to sign in.
 
     Parameters
     ----------
     settings, journal:
-        Have aliases, the default, and what was heard before.
+        Where aliases, the default endpoint and earlier facts about endpoints are read.
     client:
-        The user's.
+        A client with the user's login.
     ask:
-        Whether the service may be asked, for names, owners, and for the first few states.
+        Whether to ask the service for names, owners, and the states of the first few endpoints.
     owners:
-        Whose endpoints are, by id, as far as it was heard before.
+        Endpoint id -> its owner, as far as known from earlier requests.
     """
     signed_in, who, default, problem, next_step = False, "", "", "", ""
     aliases: dict[str, str] = {}

@@ -32,29 +32,29 @@ from gc_jupyter.settings import Settings
 
 
 class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
-    """Shows the tasks of all kernels, and collects results while none runs.
+    """Shows the tasks of all kernels, and collects results for kernels that have ended.
 
-    ``c.GCJupyter.collect_results = True`` in Jupyter's configuration has it collect unless the user
-    has decided otherwise, in the panel or by ``%gc config collect_results``.
+    ``c.GCJupyter.collect_results = True`` in Jupyter's configuration switches collecting on. The
+    user's own choice, in the panel or by ``%gc config collect_results``, wins.
     """
 
     name = "gc_jupyter"
 
     collect_results = Bool(
         False,
-        help="Collect results of tasks whose kernels have ended, and keep them with the journal."
-        " What the user has set wins.",
+        help="Collect results of tasks whose kernels have ended, and keep them in the journal."
+        " The user's own setting wins.",
     ).tag(config=True)
 
     def initialize_handlers(self) -> None:
         """See ExtensionApp."""
         self.user_settings = Settings(projects=False)
         self.journal = Journal(journal_path(), KernelSession.here())
-        #: The user's; asks nobody by itself, and nobody can be asked here.
+        #: Has the user's login. It never asks anybody to sign in: nobody could answer here.
         self.client = Client(do_version_check=False)
-        #: Whose endpoints are, by id, as far as was asked; the server's loop adds to it.
+        #: Endpoint id -> its owner, as far as known. The server's loop adds to it.
         self.owners: dict[str, str] = {}
-        self._keeper: Keeper | None = None  # the server's loop makes it and lets it go
+        self._keeper: Keeper | None = None  # set on the server's loop only
         self._watch: JournalWatch | None = None
         self._looking: asyncio.Task[None] | None = None
         self.handlers.extend(routes(self))
@@ -83,7 +83,7 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         self._looking = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
-        """Watch the kernels that run now; the keeper sees to those that don't."""
+        """Watch the kernels that run now. The keeper handles those that have ended."""
         here = self.journal.session
         nobody: list[KernelSession] = []
         ask = partial(self.journal.ask, lambda db: panel.running(db, here), nobody)
@@ -93,7 +93,7 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         self._activity.learn(await asyncio.to_thread(self._numbers))
 
     def _numbers(self) -> dict[str, float]:
-        """Show the journal's; returns who is active until when (blocks)."""
+        """Update the journal's metrics; returns kernel -> until when its tasks count. Blocks."""
         here, hours = self.journal.session, float(self.user_settings.get("active_hours") or 0)
         counts: dict[str, int] = {}
         metrics.show_tasks(
@@ -108,7 +108,7 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         return self.journal.ask(ask, until)
 
     def _mark(self, kernels: Collection[str]) -> None:
-        """Something is open that these kernels wait for, or, without a name, this server."""
+        """Count this moment as activity of these kernels; an empty id means this server."""
         server, now = self._server(), datetime.now(timezone.utc)
         manager: Any = server.kernel_manager
         ours = [one for one in kernels if one in manager]
@@ -134,15 +134,15 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
     # --- collecting ------------------------------------------------------------------------
 
     async def switch(self, on: bool) -> None:
-        """Collect from now on, or don't; kept in the user's settings."""
+        """Switch collecting on or off, and write it to the user's settings."""
         self.user_settings.set("collect_results", on)
         await self.follow_the_setting()
 
     async def follow_the_setting(self) -> None:
-        """Collect, or don't, as the user or this server's configuration says now."""
+        """Switch collecting on or off, as the user's or the server's settings say now."""
         for line in self.user_settings.notices():
             self.log.warning("%s", line)
-        if self.user_settings.tells("collect_results"):  # else it stays as it is
+        if self.user_settings.tells("collect_results"):  # otherwise the file can't be read
             chosen = self.user_settings.get("collect_results")
             await self._collect(self.collect_results if chosen is None else chosen)
 
@@ -160,10 +160,10 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
     # --- answers ---------------------------------------------------------------------------
 
     def rows(self, question: Callable[..., str], wanted: panel.Filter) -> str:
-        """What `GET tasks` or `GET runs` answers, as JSON; blocks."""
+        """The answer to `GET tasks` or `GET runs`, as JSON. Blocks."""
         here = self.journal.session
         good = JournalState(path=str(self.journal.path), problem="", next_step="")
-        self.journal.problem = ""  # of an earlier question
+        self.journal.problem = ""  # what an earlier request met
         root = str(self._server().root_dir)
         text = self.journal.ask(lambda db: question(db, here, wanted, good, root), "")
         if text:
@@ -173,13 +173,13 @@ class GCJupyter(ExtensionApp):  # type: ignore[misc, unused-ignore]
         return panel.page("[]", (), 0, bad)
 
     def failures(self, run: str) -> list[Failure]:
-        """What `GET failures` answers; blocks."""
+        """The answer to `GET failures`. Blocks."""
         here = self.journal.session
         nothing: list[Failure] = []
         return self.journal.ask(lambda db: runs.failures(db, here, run), nothing)
 
     def status(self) -> Status:
-        """What `GET status` answers; blocks."""
+        """The answer to `GET status`. Blocks."""
         here = self.journal.session
         keeper = self._keeper
         problem, next_step = keeper.problem if keeper is not None else ("", "")

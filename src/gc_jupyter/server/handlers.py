@@ -1,4 +1,4 @@
-"""The routes: what `messages.py` defines, for whoever may use this server."""
+"""The HTTP routes that `messages.py` defines, for authorized users of this server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ Answer = Callable[["Handler"], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Route:
-    """A path below the namespace, and who answers its methods: with JSON, or what becomes it."""
+    """A path below the namespace, and the functions that answer its methods.
+
+    They return JSON as text, or an object to write as JSON.
+    """
 
     path: str
     get: Answer | None = None
@@ -35,26 +38,26 @@ class Route:
 
 
 class Handler(APIHandler):
-    """Answers a route; authenticated, authorized, and XSRF-protected as Jupyter's own are."""
+    """Answers a route; authenticated, authorized and XSRF-protected as Jupyter's own handlers."""
 
     auth_resource = "gc_jupyter"
-    _track_activity = False  # a panel that is open keeps no server from being culled
+    _track_activity = False  # so that an open panel does not keep a server from being culled
 
     def initialize(self, app: GCJupyter, route: Route) -> None:
-        """Of which extension, and for which route."""
+        """See tornado's RequestHandler: `app` is the extension, `route` what this one answers."""
         self.app = app
         self.route = route
 
     @authenticated
     @authorized
     async def get(self) -> None:
-        """Read."""
+        """Answer GET."""
         await self._answer(self.route.get)
 
     @authenticated
     @authorized
     async def put(self) -> None:
-        """Change."""
+        """Answer PUT."""
         await self._answer(self.route.put)
 
     async def _answer(self, answer: Answer | None) -> None:
@@ -64,7 +67,7 @@ class Handler(APIHandler):
         await self.finish(said if isinstance(said, str) else json.dumps(said))
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
-        """A number of the query."""
+        """A number of the query string; HTTPError 400 where it is none from `least` to `most`."""
         given = self.get_query_argument(name, str(default))
         good = given.isascii() and given.isdigit() and len(given) < 9
         if not good or not least <= int(given) <= most:
@@ -73,7 +76,7 @@ class Handler(APIHandler):
 
 
 async def _rows(question: Callable[..., str], handler: Handler) -> str:
-    """The journal's runs or tasks."""
+    """A page of the journal's runs or tasks, as JSON."""
     wanted = Filter(
         text=handler.get_query_argument("text", ""),
         state=handler.get_query_argument("state", ""),
@@ -85,15 +88,15 @@ async def _rows(question: Callable[..., str], handler: Handler) -> str:
 
 
 async def _failures(handler: Handler) -> object:
-    """The errors of a run."""
+    """The errors of one run."""
     run = handler.get_query_argument("run", strip=False)
     return await asyncio.to_thread(handler.app.failures, run)
 
 
 async def _endpoints(handler: Handler) -> object:
-    """Endpoints that are known, or that the service lists."""
+    """The known endpoints; with `ask`, also those that the service lists."""
     ask = handler.get_query_argument("ask", "") == "1"
-    if ask:  # the user's requests are counted: another site's page has none to spend
+    if ask:  # it spends the user's requests to the service, so no other site's page may ask
         handler.check_xsrf_cookie()
     app = handler.app
     listing = partial(list_endpoints, app.user_settings, app.journal, app.client, ask=ask)
@@ -104,8 +107,8 @@ async def _endpoints(handler: Handler) -> object:
 
 
 async def _status(handler: Handler) -> object:
-    """Versions, counts, and what is wrong."""
-    await handler.app.follow_the_setting()  # a kernel may have set it, or signed in
+    """The version, counts, and what is wrong."""
+    await handler.app.follow_the_setting()  # a kernel may have changed it, or signed in
     return await asyncio.to_thread(handler.app.status)
 
 

@@ -1,9 +1,9 @@
 """Keeper: collects the results of task groups whose kernels have ended, while it is switched on.
 
-The service keeps a result for half an hour. The keeper claims such groups in the journal
-(`journal/results.py` says how that keeps it out of a kernel's way), asks the service what has
-become of their tasks, and listens for those that still run. What comes is stored as it is, and
-acknowledged only then; nothing is unpickled.
+The service keeps a result for half an hour. The keeper claims such groups in the journal; how that
+avoids conflicts with kernels is explained in `journal/results.py`. It asks the service for the
+states of their tasks, and listens for the results of those that still run. A result is stored as it
+came, and is acknowledged only after that. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -37,73 +37,77 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-ASK_UP_S = 120.0  # between questions while the stream is up: what another consumer took
+#: Seconds between two status requests while the stream is up. They find the results that another
+#: consumer of the queue took.
+ASK_UP_S = 120.0
 RETRY_S = 30.0  # after the journal or the service has failed
-#: Bytes in one transaction: a kernel waits for it.
+#: Bytes in one transaction. A kernel that writes meanwhile has to wait for it.
 STORED_AT_ONCE = 8 * 1024 * 1024
 
 
 class Keeper:
-    """Collects until `close`. Its state belongs to `gc-loop`; the public methods are for any other
-    thread.
+    """Collects results until `close`. Its state belongs to `gc-loop`; call the public methods from
+    any other thread.
 
     Parameters
     ----------
     path:
-        The journal.
+        The journal's file.
     client:
-        The user's; nobody is ever asked to log in.
+        A client with the user's login. The keeper never asks anybody to log in.
     port:
-        AMQP port to use instead of the one that the service names.
+        The AMQP port to use instead of the one that the service names.
     """
 
     def __init__(self, path: Path, client: Client, *, port: int | None = None) -> None:
         self.session = KernelSession.here()
-        self.questions = self.failures = 0  # that were sent for tasks; those that failed
-        self._trouble = ("", "")  # with claims and questions
-        self._disk_trouble = ("", "")  # with storing
+        self.questions = self.failures = 0  # status requests that were sent; that failed
+        self._trouble = ("", "")  # with claims and status requests
+        self._disk_trouble = ("", "")  # with storing results
         self._path = path
         self._client = client
         self._port = port
         self._loop = kernel_loop()
         self._requests = Requests(self._loop, Budget(""))  # it submits nothing
-        self._disk = DaemonPool("gc-keeper", 1)  # owns these two
+        self._disk = DaemonPool("gc-keeper", 1)  # owns the next two fields
         self._database: Database | None = None
         self._claimed = False  # whether there may be claims to release
         self._feed = Feed(
             self._loop, client.globus_service, self._requests, self, port=port, up_s=ASK_UP_S
         )
-        self._groups: set[str] = set()  # claimed
-        self._listening: set[str] = set()
+        self._groups: set[str] = set()  # that are claimed
+        self._listening: set[str] = set()  # groups whose queues are followed
         self._pending: dict[str, str] = {}  # task -> its group
-        self._without: set[str] = set()  # tasks of which the service has nothing
-        self._named: set[str] = set()  # groups whose tasks' ids were asked for
-        self._ready: dict[str, tuple[Collected, object]] = {}  # to be stored, with its tag
+        self._without: set[str] = set()  # tasks for which the service has no result
+        self._named: set[str] = set()  # groups whose task ids are known
+        self._ready: dict[
+            str, tuple[Collected, object]
+        ] = {}  # task -> result to store, and its tag
         self._storing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._task = asyncio.run_coroutine_threadsafe(self._run(), self._loop.aio)
 
     @property
     def problem(self) -> tuple[str, str]:
-        """Why not everything is collected, and what to do; empty texts while all is well."""
+        """Why results are not collected, and what to do; empty texts while all is well."""
         return self._disk_trouble if self._disk_trouble[0] else self._trouble
 
     @property
     def stream_up(self) -> bool:
-        """Whether results come by a connection to the broker; False where none is needed, too."""
+        """Whether there is a connection to the broker. It is also False while none is needed."""
         return self._feed.up
 
     def look(self) -> None:
-        """Kernels may have ended, or want their tasks back."""
+        """Check the journal now: kernels may have ended, or may have claimed their groups back."""
         if self._loop.usable:
             self._loop.call(self._wake.set)
 
     def close(self) -> None:
-        """Stop collecting; what isn't stored yet stays with the service. Idempotent."""
+        """Stop collecting. Results that are not stored yet stay with the service. Idempotent."""
         if self._loop.usable and not self._task.done():
             self._task.cancel()
             released = self._loop.ask(self._let_go)
-            with contextlib.suppress(Exception):  # a dead session's claims count for nothing
+            with contextlib.suppress(Exception):  # the claims of an ended session are ignored
                 released.result(RETRY_S)
 
     def _let_go(self) -> concurrent.futures.Future[None]:
@@ -124,7 +128,7 @@ class Keeper:
                 await asyncio.wait_for(self._wake.wait(), pause)
 
     async def _round(self) -> float | None:
-        """Do what there is to do; returns the seconds until there is more, None for no end."""
+        """Run one round; returns the seconds until the next one, None to wait for `look`."""
         try:
             if await self._blocking(self._signed_out):
                 self._trouble = ("Nobody is signed in.", "%gc login in a notebook signs in.")
@@ -150,7 +154,7 @@ class Keeper:
         return self._client.login().required
 
     def _hold(self, claims: Mapping[str, Sequence[str]]) -> None:
-        """These groups are claimed now, with these tasks to collect."""
+        """Take over the current claims: group -> the tasks to collect."""
         for group in self._groups - claims.keys():
             self._leave(group)
         self._groups |= claims.keys()
@@ -167,7 +171,7 @@ class Keeper:
             self._feed.ask_for(new)
 
     def _leave(self, group: str) -> None:
-        """The group is a kernel's again, or done with."""
+        """Stop following a group: a kernel has claimed it, or nothing is left to collect."""
         self._groups.discard(group)
         self._named.discard(group)
         self._feed.drop(group)
@@ -179,7 +183,7 @@ class Keeper:
             self._pending.pop(task_id, None)
 
     async def _name_tasks(self) -> None:
-        """Ask for the ids of tasks whose replies were lost."""
+        """Ask the service for the ids of tasks whose submission replies were lost."""
         service = self._client.globus_service()
         for group in self._groups - self._named:
             try:
@@ -190,14 +194,14 @@ class Keeper:
             except NotFound:
                 task_ids = []
             self._named.add(group)
-            # whose they are, their results say
+            # which of the submitted tasks they are is known when their results arrive
             free = await self._on_disk(partial(_free, task_ids))
             self._pending.update(dict.fromkeys(free, group))
             if free:
                 self._feed.ask_for(free)
 
     def _listen(self) -> None:
-        """Follow the groups of tasks that still run, and no others."""
+        """Follow the queues of groups with tasks that still run, and no others."""
         wanted = self.open_groups()
         for group in self._listening - wanted:
             self._feed.drop(group)
@@ -209,12 +213,12 @@ class Keeper:
 
     def take(self, message: ResultMessage, body: bytes, tag: object) -> None:
         """See Taker."""
-        # an unknown task's group is not known either: nobody who reads the journal waits for it
+        # the journal does not know this task, so no reader of the journal waits for it
         group = self._pending.get(message.task_id, "")
         self._keep(of_message(body, message, group), tag)
 
     def take_said(self, task_id: str, message: bytes) -> None:
-        """See Taker: it is for the kernel alone."""
+        """See Taker. Output of running tasks is for kernels only."""
 
     async def take_statuses(
         self, asked: Sequence[str], found: Mapping[str, TaskStatus], tags: Mapping[str, object]
@@ -223,7 +227,7 @@ class Keeper:
         for task_id in asked:
             group, status = self._pending.get(task_id), found.get(task_id)
             if group is None:
-                continue  # it came meanwhile
+                continue  # its result has arrived meanwhile
             if status is None or status.status == "abandoned":
                 self._without.add(task_id)
                 self._drop([task_id])
@@ -257,7 +261,7 @@ class Keeper:
 
     def _keep(self, one: Collected, tag: object) -> None:
         self._drop([one.task_id])
-        again = self._ready.get(one.task_id)  # after a reconnect: the older tag is worth nothing
+        again = self._ready.get(one.task_id)  # after a reconnect, only the newer tag is valid
         self._ready[one.task_id] = (one if again is None else again[0], tag)
         if self._storing is None:
             self._storing = self._loop.aio.create_task(self._store_all())
@@ -281,7 +285,7 @@ class Keeper:
             self._loop.aio.call_later(RETRY_S, self._store_again)
         else:
             self._storing, self._disk_trouble = None, ("", "")
-            self._wake.set()  # groups may be done with
+            self._wake.set()  # some groups may have nothing left to collect
 
     def _store_again(self) -> None:
         if not self._task.done():

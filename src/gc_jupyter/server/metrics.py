@@ -1,8 +1,8 @@
-"""What an administrator can watch: numbers at Jupyter Server's own ``/metrics``.
+"""Metrics for administrators, on Jupyter Server's own ``/metrics`` page.
 
-They are Prometheus's, as jupyter_server's are, and name nothing of a user's: no notebook, no
-endpoint, no task. Those of tasks are the journal's; those of requests and of the stream are of
-results that the server collects. (A kernel has no address at which it could be asked.)
+They are Prometheus metrics, like jupyter_server's own. They contain no names of notebooks,
+endpoints or tasks. The numbers of tasks come from the journal. Requests and the stream are those of
+the server's keeper. Kernels are not included, since a kernel has no address to ask for metrics.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _TASKS = Gauge("gc_jupyter_tasks", "Tasks in the user's journal, by state.", ["s
 _COLLECTED = Gauge("gc_jupyter_collected_results", "Results that the server keeps.")
 _COLLECTING = Gauge("gc_jupyter_collecting", "1 while the server collects results.")
 _STREAM = Gauge("gc_jupyter_stream_up", "1 while the collector's connection to the broker is up.")
-_REQUESTS = Gauge("gc_jupyter_status_requests", "Questions for tasks that the server has sent.")
-_ERRORS = Gauge("gc_jupyter_status_request_errors", "Those that failed.")
+_REQUESTS = Gauge("gc_jupyter_status_requests", "Status requests that the server has sent.")
+_ERRORS = Gauge("gc_jupyter_status_request_errors", "Status requests that failed.")
 
 
 def show_tasks(counts: Mapping[str, int], collected: int) -> None:
-    """Set the numbers of the journal.
+    """Set the metrics that come from the journal.
 
     Parameters
     ----------
     counts:
-        State -> how many tasks have it; a text that is no state isn't shown.
+        State -> the number of tasks in it. Keys that are not states are ignored.
     collected:
-        How many results are kept.
+        The number of stored results.
     """
     for state in TaskState:
         _TASKS.labels(state.value).set(counts.get(state.value, 0))
@@ -41,7 +41,7 @@ def show_tasks(counts: Mapping[str, int], collected: int) -> None:
 
 
 def show_keeper(keeper: Keeper | None) -> None:
-    """Show the numbers of the one that collects now, as they are whenever somebody asks."""
+    """Have the metrics read this keeper whenever they are requested; None: nothing collects."""
     _COLLECTING.set(keeper is not None)
     _STREAM.set_function(lambda: float(keeper is not None and keeper.stream_up))
     if keeper is not None:

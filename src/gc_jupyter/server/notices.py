@@ -1,6 +1,6 @@
-"""Tells the panels that tasks changed: the journal's file is watched, and Jupyter's event bus told.
+"""Notices: tells the panels, by Jupyter's event bus, that the journal's file has changed.
 
-At most four notices a second, and none while nothing changes.
+There are at most four notices a second, and none while nothing changes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gc_jupyter.server.messages import TASKS_CHANGED, TasksChanged
 log = logging.getLogger(__name__)
 
 SPACING_S = 0.25
-SLOW_S = 5.0  # between two looks at a file that can't be watched
+SLOW_S = 5.0  # between two reads of a file that can't be watched
 SLOW = "The journal can't be watched here, and is looked at every 5 s"
 SLOW_STEP = (
     "If it is for inotify's limits, whoever runs this machine can raise"
@@ -39,8 +39,7 @@ SCHEMA = {
 
 
 class Notices:
-    """Calls `emit` after a change, at once or as soon as `SPACING_S` have passed since the last;
-    lives on one loop."""
+    """Calls `emit` after a change, at once or `SPACING_S` after the last call; on one loop."""
 
     def __init__(self, emit: Callable[[TasksChanged], object]) -> None:
         self._emit = emit
@@ -50,7 +49,7 @@ class Notices:
         self._timer: asyncio.TimerHandle | None = None
 
     def changed(self) -> None:
-        """Something changed; on the loop."""
+        """Announce a change. Call it on the loop."""
         if self._timer is None:
             when = max(self._loop.time(), self._last + SPACING_S)
             self._timer = self._loop.call_at(when, self._send)
@@ -62,13 +61,16 @@ class Notices:
         self._emit({"changed": self._count})
 
     def close(self) -> None:
-        """Tell nobody any more."""
+        """Send no more notices."""
         if self._timer is not None:
             self._timer.cancel()
 
 
 class _Stop(threading.Event):
-    """Ends a watch. Whoever watches asks for it from its beginning on, which is told, once."""
+    """Ends a watch, and calls `begun` once when the watch has begun.
+
+    watchfiles first calls `is_set` when its watch is in place, so that call is the sign.
+    """
 
     def __init__(self, begun: Callable[[], object]) -> None:
         super().__init__()
@@ -88,14 +90,14 @@ class JournalWatch:
     Parameters
     ----------
     path:
-        The journal; its directory is made where there is none yet.
+        The journal's file. Its directory is made if there is none.
     changed:
-        Called soon after a write; and once the watch has begun, for what was written before.
+        Called soon after a write, and once when the watch has begun, for earlier writes.
 
     Attributes
     ----------
     problem:
-        Why the file isn't watched but looked at from time to time; empty where it is.
+        Why the file is read from time to time instead of watched; empty while it is watched.
     """
 
     def __init__(self, path: Path, changed: Callable[[], object]) -> None:
@@ -104,7 +106,7 @@ class JournalWatch:
         self._loop = asyncio.get_running_loop()
         self._stop = _Stop(self._tell)
         self.problem = ""
-        # A daemon: a server that is interrupted, as a hub does it, closes no extension.
+        # A daemon: an interrupted server (a hub interrupts servers) closes no extension.
         self._thread = threading.Thread(target=self._watch, name="gc-watch", daemon=True)
         self._thread.start()
 
@@ -112,7 +114,7 @@ class JournalWatch:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._follow(slowly=False)
-        except Exception as error:  # no directory, no more watches to be had, or no loop any more
+        except Exception as error:  # no directory, no inotify instance left, or the loop has ended
             self.problem = f"{SLOW} ({one_line(str(error), 200) or type(error).__name__})."
             log.warning("%s %s", self.problem, SLOW_STEP)
             try:

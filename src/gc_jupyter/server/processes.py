@@ -1,6 +1,6 @@
-"""Tells when kernels' processes end: by a file descriptor that the kernel of Linux makes readable.
+"""Processes: learns from a pidfd that a kernel's process has ended, so nothing is polled.
 
-Elsewhere (and before Linux 5.3), the next change of the journal shows it.
+Other systems, and Linux before 5.3, have no pidfd. There the next change of the journal shows it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 
 class Processes:
-    """Calls `ended` whenever one of the watched processes has ended; lives on one loop."""
+    """Calls `ended` whenever one of the watched processes has ended. It lives on one loop."""
 
     def __init__(self, ended: Callable[[], object]) -> None:
         self._ended = ended
@@ -20,7 +20,7 @@ class Processes:
         self._loop = asyncio.get_running_loop()
 
     def watch(self, pids: Iterable[int]) -> None:
-        """Watch these too; one that has ended already counts as well."""
+        """Watch these processes too. For one that has already ended, `ended` is called soon."""
         if not hasattr(os, "pidfd_open"):
             return
         for pid in set(pids) - self._watched.keys():
@@ -30,7 +30,7 @@ class Processes:
                 self._loop.call_soon(self._ended)
                 continue
             except OSError:
-                continue  # an older kernel, or no descriptors left
+                continue  # an older Linux, or no file descriptors left
             self._watched[pid] = descriptor
             self._loop.add_reader(descriptor, self._on_end, pid)
 
@@ -45,6 +45,6 @@ class Processes:
             os.close(descriptor)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         for pid in list(self._watched):
             self._forget(pid)
