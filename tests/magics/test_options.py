@@ -337,7 +337,7 @@ def test_shift_tab(kernel: Kernel) -> None:
     assert kernel.inspect(cell, 24) == one_task_each  # on its value
     assert kernel.inspect(cell, cell.index("-a") + 1).startswith("-a, --async\n\n")
     line = "x = 1\n%gc use local --default"
-    assert "Look after Globus Compute" in kernel.inspect(line, 8)
+    assert "Manage logins, endpoints, tasks" in kernel.inspect(line, 8)
     use = kernel.inspect(line, 11)
     assert use.startswith("%gc use [ENDPOINT] [--alias NAME]")
     assert "this kernel's default endpoint" in use
