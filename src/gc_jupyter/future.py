@@ -1,4 +1,4 @@
-"""TaskFuture: a task's result to come, with what is known of the task so far."""
+"""TaskFuture: a future for a task's result, with what is known about the task so far."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from gc_jupyter.errors import TaskStopped
 from gc_jupyter.types import EventSource, TaskInfo
 
 _UNKNOWN = TaskInfo()
-#: Really stops tasks, so many seconds after an interrupt; whether it could.
+#: Stops tasks that were sent: interrupts them, and ends them after these seconds. Returns whether
+#: it could.
 Stop: TypeAlias = "Callable[[Sequence[TaskFuture], float], bool]"
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What `TaskFuture.decode` returns where parts of a result are still to be fetched.
+    """What `TaskFuture.decode` returns while parts of a result still have to be fetched.
 
     Parameters
     ----------
     ready:
-        Is done once they are here, or can't be had.
+        A future that is done once the parts have arrived, or can't be fetched.
     decode:
-        The result, from then on, as `TaskFuture.decode` gives it.
+        Called after that; returns the result, as `TaskFuture.decode` does.
     """
 
     ready: concurrent.futures.Future[Any]
@@ -35,10 +36,10 @@ class Later:
 
 
 class _LeanCondition(threading.Condition):
-    """A condition as `threading.Condition()` makes it, less its five bound methods and its deque.
+    """A `threading.Condition` without its five bound methods and its deque, which save memory.
 
-    A fan-out of 100,000 tasks waits with as many futures: these made up half of the objects that
-    the garbage collector walks through, and a third of the memory.
+    A fan-out of 100,000 tasks has as many futures. These objects were half of all objects that the
+    garbage collector traverses, and a third of the memory.
     """
 
     def __init__(self) -> None:
@@ -71,16 +72,15 @@ class TaskFuture(concurrent.futures.Future[Any]):
     Parameters
     ----------
     task_id:
-        Where the service has accepted the task already.
+        The task's id, if the service has accepted the task already.
     serial:
-        Numbers the tasks of this process.
+        The task's number in this process.
     label:
-        Shown beside the task.
+        The text that tables show for the task.
 
     Notes
     -----
-    What becomes of a task is written here by three methods and by nothing else, in this order;
-    `tests/test_future.py` holds it.
+    Only three methods write what is known about a task, in this order (`tests/test_future.py`).
 
     ===========  ====================  =====================================================
     method       fields                who, and when
@@ -96,13 +96,13 @@ class TaskFuture(concurrent.futures.Future[Any]):
     ===========  ====================  =====================================================
     """
 
-    #: What a recorder of tasks keeps with this one: the cell that it came from.
+    #: What a recorder of tasks stores with the task: the cell that submitted it.
     note: Any = None
-    #: What the task's own reply carries (`protocol.nonces`); empty for a plain function's.
+    #: The nonce in the task's reply (`protocol.nonces`); empty for a plain function.
     nonce: str = ""
-    #: By what its result may be read (`serialize.limits`).
+    #: The formats that its result may have (`serialize.limits`).
     limit: str = ""
-    #: Is done once the task may be sent, or can't be; None where it may be at once.
+    #: Done once the task may be sent, or can't be sent; None if it may be sent at once.
     ready: concurrent.futures.Future[Any] | None = None
 
     def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
@@ -134,26 +134,26 @@ class TaskFuture(concurrent.futures.Future[Any]):
         label: str = "",
         ready: concurrent.futures.Future[Any] | None = None,
     ) -> None:
-        """Say what this task is, before it is submitted, or from its reply.
+        """Set what this task is: before it is submitted, or later from its reply.
 
         Parameters
         ----------
         note:
-            For the recorder of tasks.
+            What the recorder of tasks stores with it.
         nonce:
-            Among the task's arguments, for its reply to carry.
+            The nonce among the task's arguments, which its reply returns.
         limit:
-            By what its result may be read (`serialize.limits`).
+            The formats that its result may have (`serialize.limits`).
         label:
-            Shown beside the task.
+            The text that tables show for the task.
         ready:
-            Is done once the task may be sent. Its exception becomes the task's; it is cancelled
-            where no task waits for it any more.
+            Done once the task may be sent. Its exception becomes the task's. It is cancelled when
+            no task waits for it any more.
 
         Raises
         ------
         concurrent.futures.InvalidStateError
-            It was submitted already, and it is known what it is.
+            The task was submitted already, and this is known already.
         """
         if self.source is not None and self.note is not None:
             raise concurrent.futures.InvalidStateError("The task was submitted already.")
@@ -175,23 +175,23 @@ class TaskFuture(concurrent.futures.Future[Any]):
         label: str = "",
         stop: Stop | None = None,
     ) -> None:
-        """The runtime has the task from now on.
+        """Hand the task to the runtime.
 
         Parameters
         ----------
         serial:
-            Its number in this process.
+            The task's number in this process.
         source:
-            Announces its states.
+            The runtime that announces its states.
         label:
-            Where it has none yet.
+            The text for tables, used if the task has none yet.
         stop:
-            Really stops such tasks, and says whether it could; None where nothing can.
+            Stops such tasks after they were sent; None if nothing can.
 
         Raises
         ------
         concurrent.futures.InvalidStateError
-            It was submitted already: one future is one task.
+            The future was submitted already; each future is for one task.
         """
         if self.source is not None:
             raise concurrent.futures.InvalidStateError("A future can be submitted once.")
@@ -201,17 +201,17 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self._stop = stop
 
     def _learn(self, info: TaskInfo) -> None:
-        """More is known of the task; nothing that was known may change.
+        """Add to what is known about the task. What was known may not change.
 
         Parameters
         ----------
         info:
-            All that is known.
+            Everything that is known now.
 
         Raises
         ------
         concurrent.futures.InvalidStateError
-            It has another task's id.
+            `info` has the id of another task.
         """
         if self._info.task_id not in (None, info.task_id):
             raise concurrent.futures.InvalidStateError(
@@ -234,30 +234,31 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     @property
     def stoppable(self) -> bool:
-        """Whether it can be stopped once it was sent: it runs on this machine."""
+        """Whether the task can be stopped after it was sent, because it runs on this machine."""
         return self._stop is not None
 
     def cancelled(self) -> bool:
-        """Whether `cancel` had its way: the task was dropped before it was sent, or stopped."""
+        """Whether the task was cancelled: dropped before it was sent, or stopped."""
         return dropped(self) or (self.done() and isinstance(self.exception(), TaskStopped))
 
     def hear(self, message: bytes) -> None:
-        """The task says something while it runs (`service.local_worker.say`): nobody listens.
+        """Take a message that the task sends while it runs (`service.local_worker.say`).
 
-        A subclass may. Called on `gc-loop`, in the order in which it was said, before the result.
+        This class ignores it; a subclass may use it. Called on `gc-loop`, in the order in which
+        the messages were sent, before the result.
 
         Parameters
         ----------
         message:
-            As it was said.
+            The bytes that the task sent.
         """
 
     def decode(self, value: Any) -> Any:
-        """The future's result, from what the task returned: the value itself.
+        """Turn what the task returned into the future's result. Here it is the value itself.
 
-        A subclass may unpack a reply, and raise what makes the task a failed one. Called on the
-        `gc-results` thread, before any callback. Where it returns a `Later`, the future is done
-        when that is.
+        A subclass may unpack a reply; what it raises makes the task a failed one. Called on the
+        `gc-results` thread, before any callback. If it returns a `Later`, the future is done
+        when the `Later` is.
 
         Parameters
         ----------
@@ -286,9 +287,9 @@ def results_in_order(futures: list[TaskFuture], timeout: float | None) -> Iterat
     Parameters
     ----------
     futures:
-        Those that are left when the caller stops asking are cancelled.
+        The futures. Those that remain when the caller stops iterating are cancelled.
     timeout:
-        Seconds from now for all of them.
+        Seconds from now, for all of them together.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     futures.reverse()
@@ -306,19 +307,19 @@ def _results(futures: list[TaskFuture], deadline: float | None) -> Iterator[Any]
 
 
 def stop(futures: Sequence[TaskFuture], patience: float = 0.0) -> bool:
-    """Stop tasks that were sent, together: those that wait never run, whichever ends first.
+    """Stop tasks that were sent. They are stopped together, so no waiting one starts meanwhile.
 
     Parameters
     ----------
     futures:
-        Tasks that have an id; others are left alone.
+        Tasks that have an id; others are ignored.
     patience:
-        Seconds from an interrupt, which a running task gets, until its process is ended.
+        Seconds between the interrupt that a running task gets and the end of its process.
 
     Returns
     -------
     bool
-        Whether all can be stopped: those that run on this machine.
+        Whether all of them can be stopped, because they run on this machine.
     """
     stops = {one._stop for one in futures}
     said = [
@@ -329,7 +330,7 @@ def stop(futures: Sequence[TaskFuture], patience: float = 0.0) -> bool:
 
 
 def dropped(future: concurrent.futures.Future[Any]) -> bool:
-    """Whether a task was cancelled before it was sent: it has no outcome.
+    """Whether a task was cancelled before it was sent, so that it has no outcome.
 
     Parameters
     ----------

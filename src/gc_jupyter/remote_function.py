@@ -29,8 +29,11 @@ _here: ContextVar[bool] = ContextVar("gc_jupyter_here", default=False)
 
 @contextlib.contextmanager
 def running_here() -> Iterator[None]:
-    """Calls of remote functions run here: inside `f.local(…)`, where a recursion would leave
-    otherwise, and as decorators in a cell that only defines."""
+    """Have calls of remote functions run here, not on the endpoint.
+
+    It is used inside `f.local(…)`, so that a recursive call stays here, and for remote functions
+    that are decorators in a cell of definitions.
+    """
     token = _here.set(True)
     try:
         yield
@@ -47,18 +50,18 @@ class CallOptions:
     html:
         Show HTML and SVG that calls display.
     label:
-        What tasks are called, before the function's name.
+        The tasks' label; the function's name follows it.
     tb_limit:
         The most frames that a remote traceback shows; None for all.
     also:
-        Names to send beside those that the function is seen to use.
+        Names to send in addition to those that the function visibly uses.
     capture:
-        Whether what it uses of the notebook is sent; else only itself and `also`.
+        Whether to send what the function uses of the notebook; otherwise only itself and `also`.
     wait:
-        Waits for a call's tasks, and shows meanwhile what one task shows (`Watch`); by default as
-        long as it takes.
+        Waits for a call's tasks. With a single task, it shows the task's output meanwhile
+        (`Watch`). By default it waits without a limit.
     ended:
-        Called with each task that has ended and was waited for.
+        Called with each task that was waited for and has ended.
     """
 
     html: bool = False
@@ -71,23 +74,23 @@ class CallOptions:
 
 
 class RemoteFunction:
-    """Calls run on an endpoint: ``f(…)`` waits, `f.submit` returns a future, `f.map` sends many.
+    """A function that runs on an endpoint: ``f(…)`` waits, `f.submit` returns a future, and `f.map`
+    submits many calls.
 
     Parameters
     ----------
     definition:
         The function's source.
     namespace:
-        The notebook's variables: what the function uses of them is sent with each call, as it is
-        at that moment.
+        The notebook's variables. A call sends the current values of those that the function uses.
     session, target:
-        Where it runs.
+        The session that submits calls, and the endpoint.
     original:
-        The function as it was defined here; None where that wasn't possible.
+        The function that was defined here; None if it could not be.
     why_not:
         Why it could not be defined here.
     calls:
-        How calls are made.
+        The options of calls.
     """
 
     def __init__(
@@ -112,7 +115,7 @@ class RemoteFunction:
         self.__name__ = definition.name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run on the endpoint and wait; what the function prints appears here."""
+        """Run on the endpoint, wait, and return the value. The function's output is shown here."""
         if _here.get() and self._original is not None:
             return self._original(*args, **kwargs)
         return self._called((args, kwargs))
@@ -122,13 +125,14 @@ class RemoteFunction:
         return self._submit([(args, kwargs)], later=True)[0]
 
     def map(self, *iterables: Iterable[Any]) -> list[Any]:
-        """Run once per element (or per tuple of elements), as one batch; results in order.
+        """Run once per element (or tuple of elements), as one batch. Returns the results in order.
 
         Raises
         ------
         RemoteException
-            What the first failing call raised. Its `tasks` are the futures of all calls (`Tasks`):
-            ``tasks.values()`` has the other results, ``tasks.rerun()`` runs the failed ones again.
+            The error of the first call that failed. Its attribute `tasks` has the futures of all
+            calls (`Tasks`): ``tasks.values()`` returns the other results, and ``tasks.rerun()``
+            runs the failed calls again.
         """
         calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
             (args, {}) for args in zip(*iterables, strict=False)
@@ -167,22 +171,22 @@ class RemoteFunction:
         return local
 
     def gc_travels(self, pickler: Pickler) -> Any:
-        """What is pickled in this object's place: the function itself, where it is here."""
+        """What the pickler writes in place of this object: the original function, if it exists."""
         if self._original is None:
             return self._definition.written_by(pickler, self)
         pickler.stands_for[id(self._original)] = self
         return rebuild.same, (self._original,)
 
     def gc_text(self) -> str:
-        """The text that it is made of."""
+        """The source text of the definition."""
         return self._definition.source
 
     def gc_uses(self) -> tuple[str, ...]:
-        """The names that go along."""
+        """The names that the function uses, which are sent with it."""
         return names_of(self._definition.source)
 
     def __getattr__(self, name: str) -> Any:
-        """What a decorator has given the original, such as `register` or `cache_info`."""
+        """An attribute that a decorator gave the original, such as `register` or `cache_info`."""
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._original, name)
@@ -195,7 +199,7 @@ class RemoteFunction:
         namespace: Mapping[str, Any] = self._namespace
         if not options.capture:
             namespace = {one: namespace[one] for one in options.also if one in namespace}
-        # The notebook may have rebound the name since; this object is what was called.
+        # The notebook may have bound the name to something else; the call is of this object.
         namespace = {**namespace, name: self}
         try:
             return self._session.submit_calls(
@@ -224,7 +228,7 @@ class RemoteFunction:
             raise
 
     def _called(self, call: tuple[tuple[Any, ...], dict[str, Any]], again: bool = True) -> Any:
-        """A call's value; where its values were purged there, they are sent once more."""
+        """The value of a call. Values that the endpoint's store has lost are sent a second time."""
         [future] = self._submit([call])
         watch = Watch(future)
         try:
@@ -236,7 +240,7 @@ class RemoteFunction:
         return self._taken(future)
 
     def _purged(self, futures: Sequence[CellFuture]) -> list[int]:
-        """The places of those that have not run, since values that they need were purged."""
+        """The indices of calls that didn't run, because the store had lost values they need."""
         places = []
         for at, future in enumerate(futures):
             if not dropped(future) and isinstance(error := future.exception(), ValuesMissing):
@@ -256,9 +260,9 @@ class RemoteFunction:
 
 
 def _say_of_others(error: BaseException | None, tasks: Tasks) -> None:
-    """Let the failure of one call say where the other calls' results are."""
+    """Add to the error of one call where the results of the other calls are."""
     if not isinstance(error, ComputeError):
-        return  # dropped before it was sent
+        return  # it was dropped before it was sent
     failed = len(tasks.failed)
     said = f"{failed:,} of {len(tasks):,} calls failed; this is the first."
     if failed < len(tasks):

@@ -1,4 +1,4 @@
-"""Shift+Tab on a magic's line: what its words mean, from what is known here."""
+"""Shift+Tab on a magic's line: explains the word at the cursor. It uses no network."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WORD = re.compile(r"\S+")
 
 
 def install(kernel: Any, magics: GCMagics) -> None:
-    """Have a kernel answer inspect requests on lines of these magics, and all others as before.
+    """Have a kernel answer inspect requests on lines of these magics, and others as before.
 
-    IPython takes such a request for the name of an object, so that `use` in `%gc use` is one that
-    it has never heard of.
+    IPython looks for an object of the name at the cursor, so it finds nothing for `use` in
+    `%gc use`.
     """
     plain = getattr(kernel.do_inspect, "_gc_plain", kernel.do_inspect)
 
@@ -37,14 +37,14 @@ def install(kernel: Any, magics: GCMagics) -> None:
 
 
 def help_at(magics: GCMagics, code: str, cursor: int) -> str | None:
-    """What stands at the cursor; None where that is no line of these magics.
+    """The help for the word at the cursor; None on a line that isn't of these magics.
 
     Parameters
     ----------
     magics:
-        Of the kernel that is asked.
+        The kernel's magics.
     code, cursor:
-        A cell, and the place of the cursor in it.
+        A cell, and the cursor's offset in it, in characters.
     """
     start = code.rfind("\n", 0, cursor) + 1
     line = code[start:].split("\n", 1)[0]
@@ -70,7 +70,7 @@ def _cell(magics: GCMagics, words: list[str], at: int) -> str:
 
 
 def _option(magic: str, words: list[str], at: int) -> str | None:
-    """The option at the cursor, or the one whose value stands there."""
+    """The help for the option at the cursor, or for the option whose value is there."""
     from gc_jupyter.options import OPTIONS
 
     for word in (words[at], words[at - 1]):
@@ -99,7 +99,7 @@ def _command(magics: GCMagics, words: list[str], at: int) -> str:
 
 
 def _entry(manual: str, command: str) -> str:
-    """What the manual says of one command; empty where that is none."""
+    """The manual's entry for a subcommand; empty if there is no such subcommand."""
     lines = iter(manual.splitlines())
     for line in lines:
         if line.split()[:2] == ["%gc", command]:

@@ -1,4 +1,4 @@
-"""What a cell says of the variables that stay at its endpoint: --keep."""
+"""--keep: the variables that a cell keeps at its endpoint, and the messages about them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def binds(options: Options) -> tuple[str, ...]:
-    """The variables that a cell binds, to values or to what stands for them."""
+    """The variables that a cell binds: to values (--out), or to stand-ins (--keep)."""
     return *options.out, *options.keep
 
 
 def say_kept(options: Options, futures: Sequence[NotebookFuture]) -> None:
-    """What of a cell stays there, and what doesn't, once its tasks have ended."""
+    """Say which variables were kept and which were not, once the cell's tasks have ended."""
     kept, lost = [], []
     for name in options.keep:
         values = [one.out[name] for one in futures if name in one.out]
@@ -44,7 +44,7 @@ def say_kept(options: Options, futures: Sequence[NotebookFuture]) -> None:
 
 
 def told(name: str, values: Sequence[KeptValue]) -> str:
-    """A name, with what it stands for in brackets."""
+    """A name, with the type and size of its kept value in brackets."""
     if len(values) > 1:
         size = megabytes(sum(one.size for one in values))
         return f"{name} ({len(values):,} values, {size})"

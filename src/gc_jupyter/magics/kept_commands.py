@@ -1,4 +1,4 @@
-"""%gc kept, keep, fetch and forget."""
+"""The subcommands %gc kept, keep, fetch and forget."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gc_jupyter.session.keeping import Listed
 from gc_jupyter.session.kept import KeptRecord, KeptValue, ago
 from gc_jupyter.travel.store import UNUSED_S, megabytes
 
-#: So long an endpoint may take to say what it keeps.
+#: Seconds until an endpoint must have said what it keeps.
 _WAIT_S = 30.0
 
 
 def list_kept(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc kept: what endpoints keep; with names, binds these."""
+    """%gc kept: lists what endpoints keep; with names, binds these names."""
     some = _listed(magics, line.on)
     if line.names:
         bound = {name: _named(magics, name, some, line.on) for name in line.names}
@@ -72,7 +72,7 @@ def _state(record: KeptRecord) -> str:
 
 
 def keep(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc keep: by a cell that keeps what it was sent."""
+    """%gc keep: keeps variables of the notebook, by a cell that keeps what it was sent."""
 
     for name in line.names:
         if not name.isidentifier() or name not in magics.shell.user_ns:
@@ -84,7 +84,7 @@ def keep(magics: NotebookMagics, line: argparse.Namespace) -> None:
 
 
 def fetch_kept(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc fetch: brings values here, and binds them."""
+    """%gc fetch: fetches kept values, and binds them."""
     namespace, some = magics.shell.user_ns, None
     wanted: dict[str, list[KeptValue]] = {}
     for name in line.names:
@@ -102,7 +102,7 @@ def fetch_kept(magics: NotebookMagics, line: argparse.Namespace) -> None:
 
 
 def forget_kept(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc forget: removes values where they are."""
+    """%gc forget: removes kept values from their endpoints."""
     if bool(line.names) == line.all:
         raise UsageError("%gc forget takes names, or --all for everything. %gc kept lists it.")
     values: list[KeptValue] = []
@@ -134,12 +134,12 @@ def forget_kept(magics: NotebookMagics, line: argparse.Namespace) -> None:
 
 
 def names_known(magics: NotebookMagics) -> list[str]:
-    """For completion: the notebook's names of kept values; asks nobody."""
+    """The names of kept values, for completion. It uses no network."""
     return [name for name, value in magics.shell.user_ns.items() if _kept_in(value)]
 
 
 def _kept_in(value: Any) -> list[KeptValue]:
-    """The kept values that a variable is, or is a list of."""
+    """The kept values of a variable: itself, or the elements of a list."""
     if isinstance(value, KeptValue):
         return [value]
     if isinstance(value, list) and value and all(isinstance(one, KeptValue) for one in value):

@@ -1,4 +1,4 @@
-"""A magic's line -> its parts, and a mistake in it -> one line that ends with the fix."""
+"""Parsing a magic's line. A mistake in it gives a message of one line that ends with the fix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
 
 
 def split(line: str) -> list[str]:
-    """The parts between spaces; quotes and brackets hold theirs together.
+    """The parts between spaces. Spaces in quotes or brackets don't separate.
 
     A part that is quoted as a whole loses its quotes: ``--label "two words"``. Quotes inside a
     part stay: ``--map name=["a b", "c"]`` and ``--resources {"num_nodes": 2}`` need no others.
@@ -53,16 +53,16 @@ def parse(
     Parameters
     ----------
     parser, line:
-        What to parse, and by what.
+        The parser, and the text to parse.
     magic:
-        Whose help has more.
+        The magic or subcommand whose help the message names.
     usage:
-        What to write, where that is short enough to be said.
+        What to write, if it is short enough for the message.
 
     Raises
     ------
     UsageError
-        A mistake in it: one line, which ends with what to write.
+        The line has a mistake. The message is one line that ends with what to write.
     """
     try:
         return parser.parse_args(split(line))
@@ -81,5 +81,5 @@ def parse(
 
 
 def option_names(parser: argparse.ArgumentParser) -> list[str]:
-    """Every option that a parser knows."""
+    """The flags of all options of a parser."""
     return [name for action in parser._actions for name in action.option_strings]

@@ -1,4 +1,4 @@
-"""Signing in and out from a notebook."""
+"""Signing in and out from a notebook: %gc login, logout and whoami, and cells that need a login."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class SignInFirst(LoginRequired):
-    """Somebody must sign in before this cell can be sent. One line is shown."""
+    """The cell can't be sent before somebody signs in. It is shown as one line."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self).replace("\n", " ")]
 
 
 def require_login(session: Session, target: Target) -> None:
-    """Nothing for `local`, or where somebody is signed in; else a widget to sign in with, and an
-    error that ends the cell.
+    """Make sure that a cell for an endpoint has a login; `local` needs none.
 
-    In a terminal, the submission itself asks.
+    In a notebook it shows the login widget and ends the cell with an error. In a terminal, the
+    submission itself asks for a code.
     """
     login = None if target.local else session.client.login()
     if login is None or not login.required:
@@ -47,20 +47,20 @@ def require_login(session: Session, target: Target) -> None:
 
 
 def offer(login: Login, hint: str, why: str = "") -> bool:
-    """Show the login widget; whether that was possible."""
+    """Show the login widget; returns whether that was possible."""
     if not has_front_end() or login.flow() is None:
         return False
     from gc_jupyter.widgets.login import WHY, LoginWidget
 
     try:
         display(LoginWidget(login, why=why or WHY, hint=hint))
-    except RuntimeError:  # the front end's half was never built
+    except RuntimeError:  # the widgets' JavaScript was never built
         return False
     return True
 
 
 def sign_in(session: Session, *, force: bool, own: bool) -> None:
-    """%gc login."""
+    """%gc login: signs in, or says that somebody is signed in already."""
     if own:
         session.settings.set("login", "own")
         session.use_client(None)
@@ -77,8 +77,7 @@ def sign_in(session: Session, *, force: bool, own: bool) -> None:
 
 
 def _refusal(session: Session) -> str:
-    """Why the service doesn't accept the token, and what to do; empty where it does, or where it
-    can't be asked."""
+    """Why the service refuses the token, and what to do; empty if it doesn't, or can't be asked."""
     try:
         session.client.get_endpoints()
     except LoginRequired as error:
@@ -89,7 +88,7 @@ def _refusal(session: Session) -> str:
 
 
 def sign_out(session: Session) -> None:
-    """%gc logout."""
+    """%gc logout: removes the stored login."""
     login = session.client.login()
     if login.required:
         print("Nobody is signed in.")
@@ -101,7 +100,7 @@ def sign_out(session: Session) -> None:
 
 
 def who(login: Login) -> str:
-    """%gc whoami."""
+    """%gc whoami: who is signed in, and where the login comes from."""
     if login.required:
         step = "%gc login signs in." if login.flow() is not None else login.next_step
         return "\n".join([f"Nobody is signed in. {step}", *login.notes])

@@ -1,4 +1,4 @@
-"""What a magic knows of its notebook: session, journal, settings, and where a line sends a cell."""
+"""NotebookMagics: the session, journal and settings of a notebook, and a line's endpoint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([^{}]+)\}")
 
 
 class NotebookMagics(Magics):
-    """The kernel's one session and journal, what `%config` sets, and a line's endpoint."""
+    """The kernel's session and journal, the values that `%config` sets, and a line's endpoint."""
 
     vars().update(traits())  # one for each option that %config sets
     endpoint: str | None
@@ -35,18 +35,19 @@ class NotebookMagics(Magics):
     shell: Any
     _session: Session | None = None
     _journal: Journal | None = None
-    _cell: tuple[str, int, str, str] = ("", 0, "", "")  # id, count, token and source of what runs
-    _placed: CellPlace | None = None  # the same, as the journal has it
+    #: Id, execution count, token and source of the cell that runs.
+    _cell: tuple[str, int, str, str] = ("", 0, "", "")
+    _placed: CellPlace | None = None  # the same, in the form of the journal
     _announced = False
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.shown = ShownResults()
-        self.told: set[str] = set()  # variables of which something was said once and for all
+        self.told: set[str] = set()  # variables about which a message was shown; it is shown once
 
     @cached_property
     def values(self) -> ShownValues:
-        """Shortens the lists that fan-outs give."""
+        """Shortens the lists of values that fan-outs give."""
         from gc_jupyter.magics.values import ShownValues
 
         return ShownValues(self.shell)
@@ -62,7 +63,7 @@ class NotebookMagics(Magics):
         return self._journal
 
     def announce(self) -> None:
-        """Say so where earlier kernels have left tasks; once, and without asking the network."""
+        """Say once that earlier kernels have left tasks, if they have. It uses no network."""
         if self._announced:
             return
         self._announced = True
@@ -75,8 +76,8 @@ class NotebookMagics(Magics):
                 print(text)
 
     def enter_cell(self, info: Any) -> None:
-        """A cell begins: IPython's `pre_run_cell`."""
-        # `execution_count` is the next cell's already, since IPython 9; the inputs stored aren't
+        """Note the cell that begins; called by IPython's `pre_run_cell`."""
+        # since IPython 9 `execution_count` is the next cell's already; the stored inputs are not
         number = len(self.shell.history_manager.input_hist_parsed)
         token, source = os.urandom(4).hex(), getattr(info, "raw_cell", None) or ""
         self._cell = (getattr(info, "cell_id", None) or "", number, token, source)
@@ -93,12 +94,12 @@ class NotebookMagics(Magics):
         return self._placed
 
     def _kernel(self) -> str:
-        """The kernel's name that outlasts a restart: its connection file."""
+        """The kernel's connection file, whose name stays the same after a restart."""
         application = self.shell.config.get("IPKernelApp", {})
         return os.path.basename(str(application.get("connection_file", "")))
 
     def _notebook(self) -> str:
-        """The notebook's path, where the front end tells it: Jupyter Server, or VS Code."""
+        """The notebook's path, if Jupyter Server or VS Code tells it."""
         vs_code = self.shell.user_ns.get("__vsc_ipynb_file__")
         return os.environ.get("JPY_SESSION_NAME") or (vs_code if isinstance(vs_code, str) else "")
 
@@ -125,7 +126,7 @@ class NotebookMagics(Magics):
         answer_panel(self.session.open_tasks(), asking, message)
 
     def options(self, parser: Any, line: str, magic: str) -> Options:
-        """What the line says, and what it leaves out."""
+        """The options of a line, with values from settings for those that it leaves out."""
         said = parse(parser, line, magic)
         said.endpoint = self.expand(said.endpoint)
         if magic.startswith("%%") and not said.dry_run:
@@ -134,8 +135,8 @@ class NotebookMagics(Magics):
         return decide(said, self.configured, self.session.settings)
 
     def _connect(self, name: str | None) -> None:
-        """Begin the connections that a cell's first requests take, where it certainly goes to the
-        service. They are made while the rest of this package is imported, which takes as long."""
+        """Begin the connections for a cell's first requests, if it certainly goes to the service.
+        They are made while the rest of this package is imported, which takes about as long."""
         from gc_jupyter.runtime.shared import registry
         from gc_jupyter.settings import Settings, SettingsError
         from gc_jupyter.types import LOCAL_ENDPOINT_ID
@@ -148,7 +149,7 @@ class NotebookMagics(Magics):
         try:
             name = settings.aliases().get(name, name)
         except SettingsError:
-            return  # resolving the name will say it, where it matters
+            return  # if this matters, resolving the name raises the same error
         if is_uuid_like(name) and name != LOCAL_ENDPOINT_ID:
             (registry.own() if session is None else session.client.shared).connect()
 
@@ -171,12 +172,12 @@ class NotebookMagics(Magics):
         return JSON({"endpoint": str(self.endpoint or used or "")})
 
     def say_notices(self) -> None:
-        """What the settings files have that isn't used, each line once."""
+        """Print what in the settings files isn't used, each message once."""
         for line in self.session.settings.notices():
             print(line, file=sys.stderr)
 
     def target(self, options: Options) -> Target:
-        """Where the options send a cell."""
+        """The endpoint and how it is used, as the options say."""
         endpoint = self.session.resolve(options.endpoint, ask=not options.dry_run)
         if options.workers is not None:
             self._use_workers(options.workers, endpoint, options.dry_run)
@@ -203,8 +204,8 @@ class NotebookMagics(Magics):
             local_service(kernel_loop().aio).use_workers(count)
 
     def expand(self, text: str | None) -> str | None:
-        """ENDPOINT as it was typed on a magic's line, with `$name` and `{expression}` filled in
-        from the notebook. Nothing else may come here: no setting, alias or remote name."""
+        """ENDPOINT as typed on a magic's line, with `$name` and `{expression}` filled in from the
+        notebook. Never pass a setting, an alias or a remote name: expressions in it would run."""
         match = _VARIABLE.fullmatch(text or "")
         if match is None:
             return text
@@ -224,11 +225,11 @@ class NotebookMagics(Magics):
 def _say(line: str) -> None:
     from IPython.display import display
 
-    display({"text/plain": line}, raw=True)  # not among what a cell prints
+    display({"text/plain": line}, raw=True)  # so that it is apart from what the cell prints
 
 
 def short(error: ComputeError, where: str = "") -> Exception:
-    """The same error, shown without this package's own frames."""
+    """Have an error shown without this package's own frames; returns it."""
     from gc_jupyter.errors import UnknownEndpoint
     from gc_jupyter.settings import SettingsError
 

@@ -1,4 +1,4 @@
-"""%gc config and trust."""
+"""The subcommands %gc config and trust."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gc_jupyter.settings.project import find_project
 
 
 def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc config."""
+    """%gc config: prints settings, or writes one to the user's own file."""
     settings = magics.session.settings
     if line.key is None:
         rows = [[name, *_effective(magics, name)] for name in SETTINGS]
@@ -39,7 +39,7 @@ def config(magics: NotebookMagics, line: argparse.Namespace) -> None:
 
 
 def _effective(magics: NotebookMagics, name: str) -> list[str]:
-    """A setting's value, and where it is from."""
+    """A setting's value, and where it comes from."""
     settings = magics.session.settings
     locked = settings.site().locked.get(name, "")
     value, where = (None, "") if locked else magics.configured(name)
@@ -72,7 +72,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def trust(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc trust."""
+    """%gc trust: lets a project's pyproject.toml set what it may set, or withdraws that."""
     settings = magics.session.settings
     if line.list:
         _list_trusted(settings)

@@ -1,8 +1,8 @@
-"""Results that were shown to a page which may be gone by then.
+"""ShownResults: results that were shown to a page which may have been closed or reloaded.
 
-A page that is reloaded while a cell waits hears nothing more of that cell. No kernel is told, but
-each request says which page sends it, and when: one that is sent after a result was shown comes
-from a page that has it.
+A page that is reloaded while a cell waits gets no more messages of that cell, and the kernel isn't
+told of the reload. But each request says which page sent it, and when. A page that sends a request
+after a result was shown has that result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
     from gc_jupyter.session import Tasks
 
-_KEPT = 20  # cells
+_KEPT = 20  # the most cells whose results are kept
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class _Shown:
 
 
 class ShownResults:
-    """What the kernel's cells have shown, as long as it isn't known that somebody has seen it."""
+    """The results that cells have shown, until it is known that a page has them."""
 
     def __init__(self) -> None:
         self._page = ""
         self._shown: list[_Shown] = []
 
     def enter(self, page: str, sent_at: float) -> None:
-        """A page's cell begins.
+        """Note that a cell of a page begins.
 
         Parameters
         ----------
@@ -47,18 +47,18 @@ class ShownResults:
         self._shown = [one for one in self._shown if one.page != page or one.at > sent_at][-_KEPT:]
 
     def add(self, result: CellFuture | Tasks) -> None:
-        """The cell that runs now has shown this."""
+        """Note that the cell that runs now has shown this result."""
         self._shown.append(_Shown(self._page, time.time(), result))
 
     def missed(self) -> list[CellFuture | Tasks]:
-        """What was shown to other pages, oldest first; from now on it is this page's."""
+        """Results that only other pages got, oldest first. They count as this page's afterwards."""
         found = [one for one in self._shown if one.page != self._page]
         self._shown = [one for one in self._shown if one.page == self._page]
         return [one.result for one in found]
 
 
 def page_of(shell: Any) -> tuple[str, float]:
-    """Who has sent the request that is under way, and when."""
+    """The page that sent the current request, and when it sent it (unix seconds)."""
     kernel = getattr(shell, "kernel", None)
     header = (kernel.get_parent() or {}).get("header", {}) if kernel is not None else {}
     sent = header.get("date")

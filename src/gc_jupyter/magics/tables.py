@@ -1,4 +1,4 @@
-"""Tables of tasks: live where somebody watches, static elsewhere."""
+"""Showing tables of tasks: live ones in a front end, static ones elsewhere, columns of text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gc_jupyter.remote_text import one_line
 
 
 def show_table(futures: Sequence[TaskFuture], title: str) -> None:
-    """Display a table that follows these tasks. A terminal, which can't follow, shows none."""
+    """Display a table that follows these tasks. A terminal shows none, as it can't update one."""
     if getattr(get_ipython(), "kernel", None) is None:
         return
     from gc_jupyter.widgets import TaskTable
@@ -25,17 +25,17 @@ def show_table(futures: Sequence[TaskFuture], title: str) -> None:
     }
     try:
         display(TaskTable(futures, title=title, endpoint_names=names))
-    except RuntimeError as error:  # the front end's half was never built
+    except RuntimeError as error:  # the widgets' JavaScript was never built
         print(error)
 
 
 def show_live(result: Any) -> None:
-    """What a future or a fan-out looks like in a notebook: a table that follows it.
+    """Show a future or a fan-out as a table that follows it.
 
     Raises
     ------
     NotImplementedError
-        It shows itself as any value does: by its text.
+        It can't be shown so; IPython then shows its text.
     """
     if getattr(result, "quiet", False):
         raise NotImplementedError
@@ -46,7 +46,7 @@ def show_live(result: Any) -> None:
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text under their heads, without the columns that have nothing in them."""
+    """Columns of text under their headings. Empty columns are left out."""
     lines = [list(head), *([one_line(str(cell), 200) for cell in row] for row in rows)]
     columns = [one for one in zip(*lines, strict=True) if any(one[1:])]
     widths = [max(map(len, column)) for column in columns]

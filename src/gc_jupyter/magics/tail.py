@@ -1,4 +1,4 @@
-"""%gc tail: what a running task prints, as it prints it."""
+"""%gc tail: shows the output of a running task as it appears."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from gc_jupyter.widgets.outcomes import outcome
 
 
 def follow_task(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc tail: until the task ends, or an interrupt, which leaves the task alone."""
+    """%gc tail: follows a task until its end. An interrupt ends the following, not the task."""
     [line.id] = whole_ids(magics, [line.id])
     future = _task(magics, line.id)
     stop = None
     if not future.done() and not future.live.followed:
-        if future.again is not None:  # this kernel has sent it
+        if future.again is not None:  # this kernel submitted it
             raise UsageError(
                 f"Task {line.id} was sent without --live: its output comes at its end. %gc attach"
                 f" {line.id} shows it then."
@@ -54,12 +54,12 @@ def follow_task(magics: NotebookMagics, line: argparse.Namespace) -> None:
 
 
 def _task(magics: NotebookMagics, name: str) -> NotebookFuture:
-    """The one task that is meant.
+    """The task of an id or name.
 
     Raises
     ------
     UsageError
-        There is none, there are several, or it prints nothing that could be followed.
+        There is no such task, there are several, or the task's output can't be followed.
     """
     own, entries, foreign = wanted(magics, [name], True)
     if not own and entries and len(entries) == 1:

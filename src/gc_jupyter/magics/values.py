@@ -1,7 +1,7 @@
-"""A fan-out's list of values, as Out[n] shows it: shortened where it is long, with its length.
+"""ShownValues: prints a fan-out's list of values in Out[n], shortened if long, with its length.
 
-IPython prints up to 1,000 values, each on a line of its own. The list itself is whole, and a plain
-one: only the list that a cell has just given is shown in this way, and a user's own lists never.
+IPython itself prints up to 1,000 values, each on its own line. Only the printing is shortened: the
+value is a plain list with all values. Only the list that a cell has just returned is printed so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from IPython.lib.pretty import pretty
 
-#: Lines that are shown as they are.
+#: A list of at most this many lines is printed whole.
 _FEW = 10
 _FIRST, _LAST = 5, 2
 
@@ -19,7 +19,7 @@ Printer = Callable[[Any, Any, bool], None]
 
 
 class ShownValues:
-    """Prints lists for a shell.
+    """Prints fan-outs' lists for a shell.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class ShownValues:
         formatter.for_type(list, self._print)
 
     def expect(self, values: list[Any]) -> list[Any]:
-        """A cell gives these values; they are returned."""
+        """Note the values that a cell is about to return; returns them."""
         self._values = values
         return values
 
@@ -57,5 +57,5 @@ class ShownValues:
 
 
 def _is_long(values: list[Any], width: int) -> bool:
-    """Whether it takes many lines; the first of many values tell it."""
+    """Whether printing takes many lines, judged by the first values."""
     return len(values) > _FEW and pretty(values[:200], max_width=width).count("\n") >= _FEW
