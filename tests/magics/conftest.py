@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
@@ -88,6 +89,8 @@ class Kernel:
         options = {} if cwd is None else {"cwd": str(cwd)}
         self.manager.start_kernel(extra_arguments=["--log-level=ERROR"], env=env, **options)
         self.client = self.manager.client()
+        # Where a thousand messages wait, ZeroMQ drops the next: none is lost as this reads late.
+        self.client.context.setsockopt(zmq.RCVHWM, 0)
         self.client.start_channels()
         self.client.wait_for_ready(timeout=TIMEOUT)
 

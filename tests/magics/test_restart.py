@@ -32,8 +32,9 @@ def start(loopback: Loopback, tmp_path: Path) -> Iterator[Start]:
 
 
 def told(kernel: Kernel) -> str:
-    """What %load_ext says."""
-    return kernel.ok("%load_ext gc_jupyter").stream("stdout").strip()
+    """What %load_ext says. Requests then wait for the journal, however busy the machine is."""
+    patient = "__import__('gc_jupyter.journal.recorder', fromlist=['_']).PATIENCE_S = 60"
+    return kernel.ok(f"%load_ext gc_jupyter\n{patient}").stream("stdout").strip()
 
 
 def test_a_kernel_killed_while_100_tasks_run(loopback: Loopback, start: Start) -> None:
