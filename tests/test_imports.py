@@ -44,7 +44,7 @@ database.close()
 """
 #: The parts of this package that may have been imported when the user is told of it.
 LIGHT = {"errors", "future", "journal", "magics", "own_files", "protocol", "remote_text", "runtime"}
-LIGHT |= {"options", "types"}
+LIGHT |= {"moments", "options", "types"}
 
 
 def run(code: str) -> tuple[list[str], list[str]]:
@@ -81,7 +81,8 @@ def test_load_ext_with_an_earlier_task(tmp_path: Path, monkeypatch: pytest.Monke
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
-    said, loaded = done.stdout.splitlines()
+    ready, said, loaded = done.stdout.splitlines()
+    assert ready.startswith("Ready: ")
     assert said == "1 earlier task: 1 success. %gc attach"
     names = [name.split(".") for name in loaded.split() if name.startswith("gc_jupyter.")]
     assert {name[1] for name in names} <= LIGHT

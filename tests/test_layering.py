@@ -25,7 +25,7 @@ LAYERS = (
     {"travel"},
     {"auth"},
     {"types", "errors", "uuids", "settings", "remote_text", "own_files", "credentials", "secret"}
-    | {"options", "unencrypted"},
+    | {"moments", "options", "unencrypted"},
 )
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 

@@ -1,7 +1,7 @@
 // What a notebook keeps of widgets that live in its kernel: seconds old while they live, what they
 // came to when they have ended, and a word where their kernel has ended before.
 
-import { NotebookPanel } from "@jupyterlab/notebook";
+import { NotebookActions, NotebookPanel } from "@jupyterlab/notebook";
 import { Kernel, KernelMessage } from "@jupyterlab/services";
 
 import { LASTING_VIEW, OutputMark, OutputNow, OUTPUTS_TARGET, SAVED } from "../widgets/src/messages";
@@ -58,10 +58,23 @@ export class NotebookOutputs {
       return;
     }
     this.followed.add(output);
-    if (update) {
+    if (update && (metadata.gc_jupyter as OutputMark).again) {
+      this.runAgain(output);
+    } else if (update) {
       this.places((mark) => mark.output === output).forEach((place) =>
         show(place, { data, metadata } as OutputNow),
       );
+    }
+  }
+
+  // The cell has waited for a sign-in.
+  private runAgain(output: string): void {
+    const { content, sessionContext } = this.panel;
+    const cell = content.widgets.find(({ model }) =>
+      outputsOf(model).some(({ metadata }) => (metadata.gc_jupyter as OutputMark | undefined)?.output === output),
+    );
+    if (cell && document.visibilityState === "visible") {
+      void NotebookActions.runCells(content, [cell], sessionContext);
     }
   }
 
@@ -159,6 +172,11 @@ export class NotebookOutputs {
     }
     return found;
   }
+}
+
+function outputsOf(cell: unknown): { metadata: Bundle }[] {
+  const { outputs } = cell as { outputs?: Outputs };
+  return Array.from({ length: outputs?.length ?? 0 }, (_, index) => outputs!.get(index));
 }
 
 // Of a code cell's outputs, what is used here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import inspect
@@ -39,6 +40,14 @@ def running_here() -> Iterator[None]:
         yield
     finally:
         _here.reset(token)
+
+
+class _Help:
+    """What `f?` in IPython asks an object and its class for: the function's own text, and nothing
+    of how a `RemoteFunction` is made."""
+
+    def __get__(self, one: RemoteFunction | None, _owner: type) -> Callable[[], str]:
+        return lambda: "" if one is None else one.__doc__ or ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ class RemoteFunction:
         The options of calls.
     """
 
+    getdoc = _Help()
+
     def __init__(
         self,
         definition: Statement,
@@ -110,6 +121,8 @@ class RemoteFunction:
         self._why_not = why_not
         self._calls = calls or CallOptions()
         self.target = target
+        node: Any = rebuild.parse(definition.source).body[0]
+        self.__doc__ = ast.get_docstring(node)
         if original is not None:
             functools.update_wrapper(self, original, updated=())
         self.__name__ = definition.name

@@ -52,9 +52,9 @@ class TaskInfo:
     """The facts about one task: its ids, and times from the worker's own clock.
 
     `submitted_at` is unix seconds on this machine, `started_at`/`ended_at` unix seconds on the
-    worker. `running_s` is exact. `queued_s` mixes both clocks, and is never negative. The worker's
-    times come with the message of a result. Where the service was asked for the result before
-    that message came, they stay None.
+    worker. `running_s` is exact. `queued_s` mixes both clocks. The worker's times come with the
+    message of a result. Where the service was asked for the result before that message came,
+    they stay None.
     """
 
     task_id: str | None = None
@@ -68,10 +68,12 @@ class TaskInfo:
 
     @property
     def queued_s(self) -> float | None:
-        """Seconds from submission to the worker's start, or None before it is known."""
+        """Seconds from submission to the worker's start, or None before it is known, and where the
+        worker's clock is behind this one."""
         if self.submitted_at is None or self.started_at is None:
             return None
-        return max(0.0, self.started_at - self.submitted_at)
+        between = self.started_at - self.submitted_at
+        return between if between >= 0 else None
 
     @property
     def running_s(self) -> float | None:

@@ -37,5 +37,5 @@ def live(opened: NotebookPage, server: JupyterServer, name: str, *cells: str) ->
     page = opened.open(name)
     opened.run_cell(0)
     opened.run_cell(1)
-    expect(page.locator(".jp-Cell .gc-words")).to_contain_text("100 of 200 done", timeout=60_000)
+    expect(page.locator(".jp-Cell .gc-words")).to_contain_text("100 of 200 ended", timeout=60_000)
     return page

@@ -237,4 +237,5 @@ def no_axe_findings(page: Page, selector: str, its_own: tuple[str, ...] = ()) ->
         ".then((found) => found.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]))",
         selector,
     )
-    assert [one for one in findings if one[0] not in its_own] == []
+    found = [one for one in findings if one[0] not in its_own]
+    assert found == [], found

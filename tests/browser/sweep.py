@@ -47,5 +47,5 @@ class Record:
 
 def counts_in(text: str) -> dict[str, int]:
     """How many have ended how, by a text that somebody reads."""
-    caption = next(line for line in text.splitlines() if "Tasks" in line or "done" in line)
+    caption = next(line for line in text.splitlines() if "Tasks" in line or "ended" in line)
     return {word: int(count) for count, word in COUNTS.findall(caption)}

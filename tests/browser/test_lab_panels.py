@@ -221,7 +221,7 @@ def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -
         outputs = page.locator(".jp-Notebook .jp-OutputArea")
         if visit == "first":
             opened.run()
-            expect(outputs.locator(".gc-words")).to_contain_text("of 200 done", timeout=60_000)
+            expect(outputs.locator(".gc-words")).to_contain_text("of 200 ended", timeout=60_000)
             opened.execute("docmanager:save")
         else:
             expect(outputs.locator("caption")).to_contain_text("Squares", timeout=30_000)

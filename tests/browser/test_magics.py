@@ -30,22 +30,22 @@ def test_a_waiting_cell_shows_its_tasks(lab: JupyterServer, open_page: OpenPage)
     opened = open_page(lab)
     page = opened.open("map.ipynb")
     opened.run_cell(0)
-    gate = page.locator(".jp-OutputArea-output").first.inner_text().strip().strip("'")
+    gate = page.locator(".jp-OutputArea-output").last.inner_text().strip().strip("'")
     opened.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1;"
         "window.jupyterapp.commands.execute('notebook:run-cell').then(() => window.ran = true); }"
     )
     # the kernel is busy with the cell, and its table goes on
-    expect(page.locator(".jp-Cell .gc-words")).to_contain_text("10 of 30 done", timeout=60_000)
+    expect(page.locator(".jp-Cell .gc-words")).to_contain_text("10 of 30 ended", timeout=60_000)
     assert page.evaluate("window.ran") is None
     table = page.locator(".jp-Cell .gc-table")
     table.get_by_label("Filter tasks by state").select_option("success")
     table.get_by_role("button", name="n=4", exact=True).click()
     details = table.locator(".gc-details")
-    details.get_by_role("button", name="Result").click()
+    details.get_by_role("button", name="Result", exact=True).click()
     expect(details.locator("pre")).to_have_text("8", timeout=30_000)
     details.get_by_role("button", name="Run again").click()
-    expect(table.locator(".gc-words")).to_contain_text("9 of 30 done", timeout=30_000)
+    expect(table.locator(".gc-words")).to_contain_text("9 of 30 ended", timeout=30_000)
     assert page.evaluate("window.ran") is None
     with open(gate, "w", encoding="utf-8"):
         pass

@@ -53,13 +53,13 @@ def start(opened: NotebookPage, server: JupyterServer, record: Record, name: str
     page = opened.open(name)
     for index in range(3):
         opened.run_cell(index)
-    expect(page.locator(WORDS)).to_contain_text(f"0 of {TASKS} done", timeout=60_000)
+    expect(page.locator(WORDS)).to_contain_text(f"0 of {TASKS} ended", timeout=60_000)
     return page
 
 
 def half(page: Page, record: Record) -> None:
     record.open(0)
-    expect(page.locator(WORDS)).to_contain_text(f"20 of {TASKS} done", timeout=60_000)
+    expect(page.locator(WORDS)).to_contain_text(f"20 of {TASKS} ended", timeout=60_000)
     assert record.counts() == HALF
 
 
@@ -135,7 +135,7 @@ def test_the_page_is_reloaded(
     page.reload()
     opened.ready()
     ended = sum(record.counts().values())
-    expect(page.locator(WORDS)).to_contain_text(f"{ended} of {TASKS} done", timeout=30_000)
+    expect(page.locator(WORDS)).to_contain_text(f"{ended} of {TASKS} ended", timeout=30_000)
     settle(page, record)
     ended_well(opened, server, name)
 

@@ -35,7 +35,7 @@ def test_a_fan_out_from_beginning_to_static_end(
 
     table.get_by_role("button", name="square #8", exact=True).click()
     details = page.locator(".jp-Cell .gc-details")
-    details.get_by_role("button", name="Traceback").click()
+    details.get_by_role("button", name="Traceback", exact=True).click()
     expect(details.locator("pre")).to_contain_text("ValueError: <img src=x onerror=")
     shot(table, "table-details")
     no_axe_findings(page, ".jp-Cell .gc-jupyter")
@@ -107,7 +107,7 @@ def test_the_table_stays_alive_after_its_end(
     opened.run_cell(1)
     table = page.locator(".jp-Cell .gc-table")
     words, headline = table.locator(".gc-words"), table.locator(".gc-headline")
-    expect(words).to_contain_text("0 of 6 done", timeout=60_000)
+    expect(words).to_contain_text("0 of 6 ended", timeout=60_000)
     table.get_by_role("button", name="k=3", exact=True).press("Enter")
     focused = page.locator("*:focus")
     expect(focused).to_have_text("Result")
@@ -124,12 +124,12 @@ def test_the_table_stays_alive_after_its_end(
     opened.ready()
     table.get_by_role("button", name="k=3", exact=True).click(timeout=60_000)
     details = table.locator(".gc-details")
-    details.get_by_role("button", name="Traceback").click()
+    details.get_by_role("button", name="Traceback", exact=True).click()
     expect(details.locator("pre")).to_contain_text("ValueError: not yet")
     mended.touch()
     details.get_by_role("button", name="Run again").click()
     expect(headline).to_contain_text("6 tasks", timeout=60_000)
-    details.get_by_role("button", name="Result").click()
+    details.get_by_role("button", name="Result", exact=True).click()
     expect(details.locator("pre")).to_have_text("9", timeout=30_000)
     opened.run_cell(2)
     expect(page.get_by_text("[0, 1, 4, 9, 16, 25]")).to_be_visible()
@@ -154,7 +154,7 @@ def test_several_views_and_a_reloaded_page(lab: JupyterServer, open_page: OpenPa
     page.reload()
     opened.ready()
     expect(page.locator(".jp-Cell .gc-words").first).to_contain_text(
-        "100 of 200 done", timeout=30_000
+        "100 of 200 ended", timeout=30_000
     )
     opened.run_cell(3)
     for view in range(2):
@@ -170,7 +170,7 @@ def test_keyboard_only(lab: JupyterServer, open_page: OpenPage) -> None:
     search.focus()
     page.keyboard.type("square #1")
     expect(page.locator(".jp-Cell .gc-table table")).to_have_attribute("aria-rowcount", "112")
-    for _ in range(4):  # states, timeline, stop all, rows
+    for _ in range(5):  # states, timeline, copy, stop all, rows
         page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "gc-scroll"
     page.keyboard.press("ArrowDown")

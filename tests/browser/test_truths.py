@@ -166,7 +166,7 @@ def test_traceback_in_the_table_is_the_remote_one(
     table = output(page, len(cells)).last
     expect(table).to_contain_text("1 failed", timeout=LATE)
     table.get_by_role("row").filter(has_text="ValueError").get_by_role("button").first.click()
-    table.get_by_role("button", name="Traceback").click()
+    table.get_by_role("button", name="Traceback", exact=True).click()
     text = table.locator("pre").filter(has_text="no way for 3")
     expect(text).to_contain_text("ValueError: no way for 3 <b>bold</b>", timeout=LATE)
     shot(table, f"traceback-{kind}")
@@ -264,5 +264,5 @@ def test_a_lost_worker_is_told_in_the_first_line(
     expect(error).to_contain_text("WorkerLost", timeout=LATE)
     shot(error, f"worker-lost-{at}")
     first = error.inner_text().strip().partition("\n")[0]
-    assert re.match(rf"WorkerLost on {at}, task [0-9a-f-]{{36}}: [A-Z][\w ,.']+", first), first
+    assert re.match(rf"WorkerLost on {at}: [A-Z][\w ,.']+", first), first
     assert not re.search(r"[+=-]{4}", error.inner_text())

@@ -19,7 +19,7 @@ def test_a_table_lives_and_stays(lab: JupyterServer, open_page: OpenPage) -> Non
     expect(page.locator(".gc-headline")).to_contain_text("5 of 200 tasks failed", timeout=60_000)
     expect(page.locator("tbody .gc-state").first).to_have_text("failed")
     page.locator(".gc-open").first.click()
-    page.get_by_role("button", name="Traceback").click()
+    page.get_by_role("button", name="Traceback", exact=True).click()
     expect(page.locator(".gc-details pre")).to_contain_text("<img src=x onerror")
     assert page.evaluate("window.hacked") is None
     no_axe_findings(page, ".gc-jupyter")

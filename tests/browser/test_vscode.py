@@ -88,7 +88,7 @@ def test_the_table(page: Page, shot: Callable[[Any, str], None]) -> None:
     run(page, FAN_OUT)
     run(page, TABLE)
     words = page.locator(".gc-words")
-    expect(words).to_contain_text("100 of 200 done", timeout=60_000)
+    expect(words).to_contain_text("100 of 200 ended", timeout=60_000)
     for theme in ("light", "dark"):
         page.evaluate("(theme) => { document.body.className = `vscode-${theme}`; }", theme)
         assert colours(page, ".gc-jupyter") == colours(page, "body")
@@ -97,7 +97,7 @@ def test_the_table(page: Page, shot: Callable[[Any, str], None]) -> None:
     page.get_by_role("searchbox").fill("square #8")
     expect(page.locator(".gc-table table")).to_have_attribute("aria-rowcount", "12")
     page.get_by_role("button", name="square #8", exact=True).click()
-    page.locator(".gc-details").get_by_role("button", name="Traceback").click()
+    page.locator(".gc-details").get_by_role("button", name="Traceback", exact=True).click()
     expect(page.locator(".gc-details pre")).to_contain_text("ValueError: <img src=x onerror=")
     run(page, FINISH)
     expect(page.locator(".gc-jupyter")).to_have_count(0, timeout=30_000)
@@ -111,7 +111,7 @@ def test_what_is_saved_is_seconds_old(page: Page) -> None:
     run(page, FAN_OUT)
     run(page, TABLE)
     page.get_by_role("searchbox").fill("square")
-    expect(page.locator(".gc-words")).to_contain_text("100 of 200 done", timeout=60_000)
+    expect(page.locator(".gc-words")).to_contain_text("100 of 200 ended", timeout=60_000)
     page.wait_for_function(
         """() => {
           const counts = window.saved()[0]["text/plain"].match(/\\d+ (success|failed)/g) ?? [];

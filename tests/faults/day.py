@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from gc_jupyter import Executor
 from gc_jupyter.journal import journal_path
@@ -46,7 +47,8 @@ def held(problems: int, tasks: int, cells: int) -> dict[str, Any]:
 def main(rounds: int, cells: int, tasks: int, inline: str, instant: str) -> None:
     GlobusService.rate_limited = False  # or 2,000 cells would take what they take: 40 minutes
     shell = InteractiveShell.instance()
-    run(shell, "%load_ext gc_jupyter")
+    with capture_output():  # this process writes JSON alone
+        run(shell, "%load_ext gc_jupyter")
     executor = Executor(instant)
     problems = 0
     for number in range(1, rounds + 1):

@@ -103,7 +103,7 @@ def test_traceback_has_the_cells_own_lines(kernel: Kernel) -> None:
     assert shown.status == "error"
     assert shown.error["ename"] == "ZeroDivisionError"
     lines = shown.traceback.splitlines()
-    assert re.match(r"ZeroDivisionError on local \(.*\), task [0-9a-f-]{36}, after \d", lines[0])
+    assert re.fullmatch(r"ZeroDivisionError on local \([^,]*\)", lines[0])
     assert f"Cell In[{where + 1}], line 4" in lines
     assert "----> 4 inner(0)" in lines
     assert f"Cell In[{where}], line 3, in inner" in lines
@@ -145,7 +145,7 @@ def test_exit(kernel: Kernel) -> None:
 def test_a_worker_that_dies(kernel: Kernel) -> None:
     shown = kernel.run("%%gcrun local\nimport os\nos._exit(1)")
     assert shown.error["ename"] == "WorkerLost"
-    assert re.match(r"WorkerLost on local, task [0-9a-f-]{36}: ", shown.traceback)
+    assert re.match(r"WorkerLost on local: ", shown.traceback)
     assert kernel.ok("%%gcrun local\n1").text == "1"
 
 

@@ -75,7 +75,7 @@ def test_failures_of_a_map(kernel: Kernel) -> None:
     assert command is not None
     assert "x % 2" in kernel.run(command[0]).traceback
     failed = kernel.ok("%gc tasks --failed").stream("stdout")
-    said = dict(re.findall(r" x=(\d+) +(\S.*)", failed))
+    said = dict(re.findall(r" x=(\d+)\s+(\S.*)", failed))
     assert {said[str(x)].strip() for x in (0, 18)} == {"ValueError: 0", "ValueError: 18"}
     assert len(said) >= 10
 

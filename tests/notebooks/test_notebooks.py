@@ -51,6 +51,7 @@ SHOWN = {
     "quickstart": [
         "    %%gcrun $ENDPOINT",
         "[2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47]",
+        "[23]",  # the task that fails, and is mended
         "[image/png]",
         "(2, 997)",
         "It failed on the endpoint: division by zero",

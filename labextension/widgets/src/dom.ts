@@ -24,6 +24,17 @@ export function setText(element: Element, text: string): void {
   }
 }
 
+// Puts a text on the clipboard; what to say of it.
+export async function copy(text: string): Promise<string> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return "Copied.";
+  } catch {
+    const instead = text.length <= 100 ? text : "select the text instead.";
+    return `This page may not use the clipboard: ${instead}`;
+  }
+}
+
 export function svg(path: string): SVGSVGElement {
   const space = "http://www.w3.org/2000/svg";
   const icon = document.createElementNS(space, "svg");

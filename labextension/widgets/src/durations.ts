@@ -4,8 +4,11 @@ export function duration(seconds: number | null): string {
   if (seconds === null) {
     return "";
   }
+  if (seconds < 0.0005) {
+    return "< 1 ms";
+  }
   if (seconds < 0.0995) {
-    return `${Math.floor(1000 * Math.max(0, seconds) + 0.5)} ms`;
+    return `${Math.floor(1000 * seconds + 0.5)} ms`;
   }
   if (seconds < 0.995) {
     return `${seconds.toFixed(2)} s`;

@@ -140,12 +140,14 @@ export interface Code {
 }
 
 // An output's own metadata, `gc_jupyter`. `live` says that it may change; `as_of` is the text
-// in it that tells its time; `ended` is to be added when the kernel has ended meanwhile.
+// in it that tells its time; `ended` is to be added when the kernel has ended meanwhile; `again`
+// asks for its cell to be run once more, now that somebody has signed in.
 export interface OutputMark {
   output?: string;
   live?: boolean;
   as_of?: string;
   ended?: string;
+  again?: boolean;
 }
 
 // What an output shows: MIME types and texts, and its metadata.

@@ -28,7 +28,7 @@ export class Summary {
     this.bar.value = done;
     setText(
       this.words,
-      [`${done.toLocaleString("en")} of ${size.toLocaleString("en")} done`, ...counted(this.rows)].join(" · "),
+      [`${done.toLocaleString("en")} of ${size.toLocaleString("en")} ended`, ...counted(this.rows)].join(" · "),
     );
     this.drawPace();
     const failed = this.rows.count("failed");
@@ -37,7 +37,7 @@ export class Summary {
       // a burst of failures is one announcement
       if (now - this.said.at >= 1000 || finished) {
         this.said = { at: now, failed };
-        setText(this.live, `${done} of ${size} tasks done${failed ? `, ${failed} failed` : ""}`);
+        setText(this.live, `${done} of ${size} tasks ended${failed ? `, ${failed} failed` : ""}`);
       }
     }
   }

@@ -1,6 +1,6 @@
 // What is known of one task, and what can be done with it.
 
-import { make, setText } from "./dom";
+import { copy, make, setText } from "./dom";
 import { duration } from "./durations";
 import { FIELD, Shown, Stopping } from "./messages";
 import { Listeners, Model } from "./model";
@@ -20,6 +20,7 @@ export class TaskDetails {
   private readonly heading = make("h4");
   private readonly facts = make("dl");
   private readonly show = button("Result");
+  private readonly copyText = button("Copy");
   private readonly copy = button("Copy id");
   private readonly rerun = button("Run again");
   private readonly stop: StopTasks;
@@ -37,7 +38,7 @@ export class TaskDetails {
     const send = (request: string, sure: boolean): void =>
       model.send({ type: "stop", request, row: this.index, sure });
     this.stop = new StopTasks("Stop…", send, this.close, listeners);
-    const buttons = [this.show, this.copy, this.rerun, this.stop.button, this.close];
+    const buttons = [this.show, this.copyText, this.copy, this.rerun, this.stop.button, this.close];
     this.element.append(
       this.heading,
       this.facts,
@@ -46,7 +47,8 @@ export class TaskDetails {
       this.text,
     );
     listeners.listen(this.show, "click", () => this.askText());
-    listeners.listen(this.copy, "click", () => void this.copyId());
+    listeners.listen(this.copy, "click", () => this.copied(this.rows.row(this.index)?.[FIELD.task_id] ?? ""));
+    listeners.listen(this.copyText, "click", () => this.copied(this.text.textContent ?? ""));
     listeners.listen(this.rerun, "click", () => this.runAgain());
     listeners.listen(this.close, "click", () => this.end());
     listeners.listen(this.element, "keydown", (event: KeyboardEvent) => {
@@ -60,7 +62,7 @@ export class TaskDetails {
         this.stop.heard(message);
       } else if (message.type === "shown" && message.request === this.request) {
         this.request = "";
-        this.text.hidden = false;
+        this.text.hidden = this.copyText.hidden = false;
         setText(this.text, message.text);
         setText(this.note, "");
       }
@@ -80,7 +82,7 @@ export class TaskDetails {
     this.index = index;
     this.request = this.printed = "";
     this.element.hidden = false;
-    this.text.hidden = true;
+    this.text.hidden = this.copyText.hidden = true;
     setText(this.text, "");
     setText(this.note, "");
     this.stop.clear();
@@ -115,6 +117,7 @@ export class TaskDetails {
     const what = state === "failed" ? "Traceback" : done || row[FIELD.text] === "" ? "Result" : "Output";
     setText(this.show, what);
     this.text.setAttribute("aria-label", what);
+    this.copyText.setAttribute("aria-label", `Copy ${what.toLowerCase()}`);
     setDisabled(this.show, !done && row[FIELD.text] === "");
     if (!this.text.hidden && !done && this.request === "" && row[FIELD.text] !== this.printed) {
       this.askText(); // there is more of what is shown
@@ -137,16 +140,9 @@ export class TaskDetails {
     this.model.send({ type: "show", request: this.request, row: this.index });
   }
 
-  private async copyId(): Promise<void> {
-    const id = this.rows.row(this.index)?.[FIELD.task_id];
-    if (!id) {
-      return;
-    }
-    try {
-      await navigator.clipboard.writeText(id);
-      setText(this.note, "Copied.");
-    } catch {
-      setText(this.note, `This page may not use the clipboard: ${id}`);
+  private copied(text: string): void {
+    if (text !== "") {
+      void copy(text).then((said) => setText(this.note, said));
     }
   }
 

@@ -7,6 +7,18 @@ import { FIELD } from "./messages";
 import { TaskRows } from "./task_rows";
 import { Bar, Span } from "./timeline";
 
+// A row as the texts of its cells; a tab or a line's end in one would be another cell's.
+export function asText(rows: TaskRows, index: number): string[] {
+  const row = rows.row(index);
+  const cells = [rows.label(index)];
+  if (row) {
+    const now = rows.now();
+    const times = [duration(rows.queued(row, now)), duration(rows.running(row, now))];
+    cells.push(rows.state(row), rows.endpoint(row), ...times, row[FIELD.text]);
+  }
+  return cells.map((cell) => cell.replace(/[\t\r\n]+/g, " "));
+}
+
 export class TaskRow {
   index = -1; // of the task
   readonly open = make("button", { type: "button", class: "gc-open", tabindex: -1 });

@@ -83,14 +83,15 @@ export class TaskRows {
   queued(row: Row, now: number): number | null {
     const submitted = row[FIELD.submitted];
     const until = row[FIELD.started] ?? (this.isDone(row) ? null : now);
-    return submitted === null || until === null ? null : Math.max(0, until - submitted) / 1000;
+    // the worker's clock, or this page's, may be behind the kernel's: then nothing was measured
+    return submitted === null || until === null || until < submitted ? null : (until - submitted) / 1000;
   }
 
   // Seconds that the task took, or has taken until now.
   running(row: Row, now: number): number | null {
     const started = row[FIELD.started];
     const until = row[FIELD.ended] ?? (this.state(row) === "running" ? now : null);
-    return started === null || until === null ? null : Math.max(0, until - started) / 1000;
+    return started === null || until === null || until < started ? null : (until - started) / 1000;
   }
 
   // Milliseconds since the table's origin, as rows count them.

@@ -1,6 +1,6 @@
 // The task table: summary or headline, filter, rows or timeline, and the details of one task.
 
-import { make, setText } from "./dom";
+import { copy, make, setText } from "./dom";
 import { counted, Headline } from "./headline";
 import { PAGE_ROWS, STATES, Stopping } from "./messages";
 import { Listeners, Model } from "./model";
@@ -9,7 +9,7 @@ import { StopTasks } from "./stopping";
 import { Summary } from "./summary";
 import { TaskDetails } from "./task_details";
 import { arrange, Key, Order } from "./task_order";
-import { TaskRow } from "./task_row";
+import { asText, TaskRow } from "./task_row";
 import { TaskRows } from "./task_rows";
 import { Axis, Span, wholeSpan } from "./timeline";
 
@@ -54,8 +54,10 @@ class TaskTable {
   private readonly search = make("input", { type: "search", placeholder: "Filter", "aria-label": "Filter tasks by text" });
   private readonly states = make("select", { "aria-label": "Filter tasks by state" });
   private readonly toggle = make("button", { type: "button", class: "gc-button", "aria-pressed": "false" }, "Timeline");
+  private readonly copy = make("button", { type: "button", class: "gc-button", "aria-label": "Copy the rows" }, "Copy");
+  private readonly note = make("span", { class: "gc-note", role: "status" });
   private readonly stop: StopTasks;
-  private readonly tools = make("div", { class: "gc-tools" }, this.search, this.states, this.toggle);
+  private readonly tools = make("div", { class: "gc-tools" }, this.search, this.states, this.toggle, this.copy);
   private readonly caption = make("caption");
   private readonly heads = new Map<Key, HTMLTableCellElement>();
   private readonly axis = new Axis();
@@ -83,7 +85,7 @@ class TaskTable {
     }
     const send = (request: string, sure: boolean): void => model.send({ type: "stop", request, row: null, sure });
     this.stop = new StopTasks("Stop all…", send, this.scroller, this.listeners);
-    this.tools.append(this.stop.button);
+    this.tools.append(this.stop.button, this.note);
     this.listeners.on(model, "msg:custom", (message: Stopping) => this.stop.heard(message));
     this.body = make("div", {}, this.tools, this.stop.element, this.scroller, this.nothing, this.details.element);
     this.element = make(
@@ -114,6 +116,7 @@ class TaskTable {
       this.rearrange();
     });
     this.listeners.listen(this.toggle, "click", () => this.setTimeline(!this.timeline));
+    this.listeners.listen(this.copy, "click", () => void this.copyRows());
     // keys that are meant for a field or a button here are no commands of the notebook
     this.listeners.listen(this.element, "keydown", (event: KeyboardEvent) => {
       if (!event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -224,6 +227,15 @@ class TaskTable {
     this.chosen = true;
     this.drawHead();
     this.rearrange();
+  }
+
+  // For a spreadsheet: the rows that the filter leaves, in their order.
+  private async copyRows(): Promise<void> {
+    const order = arrange(this.rows, this.order);
+    const rows = Array.from(order, (index) => asText(this.rows, index));
+    const said = await copy([COLUMNS.map(([, name]) => name), ...rows].map((cells) => cells.join("\t")).join("\n"));
+    const what = `${order.length.toLocaleString("en")} ${order.length === 1 ? "row" : "rows"}`;
+    setText(this.note, said === "Copied." ? `Copied ${what}.` : said);
   }
 
   private setTimeline(timeline: boolean): void {

@@ -356,7 +356,7 @@ test("failures unfold by themselves, and what is run again is open again", () =>
   rows[3] = row("running", "task 3");
   model.update({ ...stateOf(rows, 2) });
   expect(headline(el).hidden).toBe(true);
-  expect(el.querySelector(".gc-words")!.textContent).toContain("29 of 30 done");
+  expect(el.querySelector(".gc-words")!.textContent).toContain("29 of 30 ended");
   rows[3] = ended("success", 3);
   model.update({ ...stateOf(rows, 3) });
   expect(folded(el)).toBe(true);

@@ -43,8 +43,13 @@ class WorkerPlace:
     seconds: float | None = None
     python: str = ""
 
+    @property
+    def short(self) -> str:
+        """The endpoint and the worker's machine."""
+        return f"on {self.endpoint}" + (f" ({self.host})" if self.host else "")
+
     def __str__(self) -> str:
-        parts = [f"on {self.endpoint}" + (f" ({self.host})" if self.host else "")]
+        parts = [self.short]
         if self.task_id:
             parts.append(f"task {self.task_id}")
         if self.seconds is not None:
@@ -77,9 +82,9 @@ def make_exception(
     unsent:
         The notebook's variables that were not sent.
     """
-    header = f"{one_line(described['type'])} {place}"
+    kind = one_line(described["type"])
     lines = [(kind, harmless(line)) for kind, line in _chain(described, origins, label_of)]
-    text = "\n".join([header, *(line for _, line in lines)])
+    text = "\n".join([f"{kind} {place}", *(line for _, line in lines)])
     hint = one_line(next_step(described, place, unsent), 500)
     error = RemoteException(text, code="RemoteExecutionError", next_step=hint)
     if original is not None:
@@ -90,7 +95,7 @@ def make_exception(
 
     def render() -> list[str]:
         here = _local_frames(error.__traceback__, label_of)
-        return [header, *shown([*here, *lines]), *([hint] if hint else [])]
+        return [f"{kind} {place.short}", *shown([*here, *lines]), *([hint] if hint else [])]
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
     return error

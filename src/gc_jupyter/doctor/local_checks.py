@@ -43,7 +43,7 @@ def versions(session: Session, target: Endpoint | None) -> Iterator[Finding]:
         )
         yield Finding(False, "Versions", text, step)
     elif dill and dill.split(".")[:2] != mine.split(".")[:2]:
-        step = "nothing to do for cells; where a value can't be read, install the same dill there"
+        step = "cells work; where a value can't be read, install the same dill there"
         yield Finding(True, "Versions", text, step)
     else:
         yield Finding(True, "Versions", text)

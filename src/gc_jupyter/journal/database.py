@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from gc_jupyter.journal import results
 from gc_jupyter.journal.sessions import SESSION_COLUMNS, KernelSession, may_run
+from gc_jupyter.moments import clock
 from gc_jupyter.own_files import check_own_database, make_own
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
@@ -104,7 +105,7 @@ class Entry:
         """When the service was last asked for it in vain, in words; empty if it wasn't."""
         if self.looked_at is None:
             return ""
-        at = time.strftime("%H:%M", time.localtime(self.looked_at))
+        at = clock(self.looked_at)
         who = f" as {self.looked_as}" if self.looked_as else ""
         return f"not seen at the service at {at}{who}"
 

@@ -21,8 +21,10 @@ def load(shell: Any) -> None:
     `%load_ext` waits for this function, so everything else is imported at its first use.
     """
     from gc_jupyter.magics.gcrun import GCMagics
+    from gc_jupyter.magics.greeting import greet
     from gc_jupyter.runtime.shared import registry
 
+    again = "gcrun" in shell.magics_manager.magics["cell"]
     magics = GCMagics(shell)
     shell.register_magics(magics)
     shell.events.register("pre_run_cell", magics.enter_cell)
@@ -50,5 +52,7 @@ def load(shell: Any) -> None:
         formatter.for_type_by_name("gc_jupyter.session.fan_out", "Tasks", show)
     shell.Completer.custom_matchers.append(matcher)
     registry.record(lambda: magics.journal)
+    if not again:
+        greet(magics)
     if "jupyter_core.paths" in sys.modules:  # a kernel has it; a terminal hears of it later
         magics.announce()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from gc_jupyter.journal import Entry
+from gc_jupyter.moments import clock
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session.attach import Attached
 
@@ -43,7 +43,7 @@ def report(found: Attached) -> None:
 
 
 def _report_unseen(found: Attached) -> None:
-    at = time.strftime("%H:%M")
+    at = clock()
     for some in _by_cell(found.unseen):
         what = f"{_place(some)}: not seen at the service at {at} as {found.identity}."
         print(one_line(what, 1000))
@@ -59,7 +59,7 @@ def _report_unknown(entries: Sequence[Entry]) -> None:
     cells = _by_cell(entries)
     for some in cells:
         first = some[0]
-        sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.submitted_at))
+        sent = clock(first.submitted_at)
         endpoint = first.endpoint or first.endpoint_id
         line = f"{_place(some)}: on the way to {endpoint} when the kernel ended ({sent})."
         print(one_line(line, 1000))  # the notebook's file name may have any characters

@@ -57,7 +57,8 @@ def with_options(magic: Any) -> Any:
 
 def _make_parser(magic: Any) -> MagicArgumentParser:
     name = magic.__name__
-    parser = MagicArgumentParser(f"%%{name}", description=cleandoc(magic.__doc__ or ""))
+    # its help writes one more sign before the name
+    parser = MagicArgumentParser(f"%{name}", description=cleandoc(magic.__doc__ or ""))
     for option in OPTIONS.values():
         if name in option.magics:
             _add(parser, option)

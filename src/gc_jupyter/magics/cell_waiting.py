@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.future import dropped
+from gc_jupyter.magics.terminal import Progress, has_terminal
 from gc_jupyter.session import wait
 from gc_jupyter.session.waiting import StoppedWaiting
 from gc_jupyter.widgets.front_end import has_front_end
@@ -35,10 +36,15 @@ def wait_for(
     if options.on_interrupt == "cancel-unsent":
         others = partial(session.drop_unsent, target)
     shown: list[bool] = []
+    pause = None if watch is None else watch.pause
+    line = Progress(target.name, pause) if has_terminal() else None
 
     def late() -> None:
         if watch is not None and watch.screen.shown:
             return  # its output says more than a table, which would appear amid the output
+        if line is not None:
+            line.start()
+            return
         shown.append(has_front_end())
         if shown[0]:
             follow(options, futures)
@@ -52,7 +58,7 @@ def wait_for(
             late_s=options.progress_after,
             others=others,
             quiet=options.quiet,
-            pause=None if watch is None else watch.pause,
+            pause=pause if line is None else line.pause,
         )
     except StoppedWaiting:
         session.keep([one for one in futures if not dropped(one)])

@@ -58,8 +58,8 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
             print("This cell only defines: nothing is sent before a function is called.")
             return None
         calls = calls_of(session, options, target)
-        define(shell, source, session, target, calls)
-        _say_what_leaves(options, target)
+        made = define(shell, source, session, target, calls)
+        _say_what_leaves(options, target, made=made)
         prepare(target, session.signed_in)
         return None
     if not options.dry_run:
@@ -196,7 +196,7 @@ class _Run:
         try:
             value = future.result()
         except ComputeError as error:
-            raise short(error, f"on {future.endpoint}, task {future.task_id}") from error.__cause__
+            raise short(error, f"on {future.endpoint}") from error.__cause__
         return value if options.html else without_markup(value)
 
     def _purged(self, futures: Sequence[NotebookFuture]) -> bool:
@@ -374,9 +374,10 @@ def _say_what_leaves(
     target: Target,
     captured: Captured | None = None,
     sent: tuple[int, int] = (0, 0),
+    made: str = "",
 ) -> None:
-    """Where a cell runs, if its line doesn't say it, and what leaves this machine with it; not
-    among what the cell itself prints."""
+    """Where a cell runs, if its line doesn't say it, what leaves this machine with it, and what a
+    cell of definitions has made; not among what the cell itself prints."""
     if options.quiet:
         return
     parts = []
@@ -384,6 +385,7 @@ def _say_what_leaves(
         parts.append(f"On {target.name}, the default by {options.endpoint_from}.")
     if captured is not None and (listed := sizes(captured, _LISTED, sent[1])):
         parts.append(f"Sent: {listed}.")
+    parts += [made] if made else []
     if parts:
         display({"text/plain": one_line(" ".join(parts), 2000)}, raw=True)
 

@@ -13,6 +13,7 @@ from gc_jupyter.session import Session, Target
 from gc_jupyter.travel.code import remember_text
 from gc_jupyter.travel.sending import Statement, names_of
 
+_NAMED = 5  # functions, in the line that says what a cell has made
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 
@@ -84,12 +85,13 @@ def _others(tree: ast.Module) -> list[ast.stmt]:
 
 def define(
     shell: Any, source: CellSource, session: Session, target: Target, calls: CallOptions
-) -> None:
-    """Execute the definitions here, and bind each function's name to a remote function.
+) -> str:
+    """Execute the definitions here, and bind each function's name to a remote function. Returns
+    what to say of them; nothing where there is none.
 
     A definition that needs a module which this machine lacks is executed on the endpoint only.
     """
-    namespace = shell.user_ns
+    namespace, names = shell.user_ns, dict[str, None]()
     lines = ("\n" * (source.first_line - 1) + source.text).split("\n")
     remember_text(source.filename, "\n".join(lines))
     for node in _single_imports(source.tree.body):
@@ -97,6 +99,7 @@ def define(
         if isinstance(node, _FUNCTIONS):
             definition = _definition(node, lines, source.filename, namespace)
             original = None if why_not else namespace[node.name]
+            names[node.name] = None
             namespace[node.name] = RemoteFunction(
                 definition, namespace, session, target, original, why_not, calls
             )
@@ -107,6 +110,13 @@ def define(
             namespace[node.name] = Missing(
                 _definition(node, lines, source.filename, namespace), why_not
             )
+    if not names:
+        return ""
+    run, first = "runs" if len(names) == 1 else "run", next(iter(names))
+    calls_are = f"{first}(…), {first}.submit(…), {first}.map(…); {first}.local is the original"
+    shown = [*names] if len(names) <= _NAMED else [*names][: _NAMED - 1]
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    return f"{', '.join(shown)}{more} {run} on {target.name} now: {calls_are}."
 
 
 def _execute(shell: Any, node: ast.stmt, source: CellSource, namespace: dict[str, Any]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import textwrap
-import time
 from importlib.metadata import version
 from typing import Any
 
 from gc_jupyter.capture import Captured, CapturedName, contents
 from gc_jupyter.functions.versions import differs
+from gc_jupyter.moments import clock
 from gc_jupyter.session import Session, Target
 
 
@@ -88,7 +88,7 @@ def _endpoint(session: Session, target: Target) -> str:
     known = session.directory.about(target.endpoint.endpoint_id)
     heard = "its state was never asked for (%gc status asks)"
     if known is not None and known.status:
-        heard = f"{known.status} at {time.strftime('%Y-%m-%d %H:%M', time.localtime(known.at))}"
+        heard = f"{known.status} at {clock(known.at)}"
     named = f"{target.endpoint.name} " if target.endpoint.name else ""
     options = [
         f"{name} {value}"

@@ -14,10 +14,11 @@ from gc_jupyter.magics.cells import run_cell
 from gc_jupyter.magics.kept import told
 from gc_jupyter.magics.notebook import NotebookMagics
 from gc_jupyter.magics.tables import text_table
+from gc_jupyter.moments import ago
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import keeping
 from gc_jupyter.session.keeping import Listed
-from gc_jupyter.session.kept import KeptRecord, KeptValue, ago
+from gc_jupyter.session.kept import KeptRecord, KeptValue
 from gc_jupyter.travel.store import UNUSED_S, megabytes
 
 #: Seconds until an endpoint must have said what it keeps.

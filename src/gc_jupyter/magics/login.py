@@ -33,10 +33,11 @@ def require_login(session: Session, target: Target) -> None:
         return
     name = one_line(target.endpoint.name or target.endpoint.endpoint_id, 100)
     why = f"This cell is for {name}, and endpoints run cells of people who are signed in."
-    if offer(login, "Run the cell again.", why):
+    hint = "The cell then runs again by itself; where it doesn't, run it."
+    if offer(login, hint, why, again=True):
         raise SignInFirst(
             " ".join(["Nobody is signed in to Globus.", *login.notes]),
-            next_step="Sign in above, then run the cell again.",
+            next_step="Sign in above: the cell then runs again.",
         )
     if getattr(shell(), "kernel", None) is not None and not has_front_end():
         from gc_jupyter.auth.requirements import HOW_TO_LOG_IN
@@ -46,14 +47,15 @@ def require_login(session: Session, target: Target) -> None:
         )
 
 
-def offer(login: Login, hint: str, why: str = "") -> bool:
-    """Show the login widget; returns whether that was possible."""
+def offer(login: Login, hint: str, why: str = "", *, again: bool = False) -> bool:
+    """Show the login widget; returns whether that was possible. `again`: its cell runs again
+    after the sign-in."""
     if not has_front_end() or login.flow() is None:
         return False
     from gc_jupyter.widgets.login import WHY, LoginWidget
 
     try:
-        display(LoginWidget(login, why=why or WHY, hint=hint))
+        display(LoginWidget(login, why=why or WHY, hint=hint, again=again))
     except RuntimeError:  # the widgets' JavaScript was never built
         return False
     return True

@@ -112,7 +112,7 @@ class NotebookMagics(Magics):
             self.announce()
             self._session = current_session()
             self._session.label_of = self._label_of
-            self._session.say = _say
+            self._session.say = say
             self._session.use_journal(self.journal)
             if (kernel := getattr(self.shell, "kernel", None)) is not None:
                 from gc_jupyter.widgets.messages import STOP_TARGET
@@ -222,7 +222,14 @@ class NotebookMagics(Magics):
         return " ".join(known) if known else filename
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """A line of ours in the cell that runs now.
+
+    Parameters
+    ----------
+    line:
+        Its text.
+    """
     from IPython.display import display
 
     display({"text/plain": line}, raw=True)  # so that it is apart from what the cell prints

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.sessions import Part
 from gc_jupyter.magics.cells import bind_when_done
 from gc_jupyter.magics.notebook import NotebookMagics
+from gc_jupyter.moments import clock
 from gc_jupyter.protocol.nonces import SHORT, place_of, run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks
@@ -166,7 +166,7 @@ def describe(run: Run) -> str:
     place = first.note.place if first.note is not None else None
     cell = f" of cell [{place.execution_count}]" if place and place.execution_count else ""
     at = _submitted(run)
-    sent = "" if at == math.inf else time.strftime(", sent %H:%M:%S", time.localtime(at))
+    sent = "" if at == math.inf else f", sent {clock(at)}"
     got = run.run[:SHORT] if isinstance(run, Tasks) else first.task_id
     return (
         f"{count}{cell}{sent}: %gc attach {got} gives {'them' if len(tasks_of(run)) > 1 else 'it'}."

@@ -45,12 +45,42 @@ def show_live(result: Any) -> None:
         show_table(result, result.title)
 
 
-def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text under their headings. Empty columns are left out."""
+def text_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None = None,
+    free: Sequence[str] = (),
+) -> str:
+    """Columns of text under their headings. Empty columns are left out.
+
+    Parameters
+    ----------
+    head, rows:
+        The texts.
+    width:
+        Characters of a line. Where the columns of `free` are too wide for it, their texts are cut.
+    free:
+        Heads of columns.
+    """
     lines = [list(head), *([one_line(str(cell), 200) for cell in row] for row in rows)]
     columns = [one for one in zip(*lines, strict=True) if any(one[1:])]
     widths = [max(map(len, column)) for column in columns]
+    loose = [at for at, column in enumerate(columns) if column[0] in free]
+    while width is not None and loose and sum(widths) + 2 * len(widths) - 2 > width:
+        widest = max(loose, key=lambda at: widths[at])
+        if widths[widest] <= len(columns[widest][0]):
+            break
+        widths[widest] -= 1
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            _cut(cell, width).ljust(width) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
         for line in zip(*columns, strict=True)
     )
+
+
+def _cut(text: str, width: int) -> str:
+    """Without its middle, where it is too long: a label's end often tells it from others."""
+    end = (width - 1) // 3
+    return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[len(text) - end :]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,14 +25,17 @@ from gc_jupyter.magics.cancel import whole_ids
 from gc_jupyter.magics.notebook import NotebookMagics, short
 from gc_jupyter.magics.runs import RUN, bind, part_of, runs_of, tasks_of
 from gc_jupyter.magics.tables import show_table, text_table
+from gc_jupyter.moments import clock
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Session, Tasks, show_output, without_markup
 from gc_jupyter.session.attach import Attached, attach, who_asks
 from gc_jupyter.session.unknown_tasks import attach_by_id, attach_rest
-from gc_jupyter.types import LOCAL_ENDPOINT_ID
+from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 from gc_jupyter.widgets.front_end import has_front_end
 
 _LISTED = 50
+_WIDTH = 80  # characters: what a terminal and a narrow notebook have
+_ID = 8  # characters of an id, which every %gc command takes
 _NAMED = 5  # notebooks in a line
 _RESULT_S = 30.0
 
@@ -66,18 +68,23 @@ def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
     ][:_LISTED]
     rows = [
         (
-            one.task_id or "(no id yet)",
-            one.word,
+            one.task_id[:_ID] or "(no id)",
+            f"✗ {one.word}" if one.state == TaskState.FAILED.value else one.word,
             one.endpoint or one.endpoint_id,
-            time.strftime("%m-%d %H:%M:%S", time.localtime(one.submitted_at)),
+            clock(one.submitted_at),
             f"In[{one.execution_count}]" if one.execution_count else "",
             one.label,
-            (one.unseen or one.error)[:60],
         )
         for one in entries
     ]
     if rows:
-        print(text_table(("Task", "State", "Endpoint", "Sent", "Cell", "Label", "Error"), rows))
+        names = "Task", "State", "Endpoint", "Sent", "Cell", "Label"
+        head, *lines = text_table(names, rows, width=_WIDTH, free=("Endpoint", "Label")).split("\n")
+        print(head)
+        for text, one in zip(lines, entries, strict=True):
+            print(text)
+            if one.unseen or one.error:  # below it: a column would leave it a few letters
+                print(" " * (_ID + 2) + one_line(one.unseen or one.error, _WIDTH - _ID - 2))
     if len(entries) == _LISTED:
         print(f"The newest {_LISTED}.")
 
@@ -91,7 +98,7 @@ def _list_own(magics: NotebookMagics, failed: bool) -> None:
     futures = [future for _, future in sorted(magics.session.tasks.items())]
     futures = [one for one in futures if not failed or one in Tasks(futures).failed]
     rows = [
-        (one.task_id or "(no id yet)", "done" if one.done() else "open", one.label)
+        ((one.task_id or "(no id)")[:_ID], "ended" if one.done() else "open", one.label)
         for one in futures[-_LISTED:]
     ]
     print(text_table(("Task", "State", "Label"), rows) if rows else "No tasks of this kernel.")

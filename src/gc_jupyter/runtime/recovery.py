@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from gc_jupyter.errors import ComputeError, NotFound, SubmitUncertain
 from gc_jupyter.future import TaskFuture
+from gc_jupyter.moments import clock
 from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.protocol.nonces import nonce_in
 from gc_jupyter.runtime.collector import Collector
@@ -330,7 +331,7 @@ class Recovery:
                 f" of one. {again}"
             )
         else:
-            at = time.strftime("%H:%M", time.localtime())
+            at = clock()
             found = f"At {at} the group had none of them."
             step = f"{step} {look} {again}"
         known = str(lost.why.reason) if lost.why else f"{_tasks(count)} of an earlier kernel."

@@ -7,7 +7,6 @@ import importlib
 import operator
 import re
 import sys
-import time
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from gc_jupyter.capture.failures import show_at_caller
 from gc_jupyter.errors import StoreRefused
 from gc_jupyter.journal.sessions import Part
+from gc_jupyter.moments import ago
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.travel import rebuild_classes
 from gc_jupyter.travel.kept import is_ident
@@ -310,13 +310,3 @@ class KeptValue:
 
 def _restored(told: Mapping[str, Any], endpoint_id: str, endpoint: str, index: int) -> KeptValue:
     return KeptValue(record_of(told, endpoint_id, endpoint), index)
-
-
-def ago(at: float) -> str:
-    """A time in the past as a duration, in the largest unit that fits."""
-    seconds = max(0.0, time.time() - at)
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s'[: count - 1]}"
-    return f"{seconds:.0f} s"

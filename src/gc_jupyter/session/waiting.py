@@ -13,6 +13,7 @@ from typing import Any
 
 from gc_jupyter.errors import ComputeError, TaskStopped
 from gc_jupyter.future import TaskFuture, dropped, stop
+from gc_jupyter.moments import clock
 from gc_jupyter.protocol.nonces import SHORT, run_of
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import Hold
@@ -163,11 +164,11 @@ def _full(futures: Sequence[TaskFuture]) -> str:
         place = getattr(getattr(future, "note", None), "place", None)
         cell = f"In[{place.execution_count}] " if place is not None else ""
         label = "" if future is None or not future.label else f"{one_line(future.label, 40)!r} "
-        at = time.strftime("%H:%M:%S", time.localtime(since))
+        at = clock(since)
         shown.append(f"{cell}{label}(task {task_id[:8]}, since {at})")
     if len(holders) > _SHOWN:
         shown.append(f"{len(holders) - _SHOWN:,} more")
-    now = time.strftime("%H:%M:%S")
+    now = clock()
     return (
         f"{now}: waiting for a worker of local. All {len(holders):,} are taken:"
         f" {', '.join(shown)}. Stop this cell, and %gc cancel {holders[0][0][:8]} ends the first of"

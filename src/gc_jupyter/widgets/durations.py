@@ -7,8 +7,10 @@ def duration(seconds: float | None) -> str:
     """For example ``12 ms``, ``3.4 s``, ``2 min 05 s``, ``1 h 02 min``; empty for None."""
     if seconds is None:
         return ""
+    if seconds < 0.0005:
+        return "< 1 ms"
     if seconds < 0.0995:
-        return f"{int(1000 * max(0.0, seconds) + 0.5)} ms"
+        return f"{int(1000 * seconds + 0.5)} ms"
     if seconds < 0.995:
         return f"{seconds:.2f} s"
     if seconds < 59.95:

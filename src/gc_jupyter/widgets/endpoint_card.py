@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from gc_jupyter.moments import clock
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import Endpoint
 
@@ -45,7 +46,7 @@ class EndpointCard:
             ("Queue", waiting),
             ("Python", one_line(self.endpoint.python_version)),
             ("Id", one_line(self.endpoint.endpoint_id)),
-            ("As of", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at))),
+            ("As of", clock(self.at)),
         ]
         return [(name, text) for name, text in pairs if text]
 

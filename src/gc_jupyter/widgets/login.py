@@ -13,7 +13,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.widgets.flusher import flusher
 from gc_jupyter.widgets.live_widget import LiveWidget
-from gc_jupyter.widgets.messages import LoginState
+from gc_jupyter.widgets.messages import LoginState, OutputMark
 
 if TYPE_CHECKING:
     from gc_jupyter.auth.flow import LoginFlow
@@ -43,6 +43,9 @@ class LoginWidget(LiveWidget):
     hint:
         What happens then, or what to do; shown before, and beside who is signed in.
 
+    again:
+        Whether the cell that shows it is run again then, where the front end has our extension.
+
     Raises
     ------
     TypeError
@@ -62,6 +65,7 @@ class LoginWidget(LiveWidget):
         then: Callable[[], object] | None = None,
         why: str = WHY,
         hint: str = "Run the cell again.",
+        again: bool = False,
     ) -> None:
         flow = login.flow()
         if flow is None:
@@ -71,6 +75,7 @@ class LoginWidget(LiveWidget):
         self._gare = gare
         self._then = then
         self._hint = hint
+        self._again = again
         self._state = LoginState(
             kind="login",
             url=flow.start(gare),
@@ -139,6 +144,19 @@ class LoginWidget(LiveWidget):
     def state(self) -> dict[str, Any]:
         """See LiveWidget."""
         return dict(self._state)
+
+    def mark(self, at: float) -> OutputMark:
+        """See LiveWidget.
+
+        Parameters
+        ----------
+        at:
+            As there.
+        """
+        mark = super().mark(at)
+        if self._again and self._state["status"] == "signed in":
+            mark["again"] = True
+        return mark
 
     def static_bundle(self, _at: float) -> dict[str, str]:
         """See LiveWidget."""

@@ -62,12 +62,14 @@ LASTING_VIEW = "application/vnd.gc-jupyter.lasting-view+json"
 
 class OutputMark(TypedDict, total=False):
     """An output's own metadata, `gc_jupyter`. `live` says that it may change; `as_of` is the text
-    in it that tells its time; `ended` is to be added when the kernel has ended meanwhile."""
+    in it that tells its time; `ended` is to be added when the kernel has ended meanwhile; `again`
+    asks for its cell to be run once more, now that somebody has signed in."""
 
     output: str
     live: bool
     as_of: str
     ended: str
+    again: bool
 
 
 class OutputNow(TypedDict):

@@ -7,12 +7,12 @@ text is escaped, and bounded: a fan-out of 10,000 leaves a small output.
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from html import escape
 from typing import Any
 
+from gc_jupyter.moments import clock_utc
 from gc_jupyter.types import TaskState
 from gc_jupyter.widgets.durations import duration
 from gc_jupyter.widgets.headline import ICONS, URGENCY, headline, summary
@@ -86,19 +86,19 @@ def _tracebacks(
 
 def as_of(at: float) -> str:
     """A moment, for whoever reads a notebook anywhere: in UTC."""
-    return time.strftime("as of %Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+    return f"as of {clock_utc(at)}"
 
 
 def _cells(rows: TaskRows, row: int) -> tuple[str, ...]:
     state = rows.state(row)
     submitted, started, ended = (rows.field(row, f) for f in ("submitted", "started", "ended"))
-    queued = max(0, started - submitted) / 1000 if None not in (submitted, started) else None
+    queued = (started - submitted) / 1000 if None not in (submitted, started) else None
     running = (ended - started) / 1000 if None not in (started, ended) else None
     return (
         rows.field(row, "label"),
         f"{ICONS[state]} {state.value}{_percent(rows.field(row, 'progress'))}",
         rows.endpoints[rows.field(row, "endpoint")],
-        duration(queued),
+        "" if queued is None or queued < 0 else duration(queued),  # by two clocks
         duration(running),
         rows.field(row, "text"),
     )
