@@ -39,6 +39,9 @@ def test_arguments_and_results(executor: Executor, store: Store[Any]) -> None:
     (back,) = executor.submit(given, [store.proxy([1, 2])]).result(60)
     assert type(back) is Proxy
     assert back == [1, 2]
+    bare = executor.submit(given, store.proxy([3, 4])).result(60)
+    assert type(bare) is Proxy
+    assert bare == [3, 4]
 
 
 def test_a_proxy_isnt_resolved_here(executor: Executor, store: Store[Any]) -> None:

@@ -328,14 +328,67 @@ for at in range(50):
 
 
 def test_several_put_the_same_at_once(store: Store) -> None:
-    command = [sys.executable, "-c", TOGETHER, store.folder]
-    running = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(3)]
+    at_once(TOGETHER, store)
+    assert len(files(store)) == 50
+
+
+FILLING = """
+import os, sys
+from gc_jupyter.travel import store as stores
+stores._PUT_S = 0.0
+store = stores.Store(sys.argv[1], bound=2_000_000)
+sys.stdin.readline()
+try:
+    for _ in range(40):
+        store.sweep_sometimes(100_000)
+        store.put(os.urandom(100_000))
+except stores.StoreError as error:
+    print(error)
+"""
+
+
+def test_several_fill_it_at_once(store: Store) -> None:
+    """All were told that there is room: together they stay within the bound."""
+    store.put(b"x")
+    lines = at_once(FILLING, store)
+    total = sum(os.stat(os.path.join(store.folder, one)).st_size for one in files(store))
+    assert 1_700_000 < total <= 2_000_000 + 2 * 100_000
+    assert all(one.count("may have 2.0 MB") == 1 for one in lines)
+
+
+SWEEPING = """
+import sys
+from gc_jupyter.travel.store import Store
+store = Store(sys.argv[1], bound=6_000)
+sys.stdin.readline()
+store.sweep()
+"""
+
+
+def test_several_sweep_at_once(store: Store) -> None:
+    """What is old goes, then the oldest until the rest fits; what is kept stays."""
+    kept = store.write(b"kept" * 250)
+    record = {"id": "0" * 32, "names": ["a"], "at": 1.0, "pickle": kept, "buffers": []}
+    store.add_record(record)
+    old = [store.put(b"%4d" % at * 250) for at in range(100)]
+    newer = [store.put(b"%4d" % at * 250) for at in range(100, 110)]
+    for name in (*old, *kept["parts"]):
+        used(store, name, 15 * 86400)
+    for at, name in enumerate(newer):
+        used(store, name, 86400 - at)
+    at_once(SWEEPING, store)
+    assert files(store) == sorted([f"{'0' * 32}.kept", *kept["parts"], *newer[5:]])
+
+
+def at_once(text: str, store: Store) -> list[str]:
+    """Three processes that run a text on a store, and what each says."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    command = [sys.executable, "-c", text, store.folder]
+    running = [subprocess.Popen(command, text=True, **pipes) for _ in range(3)]
     for one in running:
         assert one.stdin is not None
         one.stdin.write("go\n")
         one.stdin.flush()
-    assert [one.wait() for one in running] == [0, 0, 0]
-    for one in running:
-        assert one.stdin is not None
-        one.stdin.close()
-    assert len(files(store)) == 50
+    said = [one.communicate()[0] for one in running]
+    assert [one.returncode for one in running] == [0, 0, 0]
+    return said

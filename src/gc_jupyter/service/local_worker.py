@@ -30,6 +30,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
@@ -60,6 +61,7 @@ from gc_jupyter.service.local_wire import (
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 _CHUNK = 1 << 20
+_CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
 _INTERRUPT = {signal.SIGINT}
 
 
@@ -275,7 +277,8 @@ def run_task(
             function, args, kwargs = [loaded[task.function_id], *parts] if not packed else parts
             value = function(*args, **kwargs)
             if task.result_serializers == (NearData.identifier,):
-                data = (serializer if callable(value) else NEAR_DATA).serialize(value)
+                is_code = issubclass(type(value), _CODE)  # an object with `__call__` is data
+                data = (serializer if is_code else NEAR_DATA).serialize(value)
             else:
                 data = serializer.serialize_from_list(value, list(task.result_serializers))
     except BaseException as error:  # exit() and an interrupt end the task, not the worker

@@ -35,6 +35,7 @@ UNUSED_S = 14 * 86400.0
 BOUND = 20000000000
 #: How often a task that passes by looks for what is to be removed.
 _SWEPT_S = 3600.0
+_PUT_S = 60.0
 _SWEPT = ".swept"
 
 
@@ -237,7 +238,7 @@ class Store:
             if total + room <= self.bound or used > now - 3600:
                 break
             with contextlib.suppress(OSError):
-                if os.stat(path).st_mtime == used:
+                if os.lstat(path).st_mtime == used:
                     os.unlink(path)
             total -= size
         if total + room > self.bound:
@@ -247,20 +248,25 @@ class Store:
                 % (self.folder, platform.node(), *map(megabytes, (self.bound, total, kept)))
             )
 
-    def sweep_sometimes(self) -> None:
-        """`sweep`, where nobody has done so for an hour; a store that is full isn't said here."""
+    def sweep_sometimes(self, room: int = 0) -> None:
+        """`sweep`, where nobody has done so for an hour; before `room` bytes are put, for a minute:
+        several may have been told that there is room. Only then a full store is said."""
         path = os.path.join(self.folder, _SWEPT)
         with contextlib.suppress(OSError):
             about = os.lstat(path)
             if not stat.S_ISREG(about.st_mode):
                 os.unlink(path)
-            elif 0 <= time.time() - about.st_mtime < _SWEPT_S:
+            elif 0 <= time.time() - about.st_mtime < (_PUT_S if room else _SWEPT_S):
                 return
-        with contextlib.suppress(OSError, StoreError):
-            self._check()
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | NO_LINK, 0o600))
-            os.utime(path)
-            self.sweep()
+        with contextlib.suppress(OSError):
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY | NO_LINK, 0o600))
+                os.utime(path)
+                self.sweep(room)
+            except StoreError:
+                if room:
+                    os.unlink(path)  # the next one looks, too
+                    raise
 
     # --- the folder ----------------------------------------------------------------------------
 
@@ -271,11 +277,10 @@ class Store:
 
     def _touch(self, name: str) -> bool:
         """It is in use; whether it is there. A link isn't a part."""
-        path = self._path(name)
         try:
-            if not stat.S_ISREG(os.lstat(path).st_mode):
+            if not stat.S_ISREG(os.lstat(self._path(name)).st_mode):
                 return False
-            os.utime(path)
+            os.utime(self._path(name))
             return True
         except PermissionError:  # it belongs to root
             return True

@@ -58,6 +58,7 @@ def has(store: Store, task: dict[str, Any], _inputs: bytes) -> Any:
 
 
 def put(store: Store, task: dict[str, Any], inputs: bytes) -> Any:
+    store.sweep_sometimes(len(inputs))
     view, names = memoryview(inputs), []
     for size in task["sizes"]:
         names.append(store.put(view[:size]))
