@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gc_jupyter.travel.store import name_of
 from tests.magics.conftest import Kernel
 from tests.service import handle
 from tests.service.handle import Loopback
@@ -158,6 +159,48 @@ def test_workers_without_a_common_folder(far: Kernel, start: Start, tmp_path: Pa
     assert far.ok("small").text == "5"
     text = refused(far, f"%%gcrun {there} -q\nlen(large)")
     assert "the workers share no folder: name one that all of them have by GC_JUPYTER_STORE" in text
+
+
+#: A worker's process dies at each step of writing a part, once.
+DIES = """
+import os, signal, tempfile
+
+def dies(owner, name, before):
+    real = getattr(owner, name)
+
+    def call(*args, **more):
+        marker = os.path.join({folder!r}, name + str(before))
+        if ".part" not in str((args, more)) or os.path.exists(marker):
+            return real(*args, **more)
+        open(marker, "w").close()
+        if not before:
+            real(*args, **more)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, call)
+
+for owner, name in ((tempfile, "mkstemp"), (os, "replace")):
+    dies(owner, name, True)
+    dies(owner, name, False)
+"""
+
+
+def test_a_worker_dies_at_each_step(far: Kernel, start: Start, tmp_path: Path) -> None:
+    """Its part goes again; nothing is half there, and nothing ran twice."""
+    died = tmp_path / "died"
+    died.mkdir()
+    (died / "sitecustomize.py").write_text(DIES.format(folder=str(died)))
+    there = start(f"PYTHONPATH={died} exec")
+    shown = far.ok(f"%%gcrun {there} -q\nprint('ran')\nfloat(large.sum())")
+    assert shown.text == far.ok("float(large.sum())").text
+    assert shown.stream("stdout") == "ran\n"
+    markers = {one.name for one in died.iterdir()} - {"sitecustomize.py", "__pycache__"}
+    assert markers == {
+        f"{name}{before}" for name in ("mkstemp", "replace") for before in (True, False)
+    }
+    for one in (tmp_path / "store").iterdir():
+        if len(one.name) == 64:
+            assert name_of(one.read_bytes()) == one.name
 
 
 @as_root
