@@ -109,7 +109,9 @@ _FIRST_PAINT = """async (index) => {
 }"""
 
 
-def scroll(page: Page, frames: int) -> tuple[float, list[float]]:
+def scroll(
+    page: Page, frames: int, selector: str = ".jp-Notebook .gc-scroll"
+) -> tuple[float, list[float]]:
     """Milliseconds of the main thread's CPU for a frame, and between frames (three quantiles)."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
@@ -120,7 +122,7 @@ def scroll(page: Page, frames: int) -> tuple[float, list[float]]:
         return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
 
     before = busy()
-    gaps = page.evaluate(_SCROLL, [".jp-Notebook .gc-scroll", frames])
+    gaps = page.evaluate(_SCROLL, [selector, frames])
     cost = (busy() - before) / frames
     session.detach()
     return round(cost, 2), [round(gap, 1) for gap in gaps]

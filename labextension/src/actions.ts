@@ -1,12 +1,20 @@
 // What panels and commands can do in notebooks. Each says in a sentence what it did, or why not.
 
-import { Task } from "./messages";
-import { isDone } from "./task_list";
+import { DONE } from "../widgets/src/task_rows";
+import { CellText } from "./cell_text";
+import { Run, Task } from "./messages";
+
+// Where a task or a run was sent from.
+export type Place = Pick<Task, "notebook" | "cell_id" | "execution_count">;
 
 export interface Actions {
   // Whether there is a notebook to act in.
   readonly ready: boolean;
-  jump(task: Task): Promise<string>;
+  jump(place: Place): Promise<string>;
+  again(place: Place): Promise<string>; // runs the cell as it is now
+  stop(run: Run): Promise<string>;
+  page(run: string): Promise<string>; // a run in the main area
+  cell(place: Place): Promise<CellText | null>; // as it is now; null where it isn't found
   attach(id: string): Promise<string>;
   result(id: string): Promise<string>;
   use(endpoint: string): Promise<string>;
@@ -15,6 +23,7 @@ export interface Actions {
 }
 
 export const NO_NOTEBOOK = "Open a notebook first.";
+const NOT_SAID = "Its front end didn't say which notebook it is from.";
 const NO_ID = "It has no task id: its request was not answered.";
 
 // What an action has to say, also where it failed: the kernel died, or a file is gone.
@@ -29,7 +38,7 @@ export function whyNot(action: TaskAction, task: Task, ready: boolean): string {
   const lost = task.endpoint === "local" && !task.kernel_alive;
   switch (action) {
     case "jump":
-      return task.notebook ? "" : "Its front end didn't say which notebook it is from.";
+      return task.notebook ? "" : NOT_SAID;
     case "copy":
       return task.task_id ? "" : NO_ID;
     case "attach":
@@ -44,7 +53,33 @@ export function whyNot(action: TaskAction, task: Task, ready: boolean): string {
       if (!task.task_id) {
         return NO_ID;
       }
-      return !isDone(task) ? "It hasn't ended yet: attach follows it." : ready ? "" : NO_NOTEBOOK;
+      return !DONE.has(task.state) ? "It hasn't ended yet: attach follows it." : ready ? "" : NO_NOTEBOOK;
+  }
+}
+
+export type RunAction = "jump" | "attach" | "again" | "stop" | "page";
+
+// Why something can't be done with a run now; empty where it can.
+export function whyNotRun(action: RunAction, run: Run, ready: boolean): string {
+  switch (action) {
+    case "page":
+      return "";
+    case "jump":
+    case "again":
+      return run.notebook ? "" : NOT_SAID;
+    case "stop":
+      return run.open === 0
+        ? "All its tasks have ended."
+        : !run.kernel_alive
+          ? "Its kernel has ended: attach first."
+          : run.notebook
+            ? ""
+            : NOT_SAID;
+    case "attach":
+      if (run.endpoint === "local" && !run.kernel_alive) {
+        return "Tasks of local end with their kernel.";
+      }
+      return ready ? "" : NO_NOTEBOOK;
   }
 }
 

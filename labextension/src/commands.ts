@@ -6,7 +6,7 @@ import { CommandRegistry } from "@lumino/commands";
 import { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 
 import { Actions, nameOf, said } from "./actions";
-import { dotOf } from "./icon";
+import { computeIcon, dotOf } from "./icon";
 import { described, KnownEndpoints } from "./known_endpoints";
 import { Endpoint } from "./messages";
 import { Options } from "./options";
@@ -18,6 +18,7 @@ const CATEGORY = "Globus Compute";
 export const COMMANDS = {
   showEndpoints: "gc-jupyter:show-endpoints",
   showTasks: "gc-jupyter:show-tasks",
+  openRuns: "gc-jupyter:open-runs",
   checkEndpoints: "gc-jupyter:check-endpoints",
   insert: "gc-jupyter:insert-gcrun",
   use: "gc-jupyter:use-endpoint",
@@ -41,12 +42,13 @@ interface Parts {
   actions: Actions;
   options: Options;
   show: (panel: Panel) => void;
+  open: (run: string) => Promise<unknown>; // the page
 }
 
 export function addCommands(
   app: JupyterFrontEnd,
   palette: ICommandPalette | null,
-  { store, known, actions, options, show }: Parts,
+  { store, known, actions, options, show, open }: Parts,
 ): void {
   const { commands } = app;
   const inNotebook = { isEnabled: () => actions.ready };
@@ -55,8 +57,13 @@ export function addCommands(
     execute: () => show("endpoints"),
   });
   commands.addCommand(COMMANDS.showTasks, {
-    label: "Show Tasks of All Kernels",
-    execute: () => show("tasks"),
+    label: "Show Runs in the Sidebar",
+    execute: () => show("runs"),
+  });
+  commands.addCommand(COMMANDS.openRuns, {
+    label: "Open Runs of All Kernels",
+    icon: computeIcon,
+    execute: (args) => open(typeof args["run"] === "string" ? args["run"] : ""),
   });
   commands.addCommand(COMMANDS.checkEndpoints, {
     label: "Check Status of Endpoints",
@@ -83,7 +90,7 @@ export function addCommands(
     execute: () => actions.attach(""),
   });
   commands.addCommand(COMMANDS.notify, {
-    label: "Notify When Tasks End",
+    label: "Notify When a Cell's Tasks Have Ended",
     isToggled: () => options.is("notify"),
     execute: () => options.flip("notify"),
   });

@@ -1,6 +1,6 @@
-// The plugin: Globus Compute's endpoints and tasks beside the notebook, in JupyterLab and Notebook 7.
+// The plugin: Globus Compute's endpoints and runs beside the notebook, in JupyterLab and Notebook 7.
 
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { ICommandPalette, IToolbarWidgetRegistry, Notification } from "@jupyterlab/apputils";
 import { ILauncher } from "@jupyterlab/launcher";
 import { INotebookTracker } from "@jupyterlab/notebook";
@@ -9,19 +9,20 @@ import { IStatusBar } from "@jupyterlab/statusbar";
 import { Widget } from "@lumino/widgets";
 
 import { addCommands, COMMANDS } from "./commands";
-import { Completions } from "./completions";
+import { Notices, sentence } from "./ended_runs";
 import { EndpointsPanel } from "./endpoints_panel";
 import { KnownEndpoints } from "./known_endpoints";
-import { TASKS_CHANGED } from "./messages";
+import { Run, TASKS_CHANGED } from "./messages";
 import { InNotebooks } from "./notebook_actions";
 import { NotebookOutputs } from "./notebook_outputs";
 import { Options } from "./options";
+import { RunsPages } from "./runs_page";
+import { RunsPanel } from "./runs_panel";
 import { savedWidgets } from "./saved_widgets";
 import { Server } from "./server";
 import { Panel, Sidebar } from "./sidebar";
 import { StatusItem } from "./status_item";
 import { Store } from "./store";
-import { TasksPanel } from "./tasks_panel";
 import { addWhere } from "./where_commands";
 
 const PLUGIN = "gc-jupyter:plugin";
@@ -33,40 +34,44 @@ function activate(
   registry: ISettingRegistry | null,
   statusBar: IStatusBar | null,
   restorer: ILayoutRestorer | null,
+  labShell: ILabShell | null,
   toolbars: IToolbarWidgetRegistry | null,
   launcher: ILauncher | null,
 ): void {
-  const store = new Store(new Server(app.serviceManager.serverSettings));
-  const actions = new InNotebooks(app, tracker);
+  const server = new Server(app.serviceManager.serverSettings);
+  const store = new Store(server);
+  const open = (run = ""): Promise<unknown> => pages.open(run);
+  const actions = new InNotebooks(app, tracker, open);
+  const pages = new RunsPages(app, store, server, actions, labShell ? "main" : "down");
   const options = new Options();
   const known = new KnownEndpoints(store, options);
   const endpoints = new EndpointsPanel(store, actions, options);
-  const tasks = new TasksPanel(store, actions);
-  const sidebar = new Sidebar(endpoints, tasks);
+  const runs = new RunsPanel("sidebar", store, server, actions);
+  const sidebar = new Sidebar(endpoints, runs);
   const show = (which: Panel): void => {
     app.shell.activateById(sidebar.id);
     sidebar.open(which);
-    (which === "tasks" ? tasks : endpoints).focus();
+    (which === "runs" ? runs : endpoints).focus();
   };
   app.shell.add(sidebar, "left", { rank: 550, type: "Globus Compute" });
   restorer?.add(sidebar, sidebar.id);
-  addCommands(app, palette, { store, known, actions, options, show });
+  addCommands(app, palette, { store, known, actions, options, show, open });
   addWhere(app, { tracker, toolbars, launcher }, { store, known, actions });
   addStatusItem(app, statusBar, store);
   keepCurrent(app, store);
-  notify(app, store, options);
   if (tracker) {
     tracker.forEach((panel) => new NotebookOutputs(panel));
     tracker.widgetAdded.connect((_, panel) => void new NotebookOutputs(panel));
   }
+  const notices = new Notices(store, server, options, (run) => tell(app, actions, run));
   if (registry) {
-    void options.load(registry, PLUGIN, () => followOptions(store, options, endpoints));
+    void options.load(registry, PLUGIN, () => followOptions(store, options, endpoints, notices));
   }
   void store.loadEndpoints(false);
 }
 
 function addStatusItem(app: JupyterFrontEnd, statusBar: IStatusBar | null, store: Store): void {
-  const item = new StatusItem(store, () => void app.commands.execute(COMMANDS.showTasks));
+  const item = new StatusItem(store, () => void app.commands.execute(COMMANDS.openRuns));
   statusBar?.registerStatusItem("gc-jupyter:tasks", {
     item: new Widget({ node: item.element }),
     align: "left",
@@ -91,35 +96,28 @@ function keepCurrent(app: JupyterFrontEnd, store: Store): void {
   store.poke();
 }
 
-function notify(app: JupyterFrontEnd, store: Store, options: Options): void {
-  const completions = new Completions();
-  const actions = [
-    { label: "Show tasks", callback: () => void app.commands.execute(COMMANDS.showTasks) },
+function tell(app: JupyterFrontEnd, actions: InNotebooks, run: Run): void {
+  const buttons = [
+    { label: "Go to the cell", callback: () => void actions.jump(run) },
+    { label: "Show the run", callback: () => void app.commands.execute(COMMANDS.openRuns, { run: run.run }) },
   ];
-  store.changed.connect((_, what) => {
-    if (!options.is("notify")) {
-      completions.forget();
-    } else if (what === "tasks" && store.tasks) {
-      const told = completions.look(store.tasks);
-      if (told) {
-        const type = told.failed ? "error" : "success";
-        Notification.emit(told.text, type, { autoClose: 10_000, actions });
-      }
-    }
-  });
+  Notification.emit(sentence(run), run.failed > 0 ? "error" : "success", { autoClose: 10_000, actions: buttons });
 }
 
-function followOptions(store: Store, options: Options, endpoints: EndpointsPanel): void {
-  store.need("notifications", options.is("notify"));
+function followOptions(store: Store, options: Options, endpoints: EndpointsPanel, notices: Notices): void {
+  notices.follow(options.is("notify"));
   endpoints.draw();
   void store.follow(options.decided("collect"));
 }
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
-  description: "Endpoints and tasks of Globus Compute beside the notebook.",
+  description: "Endpoints and runs of Globus Compute beside the notebook.",
   autoStart: true,
-  optional: [INotebookTracker, ICommandPalette, ISettingRegistry, IStatusBar, ILayoutRestorer, IToolbarWidgetRegistry, ILauncher],
+  optional: [
+    ...[INotebookTracker, ICommandPalette, ISettingRegistry, IStatusBar, ILayoutRestorer],
+    ...[ILabShell, IToolbarWidgetRegistry, ILauncher],
+  ],
   activate,
 };
 

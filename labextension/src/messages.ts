@@ -4,47 +4,6 @@
 export const NAMESPACE = "gc-jupyter";
 export const TASKS_CHANGED = "https://schema.gc-jupyter.org/tasks/v1";
 export const PAGE_ROWS = 200;
-export const MOST_ROWS = 10000;
-export const COLUMNS = [
-  "task_id",
-  "group_id",
-  "endpoint_id",
-  "endpoint",
-  "label",
-  "kind",
-  "notebook",
-  "cell_id",
-  "execution_count",
-  "state",
-  "submitted_at",
-  "started_at",
-  "ended_at",
-  "error",
-  "seen",
-  "kernel_alive",
-  "collected",
-] as const;
-export const RUN_COLUMNS = [
-  "run",
-  "label",
-  "notebook",
-  "cell_id",
-  "execution_count",
-  "endpoint",
-  "ids",
-  "tasks",
-  "open",
-  "failed",
-  "cancelled",
-  "state",
-  "submitted_at",
-  "started_at",
-  "ended_at",
-  "error",
-  "seen",
-  "kernel_alive",
-  "collected",
-] as const;
 // The options of %%gcrun and %%gcshell that take a value.
 export const TAKES_VALUE = [
   "-o",

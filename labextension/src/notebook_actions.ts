@@ -4,10 +4,12 @@
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { INotebookTracker, NotebookActions, NotebookPanel } from "@jupyterlab/notebook";
 
-import { Actions, NO_NOTEBOOK } from "./actions";
-import { Task } from "./messages";
+import { Actions, NO_NOTEBOOK, Place } from "./actions";
+import { CellText, cellText } from "./cell_text";
+import { Run } from "./messages";
 import { isElsewhere } from "./paths";
 import { isPlain } from "./plain";
+import { stopRun } from "./stop_run";
 
 export const LOAD = "%load_ext gc_jupyter";
 const NO_NAME = "That is no name and no id: nothing was run.";
@@ -19,6 +21,7 @@ export class InNotebooks implements Actions {
   constructor(
     private readonly app: JupyterFrontEnd,
     private readonly tracker: INotebookTracker | null,
+    private readonly openPage: (run: string) => Promise<unknown>,
   ) {}
 
   get ready(): boolean {
@@ -72,15 +75,52 @@ export class InNotebooks implements Actions {
     return `Inserted into ${panel.title.label}.`;
   }
 
-  async jump(task: Task): Promise<string> {
-    const path = task.notebook;
-    const cell = task.execution_count ? `cell [${task.execution_count}]` : "the cell";
+  async jump(place: Place): Promise<string> {
+    const found = await this.find(place);
+    return typeof found === "string" ? found : `In ${found.title.label}.`;
+  }
+
+  async again(place: Place): Promise<string> {
+    const panel = await this.find(place);
+    if (typeof panel === "string") {
+      return panel;
+    }
+    void NotebookActions.run(panel.content, panel.sessionContext);
+    return `The cell runs again in ${panel.title.label}.`;
+  }
+
+  stop(run: Run): Promise<string> {
+    return stopRun(this.app, this.opened(run.notebook)?.sessionContext.session?.kernel ?? null, run);
+  }
+
+  async page(run: string): Promise<string> {
+    await this.openPage(run);
+    return "";
+  }
+
+  async cell({ notebook, cell_id }: Place): Promise<CellText | null> {
+    const open = this.opened(notebook)?.content.widgets.find((one) => one.model.id === cell_id);
+    if (open) {
+      return cellText(open.model.toJSON());
+    }
+    if (!notebook || isElsewhere(notebook)) {
+      return null;
+    }
+    const file = await this.app.serviceManager.contents.get(notebook, { type: "notebook", content: true });
+    const { cells } = file.content as { cells: { id?: string; source?: unknown; outputs?: unknown }[] };
+    const cell = cells.find((one) => one.id === cell_id);
+    return cell ? cellText(cell) : null;
+  }
+
+  // The notebook, with the cell active; or why there is none.
+  private async find(place: Place): Promise<NotebookPanel | string> {
+    const path = place.notebook;
+    const cell = place.execution_count ? `cell [${place.execution_count}]` : "the cell";
     if (isElsewhere(path)) {
       return `${path} is outside of what this server shows.`;
     }
-    const open = this.tracker?.find((panel) => panel.context.localPath === path);
     const panel =
-      open ??
+      this.opened(path) ??
       ((await this.app.commands.execute("docmanager:open", { path })) as NotebookPanel | undefined);
     if (!panel?.context) {
       return `${path} opens in another tab: look for ${cell}.`;
@@ -88,14 +128,14 @@ export class InNotebooks implements Actions {
     await panel.context.ready;
     await panel.revealed;
     this.app.shell.activateById(panel.id);
-    const index = panel.content.widgets.findIndex((one) => one.model.id === task.cell_id);
+    const index = panel.content.widgets.findIndex((one) => one.model.id === place.cell_id);
     if (index < 0) {
       return `${panel.title.label} doesn't have ${cell} any more.`;
     }
     panel.content.activeCellIndex = index;
     await panel.content.scrollToItem(index, "center");
     NotebookActions.focusActiveCell(panel.content);
-    return `In ${panel.title.label}.`;
+    return panel;
   }
 
   async copy(text: string): Promise<string> {
@@ -105,6 +145,10 @@ export class InNotebooks implements Actions {
     } catch {
       return `This page may not use the clipboard: ${text}`;
     }
+  }
+
+  private opened(path: string): NotebookPanel | undefined {
+    return path ? this.tracker?.find((panel) => panel.context.localPath === path) : undefined;
   }
 
   private get panel(): NotebookPanel | null {

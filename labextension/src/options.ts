@@ -29,6 +29,11 @@ export class Options implements Favourites {
     await this.settings?.set(name, !this.is(name));
   }
 
+  // Seconds that a run takes at least that is told of.
+  get notifyAfter(): number {
+    return Number(this.settings?.composite["notifyAfter"] ?? 60);
+  }
+
   has(endpointId: string): boolean {
     return this.ids().includes(endpointId);
   }

@@ -3,6 +3,7 @@
 export class Pacer {
   private running = false;
   private again = false;
+  private hurried = false;
   private timer = 0;
 
   constructor(private readonly work: () => Promise<void>) {}
@@ -15,17 +16,26 @@ export class Pacer {
     }
   }
 
+  // Now, or right after what is under way: somebody waits for it.
+  hurry(): void {
+    this.hurried = true;
+    window.clearTimeout(this.timer);
+    this.timer = 0;
+    this.poke();
+  }
+
   private async run(): Promise<void> {
     this.running = true;
-    this.again = false;
+    this.again = this.hurried = false;
     const start = performance.now();
     await this.work();
     this.running = false;
+    const wait = this.hurried ? 0 : 4 * (performance.now() - start);
     this.timer = window.setTimeout(() => {
       this.timer = 0;
       if (this.again) {
         void this.run();
       }
-    }, 4 * (performance.now() - start));
+    }, wait);
   }
 }

@@ -3,14 +3,24 @@
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
 
-import { Collecting, Endpoints, MOST_ROWS, NAMESPACE, Page, Status } from "./messages";
+import { Collecting, Endpoints, Failure, NAMESPACE, Page, Status } from "./messages";
+import { Question } from "./pages";
 import { NOT_INSTALLED, Problem } from "./problem";
 
 export class Server {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  tasks(): Promise<Page> {
-    return this.ask(`tasks?limit=${MOST_ROWS}`);
+  runs(question: Question, offset: number): Promise<Page> {
+    return this.ask(`runs?${query({ ...question, offset })}`);
+  }
+
+  // Those of a run.
+  tasks(question: Question, offset: number): Promise<Page> {
+    return this.ask(`tasks?${query({ ...question, offset })}`);
+  }
+
+  failures(run: string): Promise<Failure[]> {
+    return this.ask(`failures?${query({ run })}`);
   }
 
   // The service itself is asked for `fresh` alone; otherwise it is what was last heard.
@@ -43,6 +53,10 @@ export class Server {
     }
     return (await response.json()) as T;
   }
+}
+
+function query(values: Record<string, string | number>): string {
+  return new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)])).toString();
 }
 
 async function reason(response: Response): Promise<string> {

@@ -1,26 +1,26 @@
 // The panels in the left sidebar, one below the other.
 
 import { SidePanel } from "@jupyterlab/ui-components";
-import { Message } from "@lumino/messaging";
-import { AccordionPanel, Widget } from "@lumino/widgets";
+import { AccordionPanel } from "@lumino/widgets";
 
 import { EndpointsPanel } from "./endpoints_panel";
 import { computeIcon } from "./icon";
-import { TasksPanel } from "./tasks_panel";
+import { RunsPanel } from "./runs_panel";
+import { ShownWidget } from "./shown_widget";
 
-const PANELS = ["endpoints", "tasks"] as const;
+const PANELS = ["endpoints", "runs"] as const;
 
 export type Panel = (typeof PANELS)[number];
 
 export class Sidebar extends SidePanel {
-  constructor(endpoints: EndpointsPanel, tasks: TasksPanel) {
+  constructor(endpoints: EndpointsPanel, runs: RunsPanel) {
     super();
     this.id = "gc-jupyter-sidebar";
     this.title.icon = computeIcon;
-    this.title.caption = "Globus Compute: endpoints and tasks";
+    this.title.caption = "Globus Compute: endpoints and runs";
     this.addClass("gc-sidebar");
     this.addWidget(new Section("Endpoints", endpoints.element, () => undefined));
-    this.addWidget(new Section("Tasks", tasks.element, (visible) => tasks.setVisible(visible)));
+    this.addWidget(new Section("Runs", runs.element, (visible) => runs.setVisible(visible)));
     (this.content as AccordionPanel).setRelativeSizes([1, 2]);
   }
 
@@ -30,33 +30,9 @@ export class Sidebar extends SidePanel {
   }
 }
 
-class Section extends Widget {
-  constructor(
-    title: string,
-    content: HTMLElement,
-    private readonly shown: (visible: boolean) => void,
-  ) {
-    super({ node: content });
+class Section extends ShownWidget {
+  constructor(title: string, content: HTMLElement, shown: (visible: boolean) => void) {
+    super(content, shown);
     this.title.label = title;
-  }
-
-  protected onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.shown(true);
-  }
-
-  protected onAfterAttach(message: Message): void {
-    super.onAfterAttach(message);
-    this.shown(this.isVisible);
-  }
-
-  protected onBeforeHide(message: Message): void {
-    super.onBeforeHide(message);
-    this.shown(false);
-  }
-
-  protected onBeforeDetach(message: Message): void {
-    super.onBeforeDetach(message);
-    this.shown(false);
   }
 }

@@ -28,7 +28,7 @@ export class StatusItem {
     const open = this.store.status?.open ?? 0;
     const many = open === 1 ? "1 open task" : `${open.toLocaleString("en")} open tasks`;
     setText(this.button, `Globus Compute: ${many}`);
-    this.button.title = "Show the tasks of all kernels";
+    this.button.title = "Open the page of the runs of all kernels";
     this.activeChanged.emit();
   }
 }

@@ -6,34 +6,37 @@ import { Endpoints, Status } from "./messages";
 import { Pacer } from "./pacer";
 import { Problem } from "./problem";
 import type { Server } from "./server";
-import { TaskList } from "./task_list";
 
 export type Topic = "tasks" | "endpoints";
 
 export class Store {
-  tasks: TaskList | null = null;
   status: Status | null = null;
   endpoints: Endpoints | null = null;
   // why a topic is missing or old
   readonly problems: Record<Topic, Problem | null> = { tasks: null, endpoints: null };
   readonly changed = new Signal<this, Topic>(this);
   private collect: boolean | null = null;
-  private readonly needs = new Set<string>(); // who wants to see the tasks themselves
+  private readonly needs = new Map<string, () => Promise<void>>(); // who shows rows, and fetches them
   private readonly pacer = new Pacer(() => this.refresh());
 
-  constructor(private readonly server: Pick<Server, "tasks" | "endpoints" | "status" | "collect">) {}
+  constructor(private readonly server: Pick<Server, "endpoints" | "status" | "collect">) {}
 
   // The server says that tasks have changed, or something else makes it likely.
   poke(): void {
     this.pacer.poke();
   }
 
-  // While nobody needs the tasks themselves, only their count is asked for.
-  need(who: string, needed: boolean): void {
-    if (needed && !this.needs.has(who)) {
-      this.needs.add(who);
-      this.poke();
-    } else if (!needed) {
+  // The user has asked for other rows.
+  hurry(): void {
+    this.pacer.hurry();
+  }
+
+  // From now on `fetch` is called at each change; null: no more. Without it, tasks are only counted.
+  need(who: string, fetch: (() => Promise<void>) | null): void {
+    if (fetch) {
+      this.needs.set(who, fetch);
+      this.hurry();
+    } else {
       this.needs.delete(who);
     }
   }
@@ -57,10 +60,8 @@ export class Store {
 
   private refresh(): Promise<void> {
     return this.load("tasks", async () => {
-      const tasks = this.needs.size > 0 ? this.server.tasks() : null;
-      const [status, reply] = await Promise.all([this.server.status(), tasks]);
-      this.status = status;
-      this.tasks = reply ? new TaskList(reply) : this.tasks;
+      const fetched = [...this.needs.values()].map((fetch) => fetch());
+      [this.status] = await Promise.all([this.server.status(), ...fetched]);
     });
   }
 

@@ -1,50 +1,74 @@
-// One task in the panel, on two lines. The elements are reused for whichever task comes into view.
+// One task of a run: label, what became of it, and in a wide place its bar on the run's time axis.
 
 import { make, setText } from "../widgets/src/dom";
 import { duration } from "../widgets/src/durations";
 import { StateIcon } from "../widgets/src/icons";
-import { WindowRow } from "../widgets/src/row_window";
 import { State } from "../widgets/src/task_rows";
+import { Span } from "../widgets/src/timeline";
 import { Task } from "./messages";
-import { fileName } from "./paths";
+import { PagedRow } from "./paged_table";
 import { when } from "./times";
 
-export const COLUMNS = ["Task", "Sent"];
+const shown = new WeakMap<HTMLElement, Task>();
 
-export class TaskItem implements WindowRow {
+// The task of a row, for its menu.
+export const taskOf = (row: HTMLElement): Task | undefined => shown.get(row);
+
+export class TaskItem implements PagedRow<Task> {
   index = -1;
   readonly open = make("button", { type: "button", class: "gc-open", tabindex: -1 });
   private readonly icon = new StateIcon();
   private readonly facts = make("div", { class: "gc-second" });
   private readonly sent = make("div", { class: "gc-number" });
-  private readonly ran = make("div", { class: "gc-second gc-number" });
-  readonly element = make(
-    "tr",
-    {},
-    make("th", { scope: "row" }, this.icon.element, this.open, this.facts),
-    make("td", {}, this.sent, this.ran),
-  );
+  private readonly took = make("div", { class: "gc-second gc-number" });
+  private readonly queued = make("span", { class: "gc-bar-queued" });
+  private readonly running = make("span", { class: "gc-bar-running" });
+  readonly element: HTMLTableRowElement;
 
-  show(task: Task, place: number, chosen: boolean): void {
+  // `span` is what the time axis shows, in unix seconds.
+  constructor(private readonly span: () => Span) {
+    const bar = make("div", { class: "gc-bar", "aria-hidden": "true" }, this.queued, this.running);
+    this.element = make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, this.icon.element, this.open, this.facts),
+      make("td", { class: "gc-time" }, bar),
+      make("td", {}, this.sent, this.took),
+    );
+  }
+
+  show(task: Task | undefined, place: number, chosen: boolean): void {
     this.element.setAttribute("aria-rowindex", String(place + 2)); // the head is the first
     this.element.classList.toggle("gc-odd", place % 2 === 1);
     this.element.classList.toggle("gc-chosen", chosen);
-    this.element.classList.toggle("gc-new", task.ended_at !== null && !task.seen);
-    this.icon.show(task.state as State);
-    setText(this.open, task.label || "task");
-    const facts = `${task.state} · ${whereabouts(task)}`;
+    this.element.classList.toggle("gc-new", task !== undefined && task.ended_at !== null && !task.seen);
+    const facts = task ? [task.state, task.error || task.endpoint].filter(Boolean).join(" · ") : "\u00a0";
+    setText(this.open, task ? task.label || "task" : "…");
     setText(this.facts, facts);
+    this.open.title = task?.label ?? "";
     this.facts.title = facts;
-    setText(this.sent, when(task.submitted_at));
-    setText(this.ran, ran(task) || "\u00a0"); // both lines are always there
+    setText(this.sent, when(task?.submitted_at ?? null));
+    setText(this.took, (task && ran(task)) || "\u00a0"); // both lines are always there
+    this.running.classList.toggle("gc-failed", task?.state === "failed");
+    const span = this.span();
+    const open = task && task.ended_at === null && task.state === "running" ? span.to : null;
+    put(this.queued, span, task?.submitted_at ?? null, task?.started_at ?? task?.ended_at ?? null);
+    put(this.running, span, task?.started_at ?? null, task?.ended_at ?? open);
+    if (task) {
+      this.icon.show(task.state as State);
+      this.element.dataset["gcTask"] = task.task_id;
+      shown.set(this.element, task);
+    }
   }
 }
 
-// Endpoint, notebook and cell.
-export function whereabouts(task: Task): string {
-  const cell = task.execution_count ? ` [${task.execution_count}]` : "";
-  const notebook = fileName(task.notebook);
-  return [task.endpoint || task.endpoint_id, notebook + cell].filter((s) => s.trim()).join(" · ");
+function put(bar: HTMLElement, { from, to }: Span, start: number | null, end: number | null): void {
+  bar.hidden = start === null || end === null || end < start || to <= from;
+  if (!bar.hidden) {
+    const part = (at: number): number => (100 * (Math.min(Math.max(at, from), to) - from)) / (to - from);
+    bar.style.left = `${part(start!)}%`;
+    bar.style.width = `${part(end!) - part(start!)}%`;
+  }
 }
 
 // How long the worker took.

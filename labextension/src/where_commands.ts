@@ -18,6 +18,7 @@ import { Cards, openNotebookFor } from "./new_notebook";
 import { InNotebooks } from "./notebook_actions";
 import { runCellOn } from "./run_on";
 import { Store } from "./store";
+import { taskOf } from "./task_item";
 import { UsedHere } from "./used_here";
 import { fillRunOn, openAt, runOnMenu, WherePicker } from "./where_picker";
 
@@ -121,7 +122,7 @@ function addCommands(app: JupyterFrontEnd, tracker: INotebookTracker | null, { s
 }
 
 // What a row of a panel offers besides its buttons.
-function addRowMenus(app: JupyterFrontEnd, { store, known, actions }: Parts): void {
+function addRowMenus(app: JupyterFrontEnd, { known, actions }: Parts): void {
   const { commands, contextMenu } = app;
   const here = (act: (name: string) => Promise<string>) => async () => {
     const endpoint = endpointOf(app, known, "");
@@ -147,7 +148,7 @@ function addRowMenus(app: JupyterFrontEnd, { store, known, actions }: Parts): vo
 
   const taskHere = (): Task | undefined => {
     const row = app.contextMenuHitTest((node) => node.dataset["gcTask"] !== undefined);
-    return store.tasks?.find(row?.dataset["gcTask"] ?? "");
+    return row && taskOf(row);
   };
   commands.addCommand(COMMANDS.taskAction, {
     label: (args) => TASK_ACTIONS.find(([action]) => action === args["action"])?.[1] ?? "Task",

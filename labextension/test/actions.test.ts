@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 
-import { nameOf, TaskAction, whyNot } from "../src/actions";
-import { Task } from "../src/messages";
+import { nameOf, RunAction, TaskAction, whyNot, whyNotRun } from "../src/actions";
+import { Run, Task } from "../src/messages";
 import { fileName, isElsewhere } from "../src/paths";
-import { task } from "./fakes";
+import { run, task } from "./fakes";
 
 test.each<[TaskAction, Partial<Task>, boolean, string]>([
   ["jump", {}, false, ""],
@@ -22,6 +22,22 @@ test.each<[TaskAction, Partial<Task>, boolean, string]>([
   ["result", { state: "success", endpoint: "local", kernel_alive: false }, true, "kernel"],
 ])("%s of %j with a notebook: %j", (action, changes, ready, why) => {
   const said = whyNot(action, task(changes), ready);
+  expect(said === "").toBe(why === "");
+  expect(said).toContain(why);
+});
+
+test.each<[RunAction, Partial<Run>, boolean, string]>([
+  ["page", {}, false, ""],
+  ["jump", {}, false, ""],
+  ["again", { notebook: "" }, true, "which notebook"],
+  ["stop", {}, false, ""],
+  ["stop", { open: 0 }, true, "have ended"],
+  ["stop", { kernel_alive: false }, true, "attach first"],
+  ["attach", {}, true, ""],
+  ["attach", {}, false, "Open a notebook"],
+  ["attach", { endpoint: "local", kernel_alive: false }, true, "end with their kernel"],
+])("%s of the run %j with a notebook: %j", (action, changes, ready, why) => {
+  const said = whyNotRun(action, run(changes), ready);
   expect(said === "").toBe(why === "");
   expect(said).toContain(why);
 });

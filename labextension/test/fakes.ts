@@ -1,7 +1,9 @@
 // A server half and a notebook, for the panels' tests.
 
-import { Actions } from "../src/actions";
-import { COLUMNS, Endpoints, Page, Status, Task } from "../src/messages";
+import { Actions, Place } from "../src/actions";
+import { CellText } from "../src/cell_text";
+import { Endpoints, Failure, Page, PAGE_ROWS, Run, Status, Task } from "../src/messages";
+import { Question } from "../src/pages";
 import { Store } from "../src/store";
 
 export function task(changes: Partial<Task> = {}): Task {
@@ -27,11 +29,36 @@ export function task(changes: Partial<Task> = {}): Task {
   };
 }
 
-export function reply(tasks: Task[], changes: Partial<Page> = {}): Page {
+export function run(changes: Partial<Run> = {}): Run {
   return {
-    columns: [...COLUMNS],
-    rows: tasks.map((one) => COLUMNS.map((name) => one[name])),
-    total: tasks.length,
+    run: "a:throw darts",
+    label: "throw darts",
+    notebook: "work/a.ipynb",
+    cell_id: "c1",
+    execution_count: 3,
+    endpoint: "polaris",
+    ids: "abcdef",
+    tasks: 30,
+    open: 2,
+    failed: 0,
+    cancelled: 0,
+    state: "running",
+    submitted_at: 1_700_000_000,
+    started_at: 1_700_000_001,
+    ended_at: null,
+    error: "",
+    seen: true,
+    kernel_alive: true,
+    collected: false,
+    ...changes,
+  };
+}
+
+export function reply(rows: (Task | Run)[], changes: Partial<Page> = {}): Page {
+  return {
+    columns: Object.keys(rows[0] ?? task()),
+    rows: rows.map((one) => Object.values(one)),
+    total: rows.length,
     journal: { path: "journal.sqlite", problem: "", next_step: "" },
     ...changes,
   };
@@ -68,9 +95,19 @@ export const ENDPOINTS: Endpoints = {
 export class FakeServer {
   calls: string[] = [];
   failure: Error | null = null;
-  answers = { tasks: reply([]), endpoints: ENDPOINTS, status: STATUS };
+  answers = {
+    runs: reply([]),
+    tasks: reply([]),
+    failures: [] as Failure[],
+    endpoints: ENDPOINTS,
+    status: STATUS,
+  };
 
-  tasks = (): Promise<Page> => this.answer("tasks", this.answers.tasks);
+  runs = (question: Question, offset: number): Promise<Page> =>
+    this.answer(called("runs", question, offset), page(this.answers.runs, offset));
+  tasks = (question: Question, offset: number): Promise<Page> =>
+    this.answer(called("tasks", question, offset), page(this.answers.tasks, offset));
+  failures = (name: string): Promise<Failure[]> => this.answer(`failures ${name}`, this.answers.failures);
   status = (): Promise<Status> => this.answer("status", this.answers.status);
   endpoints = (fresh: boolean): Promise<Endpoints> =>
     this.answer(fresh ? "endpoints?ask=1" : "endpoints", this.answers.endpoints);
@@ -84,6 +121,14 @@ export class FakeServer {
     }
     return value;
   }
+}
+
+const page = (all: Page, offset: number): Page => ({ ...all, rows: all.rows.slice(offset, offset + PAGE_ROWS) });
+
+function called(what: string, { text, state, run: of }: Question, offset: number): string {
+  return [what, text && `text=${text}`, state && `state=${state}`, of && `run=${of}`, offset && `from ${offset}`]
+    .filter(Boolean)
+    .join(" ");
 }
 
 // Resolves with the store's next news of a topic.
@@ -102,7 +147,12 @@ export function news(store: Store, topic: "tasks" | "endpoints"): Promise<void> 
 export class FakeNotebook implements Actions {
   ready = true;
   done: string[] = [];
-  jump = (one: Task): Promise<string> => this.do(`jump ${one.cell_id}`);
+  text: CellText | null = { source: "throw(10)", output: "3.14" };
+  jump = (one: Place): Promise<string> => this.do(`jump ${one.cell_id}`);
+  again = (one: Place): Promise<string> => this.do(`again ${one.cell_id}`);
+  stop = (one: Run): Promise<string> => this.do(`stop ${one.run}`);
+  page = (name: string): Promise<string> => this.do(`page ${name}`);
+  cell = (): Promise<CellText | null> => Promise.resolve(this.text);
   attach = (id: string): Promise<string> => this.do(`attach ${id}`);
   result = (id: string): Promise<string> => this.do(`result ${id}`);
   use = (name: string): Promise<string> => this.do(`use ${name}`);

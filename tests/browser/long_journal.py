@@ -10,8 +10,8 @@ from gc_jupyter.journal import Database, Entry, KernelSession
 STATES = ("success", "failed", "running", "waiting for nodes", "success")
 
 
-def fill_journal(path: Path, count: int = 10_000) -> None:
-    """Tasks of kernels that have ended, with markup for an error."""
+def fill_journal(path: Path, count: int = 10_000, cells: int = 40) -> None:
+    """Tasks of a kernel that has ended, of so many cells, with markup for an error."""
     now = time.time()
     database = Database(path)
     with database:
@@ -27,7 +27,7 @@ def fill_journal(path: Path, count: int = 10_000) -> None:
                 },
                 **{"group_id": "g", "endpoint_id": "e", "endpoint": "polaris", "function_id": "f"},
                 **{"label": f"fit #{n}", "kind": "cell", "notebook": "/data/deep.ipynb"},
-                **{"cell_id": "c", "execution_count": n % 40, "bind": "", "out": ""},
+                **{"cell_id": "c", "execution_count": n % cells, "bind": "", "out": ""},
                 **{"state": STATES[n % 5], "submitted_at": now - 3600 - n},
                 started_at=now - 3590 - n if n % 5 < 3 else None,
                 ended_at=now - 3500 - n if n % 5 < 2 else None,

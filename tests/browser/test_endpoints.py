@@ -92,11 +92,13 @@ def test_each_waits_for_what_its_word_says(
     opened.execute("gc-jupyter:show-tasks")
     page.get_by_role("button", name="Check status").click()
     expect(page.locator(".gc-endpoints li", has_text="polaris")).to_contain_text("offline")
-    for task in ("endpoint offline · polaris", "waiting for nodes · anvil", "running · local"):
-        expect(page.locator(".gc-tasks")).to_contain_text(task, timeout=30_000)
+    panel = page.locator(".gc-runs-panel")
     # the widgets' own style sheet, which the table brings along, leaves the panel's alone
-    expect(page.locator(".gc-tasks thead").get_by_text("Sent")).to_be_in_viewport()
+    expect(panel.locator(".gc-runs thead").get_by_text("Tasks")).to_be_in_viewport()
     shot(page, "lab-panels")
+    panel.locator(".gc-runs tr", has_text="anvil and others").get_by_role("button").click()
+    for task in ("endpoint offline · polaris", "waiting for nodes · anvil", "running · local"):
+        expect(panel.locator(".gc-run")).to_contain_text(task, timeout=30_000)
     rows.first.get_by_role("button").click()
     kept = "The service keeps the task until the endpoint is back."
     expect(table.locator(".gc-details")).to_contain_text(kept)

@@ -43,10 +43,17 @@ def server(home: Path, environ: dict[str, str]) -> Iterator[JupyterServer]:
     server.stop()
 
 
-def show_tasks(opened: NotebookPage) -> Page:
+def show_runs(opened: NotebookPage) -> Locator:
+    """The panel in the sidebar."""
     opened.execute("gc-jupyter:show-tasks")
-    expect(opened.page.get_by_role("searchbox", name="Filter tasks by text")).to_be_focused()
-    return opened.page
+    panel = opened.page.locator("#gc-jupyter-sidebar .gc-runs-panel")
+    expect(panel.get_by_role("searchbox", name="Search runs")).to_be_focused()
+    return panel
+
+
+def run_of(panel: Locator, notebook: str) -> Locator:
+    """The rows of a notebook's runs."""
+    return panel.locator(".gc-runs tr", has_text=notebook)
 
 
 def test_two_tabs_two_kernels_one_server(
@@ -58,34 +65,30 @@ def test_two_tabs_two_kernels_one_server(
         server.write(f"{name}.ipynb", LOAD, GATED.format(name=name, gate=gate))
         opened = open_page(server)
         opened.open(f"{name}.ipynb")
-        show_tasks(opened)
+        show_runs(opened)
         pages[name] = opened
-    pages["one"].execute("gc-jupyter:toggle-notify")
     for opened in pages.values():
         opened.run()
     for opened in pages.values():
         for name in pages:  # each sees both, without having been told to look
-            row = opened.page.locator(".gc-tasks tr", has_text=f"{name}.ipynb")
+            row = run_of(opened.page.locator(".gc-runs-panel"), f"{name}.ipynb")
             expect(row).to_contain_text(f"window.hacked=1'> {name}", timeout=30_000)
-            expect(row).to_contain_text("running", timeout=30_000)
+            expect(row).to_contain_text(f"running · {name}.ipynb [2] · local", timeout=30_000)
+            expect(row).to_contain_text("0/1")
         expect(opened.page.locator(".gc-status")).to_have_text("Globus Compute: 2 open tasks")
     Path(gate).touch()
     for opened in pages.values():
-        expect(opened.page.locator(".gc-tasks tr", has_text="success")).to_have_count(
-            2, timeout=30_000
-        )
+        rows = opened.page.locator(".gc-runs tr", has_text="success")
+        expect(rows).to_have_count(2, timeout=30_000)
         expect(opened.page.locator(".gc-status")).to_have_text("Globus Compute: 0 open tasks")
-    pages["one"].execute("apputils:display-notifications")
-    notes = pages["one"].page.locator(".jp-Notification-List")
-    expect(notes).to_contain_text(re.compile("on local: success|2 tasks have ended"))
     pages["two"].execute("notebook:shutdown-kernel")
-    again = show_tasks(pages["one"])
-    again.locator(".gc-tasks tr", has_text="two.ipynb").get_by_role("button").click()
-    details = again.locator(".gc-panel .gc-details")
-    expect(details.locator("dl")).to_contain_text("has ended")
-    again.get_by_role("button", name="Jump to cell").click()  # of a notebook that isn't open here
-    expect(details).to_contain_text("In two.ipynb.")
-    assert active_source(again).startswith("%%gcrun local -a")
+    panel = show_runs(pages["one"])
+    run_of(panel, "two.ipynb").get_by_role("button").click()
+    run = panel.locator(".gc-run")
+    expect(run).to_contain_text("its kernel has ended")
+    run.get_by_role("button", name="Open cell").click()  # of a notebook that isn't open here
+    expect(run.locator("> .gc-note")).to_have_text("In two.ipynb.")
+    assert active_source(pages["one"].page).startswith("%%gcrun local -a")
     for opened in pages.values():
         assert opened.page.evaluate("window.hacked") is None
 
@@ -98,11 +101,13 @@ def test_what_panels_do_in_the_notebook(
     opened = open_page(server)
     page = opened.open("acts.ipynb")
     opened.run()
-    show_tasks(opened)
-    row = page.locator(".gc-tasks tr", has_text="acts.ipynb")
+    panel = show_runs(opened)
+    row = run_of(panel, "acts.ipynb").first  # the newest
     expect(row).to_contain_text("success", timeout=30_000)
     row.get_by_role("button").click()
-    details = page.locator(".gc-panel .gc-details")
+    run = panel.locator(".gc-run")
+    run.locator(".gc-tasks .gc-open").click()
+    details = run.locator(".gc-details")
     expect(details.get_by_role("button", name="Result")).to_be_focused()
 
     details.get_by_role("button", name="Jump to cell").click()
@@ -113,6 +118,13 @@ def test_what_panels_do_in_the_notebook(
     expect(details).to_contain_text("Runs in acts.ipynb.")
     assert re.match(r"%gc result [0-9a-f-]{36}$", active_source(page))
     expect(output(page)).to_have_text("42")
+
+    run.get_by_role("button", name="Attach").first.click()
+    expect(run.locator(".gc-note", has_text="Runs in")).to_have_count(2)
+    assert re.match(r"%gc attach [0-9a-f-]{36}$", active_source(page))
+
+    run.get_by_text("The cell", exact=True).click()
+    expect(run.get_by_label("Source of the cell")).to_contain_text("6 * 7")
 
     page.get_by_role("button", name="Insert %%gcrun: local").click()
     expect(page.locator(".gc-endpoints .gc-note")).to_have_text("Inserted into acts.ipynb.")
@@ -148,31 +160,37 @@ def test_ten_thousand_tasks_by_keyboard(
     server.write("many.ipynb", "1")
     opened = open_page(server)
     page = opened.open("many.ipynb")
-    show_tasks(opened)
-    fill_journal(home / "data" / "gc_jupyter" / "journal.sqlite")
-    words = page.locator(".gc-tasks .gc-words")
-    expect(words).to_contain_text(re.compile(r"10,000 (in all|of 10,00\d shown)"), timeout=30_000)
-    assert page.locator(".gc-tasks tbody tr").count() < 60
+    panel = show_runs(opened)
+    fill_journal(home / "data" / "gc_jupyter" / "journal.sqlite", cells=2)
+    page.keyboard.type("deep")
+    expect(panel.locator(".gc-words").first).to_contain_text("2 runs found", timeout=30_000)
+    for key in ("Tab", "Tab", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("*:focus")).to_have_text("fit #1 …")
+    words = panel.locator(".gc-run .gc-tasks .gc-words")
+    expect(panel.locator(".gc-run > .gc-words")).to_contain_text("3,000/5,000 tasks")
+    assert panel.locator("tbody tr").count() < 90
     no_axe_findings(page, ".gc-sidebar")
 
+    panel.get_by_role("searchbox", name="Search tasks").focus()
     page.keyboard.type("polaris")
-    states = page.get_by_label("Filter tasks by state")
-    states.select_option("failed")
-    expect(words).to_contain_text(" of 10,00")
-    states.focus()
     page.keyboard.press("Tab")
-    for _ in range(2):
-        page.keyboard.press("ArrowDown")
+    panel.get_by_label("State of tasks").select_option("failed")
+    expect(words).to_have_text("1,000 of 5,000 tasks shown")
+    for key in ("Tab", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
     expect(page.locator("*:focus")).to_contain_text("fit #")
     page.keyboard.press("End")
-    expect(page.locator("*:focus")).to_have_text(re.compile(r"fit #99\d\d"))
+    expect(page.locator("*:focus")).to_have_text("fit #1")
     page.keyboard.press("Enter")
-    details = page.locator(".gc-details")
+    details = panel.locator(".gc-details")
     expect(details).to_contain_text("ValueError: <script>window.hacked=1</script>")
     shot(page.locator(".gc-sidebar"), "lab-details")
     no_axe_findings(page, ".gc-sidebar")
     page.keyboard.press("Escape")
-    expect(page.locator("*:focus")).to_have_text(re.compile(r"fit #99\d\d"))
+    expect(page.locator("*:focus")).to_have_text("fit #1")
+    page.keyboard.press("Escape")
+    expect(page.locator("*:focus")).to_have_text("fit #1 …")
     assert page.evaluate("window.hacked") is None
     opened.execute("apputils:change-theme", theme="JupyterLab Dark")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
@@ -196,7 +214,7 @@ def test_a_server_without_the_server_half(
         page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
         page.evaluate("() => window.jupyterapp.restored.then(() => null)")
         opened.execute("gc-jupyter:show-tasks")
-        for panel in (".gc-endpoints", ".gc-tasks"):
+        for panel in (".gc-endpoints", ".gc-runs-panel"):
             notice = page.locator(f"{panel} .gc-notice")
             expect(notice).to_contain_text("The Jupyter server has no gc_jupyter")
             expect(notice).to_contain_text("pip install gc-jupyter")
@@ -236,13 +254,13 @@ def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -
     opened = open_page(notebook7)
     page = opened.open("panels7.ipynb")
     opened.execute("gc-jupyter:show-tasks")
-    expect(page.locator(".gc-tasks")).to_be_visible()
+    expect(page.locator(".gc-runs-panel")).to_be_visible()
     page.get_by_role("button", name="Use in notebook: local").click()
     expect(output(page)).to_contain_text("local is the default endpoint of this kernel now")
     assert active_source(page) == "%load_ext gc_jupyter\n%gc use local"
     opened.execute("notebook:delete-cell")
     opened.run_cell(0)
-    expect(page.locator(".gc-tasks")).to_contain_text("success · local")
+    expect(page.locator(".gc-runs-panel")).to_contain_text("success · panels7.ipynb [2] · local")
     shot(page, "lab-notebook7")
     no_axe_findings(page, ".gc-sidebar")
     page.evaluate("() => void window.jupyterapp.commands.execute('gc-jupyter:insert-gcrun')")

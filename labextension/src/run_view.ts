@@ -1,0 +1,196 @@
+// One run: what became of it, what can be done with it, its errors, its cell, and its tasks.
+
+import { make, setText } from "../widgets/src/dom";
+import { STATES } from "../widgets/src/messages";
+import { Listeners } from "../widgets/src/model";
+import { Axis, Span } from "../widgets/src/timeline";
+import { Actions, RunAction, said, whyNotRun } from "./actions";
+import { button, reason, setReason } from "./buttons";
+import { Failure, Run, Task } from "./messages";
+import { PagedTable } from "./paged_table";
+import { Pages } from "./pages";
+import { count, countsOf, RunBar, stateOf, titleOf, tookOf, whereOf } from "./run_item";
+import type { Server } from "./server";
+import { TaskDetails } from "./task_details";
+import { TaskItem } from "./task_item";
+import { when } from "./times";
+
+const BUTTONS: readonly [RunAction, string][] = [
+  ["jump", "Open cell"],
+  ["attach", "Attach"],
+  ["again", "Run again"],
+  ["stop", "Stop"],
+  ["page", "Open as page"],
+];
+
+export class RunView {
+  readonly back = button("‹ All runs");
+  private readonly heading = make("h3", { tabindex: -1 });
+  private readonly facts = make("p", { class: "gc-second" });
+  private readonly words = make("p", { class: "gc-words" });
+  private readonly bar = new RunBar();
+  private readonly buttons = new Map<RunAction, HTMLButtonElement>();
+  private readonly note = make("p", { class: "gc-note", role: "status" });
+  private readonly errors = make("ul", { class: "gc-errors", "aria-label": "Errors" });
+  private readonly cell = make("details", { class: "gc-cell" });
+  private readonly axis = new Axis();
+  private readonly pages: Pages<Task>;
+  private readonly tasks: PagedTable<Task>;
+  private readonly details: TaskDetails;
+  private readonly listeners = new Listeners();
+  private failed = -1; // of which the errors are shown
+  readonly element: HTMLElement;
+
+  constructor(
+    private run: Run,
+    private readonly server: Pick<Server, "tasks" | "failures">,
+    private readonly actions: Actions,
+    full: boolean, // in a page of its own
+    asked: () => void,
+  ) {
+    this.pages = new Pages((question, offset) => server.tasks(question, offset), () => this.drawTasks(), run.run);
+    this.axis.element.colSpan = 1;
+    this.axis.element.classList.add("gc-time");
+    const kind = {
+      name: "tasks",
+      columns: ["Task", this.axis.element, "Sent"],
+      states: [
+        ["", "All states"],
+        ["open", "open"],
+        ...STATES.map((state): [string, string] => [state, state]),
+      ] as [string, string][],
+      make: () => new TaskItem(() => this.span),
+      chosen: (task: Task) => task.task_id !== "" && task.task_id === this.details.task?.task_id,
+      choose: (task: Task) => this.details.start(task),
+    };
+    this.details = new TaskDetails(actions, () => this.tasks.focusActive(), this.listeners);
+    this.tasks = new PagedTable(this.pages, kind, asked, this.listeners);
+    for (const [action, text] of BUTTONS) {
+      const element = button(text);
+      element.hidden = action === "page" && full;
+      this.listeners.listen(element, "click", () => void this.act(action, element));
+      this.buttons.set(action, element);
+    }
+    const { listeners, cell } = this;
+    cell.append(make("summary", {}, "The cell"));
+    listeners.listen(cell, "toggle", () => void (cell.open && this.readCell()));
+    this.element = make(
+      "section",
+      { class: "gc-run" },
+      this.back,
+      this.heading,
+      this.facts,
+      this.words,
+      this.bar.element,
+      make("div", { class: "gc-buttons" }, ...this.buttons.values()),
+      this.note,
+      this.errors,
+      this.cell,
+      this.tasks.element,
+      this.details.element,
+    );
+    this.show(run);
+  }
+
+  get key(): string {
+    return this.run.run;
+  }
+
+  focus(): void {
+    this.heading.focus({ preventScroll: true });
+  }
+
+  // The same run, later.
+  show(run: Run): void {
+    this.run = run;
+    setText(this.heading, titleOf(run));
+    this.element.setAttribute("aria-label", `Run of ${titleOf(run)}`);
+    setText(this.facts, [...whereOf(run), `sent ${when(run.submitted_at)}`].join(" · "));
+    this.facts.title = run.notebook;
+    const ended = run.tasks === 1 ? stateOf(run) : `${countsOf(run)} tasks · ${stateOf(run)}`;
+    setText(this.words, [ended, tookOf(run), run.kernel_alive ? "" : "its kernel has ended"].filter(Boolean).join(" · "));
+    this.bar.show(run);
+    for (const [action, element] of this.buttons) {
+      setReason(element, whyNotRun(action, run, this.actions.ready));
+    }
+  }
+
+  async refresh(): Promise<void> {
+    await this.pages.refresh();
+    if (this.failed !== this.run.failed) {
+      const { failed, run } = this.run;
+      this.drawErrors(failed > 0 ? await this.server.failures(run) : []);
+      this.failed = failed;
+    }
+  }
+
+  remove(): void {
+    this.listeners.remove();
+    this.element.remove();
+  }
+
+  private get span(): Span {
+    const { submitted_at: from, ended_at: end } = this.run;
+    return { from, to: Math.max(end ?? Date.now() / 1000, from + 0.001) };
+  }
+
+  private drawTasks(): void {
+    const { total } = this.pages;
+    const shown = this.details.task && this.pages.find((one) => one.task_id === this.details.task?.task_id);
+    if (shown) {
+      this.details.show(shown);
+    }
+    const { from, to } = this.span;
+    this.axis.draw({ from: 0, to: 1000 * (to - from) }, this.tasks.table);
+    this.tasks.draw(this.tasks.all ? "" : `${count(total)} of ${count(this.run.tasks)} tasks shown`);
+  }
+
+  // Equal ones are one, with how many tasks have it.
+  private drawErrors(failures: Failure[]): void {
+    const item = ({ error, tasks }: Failure): HTMLElement =>
+      make("li", {}, make("code", {}, error || "no message"), tasks > 1 ? ` × ${count(tasks)}` : "");
+    this.errors.hidden = failures.length === 0;
+    this.errors.replaceChildren(...failures.map(item));
+  }
+
+  // As the notebook has it now.
+  private async readCell(): Promise<void> {
+    const found = await this.actions.cell(this.run).catch(() => null);
+    const [summary] = this.cell.children;
+    const code = found ? [make("pre", { tabindex: 0, "aria-label": "Source of the cell" }, found.source)] : [];
+    const output = found?.output
+      ? [make("h4", {}, "Output"), make("pre", { tabindex: 0, "aria-label": "Output of the cell" }, found.output)]
+      : [];
+    const missing = found ? [] : [make("p", {}, "The notebook doesn't have this cell any more, or isn't of this server.")];
+    this.cell.replaceChildren(summary!, ...missing, ...code, ...output);
+  }
+
+  private async act(action: RunAction, element: HTMLButtonElement): Promise<void> {
+    setReason(element, whyNotRun(action, this.run, this.actions.ready)); // a notebook may have come
+    setText(this.note, reason(element) || (await said(this.does(action))));
+  }
+
+  private async does(action: RunAction): Promise<string> {
+    const { run } = this;
+    switch (action) {
+      case "jump":
+        return this.actions.jump(run);
+      case "again":
+        return this.actions.again(run);
+      case "stop":
+        return this.actions.stop(run);
+      case "page":
+        return this.actions.page(run.run);
+      case "attach": {
+        const ids = run.ids ? [run.ids] : await this.someIds();
+        return this.actions.attach(ids.join(" "));
+      }
+    }
+  }
+
+  // Of a cell that has sent its tasks one by one.
+  private async someIds(): Promise<string[]> {
+    const { columns, rows } = await this.server.tasks({ text: "", state: "", run: this.run.run }, 0);
+    return rows.map((row) => String(row[columns.indexOf("task_id")])).filter(Boolean);
+  }
+}

@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+
+import { cellText } from "../src/cell_text";
+import { Task } from "../src/messages";
+import { named, Pages } from "../src/pages";
+import { FakeServer, reply, task } from "./fakes";
+
+const many = (count: number): ReturnType<typeof reply> =>
+  reply(Array.from({ length: count }, (_, n) => task({ task_id: `t${n}`, label: `x=${n}` })));
+
+test("a page is fetched when it comes into view, and those in view again at a change", async () => {
+  const server = new FakeServer();
+  server.answers.tasks = many(1000);
+  let changed = 0;
+  const come: (() => void)[] = [];
+  const pages = new Pages<Task>(server.tasks, () => {
+    changed++;
+    come.shift()?.();
+  }, "r");
+  await pages.refresh();
+  expect([pages.total, pages.row(199)?.label, pages.row(200)]).toEqual([1000, "x=199", undefined]);
+  const there = new Promise<void>((done) => come.push(done));
+  pages.look(390, 410);
+  await there;
+  expect(pages.row(390)?.label).toBe("x=390");
+  expect(server.calls).toEqual(["tasks run=r", "tasks run=r from 200", "tasks run=r from 400"]);
+  server.calls = [];
+  await pages.refresh();
+  expect(server.calls).toEqual(["tasks run=r from 200", "tasks run=r from 400"]);
+  expect(pages.row(0)).toBeUndefined();
+  expect(changed).toBe(3);
+});
+
+test("an answer to an earlier question is dropped", async () => {
+  const server = new FakeServer();
+  server.answers.tasks = many(3);
+  const pages = new Pages<Task>(server.tasks, () => undefined);
+  const early = pages.refresh();
+  pages.ask({ text: "x" });
+  await early;
+  expect(pages.total).toBe(0);
+  await pages.refresh();
+  expect(pages.total).toBe(3);
+  expect(server.calls).toEqual(["tasks", "tasks text=x"]);
+});
+
+test("columns are found by name, wherever they are", () => {
+  const { columns, rows } = reply([task({ label: "x", error: "y" })]);
+  const row = named<Task>([...columns].reverse().concat("new"), [...rows[0]!].reverse().concat("z"));
+  expect(row).toMatchObject(task({ label: "x", error: "y" }));
+});
+
+test("a cell as text: source, what was printed, the last value, and a traceback without colours", () => {
+  const outputs = [
+    { output_type: "stream", text: ["a\n", "b\n"] },
+    { output_type: "execute_result", data: { "text/plain": "42", "text/html": "<b>42</b>" } },
+    { output_type: "error", traceback: ["\u001b[31mValueError\u001b[0m", "no"] },
+  ];
+  expect(cellText({ source: ["x\n", "y"], outputs })).toEqual({
+    source: "x\ny",
+    output: "a\nb\n42\nValueError\nno",
+  });
+  expect(cellText({ source: "x", outputs: "damaged" })).toEqual({ source: "x", output: "" });
+});
