@@ -47,6 +47,42 @@ def test_a_cell_of_local_is_stopped_after_a_question(kernel: Kernel) -> None:
     assert kernel.ok("%%gcrun local\n'answers'").text == "'answers'"
 
 
+def test_the_tasks_of_an_executor(kernel: Kernel) -> None:
+    """Nobody has told the session of them."""
+    kernel.ok("import time\nfrom gc_jupyter import Executor\nmine = Executor('local')")
+    kernel.ok("by_hand = [mine.submit(time.sleep, 600) for _ in range(3)]")
+    kernel.wait_for_ids("by_hand")
+    tasks = kernel.ok("print(*[one.task_id for one in by_hand])").stream("stdout").split()
+    asked = ask(kernel, tasks=tasks[:2])
+    assert asked["text"] == "Stop 2 tasks? They end now, without results."
+    done = ask(kernel, tasks=tasks[:2], sure=True)
+    assert sorted(done["text"].splitlines()) == sorted(f"{one} is stopped." for one in tasks[:2])
+    said = kernel.ok(f"%gc cancel {tasks[2][:8]}").stream("stdout").strip()
+    assert said == f"{tasks[2]} is stopped."
+    assert kernel.ok("[one.cancelled() for one in by_hand]").text == "[True, True, True]"
+    kernel.ok("by_hand = mine.submit(time.sleep, 600)")
+    assert kernel.ok("%gc cancel").stream("stdout").endswith(" is stopped.\n")
+    assert kernel.ok("by_hand.cancelled()").text == "True"
+
+
+def test_a_fan_out_that_was_stopped_is_cancelled(kernel: Kernel) -> None:
+    """In the cell as in the table."""
+    cell = f"%%gcrun local -a -q --future many --map x=[0, 1, 2]\n1 / x\n{SLEEP}"
+    kernel.ok(cell)
+    kernel.ok("many[0].exception()")
+    count = int(kernel.ok("many[0].note.place.execution_count").text)
+    assert ask(kernel, cells=[count], sure=True)["text"].count("is stopped.") == 2
+    assert kernel.ok("many").text == "<3 tasks: 1 failed, 2 cancelled>"
+    lines = kernel.run("many.result()").traceback.splitlines()
+    assert lines[0] == "1 of 3 tasks failed, 2 were cancelled."
+    assert lines[lines.index("x=1, x=2 (2 tasks):") + 1].startswith("cancelled: The task was")
+    assert "TaskStopped" not in "\n".join(lines)
+    kernel.ok(f"%%gcrun local -a -q --future many --map x=[1, 2, 3]\n{SLEEP}")
+    kernel.ok("%gc cancel")
+    lines = kernel.run("many.result()").traceback.splitlines()
+    assert lines[0] == "3 of 3 tasks were cancelled."
+
+
 def test_what_was_sent_to_an_endpoint_cannot_be_stopped(loopback: Loopback, tmp_path: Path) -> None:
     kernel = Kernel(tmp_path, loopback.environment)
     endpoint = loopback.new_endpoint("offline")

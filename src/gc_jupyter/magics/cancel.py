@@ -13,7 +13,7 @@ from IPython.core.error import UsageError
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal import Database, Entry
 from gc_jupyter.magics.runs import runs_of, tasks_of
-from gc_jupyter.session.stopping import can_be_stopped, stop_tasks
+from gc_jupyter.session.stopping import can_be_stopped, open_tasks, stop_tasks
 from gc_jupyter.types import LOCAL_ENDPOINT_ID
 
 if TYPE_CHECKING:
@@ -91,7 +91,14 @@ def cancel(
     if line.ids and line.all:
         raise UsageError("%gc cancel: either ids or --all.")
     if line.ids:
-        own, entries, foreign = wanted(magics, whole_ids(magics, line.ids), True)
+        ids = whole_ids(magics, line.ids)
+        own, entries, foreign = wanted(magics, ids, True)
+        of = {
+            one: {one.task_id, one.info.task_group_id} & {*ids}
+            for one in open_tasks(magics.session)
+        }
+        own = [*dict.fromkeys([*own, *(one for one, found in of.items() if found)])]
+        foreign = [one for one in foreign if not any(one in found for found in of.values())]
         if foreign:
             raise UsageError(f"No task {foreign[0]} is known. %gc tasks --all lists them.")
         if not own and entries:
@@ -99,7 +106,7 @@ def cancel(
         if own:
             print("\n".join(stop_tasks(own)))
         return
-    tasks = magics.session.open_tasks()
+    tasks = open_tasks(magics.session)
     if not tasks:
         print("No task of this kernel is open.")
         return

@@ -121,9 +121,10 @@ class NotebookMagics(Magics):
         return self._session
 
     def _stop(self, asking: Any, message: Any) -> None:
+        from gc_jupyter.session.stopping import open_tasks
         from gc_jupyter.widgets.stopping import answer_panel
 
-        answer_panel(self.session.open_tasks(), asking, message)
+        answer_panel(open_tasks(self.session), asking, message)
 
     def options(self, parser: Any, line: str, magic: str) -> Options:
         """The options of a line, with values from settings for those that it leaves out."""

@@ -311,15 +311,18 @@ class Dispatcher:
         future.set_running_or_notify_cancel()  # the service has it: no cancel from here on
         return future
 
-    def open_futures(self, origin: Origin) -> list[TaskFuture]:
-        """The unresolved futures of one origin; any thread except the `gc-results` thread."""
+    def open_futures(self, origin: Origin | None = None) -> list[TaskFuture]:
+        """The unresolved futures of one origin, or of all; any thread except the `gc-results`
+        thread."""
         return self.loop.ask(self._open_futures, origin)
 
-    def _open_futures(self, origin: Origin) -> list[TaskFuture]:
+    def _open_futures(self, origin: Origin | None) -> list[TaskFuture]:
         tasks = [*self._unsent(), *self.submitter.under_way]
-        queued = [task.future for task in tasks if task.origin is origin]
-        others = [*self._recovery.unconfirmed(), *self.collector.unresolved()]
-        return queued + [future for future, by in others if by is origin]
+        found = [(task.future, task.origin) for task in tasks]
+        found += [*self._recovery.unconfirmed(), *self.collector.unresolved()]
+        return [
+            one for one, by in found if by is origin or (origin is None and type(one) is not Stray)
+        ]
 
     def cancel_unsent(self, origin: Origin) -> int:
         """Cancel this origin's tasks that no request carries yet; how many they were."""

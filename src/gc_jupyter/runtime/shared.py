@@ -18,6 +18,7 @@ from weakref import WeakSet, WeakValueDictionary
 if TYPE_CHECKING:  # imports here would slow `%load_ext` down
     from gc_jupyter.auth import Login
     from gc_jupyter.errors import VersionMismatch
+    from gc_jupyter.future import TaskFuture
     from gc_jupyter.runtime.dispatcher import Dispatcher
     from gc_jupyter.runtime.recorder import Recorder
     from gc_jupyter.runtime.remembered import Remembered
@@ -247,6 +248,13 @@ class Registry:
         self._recorder = recorder
         for one in [*self._own.values(), *self._given.values()]:
             one.record(recorder)
+
+    def open_futures(self) -> list[TaskFuture]:
+        """The open tasks of this process, whoever has submitted them; any thread except the loop's
+        and `gc-results`."""
+        shared = [*self._own.values(), *self._given.values()]
+        dispatchers = [found for one in shared for found in list(one.dispatchers.values())]
+        return [future for one in dispatchers for future in one.open_futures()]
 
     def forget(self) -> None:
         """Share nothing with existing clients from now on."""

@@ -325,10 +325,10 @@ class Tasks(Sequence[TaskFuture]):
         return fan_out_failed(self, failed, how_to_see, where_good, again)
 
     def __repr__(self) -> str:
-        unsent = sum(dropped(one) for one in self._futures)
+        cancelled = sum(one.cancelled() for one in self._futures)
         counts = {
-            "failed": len(self.failed) - unsent,
-            "not sent": unsent,
+            "failed": len(self.failed) - cancelled,
+            "cancelled": cancelled,
             "not over": len(self.pending),
             "success": sum(_over(one) for one in self._futures),
         }

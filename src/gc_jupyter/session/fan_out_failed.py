@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gc_jupyter.errors import RemoteException
+from gc_jupyter.errors import RemoteException, TaskStopped
 from gc_jupyter.future import TaskFuture, dropped
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ def fan_out_failed(
     tasks: Tasks, failed: Sequence[int], how_to_see: str, where_good: str, again: str
 ) -> FanOutFailed:
     """See `Tasks.failure`; `failed` are the places of the tasks that failed."""
-    lines = [f"{len(failed):,} of {len(tasks):,} tasks failed."]
+    cancelled = sum(tasks[at].cancelled() for at in failed)
+    lines = [f"{_came_to(len(failed) - cancelled, cancelled, len(tasks))}."]
     if len(failed) < len(tasks):
         others = where_others(len(tasks) - len(failed), "The error's tasks", placed=False)
         lines.append(where_good or f"{others}.")
     if again:
-        lines.append(f"{again} runs the failed ones again; what comes takes their places.")
+        which = "these" if cancelled else "the failed ones"
+        lines.append(f"{again} runs {which} again; what comes takes their places.")
     alike: dict[tuple[str, ...], list[int]] = {}
     for at in failed:
         alike.setdefault(tuple(_lines(tasks[at])), []).append(at)
@@ -62,6 +64,14 @@ def fan_out_failed(
     error.tasks, error.shown = tasks, [*shown, *more]
     error.__cause__ = error_of(tasks[failed[0]])
     return error
+
+
+def _came_to(failed: int, cancelled: int, total: int) -> str:
+    """In the words of the table: ``2 of 9 tasks failed, 3 were cancelled``."""
+    were = f"{'was' if cancelled == 1 else 'were'} cancelled"
+    if not failed:
+        return f"{cancelled:,} of {total:,} tasks {were}"
+    return f"{failed:,} of {total:,} tasks failed" + f", {cancelled:,} {were}" * bool(cancelled)
 
 
 def where_others(good: int, tasks: str = "sys.last_value.tasks", *, placed: bool = True) -> str:
@@ -124,7 +134,9 @@ def _lines(future: TaskFuture, *, as_shown: bool = False) -> list[str]:
     found. The tables show that line."""
     error = error_of(future)
     if error is None:
-        return ["not sent"]
+        return ["cancelled: it was not sent"]
+    if isinstance(error, TaskStopped):
+        return [f"cancelled: {str(error).strip()}"]
     render = getattr(error, "_render_traceback_", None)
     if render is None or not isinstance(error, RemoteException):
         return f"{type(error).__name__}: {str(error).strip()}".split("\n")

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gc_jupyter.future import TaskFuture, dropped, stop
+from gc_jupyter.journal.sessions import UNRECORDED
+from gc_jupyter.runtime.shared import registry
 from gc_jupyter.session.waiting import IDS_S, drop, wait_for_ids
+
+if TYPE_CHECKING:
+    from gc_jupyter.session.core import Session
 
 _ENDS_S = 2.0  # in which a killed process ends
 _LISTED = 5
@@ -25,6 +31,24 @@ def can_be_stopped(future: TaskFuture) -> bool:
         The task's.
     """
     return not future.done() and (future.stoppable or _unsent(future))
+
+
+def open_tasks(session: Session) -> list[TaskFuture]:
+    """This kernel's open tasks, those of an `Executor` of the user's too, as they were submitted.
+
+    Parameters
+    ----------
+    session:
+        The kernel's.
+    """
+    others = [one for one in registry.open_futures() if not _is_ours(one) and not one.done()]
+    every = dict.fromkeys([*session.open_tasks(), *others])
+    return sorted(every, key=lambda one: one.serial)
+
+
+def _is_ours(future: TaskFuture) -> bool:
+    """Whether it is no task of the user's: of a store, for one."""
+    return future.note is not None and future.note.kind == UNRECORDED
 
 
 def question(futures: Sequence[TaskFuture]) -> tuple[str, str]:
