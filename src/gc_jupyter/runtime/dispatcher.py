@@ -312,17 +312,14 @@ class Dispatcher:
         return future
 
     def open_futures(self, origin: Origin | None = None) -> list[TaskFuture]:
-        """The unresolved futures of one origin, or of all; any thread except the `gc-results`
-        thread."""
+        """The unresolved futures of one origin, or of all; any thread but `gc-results`."""
         return self.loop.ask(self._open_futures, origin)
 
     def _open_futures(self, origin: Origin | None) -> list[TaskFuture]:
         tasks = [*self._unsent(), *self.submitter.under_way]
         found = [(task.future, task.origin) for task in tasks]
         found += [*self._recovery.unconfirmed(), *self.collector.unresolved()]
-        return [
-            one for one, by in found if by is origin or (origin is None and type(one) is not Stray)
-        ]
+        return [one for one, by in found if origin in (None, by) and type(one) is not Stray]
 
     def cancel_unsent(self, origin: Origin) -> int:
         """Cancel this origin's tasks that no request carries yet; how many they were."""
