@@ -58,6 +58,10 @@ class Captured:
         Of the inputs that are functions and classes, the text.
     storing:
         What has to be in the endpoint's store before this is submitted.
+    states:
+        What the notebook has set in installed modules, and is set there for the task's time.
+    left:
+        Sentences on what can't be.
     """
 
     function: SourceFunction
@@ -72,6 +76,8 @@ class Captured:
     unsent: Collection[str] = frozenset()
     sources: Mapping[str, str] = field(default_factory=dict)
     storing: Storing | None = None
+    states: Sequence[str] = ()
+    left: Sequence[str] = ()
 
     @property
     def large(self) -> str:
@@ -272,10 +278,13 @@ def _captured(
             "files": [*collector.pieces.origins],
             "python": ".".join(platform.python_version_tuple()[:2]),
             "store": None if storing is None else storing.options(),
+            **({"states": collector.pieces.states} if collector.pieces.states else {}),
             **({} if keep is None else {"keep": dict(keep)}),
         },
         task=task,
         packages=packages(collector.modules, [*task.brought, *(name for name, _ in task.modules)]),
+        states=tuple(collector.states.named()),
+        left=tuple(collector.pieces.unset),
         unsent=frozenset(collector.namespace.keys() - {step[1] for step in task.steps}),
     )
 

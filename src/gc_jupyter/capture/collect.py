@@ -15,6 +15,7 @@ import gc_jupyter
 from gc_jupyter.capture.credentials import CredentialGuard
 from gc_jupyter.capture.imports import find_home, import_module, import_object, is_local
 from gc_jupyter.capture.pieces import Pieces
+from gc_jupyter.capture.states import states_of
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
@@ -64,8 +65,10 @@ class NameCollector:
         self.guard = CredentialGuard(named)
         self.imports: dict[str, str] = {}  # name -> statement
         self.values: dict[str, Any] = {}  # in the order of the pieces
+        self.states = states_of(namespace)
         self.pieces = Pieces(
-            namespace, self.guard, minor(python), self._wanted_by_function, storing
+            *(namespace, self.guard, minor(python), self._wanted_by_function),
+            *(self.states, storing),
         )
         self.modules = self.pieces.modules
 
@@ -162,7 +165,7 @@ class NameCollector:
             by_name = is_imported(value) or type(value) is not types.ModuleType
             there = by_name and (worker_has(value) or is_local(value.__name__))
             return import_module(name, value, chains) if there else None
-        if hasattr(type(value), "gc_travels"):
+        if hasattr(type(value), "gc_travels") or id(value) in self.states.by_value:
             return None
         home = None if _is_proxy(value) else find_home(value)
         self._refuse_notebook_only(name, home[0] if home else type(value).__module__)

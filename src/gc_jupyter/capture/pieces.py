@@ -9,11 +9,13 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gc_jupyter.capture import modules
 from gc_jupyter.capture.credentials import CredentialGuard
 from gc_jupyter.capture.imports import is_local
+from gc_jupyter.capture.states import States
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
@@ -50,6 +52,8 @@ class Pieces:
         The endpoint's minor version of Python; empty where it isn't known.
     wanted:
         Whether a name that a function uses is to be sent.
+    states:
+        What the notebook has set in installed modules.
     storing:
         Takes what is large; None where all of it goes with the cell.
 
@@ -86,6 +90,7 @@ class Pieces:
         guard: CredentialGuard,
         python: str,
         wanted: Callable[[str, Any], bool],
+        states: States,
         storing: Storing | None = None,
     ) -> None:
         self.storing = storing
@@ -98,7 +103,12 @@ class Pieces:
             "notebook": namespace,
             "wanted": wanted,
             "reader_has_helpers": True,  # they come with the cell
+            "replaced": states.replaced,
         }
+        #: What is set in installed modules, as the worker takes it, and what is said of the rest.
+        self.states: dict[str, Any] = {}
+        self.unset: list[str] = []
+        self._given = states
         self.content: dict[str, bytes] = {}
         self.modules: set[str] = set()
         self.modules_first: list[str] = []
@@ -150,6 +160,8 @@ class Pieces:
         self.modules |= pickler.imported
         self.modules_last = self._add_modules()
         packed = [self._call(call, written) for call in calls]
+        sent = {id(one): token for token, one in enumerate(self.sent)}
+        self.states, self.unset = self._given.packed(partial(self._state, written, sent))
         self._add_changes()
         for filename in pickler.files:
             self.origins[filename] = SourceOrigin(filename, 1, code.text_of(filename))
@@ -199,6 +211,22 @@ class Pieces:
             data = self.storing.add(data)
         plain = isinstance(data, bytes) and not buffers
         return data if plain else self.storing.pickled(data, buffers)
+
+    def _state(self, written: set[str], known: Mapping[int, int], value: Any) -> bytes:
+        """Pickled by itself: each is read when its module is there."""
+        stream = io.BytesIO()
+        pickler = SendingPickler(stream, known=known, sent=self.sent, **self._options)
+        pickler.written[NOTEBOOK] = set(written)
+        try:
+            pickler.dump(value)
+        except (_AsText, CaptureError):
+            raise
+        except Exception as error:
+            raise CaptureError(_text(error)) from error
+        self.modules |= pickler.imported
+        self.brought.update(dict.fromkeys(pickler.brought))
+        self._guard.pickled("", stream.getvalue())
+        return stream.getvalue()
 
     def _new_pickler(
         self, stream: io.BytesIO | None = None, buffers: list[Any] | None = None, **options: Any

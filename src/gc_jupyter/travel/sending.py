@@ -6,9 +6,10 @@ import contextlib
 import importlib
 import io
 import platform
+import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +102,9 @@ class SendingPickler(Pickler):
     ) -> None:
         self._asks = None if "python" in options else _python.get()
         options.setdefault("wanted", _is_wanted)
+        #: Places of installed modules where something of the notebook's stands now: the id of the
+        #: module or class, and the name. The other side has there what was there before.
+        self.replaced: Container[tuple[int, str]] = options.pop("replaced", ())
         super().__init__(stream, has, **options)
         #: What functions that were written import when they are called, and homes of classes.
         self.imported: set[str] = set()
@@ -120,7 +124,16 @@ class SendingPickler(Pickler):
         name_texts()
         return super().helpers(one)
 
+    def reducer_override(self, obj: Any) -> Any:
+        if self.replaced and isinstance(getattr(obj, "__qualname__", None), str):
+            owner, name, own = _place_of(obj)
+            if own and (id(owner), name) in self.replaced:
+                return getattr, (owner, name)
+        return super().reducer_override(obj)
+
     def reference(self, obj: Any, name: str = "__qualname__") -> Any:
+        if self.replaced and (id(_place_of(obj)[0]), _place_of(obj)[1]) in self.replaced:
+            return None  # it only has the names of what it replaces
         found = super().reference(obj, name)
         if found is None and is_ours(getattr(obj, "__module__", None)):
             raise CannotTravel(
@@ -168,6 +181,18 @@ class SendingPickler(Pickler):
 
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
         return names_of(function.__code__)
+
+
+def _place_of(obj: Any) -> tuple[Any, str, bool]:
+    """The module or class that has an object by its names, its name there, and whether its code is
+    that module's."""
+    module: Any = sys.modules.get(str(getattr(obj, "__module__", "")))
+    *path, name = str(getattr(obj, "__qualname__", "")).split(".")
+    owner = module
+    for part in path:
+        owner = getattr(owner, part, None)
+    variables = vars(module) if isinstance(module, types.ModuleType) else None
+    return owner, name, getattr(obj, "__globals__", variables) is variables
 
 
 def _ours() -> CannotTravel:

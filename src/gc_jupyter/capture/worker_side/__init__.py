@@ -16,7 +16,8 @@ from gc_jupyter.travel import rebuild, texts
 
 PARTS = (
     *("output", "spool", "live", "displays", "failures", "storing", "loading", "packing"),
-    *("keeping", "changes", "importing", "hosting", "commands", "namespace", "randomness", "run"),
+    *("keeping", "changes", "importing", "hosting", "commands", "namespace", "randomness"),
+    *("states", "run"),
 )
 _OF_OTHERS = re.compile(rf"^from {re.escape(__name__)}\.\w+ import (?:[^(\n]*|\([^)]*\))\n", re.M)
 _OF_STORE = tuple(f"from gc_jupyter.travel.{one} import" for one in texts.STORING)

@@ -43,6 +43,7 @@ class Visit:
         self.main = main
         self.alone = threading.current_thread() is threading.main_thread()
         self.modules = TaskModules(sources, brought, self.alone)
+        self.states: Any = None
 
     def __enter__(self) -> Visit:
         with HOSTING:
@@ -64,6 +65,8 @@ class Visit:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        if self.states is not None:
+            self.states.end()
         self.modules.leave()
         if self.alone:
             sys.modules["__main__"] = self.worker_main
@@ -178,7 +181,8 @@ class AfterImport(importlib.abc.MetaPathFinder):
     """Prepares a module right after its first import."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        if name not in PREPARED:
+        followed = [one.states for one in VISITS if one.states and name in one.states.waiting]
+        if name not in PREPARED and not followed:
             return None
         found = (
             finder.find_spec(name, path, target)
@@ -194,8 +198,10 @@ class AfterImport(importlib.abc.MetaPathFinder):
                 del loader.exec_module  # for this once: it may be reloaded by others
                 load(module)
                 with HOSTING:
-                    if VISITS:
+                    if VISITS and name in PREPARED:
                         PREPARED[name](module)
+                for states in followed:
+                    states.imported(name)
 
             loader.exec_module = exec_module
         return spec

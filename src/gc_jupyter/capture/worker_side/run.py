@@ -13,6 +13,7 @@ import os
 import platform
 import time
 import types
+from functools import partial
 from typing import Any
 
 from gc_jupyter.capture.worker_side.changes import Changes
@@ -27,6 +28,7 @@ from gc_jupyter.capture.worker_side.namespace import make_namespace
 from gc_jupyter.capture.worker_side.output import Output, end_output, start_output
 from gc_jupyter.capture.worker_side.packing import Packer
 from gc_jupyter.capture.worker_side.randomness import random_states, set_random_states
+from gc_jupyter.capture.worker_side.states import States
 from gc_jupyter.capture.worker_side.storing import Taken, leave_in, perform, store_of
 from gc_jupyter.travel.kept import LAST
 from gc_jupyter.travel.rebuild import Reading, parse
@@ -55,7 +57,8 @@ def run(task: dict[str, Any], inputs: Any, options: dict[str, Any]) -> dict[str,
         `files`: how frames name the notebook's own texts, `python`: the notebook's version, `live`:
         the name of the spool for what it shows while it runs, or empty (live.py), `store`: see
         `Taken`; None where all of it came with the task, `keep`: `names` that stay in the store,
-        and what their records have beside.
+        and what their records have beside, `states`: what the notebook has set in installed modules
+        (states.py).
     """
     if "store" in task:
         return perform(task, inputs, options)
@@ -231,6 +234,10 @@ class Work:
                 raise
         # what a call or a variable's value has of the notebook is what the inputs have of it
         reading.known = {token: made for made, token in reading.made.values()}
+        if "states" in self.options:
+            load = partial(self.load, elsewhere=elsewhere)
+            self.visit.states = States(self.options["states"], load, self.visit.alone)
+            self.visit.states.begin()
         if task["call"] is not None:
             args, kwargs = Loader(given, reading, elsewhere, self.taken).load()
             result = namespace[task["call"]](*args, **kwargs)
@@ -249,6 +256,9 @@ class Work:
         flags = DEFERRED * task["deferred"] | getattr(ast, "PyCF_ALLOW_TOP_LEVEL_AWAIT", 0)
         where, each = (task["filename"], task["line"]), self.options.get("each", False)
         return run_cell(task["cell"], *where, flags, namespace, each)
+
+    def load(self, data: bytes, elsewhere: Any) -> Any:
+        return Loader(data, self.reading, elsewhere, self.taken).load()
 
 
 def set_up(variables: dict[str, Any], filename: str, statements: Any) -> None:
