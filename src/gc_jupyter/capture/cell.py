@@ -13,6 +13,7 @@ from gc_jupyter.capture.collect import NameCollector
 from gc_jupyter.capture.compose import CellTask, compose, remote_filename, runner
 from gc_jupyter.capture.imports import packages
 from gc_jupyter.capture.pieces import SourceOrigin, as_capture_error
+from gc_jupyter.capture.states import not_there
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
@@ -284,7 +285,10 @@ def _captured(
         task=task,
         packages=packages(collector.modules, [*task.brought, *(name for name, _ in task.modules)]),
         states=tuple(collector.states.named()),
-        left=tuple(collector.pieces.unset),
+        left=(
+            *collector.pieces.unset,
+            *not_there(collector.namespace, collector.modules, task.cell),
+        ),
         unsent=frozenset(collector.namespace.keys() - {step[1] for step in task.steps}),
     )
 

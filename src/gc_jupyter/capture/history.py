@@ -7,6 +7,7 @@ import functools
 import re
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,10 @@ _KNOWN = {
 _SETS = re.compile(
     r"(set|enable|disable|use|init)(_\w+)?|register_\w+|\w+_seed|extension|update(?=\Z)"
 )
-_MAY_SET = re.compile(r"\.\w+(\[.*?\])?\s*(:.*)?=(?!=)|setattr|warn|logg|register|enable|set_|\w\(")
+_MAY_SET = re.compile(
+    r"\.\w+(\[[^\]\n]*\])?[ \t]*([-+*/|&]?=(?!=)|,.*=|:)|setattr|run_cell_magic"
+    r"|\.(set|enable|disable|use|init|register|extension|update|\w+_seed)\w*\("
+)
 #: IPython's magics that run Python here.
 _RUN_HERE = {"time", "timeit", "capture", "prun"}
 
@@ -40,32 +44,34 @@ class Marks:
     calls:
         Functions of modules that are called for what they set: their dotted name -> the call.
     words:
-        Which of the names of `_WORDS` it has.
+        Which of the names of `_WORDS` it has, each as often as it has it.
     """
 
     places: list[tuple[str, tuple[str, ...], str, Any]] = field(default_factory=list)
     calls: dict[str, str] = field(default_factory=dict)
-    words: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
 
 
-_WORDS = re.compile(r"\b(warnings|filterwarnings|simplefilter|resetwarnings|logging)\b")
+_WORDS = re.compile(
+    r"\b(warnings|filterwarnings|simplefilter|resetwarnings|logging|options|set_option|reset_option)\b"
+)
 
 
 @functools.lru_cache(maxsize=5000)
-def _marks(text: str) -> Marks:
-    marks = Marks(words=frozenset(_WORDS.findall(text)))
+def marks(text: str) -> Marks:
+    found = Marks(words=tuple(_WORDS.findall(text)))
     if _MAY_SET.search(text) is None:
-        return marks
+        return found
     try:
         todo: list[ast.AST] = [rebuild.parse(text)]
     except (SyntaxError, ValueError, RecursionError):
-        return marks
+        return found
     for node in (one for tree in todo for one in ast.walk(tree)):
         if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for target in targets:
                 parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-                marks.places += filter(None, map(_place, parts))
+                found.places += filter(None, map(_place, parts))
         elif isinstance(node, ast.Call):
             chain = _chain(node.func)
             if chain[-1:] == ["run_cell_magic"] or _is_magic(node):
@@ -78,15 +84,15 @@ def _marks(text: str) -> Marks:
             elif chain == ["setattr"] and len(node.args) == 3:
                 owner, name = _chain(node.args[0]), node.args[1]
                 if owner and isinstance(name, ast.Constant):
-                    marks.places.append((owner[0], tuple(owner[1:]), "attribute", name.value))
+                    found.places.append((owner[0], tuple(owner[1:]), "attribute", name.value))
             elif len(chain) > 1 and chain[-1].endswith("_accessor") and _texts(node):
                 kind = chain[-1].split("_")[1]  # register_dataframe_accessor
                 named = {"dataframe": "DataFrame", "series": "Series", "index": "Index"}.get(kind)
                 if named:
-                    marks.places.append((chain[0], (named,), "attribute", _texts(node)[0]))
+                    found.places.append((chain[0], (named,), "attribute", _texts(node)[0]))
             elif len(chain) > 1 and _SETS.fullmatch(chain[-1]):
-                marks.calls.setdefault(".".join(chain), ast.unparse(node))
-    return marks
+                found.calls.setdefault(".".join(chain), ast.unparse(node))
+    return found
 
 
 def _is_magic(node: ast.Call) -> bool:
@@ -146,17 +152,20 @@ def cells_of(namespace: Mapping[str, Any]) -> list[str]:
     return [one for one in cells if isinstance(one, str)] if isinstance(cells, list) else []
 
 
-def words(cells: Iterable[str]) -> set[str]:
-    """Which modules' settings are spoken of."""
-    found: set[str] = set()
-    return found.union(*(_marks(text).words for text in cells))
+def words(cells: Iterable[str]) -> Counter[str]:
+    """How often settings of modules are spoken of."""
+    found: Counter[str] = Counter()
+    for text in cells:
+        if said := marks(text).words:
+            found.update(said)
+    return found
 
 
 def places(cells: Iterable[str], namespace: Mapping[str, Any]) -> Iterator[Place]:
     """What the cells have set in installed modules, as it is now."""
     seen: set[Any] = set()
     for text in cells:
-        for root, path, kind, name in _marks(text).places:
+        for root, path, kind, name in marks(text).places:
             if (root, path, kind, name) in seen or root not in namespace:
                 continue
             seen.add((root, path, kind, name))
@@ -211,7 +220,7 @@ def calls(
     used = {name.partition(".")[0] for name in modules} - _KNOWN
     found: dict[str, str] = {}
     for text in cells if used else ():
-        for name, call in _marks(text).calls.items():
+        for name, call in marks(text).calls.items():
             module = namespace.get(name.partition(".")[0])
             if isinstance(module, types.ModuleType):
                 package = module.__name__.partition(".")[0]

@@ -5,6 +5,7 @@ Modules that aren't loaded here have nothing that was set, and aren't imported f
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import sys
@@ -27,6 +28,11 @@ _NUMPY = {
     **{"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"},
 }
 _OPTION_OF_PANDAS = re.compile(r"^([\w.]+)|\[default: (.*)\] \[currently: (.*)\]$", re.MULTILINE)
+#: The options that are set most, by whatever code.
+_SEEN_OF_PANDAS = (
+    *("display.max_rows", "display.min_rows", "display.max_columns", "display.max_colwidth"),
+    *("display.width", "display.precision", "display.float_format"),
+)
 #: Of matplotlib, what is of this machine and of the notebook's windows.
 _OWN_OF_MATPLOTLIB = re.compile(
     r"backend|interactive|toolbar|savefig\.directory|(webagg|tk|animation|keymap|macosx)\."
@@ -123,7 +129,12 @@ def states_of(namespace: Mapping[str, Any]) -> States:
             values = dict(find(sys.modules[module]))
             if values:
                 states.values[module] = values
-    if words & {"warnings", "filterwarnings", "simplefilter", "resetwarnings"}:
+    if "pandas" in sys.modules:
+        spoken_of = sum(words[one] for one in ("options", "set_option", "reset_option"))
+        values = dict(_of_pandas(sys.modules["pandas"], spoken_of))
+        if values:
+            states.values["pandas"] = values
+    if words.keys() & {"warnings", "filterwarnings", "simplefilter", "resetwarnings"}:
         filters = [*map(_filter, warnings.filters)]
         states.values["warnings"] = {"filters": filters}
         homes = {home for _, _, (home, _), *_ in filters}
@@ -153,13 +164,24 @@ def _of_numpy(numpy: Any) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _of_pandas(pandas: Any) -> Iterator[tuple[str, Any]]:
-    said = pandas.describe_option("", _print_desc=False)
+def _of_pandas(pandas: Any, spoken_of: int) -> Iterator[tuple[str, Any]]:
+    seen = tuple(map(repr, map(pandas.get_option, _SEEN_OF_PANDAS)))
+    for name in _changed(spoken_of, seen):
+        yield name, read_state(pandas, name)
+
+
+@functools.lru_cache(maxsize=4)
+def _changed(_spoken_of: int, _seen: tuple[str, ...]) -> list[str]:
+    """The options of pandas that aren't at their default, by what it says of all. That takes long,
+    and is asked for after cells that speak of options, and where one is seen to have changed."""
+    found = []
     name = ""
+    said = sys.modules["pandas"].describe_option("", _print_desc=False)
     for key, default, now in _OPTION_OF_PANDAS.findall(said):
         name = key or name
         if default != now:
-            yield name, read_state(pandas, name)
+            found.append(name)
+    return found
 
 
 def _of_matplotlib(matplotlib: Any) -> Iterator[tuple[str, Any]]:
@@ -199,7 +221,6 @@ def _of_functions(module: Any) -> Iterator[tuple[tuple[str, str], Any]]:
 
 _FINDERS: dict[str, Callable[[Any], Iterator[tuple[Any, Any]]]] = {
     "numpy": _of_numpy,
-    "pandas": _of_pandas,
     "matplotlib": _of_matplotlib,
     "matplotlib.colors": _of_colors,
     "decimal": _of_decimal,

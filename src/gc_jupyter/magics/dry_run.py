@@ -49,6 +49,8 @@ def report(
         ("Defined", ", ".join(sorted(defined)) or "nothing"),
         ("Modules", ", ".join(modules)),
         ("Needs there", ", ".join(captured.packages)),
+        ("Set there", ", ".join(captured.states)),
+        ("Stays here", " ".join(captured.left)),
         ("Brought back", ", ".join(captured.task.out)),
     ]
     width = max(len(name) for name, _ in rows)
