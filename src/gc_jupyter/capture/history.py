@@ -29,6 +29,10 @@ _MAY_SET = re.compile(
     r"\.\w+(\[[^\]\n]*\])?[ \t]*([-+*/|&]?=(?!=)|,.*=|:)|setattr|run_cell_magic"
     r"|\.(set|enable|disable|use|init|register|extension|update|\w+_seed)\w*\("
 )
+#: Functions of pandas that set an attribute of a class.
+_ACCESSORS = {
+    f"register_{kind.lower()}_accessor": kind for kind in ("DataFrame", "Series", "Index")
+}
 #: IPython's magics that run Python here.
 _RUN_HERE = {"time", "timeit", "capture", "prun"}
 
@@ -85,11 +89,9 @@ def marks(text: str) -> Marks:
                 owner, name = _chain(node.args[0]), node.args[1]
                 if owner and isinstance(name, ast.Constant):
                     found.places.append((owner[0], tuple(owner[1:]), "attribute", name.value))
-            elif len(chain) > 1 and chain[-1].endswith("_accessor") and _texts(node):
-                kind = chain[-1].split("_")[1]  # register_dataframe_accessor
-                named = {"dataframe": "DataFrame", "series": "Series", "index": "Index"}.get(kind)
-                if named:
-                    found.places.append((chain[0], (named,), "attribute", _texts(node)[0]))
+            elif chain[-1:] and chain[-1] in _ACCESSORS and _texts(node):
+                kind = (_ACCESSORS[chain[-1]],)
+                found.places.append((chain[0], kind, "attribute", _texts(node)[0]))
             elif len(chain) > 1 and _SETS.fullmatch(chain[-1]):
                 found.calls.setdefault(".".join(chain), ast.unparse(node))
     return found
