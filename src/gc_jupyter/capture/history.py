@@ -31,7 +31,9 @@ _MAY_SET = re.compile(
 )
 #: Functions of pandas that set an attribute of a class.
 _ACCESSORS = {
-    f"register_{kind.lower()}_accessor": kind for kind in ("DataFrame", "Series", "Index")
+    "register_dataframe_accessor": "DataFrame",
+    "register_series_accessor": "Series",
+    "register_index_accessor": "Index",
 }
 #: IPython's magics that run Python here.
 _RUN_HERE = {"time", "timeit", "capture", "prun"}

@@ -84,9 +84,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     _say_what_leaves(options, target, captured, sent)
     if not options.quiet:
         _say_what_stays(source, options, target)
-        for text in [one for one in captured.left if one not in magics.told]:
-            magics.told.add(text)
-            _say(text)
+        magics.say_once(captured.left)
     if variable and not options.quiet:
         _warn_of_generators(captured, shell.user_ns)
     note = partial(Note, "cell", target.name, options.future, binds(options))

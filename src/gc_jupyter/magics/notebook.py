@@ -16,6 +16,8 @@ from gc_jupyter.magics.line import parse
 from gc_jupyter.magics.shown_results import ShownResults, page_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gc_jupyter.errors import ComputeError
     from gc_jupyter.journal import CellPlace, Journal
     from gc_jupyter.magics.values import ShownValues
@@ -176,6 +178,13 @@ class NotebookMagics(Magics):
         """Print what in the settings files isn't used, each message once."""
         for line in self.session.settings.notices():
             print(line, file=sys.stderr)
+
+    def say_once(self, texts: Iterable[str]) -> None:
+        """Messages beside a cell's own output, each the first time."""
+        for text in texts:
+            if text not in self.told:
+                print(text, file=sys.stderr)
+        self.told.update(texts)
 
     def target(self, options: Options) -> Target:
         """The endpoint and how it is used, as the options say."""
