@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +13,10 @@ import pytest
 
 from gc_jupyter.server.activity import SPACING_S
 from gc_jupyter.server.messages import NAMESPACE
-from tests.hub.hub import PROXY
+from tests.hub.hub import PROXY, HubProcess
 from tests.server.kernels import run
 from tests.service.handle import Loopback
-from tests.waiting import held_port, number_of, poll
+from tests.waiting import poll
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -28,14 +24,8 @@ IDLE_S = int(3 * SPACING_S)
 #: Two users, and the culler as its own page says it.
 CONFIG = """
 import os, sys
-c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
-c.JupyterHub.hub_port = {hub_port}
-c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
-c.ConfigurableHTTPProxy.command = ["{proxy}"]
 c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
-c.JupyterHub.spawner_class = "simple"
-c.SimpleLocalProcessSpawner.home_dir_template = "{home}/users/{{username}}"
 c.Spawner.args = ["--allow-root"]
 c.Spawner.environment = {environment}
 c.JupyterHub.services = [
@@ -55,39 +45,16 @@ c.JupyterHub.load_roles = [
 """
 
 
-class Hub:
+class CullingHub(HubProcess):
     """A hub with its culler; `ask` as a service that may do everything."""
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
-        self.home = home
+        super().__init__(home)
         self.token = secrets.token_hex(16)
-        self._held = [held_port() for _ in range(3)]
-        port, hub_port, proxy_port = map(number_of, self._held)
-        self.url = f"http://127.0.0.1:{port}"
-        config = CONFIG.format(
-            port=port,
-            hub_port=hub_port,
-            proxy_port=proxy_port,
-            proxy=PROXY,
-            home=home,
-            token=self.token,
-            idle=IDLE_S,
-            environment=json.dumps({**environment, "JUPYTERHUB_ACTIVITY_INTERVAL": "5"}),
-        )
-        (home / "jupyterhub_config.py").write_text(config)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub"],
-            cwd=home,
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                "HOME": str(home),
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=(home / "log").open("w"),
-            start_new_session=True,
-        )
-        poll(lambda: "JupyterHub is now running" in (home / "log").read_text(), self._process)
+        of_servers = {**environment, "JUPYTERHUB_ACTIVITY_INTERVAL": "5"}
+        config = CONFIG.format(token=self.token, idle=IDLE_S, environment=json.dumps(of_servers))
+        self.launch(config)
+        self.wait()
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """What the hub, or somebody's server, answers."""
@@ -117,27 +84,20 @@ class Hub:
     def runtime(self, user: str) -> Path:
         return self.home / "users" / user / ".local/share/jupyter/runtime"
 
-    def close(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        for held in self._held:
-            held.close()
-
 
 @pytest.fixture
-def hub(loopback: Loopback, tmp_path: Path) -> Iterator[Hub]:
+def hub(loopback: Loopback, tmp_path: Path) -> Iterator[CullingHub]:
     if not PROXY.exists():
         pytest.skip(f"there is no {PROXY}: `make test` installs it")
-    made = Hub(tmp_path, loopback.environment)
+    made = CullingHub(tmp_path, loopback.environment)
     yield made
-    made.close()
+    made.end()
+    made.wait_for_end()
 
 
-def test_a_server_with_an_open_task_outlives_an_idle_one(hub: Hub, loopback: Loopback) -> None:
+def test_a_server_with_an_open_task_outlives_an_idle_one(
+    hub: CullingHub, loopback: Loopback
+) -> None:
     """Ada's is older, and waits; Grace's is idle. Then what Ada's `local` ran has ended, too."""
     ada = hub.spawn("ada")
     offline = loopback.new_endpoint("offline")
@@ -149,7 +109,7 @@ def test_a_server_with_an_open_task_outlives_an_idle_one(hub: Hub, loopback: Loo
     run(hub.runtime("grace"), grace, "1 + 1")
     poll(lambda: not hub.runs("grace"), limit_s=150)
     assert hub.runs("ada")
-    assert "Culling server grace" in (hub.home / "log").read_text()
+    assert any("Culling server grace" in line for line in hub.log)
     hub.ask("/hub/api/users/ada/server", "DELETE")
     poll(lambda: not hub.runs("ada"))
     hub.ask("/hub/api/users/ada/server", "POST")

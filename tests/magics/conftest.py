@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,6 +207,21 @@ class Kernel:
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernels() -> Iterator[Callable[..., Kernel]]:
+    """Starts kernels, with the arguments of `Kernel`; at the end it ends those that still run."""
+    started: list[Kernel] = []
+
+    def start(*arguments: Any, **options: Any) -> Kernel:
+        started.append(Kernel(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for kernel in started:
+        if kernel.manager.has_kernel:
+            kernel.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,19 +16,15 @@ Start = Callable[[], Kernel]
 
 
 @pytest.fixture
-def start(loopback: Loopback, tmp_path: Path) -> Iterator[Start]:
+def start(loopback: Loopback, tmp_path: Path, kernels: Callable[..., Kernel]) -> Start:
     """Starts kernels of one user, with the extension."""
-    kernels: list[Kernel] = []
 
     def make() -> Kernel:
-        kernels.append(Kernel(tmp_path, loopback.environment))
-        kernels[-1].ok("%load_ext gc_jupyter")
-        return kernels[-1]
+        kernel = kernels(tmp_path, loopback.environment)
+        kernel.ok("%load_ext gc_jupyter")
+        return kernel
 
-    yield make
-    for kernel in kernels:
-        if kernel.manager.has_kernel:
-            kernel.close()
+    return make
 
 
 def lose(kernel: Kernel, where: str) -> None:

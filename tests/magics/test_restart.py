@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,19 +16,13 @@ Start = Callable[..., Kernel]
 
 
 @pytest.fixture
-def start(loopback: Loopback, tmp_path: Path) -> Iterator[Start]:
+def start(loopback: Loopback, tmp_path: Path, kernels: Callable[..., Kernel]) -> Start:
     """Starts kernels of one user, who is signed in at the loopback."""
-    kernels: list[Kernel] = []
 
     def make(notebook: str = "") -> Kernel:
-        environment = {**loopback.environment, "JPY_SESSION_NAME": notebook}
-        kernels.append(Kernel(tmp_path, environment))
-        return kernels[-1]
+        return kernels(tmp_path, {**loopback.environment, "JPY_SESSION_NAME": notebook})
 
-    yield make
-    for kernel in kernels:
-        if kernel.manager.has_kernel:
-            kernel.close()
+    return make
 
 
 def told(kernel: Kernel) -> str:

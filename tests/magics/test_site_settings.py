@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,19 +15,14 @@ Start = Callable[[dict[str, str]], Kernel]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    kernels: list[Kernel] = []
-
+def start(tmp_path: Path, kernels: Callable[..., Kernel]) -> Start:
     def make(environment: dict[str, str]) -> Kernel:
         site = {"JUPYTER_CONFIG_PATH": str(tmp_path / "site")}
-        kernels.append(Kernel(tmp_path, site | environment, cwd=tmp_path))
-        kernels[-1].ok("%load_ext gc_jupyter")
-        return kernels[-1]
+        kernel = kernels(tmp_path, site | environment, cwd=tmp_path)
+        kernel.ok("%load_ext gc_jupyter")
+        return kernel
 
-    yield make
-    for kernel in kernels:
-        if kernel.manager.has_kernel:
-            kernel.close()
+    return make
 
 
 def words(kernel: Kernel, cell: str) -> str:

@@ -57,6 +57,7 @@ def test_a_page_made_of_a_notebook_saved_while_its_table_lived(
     assert VIEW not in page
 
 
+@pytest.mark.timeout(600)  # npm builds it
 def test_a_wheel_has_the_front_end_built(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

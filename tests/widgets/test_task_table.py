@@ -1,88 +1,23 @@
-"""The task table's Python half: what it sends to a front end, and what it leaves behind."""
+"""The task table's Python half: what it sends to a front end, and what it does when asked."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import gc_jupyter
 from gc_jupyter import Executor, TaskFuture
-from gc_jupyter.errors import TaskExecutionFailed
 from gc_jupyter.runtime.loop import kernel_loop
-from gc_jupyter.session import Tasks
-from gc_jupyter.types import Hold, TaskEvent, TaskInfo, TaskState
+from gc_jupyter.types import Hold, TaskInfo, TaskState
 from gc_jupyter.widgets import TaskTable
 from gc_jupyter.widgets.flusher import flusher
-from gc_jupyter.widgets.live_widget import VIEW
-from gc_jupyter.widgets.messages import LASTING_VIEW, STATES, Row
-from tests.widgets.conftest import RecordingComm, Shell
+from tests.widgets.conftest import RecordingComm, Runtime, flushed, futures_of, shown
 
 pytestmark = pytest.mark.usefixtures("notebook")
-
-
-class Runtime:
-    """Announces what a test says, as a Dispatcher would."""
-
-    def __init__(self) -> None:
-        self.listeners: list[Callable[[Sequence[TaskEvent]], None]] = []
-        self.hold: Hold | None = None
-
-    def watch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
-        self.listeners.append(listener)
-
-    def unwatch(self, listener: Callable[[Sequence[TaskEvent]], None]) -> None:
-        self.listeners.remove(listener)
-
-    def announce(self, state: TaskState, *futures: TaskFuture) -> None:
-        events = [TaskEvent(f.serial, state, time.time(), f.label, f.info) for f in futures]
-        kernel_loop().ask(lambda: [listener(events) for listener in self.listeners])
-
-
-@pytest.fixture
-def runtime() -> Runtime:
-    return Runtime()
-
-
-def futures_of(runtime: Runtime, count: int, label: str = "square") -> list[TaskFuture]:
-    futures = [TaskFuture(serial=100 + n, label=label) for n in range(count)]
-    for number, future in enumerate(futures):
-        future.source = runtime  # type: ignore[assignment]
-        future._info = TaskInfo(f"id-{number}", submitted_at=time.time())
-        future.set_running_or_notify_cancel()
-    return futures
-
-
-def flushed(table: TaskTable) -> RecordingComm:
-    """The table's front end, once nothing is left to send."""
-    quiet(table)
-    return RecordingComm.made[-1]
-
-
-def quiet(table: TaskTable) -> None:
-    """Wait until nothing is left to send."""
-    deadline = time.monotonic() + 10
-    done = threading.Event()
-
-    def look() -> None:
-        if not table._rows.dirty or table.settled or time.monotonic() > deadline:
-            done.set()
-        else:
-            kernel_loop().aio.call_later(0.01, look)
-
-    kernel_loop().call(look)
-    assert done.wait(15)
-
-
-def shown(comm: RecordingComm) -> list[dict[str, Any]]:
-    state = comm.front_end
-    rows: list[list[Any]] = []
-    for page in range(-(-state["size"] // 100)):
-        rows += state[f"page_{page}"]
-    return [{**Row(*row)._asdict(), "state": STATES[Row(*row).state]} for row in rows]
 
 
 def test_it_is_a_public_name() -> None:
@@ -179,129 +114,6 @@ def test_a_reloaded_page_gets_the_whole_state(runtime: Runtime) -> None:
     assert state["kind"] == "task_table"
 
 
-def test_when_all_have_ended_the_output_is_static(runtime: Runtime, notebook: Shell) -> None:
-    futures = futures_of(runtime, 3)
-    table = TaskTable(futures)
-    table._ipython_display_()
-    table._ipython_display_()
-    outputs = notebook.display_pub.outputs
-    assert len(outputs) == 2
-    for bundle in outputs.values():
-        assert set(bundle) == {VIEW, LASTING_VIEW, "text/html", "text/plain"}
-    flushed(table)
-    futures[0].set_result(1)
-    futures[1].set_exception(TaskExecutionFailed("Traceback\nValueError: no"))
-    futures[2].set_result(3)
-    flushed(table)
-    assert table.settled
-    assert len(notebook.display_pub.outputs) == 2
-    for bundle in notebook.display_pub.outputs.values():
-        assert set(bundle) == {LASTING_VIEW, "text/html", "text/plain"}
-        assert "1 failed, 2 success" in bundle["text/plain"]
-        assert "ValueError: no" in bundle["text/html"]
-    assert runtime.listeners == []
-    table.let_go()  # others last in its place
-    assert RecordingComm.made[-1].sent[-1]["msg_type"] == "comm_close"
-    for bundle in notebook.display_pub.outputs.values():
-        assert set(bundle) == {"text/html", "text/plain"}
-
-
-def test_finished_tasks_are_static_at_once(runtime: Runtime, notebook: Shell) -> None:
-    futures = futures_of(runtime, 2)
-    for future in futures:
-        future.set_result("done")
-    table = TaskTable(futures)
-    flushed(table)
-    table._ipython_display_()
-    [bundle] = notebook.display_pub.outputs.values()
-    assert set(bundle) == {LASTING_VIEW, "text/html", "text/plain"}
-    comm = RecordingComm.made[-1]
-    comm.receive({"type": "show", "request": "r", "row": 1})  # and can be used
-    assert comm.custom[0]["text"] == "'done'"
-
-
-def test_the_oldest_tables_give_way(
-    runtime: Runtime, notebook: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gc_jupyter.widgets.outputs._LASTING_ROWS", 5)
-    tables = []
-    for _ in range(3):
-        futures = futures_of(runtime, 2)
-        for future in futures:
-            future.set_result("done")
-        tables.append(TaskTable(futures))
-        flushed(tables[-1])
-        tables[-1]._ipython_display_()
-    bundles = list(notebook.display_pub.outputs.values())
-    assert [LASTING_VIEW in bundle for bundle in bundles] == [False, True, True]
-    assert [table.comm is None for table in tables] == [True, False, False]
-
-
-def test_what_is_run_again_after_the_end_is_live_again(runtime: Runtime, notebook: Shell) -> None:
-    first, second = futures_of(runtime, 2)
-    table = TaskTable([first], rerun=lambda _: second)
-    table._ipython_display_()
-    first.set_exception(TaskExecutionFailed("Traceback\nValueError: no"))
-    comm = flushed(table)
-    assert table.settled
-    comm.receive({"type": "rerun", "row": 0})
-    assert not table.settled
-    [bundle] = notebook.display_pub.outputs.values()
-    assert set(bundle) == {VIEW, LASTING_VIEW, "text/html", "text/plain"}
-    second.set_result(7)
-    assert shown(flushed(table))[0]["state"] == "success"
-    assert table.settled
-    [bundle] = notebook.display_pub.outputs.values()
-    assert set(bundle) == {LASTING_VIEW, "text/html", "text/plain"}
-    assert "1 success" in bundle["text/plain"]
-
-
-def test_keep_keeps_the_widget(runtime: Runtime, notebook: Shell) -> None:
-    futures = futures_of(runtime, 1)
-    table = TaskTable(futures, keep=True)
-    table._ipython_display_()
-    futures[0].set_result(1)
-    flushed(table)
-    [bundle] = notebook.display_pub.outputs.values()
-    assert VIEW in bundle
-    assert not table.settled
-
-
-@pytest.mark.parametrize("reason", ["environment", "nbclient", "python"])
-def test_without_a_front_end_there_is_no_widget(
-    runtime: Runtime, notebook: Shell, monkeypatch: pytest.MonkeyPatch, reason: str
-) -> None:
-    if reason == "environment":
-        monkeypatch.setenv("GC_JUPYTER_NONINTERACTIVE", "1")
-    elif reason == "nbclient":
-        notebook.kernel._allow_stdin = False
-    else:
-        del notebook.kernel
-    futures = futures_of(runtime, 2)
-    table = TaskTable(futures)
-    table._ipython_display_()
-    futures[0].set_result(1)
-    futures[1].set_result(2)
-    kernel_loop().ask(table.flush)
-    assert RecordingComm.made == []
-    [bundle] = notebook.display_pub.outputs.values()
-    assert set(bundle) == {"text/html", "text/plain"}
-
-
-def test_voila_shows_widgets_and_keeps_them(
-    runtime: Runtime, notebook: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
-    notebook.kernel._allow_stdin = False
-    futures = futures_of(runtime, 1)
-    table = TaskTable(futures)
-    table._ipython_display_()
-    futures[0].set_result(1)
-    assert shown(flushed(table))[0]["state"] == "success"
-    [bundle] = notebook.display_pub.outputs.values()
-    assert VIEW in bundle
-
-
 def test_a_result_is_shown_when_asked_for(runtime: Runtime) -> None:
     futures = futures_of(runtime, 2)
     table = TaskTable(futures)
@@ -395,26 +207,6 @@ def test_a_task_run_again_takes_its_row(runtime: Runtime) -> None:
     futures[1].set_result("too late: nobody looks at it")
     again.set_result(4)
     assert [row["state"] for row in shown(flushed(table))] == ["waiting for endpoint", "success"]
-
-
-def test_a_task_run_again_mends_a_static_table(runtime: Runtime, notebook: Shell) -> None:
-    futures = futures_of(runtime, 2)
-    sweep = Tasks(futures, ["a", "b"])
-    table = TaskTable(sweep, title="Squares")
-    table._ipython_display_()
-    futures[0].set_result(1)
-    futures[1].set_exception(TaskExecutionFailed("ValueError: no"))
-    flushed(table)
-    [before] = notebook.display_pub.outputs.values()
-    assert before["text/plain"].startswith("Squares: 1 failed, 1 success\n")
-    again = TaskFuture(serial=700)
-    futures[1].again = lambda: again  # type: ignore[attr-defined]
-    sweep.rerun()
-    again.set_result(4)
-    flushed(table)
-    [after] = notebook.display_pub.outputs.values()
-    assert after["text/plain"].startswith("Squares: 2 success\n")
-    assert sweep.result() == [1, 4]
 
 
 def test_tasks_cancelled_before_they_were_sent(runtime: Runtime) -> None:
