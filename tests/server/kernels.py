@@ -11,6 +11,7 @@ def run(runtime: Path, kernel_id: str, *cells: str) -> None:
     """Run cells in a kernel of the server whose runtime folder this is; an error is the test's."""
     client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{kernel_id}.json"))
     client.load_connection_file()
+    client.hb_channel.time_to_dead = 60  # a busy machine's kernel isn't dead after a second
     client.start_channels()
     try:
         client.wait_for_ready(timeout=60)
