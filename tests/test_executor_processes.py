@@ -142,7 +142,7 @@ executor = Executor(sys.argv[1], Client(do_version_check=False, rate_limited=Fal
 assert executor.submit(double, 4).result(60) == 8
 child = os.fork()
 own = range(0, 40) if child else range(100, 140)
-values = [executor.submit(double, n).result(10) for n in own]
+values = [executor.submit(double, n).result(60) for n in own]
 assert values == [2 * n for n in own], values
 if child == 0:
     os._exit(0)

@@ -39,7 +39,7 @@ class Form(html.parser.HTMLParser):
 def fetch(url: str, form: dict[str, str] | None = None) -> tuple[str, str]:
     """The page after redirects, and its address."""
     data = urllib.parse.urlencode(form).encode() if form is not None else None
-    with urllib.request.urlopen(url, data, timeout=10) as reply:
+    with urllib.request.urlopen(url, data, timeout=60) as reply:
         return reply.read().decode(), reply.geturl()
 
 

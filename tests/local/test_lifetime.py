@@ -221,7 +221,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 with Executor("local") as executor:
     assert executor.submit(abs, -3).result() == 3
 """
-    out, errors = start(script).communicate(timeout=20)
+    out, errors = start(script).communicate(timeout=60)
     assert (out, errors) == ("7\n", "")
 
 

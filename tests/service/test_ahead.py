@@ -142,7 +142,7 @@ def test_one_that_the_service_has_closed_is_made_anew(
     monkeypatch.setattr(Answer, "timeout", 0.05)
     service, transport = service_at(url)
     transport.connect_ahead()()
-    assert counting.closed.wait(30)
+    assert counting.closed.wait(60)
     monkeypatch.setattr(Answer, "timeout", 30)
     assert service.task_statuses(["t"]) == {}
     assert counting.connections == 2

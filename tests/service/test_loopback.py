@@ -20,7 +20,7 @@ class Wire:
     """A bare client: one keep-alive HTTP connection, and one consumer at a time."""
 
     def __init__(self, loopback: Loopback) -> None:
-        self._http = http.client.HTTPConnection(loopback.url.removeprefix("http://"), timeout=20)
+        self._http = http.client.HTTPConnection(loopback.url.removeprefix("http://"), timeout=60)
         self._token = loopback.token
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -167,7 +167,7 @@ def test_a_hanging_request_is_cut_by_reset(loopback: Loopback, wire: Wire) -> No
     asking.join(0.3)
     assert asking.is_alive()
     loopback.reset()
-    asking.join(10)
+    asking.join(60)
     assert isinstance(outcome[0], (http.client.RemoteDisconnected, ConnectionError))
 
 

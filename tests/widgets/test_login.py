@@ -54,7 +54,7 @@ def until(widget: LoginWidget, *statuses: str) -> dict[str, Any]:
             kernel_loop().aio.call_later(0.01, look)
 
     kernel_loop().call(look)
-    assert reached.wait(20)
+    assert reached.wait(60)
     kernel_loop().ask(widget.flush)
     return RecordingComm.made[-1].front_end
 
@@ -73,7 +73,7 @@ def test_link_code_signed_in(
     code = globus_auth.approve(state["url"])
     comm.receive({"type": "code", "code": f" {code}\n"})
     until(widget, "signed in")
-    assert went_on.wait(10)
+    assert went_on.wait(60)
     assert not login.required
     [bundle] = notebook.display_pub.outputs.values()
     assert VIEW not in bundle

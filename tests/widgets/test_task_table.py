@@ -256,7 +256,7 @@ def test_a_watched_task_is_seen_running(local: Executor) -> None:
             kernel_loop().aio.call_later(0.02, look)
 
     kernel_loop().call(look)
-    assert seen.wait(20)
+    assert seen.wait(60)
 
 
 def test_stop_asks_first_and_then_stops_what_it_can(runtime: Runtime) -> None:
