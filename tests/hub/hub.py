@@ -27,6 +27,12 @@ _HERE_ONLY = """
 c.GlobusOAuthenticator.authorize_url = "{auth}/v2/oauth2/authorize"
 c.GlobusOAuthenticator.token_url = "{auth}/v2/oauth2/token"
 c.GlobusOAuthenticator.userdata_url = "{auth}/v2/oauth2/userinfo"
+c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
+c.JupyterHub.hub_port = {hub_port}
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
+c.ConfigurableHTTPProxy.command = ["{proxy}"]
+c.JupyterHub.spawner_class = "simple"
+c.SimpleLocalProcessSpawner.home_dir_template = "{home}/users/{{username}}"
 c.Spawner.args = ["--allow-root", "--LabApp.expose_app_in_browser=True"]
 c.Spawner.environment = {environment}
 c.Spawner.default_url = "/lab"
@@ -40,72 +46,8 @@ def config_of_the_page() -> tuple[str, str]:
     return first.partition("```")[0], added.partition("```")[0]
 
 
-class HubProcess:
-    """A JupyterHub with three ports of its own; `home` has its jupyterhub_config.py."""
-
-    def __init__(self, home: Path) -> None:
-        if not PROXY.exists():
-            raise RuntimeError(f"there is no {PROXY}: run `make test`, which installs it")
-        self.home = home
-        self._held = [held_port() for _ in range(3)]
-        port, hub_port, proxy_port = map(number_of, self._held)
-        self.url = f"http://127.0.0.1:{port}"
-        self.log: list[str] = []
-        self.ports = f"""
-c.JupyterHub.bind_url = "{self.url}"
-c.JupyterHub.hub_port = {hub_port}
-c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
-c.ConfigurableHTTPProxy.command = ["{PROXY}"]
-c.JupyterHub.spawner_class = "simple"
-c.SimpleLocalProcessSpawner.home_dir_template = "{home}/users/{{username}}"
-"""
-
-    def launch(self, config: str, **environ: str) -> None:
-        """Start it; it isn't ready before `wait` returns."""
-        (self.home / "jupyterhub_config.py").write_text(config + self.ports)
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub"],
-            cwd=self.home,
-            env={**os.environ, "PATH": path, "HOME": str(self.home), **environ},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def wait(self) -> None:
-        """Until people can come."""
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.log.append(line)
-            if "JupyterHub is now running" in line:
-                threading.Thread(target=self._drain, daemon=True).start()
-                return
-        raise RuntimeError("the hub did not start:\n" + "".join(self.log))
-
-    def _drain(self) -> None:
-        assert self._process.stderr is not None
-        self.log.extend(self._process.stderr)
-
-    def end(self) -> None:
-        """Tell the hub to end, with its proxy and people's servers."""
-        self._process.send_signal(signal.SIGTERM)
-
-    def wait_for_end(self) -> None:
-        """Until all of them have ended."""
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        for held in self._held:
-            held.close()
-        shutil.rmtree(self.home / "users", ignore_errors=True)
-
-
-class Hub(HubProcess):
-    """A hub as an administrator configures it, at the Globus Auth of the tests.
+class Hub:
+    """See the module.
 
     Parameters
     ----------
@@ -126,10 +68,15 @@ class Hub(HubProcess):
     def __init__(
         self, home: Path, config: str, auth: GlobusAuth, environ: Mapping[str, str]
     ) -> None:
-        super().__init__(home)
+        self.home = home
+        if not PROXY.exists():
+            raise RuntimeError(f"there is no {PROXY}: run `make test`, which installs it")
         client_id, secret = f"a-hub-{secrets.token_hex(4)}", secrets.token_hex(8)
         self.client_id = client_id
         auth.add_client(client_id, secret)
+        self._held = [held_port() for _ in range(3)]
+        port, hub_port, proxy_port = map(number_of, self._held)
+        self.url = f"http://127.0.0.1:{port}"
         settings = home / "settings/@jupyterlab/apputils-extension"
         settings.mkdir(parents=True)
         (settings / "notification.jupyterlab-settings").write_text(
@@ -140,14 +87,48 @@ class Hub(HubProcess):
             **auth.environ,
             **environ,
         }
-        here_only = _HERE_ONLY.format(auth=auth.url, environment=json.dumps(of_servers))
-        self.launch(
-            config + here_only,
-            OAUTH_CLIENT_ID=client_id,
-            OAUTH_CLIENT_SECRET=secret,
-            OAUTH_CALLBACK_URL=f"{self.url}/hub/oauth_callback",
-            JUPYTERHUB_CRYPT_KEY=secrets.token_hex(32),
+        here_only = _HERE_ONLY.format(
+            auth=auth.url,
+            port=port,
+            hub_port=hub_port,
+            proxy_port=proxy_port,
+            proxy=PROXY,
+            home=home,
+            environment=json.dumps(of_servers),
         )
+        (home / "jupyterhub_config.py").write_text(config + here_only)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub"],
+            cwd=home,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "HOME": str(home),
+                "OAUTH_CLIENT_ID": client_id,
+                "OAUTH_CLIENT_SECRET": secret,
+                "OAUTH_CALLBACK_URL": f"{self.url}/hub/oauth_callback",
+                "JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.log: list[str] = []
+
+    def wait(self) -> None:
+        """Until people can come."""
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+            if "JupyterHub is now running" in line:
+                threading.Thread(target=self._drain, daemon=True).start()
+                return
+        raise RuntimeError("the hub did not start:\n" + "".join(self.log))
+
+    def _drain(self) -> None:
+        assert self._process.stderr is not None
+        self.log.extend(self._process.stderr)
 
     def write(self, user: str, *cells: str) -> None:
         """A notebook in a user's home."""
@@ -161,3 +142,18 @@ class Hub(HubProcess):
         """Where that notebook is opened, in a workspace of its own."""
         workspace = secrets.token_hex(4)
         return f"{self.url}/user/{user}/lab/workspaces/{workspace}/tree/work.ipynb?reset"
+
+    def end(self) -> None:
+        """Tell the hub to end, with its proxy and people's servers."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait_for_end(self) -> None:
+        """Until all of them have ended."""
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for held in self._held:
+            held.close()
+        shutil.rmtree(self.home / "users", ignore_errors=True)

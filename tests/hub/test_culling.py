@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import signal
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +17,10 @@ import pytest
 
 from gc_jupyter.server.activity import SPACING_S
 from gc_jupyter.server.messages import NAMESPACE
-from tests.hub.hub import PROXY, HubProcess
+from tests.hub.hub import PROXY
 from tests.server.kernels import run
 from tests.service.handle import Loopback
-from tests.waiting import poll
+from tests.waiting import held_port, number_of, poll
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -24,8 +28,14 @@ IDLE_S = int(3 * SPACING_S)
 #: Two users, and the culler as its own page says it.
 CONFIG = """
 import os, sys
+c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
+c.JupyterHub.hub_port = {hub_port}
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
+c.ConfigurableHTTPProxy.command = ["{proxy}"]
 c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
+c.JupyterHub.spawner_class = "simple"
+c.SimpleLocalProcessSpawner.home_dir_template = "{home}/users/{{username}}"
 c.Spawner.args = ["--allow-root"]
 c.Spawner.environment = {environment}
 c.JupyterHub.services = [
@@ -45,16 +55,39 @@ c.JupyterHub.load_roles = [
 """
 
 
-class CullingHub(HubProcess):
+class Hub:
     """A hub with its culler; `ask` as a service that may do everything."""
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
-        super().__init__(home)
+        self.home = home
         self.token = secrets.token_hex(16)
-        of_servers = {**environment, "JUPYTERHUB_ACTIVITY_INTERVAL": "5"}
-        config = CONFIG.format(token=self.token, idle=IDLE_S, environment=json.dumps(of_servers))
-        self.launch(config)
-        self.wait()
+        self._held = [held_port() for _ in range(3)]
+        port, hub_port, proxy_port = map(number_of, self._held)
+        self.url = f"http://127.0.0.1:{port}"
+        config = CONFIG.format(
+            port=port,
+            hub_port=hub_port,
+            proxy_port=proxy_port,
+            proxy=PROXY,
+            home=home,
+            token=self.token,
+            idle=IDLE_S,
+            environment=json.dumps({**environment, "JUPYTERHUB_ACTIVITY_INTERVAL": "5"}),
+        )
+        (home / "jupyterhub_config.py").write_text(config)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub"],
+            cwd=home,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "HOME": str(home),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=(home / "log").open("w"),
+            start_new_session=True,
+        )
+        poll(lambda: "JupyterHub is now running" in (home / "log").read_text(), self._process)
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """What the hub, or somebody's server, answers."""
@@ -84,20 +117,27 @@ class CullingHub(HubProcess):
     def runtime(self, user: str) -> Path:
         return self.home / "users" / user / ".local/share/jupyter/runtime"
 
+    def close(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for held in self._held:
+            held.close()
+
 
 @pytest.fixture
-def hub(loopback: Loopback, tmp_path: Path) -> Iterator[CullingHub]:
+def hub(loopback: Loopback, tmp_path: Path) -> Iterator[Hub]:
     if not PROXY.exists():
         pytest.skip(f"there is no {PROXY}: `make test` installs it")
-    made = CullingHub(tmp_path, loopback.environment)
+    made = Hub(tmp_path, loopback.environment)
     yield made
-    made.end()
-    made.wait_for_end()
+    made.close()
 
 
-def test_a_server_with_an_open_task_outlives_an_idle_one(
-    hub: CullingHub, loopback: Loopback
-) -> None:
+def test_a_server_with_an_open_task_outlives_an_idle_one(hub: Hub, loopback: Loopback) -> None:
     """Ada's is older, and waits; Grace's is idle. Then what Ada's `local` ran has ended, too."""
     ada = hub.spawn("ada")
     offline = loopback.new_endpoint("offline")
@@ -109,7 +149,7 @@ def test_a_server_with_an_open_task_outlives_an_idle_one(
     run(hub.runtime("grace"), grace, "1 + 1")
     poll(lambda: not hub.runs("grace"), limit_s=150)
     assert hub.runs("ada")
-    assert any("Culling server grace" in line for line in hub.log)
+    assert "Culling server grace" in (hub.home / "log").read_text()
     hub.ask("/hub/api/users/ada/server", "DELETE")
     poll(lambda: not hub.runs("ada"))
     hub.ask("/hub/api/users/ada/server", "POST")
