@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from gc_jupyter.settings import Settings, SettingsError, to_toml
+from gc_jupyter.settings import Pinned, Settings, SettingsError, to_toml
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,6 +42,28 @@ def test_what_is_set_outlasts_the_object(settings: Settings, tmp_path: Path) -> 
     again.set_alias("my machine", None)
     assert settings.get("timeout") is None  # the file was read again
     assert settings.aliases() == {}
+
+
+def test_changes_at_once_are_all_there(tmp_path: Path) -> None:
+    """Each kernel has an object of its own."""
+    path, endpoint = tmp_path / "gc_jupyter.toml", "4b116d3c-1703-4f8f-9f6f-39921e5864df"
+    names = [f"n{n}" for n in range(40)]
+    begin = threading.Barrier(4)
+
+    def change(some: list[str]) -> None:
+        settings = Settings(path, tmp_path)
+        begin.wait()
+        for name in some:
+            settings.set_alias(name, endpoint)
+            settings.known.pin(name, Pinned(endpoint))
+
+    with concurrent.futures.ThreadPoolExecutor(4) as kernels:
+        list(kernels.map(change, [names[n::4] for n in range(4)]))
+    found = Settings(path, tmp_path)
+    assert set(found.aliases()) == set(names)
+    assert set(found.known.names()) == set(names)
+    settings_and_locks = {one.name for one in tmp_path.iterdir()}
+    assert len(settings_and_locks) == 4, settings_and_locks
 
 
 def test_a_trusted_project_wins(settings: Settings, tmp_path: Path) -> None:

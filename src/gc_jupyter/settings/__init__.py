@@ -10,7 +10,6 @@ may lock a setting. A value is plain text, a number or a table; it is never eval
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -178,7 +177,7 @@ class Settings:
         """
         if value is not None:
             self.site().refuse_locked(key)
-        with self._change() as table:
+        with self._file.changing(_HEADER) as table:
             table.pop(key, None)
             if value is not None:
                 table[key] = checked(key, value)
@@ -195,7 +194,7 @@ class Settings:
             self.site().refuse_locked("aliases")
         if endpoint is not None and (why := _why_no_alias(name, endpoint)):
             raise SettingsError(why, next_step=_ALIAS)
-        with self._change() as table:
+        with self._file.changing(_HEADER) as table:
             aliases = table.get("aliases")
             table["aliases"] = aliases = aliases if isinstance(aliases, dict) else {}
             aliases.pop(name, None)
@@ -210,12 +209,6 @@ class Settings:
                 next_step='Write [aliases] NAME = "UUID".',
             )
         return [(one_line(name, 200), one_line(str(of), 200)) for name, of in aliases.items()]
-
-    @contextmanager
-    def _change(self) -> Iterator[dict[str, Any]]:
-        table = copy.deepcopy(self._file.read())
-        yield table
-        self._file.write(table, _HEADER)
 
 
 _ALIAS = "%gc use UUID --alias NAME sets one."

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import hashlib
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gc_jupyter.own_files import NotOwn, read_own, write_own
+from gc_jupyter.own_files import NotOwn, locked, read_own, write_own
 from gc_jupyter.settings.checks import SettingsError
 
 if sys.version_info >= (3, 11):
@@ -64,14 +66,22 @@ class TomlFile:
             raise _unreadable(self.path, error.strerror or type(error).__name__) from None
         return parse(content, self.path)
 
-    def write(self, table: Mapping[str, Any], header: str) -> None:
-        """Replace it; `header` is a comment.
+    @contextlib.contextmanager
+    def changing(self, header: str) -> Iterator[dict[str, Any]]:
+        """Replace it at the block's end by what the block makes of its content; `header` is a
+        comment. Other kernels' changes come before or after.
 
         Raises
         ------
         SettingsError
-            It can't be written.
+            As `read`, or it can't be written.
         """
+        with locked(self.path.with_name(f".{self.path.stem}.lock")):
+            table = copy.deepcopy(self.read())
+            yield table
+            self._write(table, header)
+
+    def _write(self, table: Mapping[str, Any], header: str) -> None:
         try:
             write_own(self.path, header + to_toml(table))
         except OSError as error:

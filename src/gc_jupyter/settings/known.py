@@ -104,7 +104,9 @@ class Known:
         return part
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        table = self._file.read()
+        return self._checked(self._file.read())
+
+    def _checked(self, table: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         wrong = next((name for name, part in table.items() if not isinstance(part, dict)), None)
         if wrong is not None:
             raise self._damaged(wrong)
@@ -117,11 +119,11 @@ class Known:
         )
 
     def _change(self, part: str, key: str, value: Any) -> None:
-        table = {name: dict(one) for name, one in self._read().items()}
-        table.setdefault(part, {}).pop(key, None)
-        if value is not None:
-            table[part][key] = value
-        self._file.write(table, _HEADER)
+        with self._file.changing(_HEADER) as table:
+            values = self._checked(table).setdefault(part, {})
+            values.pop(key, None)
+            if value is not None:
+                values[key] = value
 
 
 @functools.lru_cache(maxsize=4)
