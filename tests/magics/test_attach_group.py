@@ -119,3 +119,48 @@ def test_a_group_that_two_machines_use(loopback: Loopback, start: Start, tmp_pat
         assert "not known here" not in again  # known since
     finally:
         other.close()
+
+
+def test_what_was_shown_is_of_the_group(loopback: Loopback, start: Start) -> None:
+    """Nobody holds these results any more, in the kernel that has sent them."""
+    kernel, endpoint = start(), loopback.endpoint("inline")
+    kernel.ok(f"%%gcrun {endpoint} -q --out w\nw = 'a word'\nw")
+    kernel.ok(f"%%gcrun {endpoint} -q --map x=range(3)\nx * x")
+    kernel.ok(f"%%gcrun {endpoint} -a -q --future held\n'held'")
+    kernel.ok("del w; import gc; held.result(60); group = held.info.task_group_id; gc.collect()")
+    kernel.ok("%%gcrun local -q\n'of this machine'")
+    said = kernel.ok("found = get_ipython().run_line_magic('gc', f'attach {group}')")
+    assert "gone" not in said.stream("stdout")
+    shown = kernel.ok("w, [one.result(60) for one in found]").text
+    assert shown == "('a word', ['a word', [0, 1, 4], 'held'])"
+
+
+def test_uploads_are_nobodys(loopback: Loopback, start: Start, tmp_path: Path) -> None:
+    """They are of a value that is on its way: for its own kernel, and for another machine's."""
+    kernel, inline = start(), loopback.endpoint("inline")
+    offline = loopback.new_endpoint("offline")
+    kernel.ok(f"%%gcrun {inline} -a -q --future mine\n'mine'")
+    group = kernel.ok("print((mine.result(60), mine.info.task_group_id)[1])").stream("stdout")
+    kernel.ok("large = bytes(3_000_000)")
+    loopback.clear()
+    kernel.ok(f"%%gcrun {offline} -a -q --future sized\nlen(large)")
+    loopback.wait_for_submissions(1)  # of the store's question
+    other = Kernel(tmp_path / "another machine", loopback.environment)
+    try:
+        other.ok("%load_ext gc_jupyter")
+        for one in (kernel, other):
+            one.ok(f"found = get_ipython().run_line_magic('gc', 'attach {group.strip()}')")
+        assert "store" not in kernel.ok("%gc tasks").stream("stdout")
+        loopback.bring_online(offline)
+        assert kernel.ok("sized.result(60)").text == "3000000"
+        other.ok("[one.result(60) for one in (found if isinstance(found, list) else [found])]")
+        for one in (kernel, other):
+            one.wait_for_callbacks()
+            path = one.home / "data/gc_jupyter/journal.sqlite"
+            one.ok("from gc_jupyter.session import current_session")
+            one.ok("current_session().journal.check()")
+            with closing(sqlite3.connect(path)) as journal:
+                rows = journal.execute("SELECT kind, bind FROM tasks").fetchall()
+            assert sorted(rows) == ([("cell", "mine"), ("cell", "sized")] if one is kernel else [])
+    finally:
+        other.close()

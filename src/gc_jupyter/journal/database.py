@@ -263,6 +263,11 @@ class Database:
             (session, json.dumps(list(serials))),
         )
 
+    def drop(self, session: str, serial: int) -> None:
+        """Take a task out."""
+        of = (session, serial)
+        self._connection.execute("DELETE FROM tasks WHERE session = ? AND serial = ?", of)
+
     def name_tasks(self, names: Iterable[tuple[str, str, int]]) -> None:
         """Set task ids that were found later: (task id, session, serial)."""
         self._connection.executemany(
@@ -307,7 +312,7 @@ class Database:
         self, where: str = "1", values: Sequence[object] = (), limit: int = -1
     ) -> list[Entry]:
         """Entries, newest last."""
-        rows = self._connection.execute(
+        rows = self.select(
             f"SELECT {_COLUMNS} FROM (SELECT * FROM tasks WHERE {where}"
             " ORDER BY submitted_at DESC, serial DESC LIMIT ?) ORDER BY submitted_at, serial",
             (*values, limit),
@@ -335,10 +340,8 @@ class Database:
 
     def task_ids(self, group_id: str) -> set[str]:
         """The known task ids of a group, of all sessions."""
-        rows = self._connection.execute(
-            "SELECT task_id FROM tasks WHERE group_id = ? AND task_id != ''", (group_id,)
-        )
-        return {row[0] for row in rows}
+        named = "SELECT task_id FROM tasks WHERE group_id = ? AND task_id != ''"
+        return {row[0] for row in self.select(named, (group_id,))}
 
     def unconfirmed(self, session: str) -> list[Entry]:
         """This session's tasks that the service may or may not have."""
@@ -355,9 +358,8 @@ class Database:
             " AND state != 'cancelled' AND (task_id != '' OR state = 'unsent')",
             (here.session, LOCAL_ENDPOINT_ID, time.time() - REACHABLE_S),
         )
-        if not entries:
-            return []
-        ended = {one.session for one in self.sessions() if not may_run(one, here)}
+        sessions = self.sessions() if entries else []
+        ended = {one.session for one in sessions if not may_run(one, here)}
         return [
             one
             for one in entries
@@ -367,7 +369,7 @@ class Database:
 
     def endpoints(self) -> list[KnownEndpoint]:
         """All known endpoints."""
-        rows = self._connection.execute(f"SELECT {_ENDPOINT} FROM endpoints ORDER BY name")
+        rows = self.select(f"SELECT {_ENDPOINT} FROM endpoints ORDER BY name")
         return [one for row in rows if (one := _plain(KnownEndpoint(*row))) is not None]
 
 

@@ -110,7 +110,7 @@ class Journal:
             self._entry(task.future, *where, function_id, now)
             for function_id, some in tasks.items()
             for task in some
-            if task.future.note is None or task.future.note.kind != UNRECORDED
+            if _is_recorded(task.future)
         ]
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
@@ -127,7 +127,7 @@ class Journal:
     def started(self, futures: Iterable[TaskFuture], kind: str) -> None:
         """See Recorder."""
         entries = []
-        for future in futures:
+        for future in filter(_is_recorded, futures):
             info = future.info
             known = info.task_group_id or "", info.endpoint_id or "", info.function_id or ""
             made = self._entry(future, *known, info.submitted_at or time.time())
@@ -237,7 +237,7 @@ class Journal:
     def give_up(self, entries: Iterable[Entry]) -> None:
         """Give these tasks up: nothing more will be known of them."""
         for one in entries:
-            self.post(partial(_see, one))
+            self.post(partial(Database.see, session=one.session, serials=[one.serial]))
 
     def post(
         self, write: Write, done: Callable[[], object] | None = None, *, rows: int = 1
@@ -348,6 +348,10 @@ class Journal:
             )
 
 
+def _is_recorded(future: TaskFuture) -> bool:
+    return future.note is None or future.note.kind != UNRECORDED
+
+
 def _newest(posted: Sequence[_Posted], most: int) -> list[_Posted]:
     """The last writes, with at most so many rows together."""
     rows = 0
@@ -386,10 +390,6 @@ def explain(error: Exception, path: Path) -> str:
             " JUPYTER_DATA_DIR to another directory."
         )
     return f"The journal {path} is damaged ({text}): move it away."
-
-
-def _see(entry: Entry, database: Database) -> None:
-    database.see(entry.session, [entry.serial])
 
 
 def _settle(written: asyncio.Future[None]) -> None:

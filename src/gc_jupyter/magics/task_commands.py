@@ -225,14 +225,16 @@ def wanted(
 
 
 def _not_held(session: Session, every: Sequence[Entry], known: Sequence[Entry]) -> list[Entry]:
-    """Those that no future here stands for, and whose results nobody has seen."""
+    """Those that no future here stands for. (Results of `local` that were shown are gone.)"""
     here = session.journal.session.session if session.journal is not None else ""
     ids = {future.task_id for future in session.tasks.values()} - {None}
     held = {(here, serial) for serial in session.tasks}
     more = [
         one
         for one in every
-        if not one.seen and one.task_id not in ids and (one.session, one.serial) not in held
+        if one.task_id not in ids
+        and (one.session, one.serial) not in held
+        and not (one.session == here and one.endpoint_id == LOCAL_ENDPOINT_ID)
     ]
     return list(dict.fromkeys([*known, *more]))
 

@@ -115,10 +115,27 @@ def _adopted(
     futures = session.client.with_login(adopt)
     over = [one for one in futures if dispatcher.has_ended(one)]
     concurrent.futures.wait(over, DECODING_S)
-    dispatcher.written_down([one for one in futures if not one.done()], KIND)
-    # tasks that only served others are nobody's
-    futures = [one for one in futures if one.note is None or one.note.kind != UNRECORDED]
+    futures = [one for one in futures if not _served_others(one)]
+    running = [one for one in futures if not one.done()]
+    dispatcher.written_down(running, KIND)
     for future in futures:
         session.tasks[future.serial] = future
+    for future in running:
+        future.add_done_callback(partial(_leave_out, session))
     runs = {run_of(one.nonce): at for at, one in reversed(list(enumerate(futures)))}
     return sorted(futures, key=lambda one: (runs[run_of(one.nonce)], place_of(one.nonce)))
+
+
+def _served_others(future: TaskFuture) -> bool:
+    """Whether it moved parts of a value, or what a task prints: nobody asks for its result."""
+    return future.note is not None and future.note.kind == UNRECORDED
+
+
+def _leave_out(session: Session, future: TaskFuture) -> None:
+    """Forget a task whose reply says that it served others."""
+    if _served_others(future):
+        session.tasks.pop(future.serial, None)
+        session.unseen.pop(future.serial, None)
+        if (journal := session.journal) is not None:
+            here = journal.session.session
+            journal.post(lambda database: database.drop(here, future.serial))
