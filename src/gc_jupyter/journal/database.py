@@ -263,10 +263,9 @@ class Database:
             (session, json.dumps(list(serials))),
         )
 
-    def drop(self, session: str, serial: int) -> None:
-        """Take a task out."""
-        of = (session, serial)
-        self._connection.execute("DELETE FROM tasks WHERE session = ? AND serial = ?", of)
+    def drop(self, task: tuple[str, int]) -> None:
+        """Take a task out: (session, serial)."""
+        self._connection.execute("DELETE FROM tasks WHERE session = ? AND serial = ?", task)
 
     def name_tasks(self, names: Iterable[tuple[str, str, int]]) -> None:
         """Set task ids that were found later: (task id, session, serial)."""

@@ -137,5 +137,5 @@ def _leave_out(session: Session, future: TaskFuture) -> None:
         session.tasks.pop(future.serial, None)
         session.unseen.pop(future.serial, None)
         if (journal := session.journal) is not None:
-            here = journal.session.session
-            journal.post(lambda database: database.drop(here, future.serial))
+            task = journal.session.session, future.serial
+            journal.post(lambda database: database.drop(task))
