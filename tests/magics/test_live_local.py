@@ -133,6 +133,27 @@ def test_a_flood_is_bounded_and_said(kernel: Kernel, tmp_path: Path) -> None:
     assert "2,000,000 more characters left out" in shown.stream("stderr")
 
 
+ENDLESS = {
+    "lines": "print('line', n)",
+    "displays": "display(n)",
+    "one line": "print('x' * 100_000, end='')",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_has_no_end_is_bounded(kernel: Kernel, name: str) -> None:
+    """What was cut is said while it runs; kernel and notebook stay small."""
+    memory = "import psutil\npsutil.Process().memory_info().rss"
+    before = int(kernel.ok(memory).text)
+    cell = f"import itertools\nfor n in itertools.count():\n    {ENDLESS[name]}"
+    cell, said = f"%%gcrun local --progress-after 600\n{cell}", "more than what can be shown"
+    shown = kernel.run_until(cell, said, kernel.interrupt)
+    assert shown.error["ename"] == "KeyboardInterrupt"
+    assert len(str(shown.outputs)) < 2_500_000
+    assert int(kernel.ok(memory).text) - before < 60_000_000
+    assert kernel.ok("%%gcrun local\n'answers'").text == "'answers'"
+
+
 def test_functions_are_live_too(kernel: Kernel, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     body = _indented(f"print('seen')\n{waiting(seen)}\nreturn 5")

@@ -74,6 +74,8 @@ class Output:
                     size = bundle_size(shown) - bundle_size(place)
                 if full or self.displayed + size > DISPLAY_LIMIT:
                     self.lost += 1
+                    if self.live is not None and self.lost == 1:
+                        self.live.tell("cut", "")
                     continue
                 self.displayed += size
                 place.clear()
