@@ -22,11 +22,14 @@ export const savedWidgets: JupyterFrontEndPlugin<void> = {
   id: "gc-jupyter:saved-widgets",
   description: "Keeps back the saved widgets of untrusted notebooks, and shows static ones.",
   autoStart: true,
-  requires: [INotebookTracker],
+  optional: [INotebookTracker],
   activate,
 };
 
-async function activate(app: JupyterFrontEnd, tracker: INotebookTracker): Promise<void> {
+async function activate(app: JupyterFrontEnd, tracker: INotebookTracker | null): Promise<void> {
+  if (tracker === null) {
+    return; // Voilà's page has outputs, and no notebook
+  }
   const states = new WeakMap<INotebookModel, SavedState>();
   let canWait = false;
   const add = (panel: NotebookPanel): void => {

@@ -6,28 +6,33 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.jupyter import JupyterServer, NotebookPage
 
-#: 200 tasks, every 40th fails with markup for a message; what they wait for is a file.
+#: 200 spectra, of which every 40th has no line. Those from the 100th on wait for a file.
 FAN_OUT = """
 import gc_jupyter, pathlib, tempfile
 gate = pathlib.Path(tempfile.mkdtemp()) / "gate"
 
-def square(number, gate):
+def fit(spectrum, gate):
     import os, time
     end = time.time() + 120
-    while number >= 100 and not os.path.exists(gate) and time.time() < end:
+    while spectrum >= 100 and not os.path.exists(gate) and time.time() < end:
         time.sleep(0.05)
-    if number % 40 == 7:
-        raise ValueError("<img src=x onerror=\\"window.hacked = 1\\"> is no number")
-    if number % 40 == 8:
-        return "<script>window.hacked = 1</script>"
-    return number ** 2
+    if spectrum % 40 == 7:
+        raise ValueError("no line stands out of the noise")
+    return f"{656.28 + spectrum % 17 / 100:.2f} nm"
 
 executor = gc_jupyter.Executor("local")
-futures = [executor.submit(square, n, str(gate)) for n in range(200)]
+futures = [executor.submit(fit, n, str(gate)) for n in range(200)]
 """
+#: The same where what a task says would be markup.
+MARKUP = FAN_OUT.replace(
+    "no line stands out of the noise", '<img src=x onerror=\\"window.hacked = 1\\"> is no number'
+).replace(
+    "    return f",
+    '    if spectrum % 40 == 8:\n        return "<script>window.hacked = 1</script>"\n    return f',
+)
 
-TABLE = 'table = gc_jupyter.TaskTable(futures, title="Squares", rerun=lambda f: f)\ntable'
-KEPT = 'table = gc_jupyter.TaskTable(futures, title="Squares", keep=True)\ntable'
+TABLE = 'table = gc_jupyter.TaskTable(futures, title="Spectra", rerun=lambda f: f)\ntable'
+KEPT = 'table = gc_jupyter.TaskTable(futures, title="Spectra", keep=True)\ntable'
 FINISH = 'gate.write_text("open"); import concurrent.futures as c; _ = c.wait(futures, 60)'
 
 

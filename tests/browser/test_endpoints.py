@@ -24,18 +24,18 @@ import gc_jupyter, os, pathlib, tempfile
 gate = pathlib.Path(tempfile.mkdtemp()) / "gate"
 names = {names!r}
 
-def square(number, gate=None):
+def fit(spectrum, gate=None):
     import os, time
     end = time.time() + 120
     while gate and not os.path.exists(gate) and time.time() < end:
         time.sleep(0.05)
-    return number ** 2
+    return f"{{656.28 + spectrum % 17 / 100:.2f}} nm"
 
 away, queued, here = (gc_jupyter.Executor(where) for where in [*names, "local"])
-futures = [executor.submit(square, n) for executor in (away, queued) for n in range(3)]
-futures += [here.submit(square, n, str(gate)) for n in range(2 * os.cpu_count())]
+futures = [executor.submit(fit, n) for executor in (away, queued) for n in range(3)]
+futures += [here.submit(fit, n, str(gate)) for n in range(2 * os.cpu_count())]
 """
-WAITING = 'gc_jupyter.TaskTable(futures, title="Squares", endpoint_names=names)'
+WAITING = 'gc_jupyter.TaskTable(futures, title="Spectra", endpoint_names=names)'
 CARD = "%gc status polaris"
 IDS = """
 from gc_jupyter.session.waiting import wait_for_ids
@@ -71,9 +71,9 @@ def test_each_waits_for_what_its_word_says(
     }
     polaris, anvil = names
     cells = (SUBMIT.format(names=names), IDS, WAITING, FINISH, CARD)
-    server.write("wait.ipynb", *(cell.strip() for cell in cells))
+    server.write("spectra.ipynb", *(cell.strip() for cell in cells))
     opened = open_page(server)
-    page = opened.open("wait.ipynb")
+    page = opened.open("spectra.ipynb")
     opened.run_cell(0)
     opened.run_cell(1)
     for task_id in page.get_by_text(re.compile("^queued: ")).inner_text().split()[1:]:
@@ -117,7 +117,7 @@ def test_each_waits_for_what_its_word_says(
     own.bring_online(anvil)
     opened.run_cell(3)
     expect(page.locator(".jp-OutputArea caption")).to_have_text(
-        re.compile(r"^Squares: \d+ success$"), timeout=30_000
+        re.compile(r"^Spectra: \d+ success$"), timeout=30_000
     )
     opened.run_cell(4)
     card = page.locator(".jp-OutputArea-output", has_text="Workers")
@@ -145,6 +145,6 @@ def test_a_fan_out_on_a_real_endpoint(
     opened.run_cell(2)
     expect(page.locator(".jp-Cell .gc-words")).to_have_count(0, timeout=60_000)
     caption = page.locator(".jp-OutputArea caption")
-    expect(caption).to_have_text("Squares: 5 failed, 195 success")
+    expect(caption).to_have_text("Spectra: 5 failed, 195 success")
     assert own.busiest() <= 20
     assert page.evaluate("window.hacked") is None

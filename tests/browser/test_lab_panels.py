@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.fan_out import FAN_OUT, TABLE
+from tests.browser.fan_out import MARKUP, TABLE
 from tests.browser.jupyter import JupyterServer, NotebookPage, no_axe_findings
 from tests.browser.long_journal import fill_journal
 
@@ -229,11 +229,11 @@ def test_a_server_without_the_server_half(
 
 def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -> None:
     """Saved while it was live, reopened later: its static rows, and not "model not found"."""
-    server.write("gone.ipynb", FAN_OUT, TABLE)
+    server.write("gone.ipynb", MARKUP, TABLE)
     for visit in ("first", "later", "mailed"):
         if visit == "mailed":  # changed since it was run here: not trusted
             path = server.root / "gone.ipynb"
-            path.write_text(path.read_text(encoding="utf-8").replace("Squares: ", "Squares : "))
+            path.write_text(path.read_text(encoding="utf-8").replace("Spectra: ", "Spectra : "))
         opened = NotebookPage(server, browser)
         page = opened.open("gone.ipynb")
         outputs = page.locator(".jp-Notebook .jp-OutputArea")
@@ -242,7 +242,7 @@ def test_a_table_whose_kernel_is_gone(server: JupyterServer, browser: Browser) -
             expect(outputs.locator(".gc-words")).to_contain_text("of 200 ended", timeout=60_000)
             opened.execute("docmanager:save")
         else:
-            expect(outputs.locator("caption")).to_contain_text("Squares", timeout=30_000)
+            expect(outputs.locator("caption")).to_contain_text("Spectra", timeout=30_000)
             assert page.get_by_text("model not found").count() == 0
             assert page.evaluate("window.hacked") is None
         opened.close()

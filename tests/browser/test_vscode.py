@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.fan_out import FAN_OUT, FINISH, TABLE
+from tests.browser.fan_out import FAN_OUT, FINISH, MARKUP, TABLE
 from tests.browser.jupyter import JupyterServer, no_axe_findings
 from tests.browser.test_login import SIGN_IN
 from tests.service.globus_auth import GlobusAuth
@@ -94,14 +94,26 @@ def test_the_table(page: Page, shot: Callable[[Any, str], None]) -> None:
         assert colours(page, ".gc-jupyter") == colours(page, "body")
         shot(page.locator(".gc-table"), f"table-vscode-{theme}")
         no_axe_findings(page, ".gc-jupyter")
-    page.get_by_role("searchbox").fill("square #8")
+    page.get_by_role("searchbox").fill("fit #8")
     expect(page.locator(".gc-table table")).to_have_attribute("aria-rowcount", "12")
-    page.get_by_role("button", name="square #8", exact=True).click()
+    page.get_by_role("button", name="fit #8", exact=True).click()
+    page.locator(".gc-details").get_by_role("button", name="Traceback", exact=True).click()
+    expect(page.locator(".gc-details pre")).to_contain_text("ValueError: no line stands out")
+    run(page, FINISH)
+    expect(page.locator(".gc-jupyter")).to_have_count(0, timeout=30_000)
+    expect(page.locator("caption")).to_have_text("Spectra: 5 failed, 195 success")
+
+
+def test_what_tasks_say_is_no_markup(page: Page) -> None:
+    run(page, MARKUP)
+    run(page, TABLE)
+    expect(page.locator(".gc-words")).to_contain_text("100 of 200 ended", timeout=60_000)
+    page.get_by_role("button", name="fit #8", exact=True).click()
     page.locator(".gc-details").get_by_role("button", name="Traceback", exact=True).click()
     expect(page.locator(".gc-details pre")).to_contain_text("ValueError: <img src=x onerror=")
     run(page, FINISH)
     expect(page.locator(".gc-jupyter")).to_have_count(0, timeout=30_000)
-    expect(page.locator("caption")).to_have_text("Squares: 5 failed, 195 success")
+    expect(page.locator("caption")).to_have_text("Spectra: 5 failed, 195 success")
     assert page.evaluate("window.hacked") is None
 
 
@@ -110,7 +122,7 @@ def test_what_is_saved_is_seconds_old(page: Page) -> None:
     the table that is drawn stays as it is."""
     run(page, FAN_OUT)
     run(page, TABLE)
-    page.get_by_role("searchbox").fill("square")
+    page.get_by_role("searchbox").fill("fit")
     expect(page.locator(".gc-words")).to_contain_text("100 of 200 ended", timeout=60_000)
     page.wait_for_function(
         """() => {
@@ -121,17 +133,17 @@ def test_what_is_saved_is_seconds_old(page: Page) -> None:
     )
     (data,) = page.evaluate("window.saved()")
     for kind in ("text/plain", "text/html"):
-        caption = next(line for line in data[kind].splitlines() if "Squares" in line)
+        caption = next(line for line in data[kind].splitlines() if "Spectra" in line)
         found = re.search(r"as of (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", caption)
         assert found is not None, caption
         assert time.time() - calendar.timegm(time.strptime(found[1], "%Y-%m-%d %H:%M:%S")) < 300
     assert "application/vnd.jupyter.widget-view+json" in data
-    expect(page.get_by_role("searchbox")).to_have_value("square")
+    expect(page.get_by_role("searchbox")).to_have_value("fit")
     run(page, FINISH)
-    expect(page.locator("caption")).to_have_text("Squares: 5 failed, 195 success", timeout=30_000)
+    expect(page.locator("caption")).to_have_text("Spectra: 5 failed, 195 success", timeout=30_000)
     (data,) = page.evaluate("window.saved()")
     assert "application/vnd.jupyter.widget-view+json" not in data
-    assert data["text/plain"].splitlines()[0] == "Squares: 5 failed, 195 success"
+    assert data["text/plain"].splitlines()[0] == "Spectra: 5 failed, 195 success"
 
 
 def test_the_login(page: Page) -> None:

@@ -17,7 +17,7 @@ export class TaskDetails {
   private request = "";
   private asked = 0;
   private printed = ""; // by a task that runs, when its output was asked for
-  private readonly heading = make("h4");
+  private readonly heading = make("p", { class: "gc-title" });
   private readonly facts = make("dl");
   private readonly show = button("Result");
   private readonly copyText = button("Copy");
