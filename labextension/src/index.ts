@@ -2,9 +2,10 @@
 
 import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { ICommandPalette, IToolbarWidgetRegistry, Notification } from "@jupyterlab/apputils";
+import { ILauncher } from "@jupyterlab/launcher";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
-import type { IStatusBar } from "@jupyterlab/statusbar";
+import { IStatusBar } from "@jupyterlab/statusbar";
 import { Widget } from "@lumino/widgets";
 
 import { addCommands, COMMANDS } from "./commands";
@@ -26,22 +27,17 @@ import { addWhere } from "./where_commands";
 
 const PLUGIN = "gc-jupyter:plugin";
 
-async function activate(
+function activate(
   app: JupyterFrontEnd,
   tracker: INotebookTracker | null,
   palette: ICommandPalette | null,
   registry: ISettingRegistry | null,
+  statusBar: IStatusBar | null,
   restorer: ILayoutRestorer | null,
   labShell: ILabShell | null,
   toolbars: IToolbarWidgetRegistry | null,
-): Promise<void> {
-  // Imported above, what Voilà's page has not got would keep all of this extension from starting there.
-  const packages = await Promise.all([import("@jupyterlab/statusbar"), import("@jupyterlab/launcher")]).catch(() => null);
-  if (packages === null) {
-    return;
-  }
-  const statusBar = await app.resolveOptionalService(packages[0].IStatusBar);
-  const launcher = await app.resolveOptionalService(packages[1].ILauncher);
+  launcher: ILauncher | null,
+): void {
   const server = new Server(app.serviceManager.serverSettings);
   const store = new Store(server);
   const open = (run = ""): Promise<unknown> => pages.open(run);
@@ -118,7 +114,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
   description: "Endpoints and runs of Globus Compute beside the notebook.",
   autoStart: true,
-  optional: [INotebookTracker, ICommandPalette, ISettingRegistry, ILayoutRestorer, ILabShell, IToolbarWidgetRegistry],
+  optional: [
+    ...[INotebookTracker, ICommandPalette, ISettingRegistry, IStatusBar, ILayoutRestorer],
+    ...[ILabShell, IToolbarWidgetRegistry, ILauncher],
+  ],
   activate,
 };
 
