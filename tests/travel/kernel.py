@@ -8,17 +8,21 @@ starts from the same state.
 from __future__ import annotations
 
 import contextlib
+import decimal
+import fractions
 import hashlib
 import importlib
 import io
 import json
 import linecache
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -190,10 +194,18 @@ class Notebook:
         self.top = tempfile.mkdtemp(prefix="histories-")
         self.serial = 0
         self.first_path = [*sys.path]
+        self.first_filters = [*warnings.filters]
 
     def begin(self) -> None:
         """An empty notebook in an empty folder."""
         shell = self.shell
+        # what `installed_module_set` sets
+        decimal.setcontext(decimal.DefaultContext.copy())
+        warnings.filters[:] = self.first_filters  # type: ignore[index]
+        logging.getLogger("own").setLevel(logging.NOTSET)
+        for owner in (textwrap, fractions.Fraction):
+            if "own" in vars(owner):
+                del owner.own  # type: ignore[attr-defined]
         for name, module in list(sys.modules.items()):
             if str(getattr(module, "__file__", None) or "").startswith(self.top):
                 del sys.modules[name]

@@ -329,3 +329,22 @@ def standard_modules(w: Writer) -> Iterator[str]:
         "issubclass(list, cabc.Sequence), p_.basename('a/b'), floor(2.5)", "D('1.5') + 1",
         "held_modules['j'].loads('[1]'), held_modules['list'][1].gcd(4, 6)",
     )  # fmt: skip
+
+
+@step
+def installed_module_set(w: Writer) -> Iterator[str]:
+    yield "import decimal, fractions, logging, textwrap, warnings"
+    yield w.pick(
+        f"decimal.getcontext().prec = {w.int() + 2}",
+        "warnings.filterwarnings('error', message='own')",
+        f"textwrap.own = {w.int()}",
+        f"textwrap.own = lambda x: (x, {w.data()})",
+        f"def own(self): return self.numerator, {w.data()}\nfractions.Fraction.own = own",
+        "fractions.Fraction.own = property(lambda self: lambda: 'property')",
+        f"logging.getLogger('own').setLevel({w.int() * 10})",
+    )
+    w.use(
+        *("str(decimal.Decimal(1) / 7)", "fractions.Fraction(3).own()"),
+        *("textwrap.own", "textwrap.own(1)", "logging.getLogger('own').level"),
+        "[one[0] for one in warnings.filters if 'own' in str(one[1])]",
+    )

@@ -59,7 +59,7 @@ class Marks:
 
 
 _WORDS = re.compile(
-    r"\b(warnings|filterwarnings|simplefilter|resetwarnings|logging|options|set_option|reset_option)\b"
+    r"\b(warnings|filterwarnings|simplefilter|resetwarnings|logging|setlocale|options|set_option|reset_option)\b"
 )
 
 

@@ -6,6 +6,7 @@ Modules that aren't loaded here have nothing that was set, and aren't imported f
 from __future__ import annotations
 
 import functools
+import locale
 import logging
 import re
 import sys
@@ -139,6 +140,8 @@ def states_of(namespace: Mapping[str, Any]) -> States:
         states.values["warnings"] = {"filters": filters}
         homes = {home for _, _, (home, _), *_ in filters}
         states.also["warnings"] = sorted(homes - {"builtins", "__main__"})
+    if "setlocale" in words:  # windows and others set it from the environment
+        states.values["locale"] = dict(_of_locale(locale))
     if "logging" in words:
         states.values["logging"] = dict(_loggers(states.left))
     for place in history.places(cells, namespace):
@@ -205,9 +208,9 @@ def _of_decimal(decimal: Any) -> Iterator[tuple[str, Any]]:
             yield key, read_state(decimal, key)
 
 
-def _of_locale(locale: Any) -> Iterator[tuple[str, Any]]:
+def _of_locale(module: Any) -> Iterator[tuple[str, Any]]:
     for key in _LOCALE:
-        value = read_state(locale, key)
+        value = read_state(module, key)
         if value != "C":
             yield key, value
 
@@ -224,7 +227,6 @@ _FINDERS: dict[str, Callable[[Any], Iterator[tuple[Any, Any]]]] = {
     "matplotlib": _of_matplotlib,
     "matplotlib.colors": _of_colors,
     "decimal": _of_decimal,
-    "locale": _of_locale,
     **dict.fromkeys(_FUNCTIONS, _of_functions),
 }
 

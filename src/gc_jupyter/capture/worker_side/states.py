@@ -114,7 +114,9 @@ def name_of(module: str, key: Any) -> str:
     if isinstance(key, tuple) and key[0] == "set":
         _, path, kind, name = key
         return ".".join([module, *path]) + (".%s" % name if kind == "attribute" else "[%r]" % name)
-    return "%s of %s" % (key[0] if isinstance(key, tuple) else key or "root", module)
+    if isinstance(key, tuple):
+        return "%s.%s" % (module, key[1])
+    return "%s of %s" % (key or "root", module)
 
 
 def read_state(module: Any, key: Any) -> Any:
