@@ -5,15 +5,16 @@ import { ICommandPalette, InputDialog, Notification } from "@jupyterlab/apputils
 import { CommandRegistry } from "@lumino/commands";
 import { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 
-import { Actions, nameOf, said } from "./actions";
+import { Actions, said } from "./actions";
 import { computeIcon, dotOf } from "./icon";
-import { described, KnownEndpoints } from "./known_endpoints";
+import { facts, KnownEndpoints, shownName } from "./known_endpoints";
 import { Endpoint } from "./messages";
 import { Options } from "./options";
 import { Panel } from "./sidebar";
 import { Store } from "./store";
 
 const CATEGORY = "Globus Compute";
+const GAP = "\u2003"; // between a name and what is known of it
 
 export const COMMANDS = {
   showEndpoints: "gc-jupyter:show-endpoints",
@@ -75,14 +76,14 @@ export function addCommands(
   commands.addCommand(COMMANDS.insert, {
     label: "Insert %%gcrun Cell…",
     ...inNotebook,
-    execute: (args) => withEndpoint(store, args["endpoint"], (name) => actions.insert(name)),
+    execute: (args) => withEndpoint({ store, known }, args["endpoint"], (name) => actions.insert(name)),
   });
   commands.addCommand(COMMANDS.use, {
     ...inNotebook,
     ...listed(known, "Use Endpoint in This Notebook…"),
     isToggleable: true,
     isToggled: (args) => args["used"] === true,
-    execute: (args) => withEndpoint(store, args["endpoint"], (name) => actions.use(name)),
+    execute: (args) => withEndpoint({ store, known }, args["endpoint"], (name) => actions.use(name)),
   });
   commands.addCommand(COMMANDS.attach, {
     label: "Attach to Earlier Tasks of This Notebook",
@@ -117,7 +118,7 @@ export function listed(
   return {
     label: (args) => {
       const endpoint = of(args);
-      return endpoint ? described(endpoint, known.isFavourite(endpoint)) : otherwise;
+      return endpoint ? known.describe(endpoint) : String(args["other"] ?? otherwise);
     },
     icon: (args) => (args["listed"] ? dotOf(of(args)?.status ?? "") : undefined),
   };
@@ -125,26 +126,25 @@ export function listed(
 
 // With the endpoint that was named, or the one that the user picks.
 export async function withEndpoint(
-  store: Store,
+  { store, known }: Pick<Parts, "store" | "known">,
   named: unknown,
   act: (name: string) => Promise<string>,
 ): Promise<void> {
   if (typeof named === "string" && named) {
-    await act(named);
+    tell(await said(act(named)));
     return;
   }
   if (store.endpoints === null) {
     await store.loadEndpoints(false);
   }
-  const names = store.endpoints?.endpoints.map(nameOf) ?? ["local"];
   const picked = await InputDialog.getItem({
     title: "Endpoint",
-    label: "Name, alias or UUID",
-    items: names,
+    label: "Name, alias or UUID; type to search names, states and owners",
+    items: known.all().map((one) => `${known.nameOf(one)}${GAP}${shownName(one)} · ${facts(one)}`),
     editable: true,
   });
   if (picked.button.accept && picked.value) {
-    tell(await said(act(picked.value)));
+    tell(await said(act(picked.value.split(GAP)[0]!)));
   }
 }
 

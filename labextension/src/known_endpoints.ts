@@ -6,6 +6,7 @@ import { Endpoint } from "./messages";
 import { Store } from "./store";
 
 const LOCAL: Endpoint = { endpoint_id: "", name: "local", alias: "", status: "online", python: "", owner: "", at: 0 };
+const IN_MENU = 12; // the others are found by typing
 
 export class KnownEndpoints {
   constructor(
@@ -19,18 +20,49 @@ export class KnownEndpoints {
     return [...known].sort((a, b) => first(b) - first(a));
   }
 
+  // As many as a menu has room for: favourites, local, then those that are online.
+  get first(): Endpoint[] {
+    const all = this.all();
+    if (all.length <= IN_MENU) {
+      return all;
+    }
+    const rank = (one: Endpoint): number =>
+      this.isFavourite(one) ? 0 : nameOf(one) === "local" ? 1 : one.status === "online" ? 2 : 3;
+    return all.sort((a, b) => rank(a) - rank(b)).slice(0, IN_MENU);
+  }
+
   // By the name that a magic was given, or by its id.
   find(name: string): Endpoint | undefined {
-    const fits = (one: Endpoint): boolean => [one.endpoint_id, one.alias, one.name].includes(name);
-    return name === "" ? undefined : this.all().find(fits);
+    if (name === "") {
+      return undefined;
+    }
+    const all = this.all();
+    return all.find((one) => one.endpoint_id === name) ?? all.find((one) => [one.alias, one.name].includes(name));
   }
 
   isFavourite(endpoint: Endpoint): boolean {
     return this.favourites.has(endpoint.endpoint_id);
   }
 
+  // Name, state and owner, for a line of a menu.
+  describe(endpoint: Endpoint): string {
+    return `${this.isFavourite(endpoint) ? "★ " : ""}${shownName(endpoint)} · ${facts(endpoint)}`;
+  }
+
+  // As the magics take it: several endpoints may have one name.
+  nameOf(endpoint: Endpoint): string {
+    const name = nameOf(endpoint);
+    return this.all().filter((one) => nameOf(one) === name).length > 1 ? endpoint.endpoint_id : name;
+  }
+
   toggle(endpoint: Endpoint): void {
     this.favourites.toggle(endpoint.endpoint_id);
+  }
+
+  // Why they may be incomplete or old, in a sentence; empty where they aren't.
+  get problem(): string {
+    const { endpoints, problems } = this.store;
+    return problems.endpoints?.message ?? (endpoints?.signed_in ? endpoints.problem : "");
   }
 
   // What cells without a name use, by the user's settings.
@@ -45,14 +77,12 @@ export class KnownEndpoints {
   }
 }
 
-export function shownName(endpoint: Endpoint): string {
-  return endpoint.alias || endpoint.name || endpoint.endpoint_id;
+// State and owner.
+export function facts(endpoint: Endpoint): string {
+  const whose = nameOf(endpoint) === "local" ? "this machine" : endpoint.owner;
+  return [endpoint.status || "status unknown", whose].filter(Boolean).join(" · ");
 }
 
-// Name, state and owner, for a line of a menu.
-export function described(endpoint: Endpoint, favourite: boolean): string {
-  const { status, owner } = endpoint;
-  const whose = nameOf(endpoint) === "local" ? "this machine" : owner;
-  const parts = [shownName(endpoint), status || "status unknown", whose];
-  return (favourite ? "★ " : "") + parts.filter(Boolean).join(" · ");
+export function shownName(endpoint: Endpoint): string {
+  return endpoint.alias || endpoint.name || endpoint.endpoint_id;
 }

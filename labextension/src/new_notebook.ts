@@ -4,9 +4,8 @@ import { JupyterFrontEnd } from "@jupyterlab/application";
 import { ILauncher } from "@jupyterlab/launcher";
 import { IDisposable } from "@lumino/disposable";
 
-import { nameOf } from "./actions";
 import { COMMANDS } from "./commands";
-import { KnownEndpoints } from "./known_endpoints";
+import { KnownEndpoints, shownName } from "./known_endpoints";
 import { LOAD } from "./notebook_actions";
 import { Store } from "./store";
 
@@ -50,13 +49,14 @@ export class Cards {
   }
 
   draw(): void {
-    const names = this.known.all().map(nameOf);
-    if (names.join("\n") === this.shown) {
+    const endpoints = this.known.first.slice(0, CARDS);
+    const shown = endpoints.map((one) => `${one.endpoint_id} ${shownName(one)}`).join("\n");
+    if (shown === this.shown) {
       return;
     }
-    this.shown = names.join("\n");
+    this.shown = shown;
     this.cards.forEach((card) => card.dispose());
-    this.cards = [...names.slice(0, CARDS), ""].map((endpoint, rank) =>
+    this.cards = [...endpoints.map((one) => this.known.nameOf(one)), ""].map((endpoint, rank) =>
       this.launcher.add({ command: COMMANDS.newNotebook, args: { endpoint, card: true }, category: "Globus Compute", rank }),
     );
   }

@@ -10,6 +10,7 @@ import { Run } from "./messages";
 import { isElsewhere } from "./paths";
 import { isPlain } from "./plain";
 import { stopRun } from "./stop_run";
+import { whyNoMagics } from "./used_here";
 
 export const LOAD = "%load_ext gc_jupyter";
 const NO_NAME = "That is no name and no id: nothing was run.";
@@ -42,6 +43,10 @@ export class InNotebooks implements Actions {
     const said = panel?.content.widgets.find((cell) => SAYS_USE.test(cell.model.sharedModel.getSource()));
     if (!panel || !said || !isPlain(endpoint)) {
       return this.run(`%gc use ${endpoint}`);
+    }
+    const why = whyNoMagics(panel);
+    if (why) {
+      return why;
     }
     const { sharedModel } = said.model;
     sharedModel.setSource(sharedModel.getSource().replace(USE, `$1${endpoint}`));
@@ -162,6 +167,10 @@ export class InNotebooks implements Actions {
     }
     if (!isPlain(magic)) {
       return NO_NAME;
+    }
+    const why = whyNoMagics(panel);
+    if (why) {
+      return why;
     }
     insertCell(panel, (await isLoaded(panel)) ? magic : `${LOAD}\n${magic}`);
     this.app.shell.activateById(panel.id);

@@ -1,24 +1,43 @@
-// "Run on": puts, changes or takes away the line of a cell that says where it runs. Nothing is run.
+// "Run on": puts, changes or takes away the line of the chosen cells that says where they run. Nothing is run.
 
+import { Cell } from "@jupyterlab/cells";
 import { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 
 import { NO_NOTEBOOK } from "./actions";
 import { runOn } from "./cell_line";
 import { isLoaded, LOAD } from "./notebook_actions";
 import { isPlain } from "./plain";
+import { whyNoMagics } from "./used_here";
 
 // `name`: as the magics take it; null for the kernel. Says what there is to say, mostly nothing.
 export async function runCellOn(tracker: INotebookTracker | null, name: string | null): Promise<string> {
   const panel = tracker?.currentWidget;
-  const cell = panel?.content.activeCell;
-  if (!panel || !cell) {
+  if (!panel) {
     return NO_NOTEBOOK;
   }
-  if (cell.model.type !== "code") {
-    return "Only code runs: this cell is a text.";
-  }
   if (name !== null && !isPlain(name)) {
-    return "That is no name and no id: the cell stays as it is.";
+    return "That is no name and no id: nothing was changed.";
+  }
+  if (panel.sessionContext.session?.kernel && whyNoMagics(panel)) {
+    return whyNoMagics(panel);
+  }
+  const { content } = panel;
+  const chosen = content.widgets.filter((cell) => content.isSelectedOrActive(cell));
+  const why = chosen.map((cell) => changed(cell, name)).filter(Boolean);
+  if (why.length === chosen.length) {
+    return why[0] ?? NO_NOTEBOOK;
+  }
+  const others = why.length === 0 ? "" : `${count(why.length)} as before: ${why[0]!}`;
+  const next = name === null || (await isLoaded(panel)) ? "" : loadFirst(panel, chosen[0]!);
+  return [others, next].filter(Boolean).join(" ");
+}
+
+const count = (cells: number): string => (cells === 1 ? "One of the cells stays" : `${cells} of the cells stay`);
+
+// Why a cell stays as it is; empty where it was changed.
+function changed(cell: Cell, name: string | null): string {
+  if (cell.model.type !== "code") {
+    return "Only code runs: this cell is text.";
   }
   if (cell.model.getMetadata("editable") === false || cell.readOnly) {
     return "This cell may not be changed.";
@@ -29,18 +48,18 @@ export async function runCellOn(tracker: INotebookTracker | null, name: string |
     return edit;
   }
   sharedModel.updateSource(edit.from, edit.to, edit.text);
-  return name === null || (await isLoaded(panel)) ? "" : loadFirst(panel);
+  return "";
 }
 
 // The cell needs the magics: what loads them stands above it, where nothing in the notebook does.
-function loadFirst(panel: NotebookPanel): string {
+function loadFirst(panel: NotebookPanel, first: Cell): string {
   const { content } = panel;
   const cells = Array.from(content.model?.cells ?? []);
   if (cells.some((cell) => cell.sharedModel.getSource().includes(LOAD))) {
     return `Run the cell with ${LOAD} first.`;
   }
-  const at = content.activeCellIndex;
-  content.model?.sharedModel.insertCell(at, { cell_type: "code", source: LOAD });
-  content.activeCellIndex = at + 1;
+  const active = content.activeCell;
+  content.model?.sharedModel.insertCell(content.widgets.indexOf(first), { cell_type: "code", source: LOAD });
+  content.activeCellIndex = content.widgets.indexOf(active!);
   return `Run the cell above first: it loads %%gcrun.`;
 }

@@ -7,7 +7,18 @@ import { Signal } from "@lumino/signaling";
 import { Here } from "./messages";
 
 const ASK = "getattr(get_ipython().magics_manager.registry.get('GCMagics'), 'here', None)";
+const IS_PYTHON = /^(i?python|sage)/i;
 const MAY_CHANGE_IT = /%gc\s+use|%config\b|gc_jupyter|default_endpoint/;
+
+// Why magics can't be run in a notebook; empty where they can.
+export function whyNoMagics(panel: NotebookPanel): string {
+  const { session, specsManager } = panel.sessionContext;
+  if (!session?.kernel) {
+    return `${panel.title.label} has no kernel: choose one first.`;
+  }
+  const language = specsManager.specs?.kernelspecs[session.kernel.name]?.language ?? "python";
+  return IS_PYTHON.test(language) ? "" : `The kernel of ${panel.title.label} runs ${language}: %%gcrun needs a Python kernel.`;
+}
 
 export class UsedHere {
   endpoint = ""; // empty where the kernel leaves it to the settings
@@ -34,7 +45,9 @@ export class UsedHere {
   // A busy kernel answers when the cells before have run.
   private async ask(): Promise<void> {
     const kernel = this.panel.sessionContext.session?.kernel;
-    if (!kernel) {
+    const isOther = kernel != null && whyNoMagics(this.panel) !== "";
+    this.panel.toggleClass("gc-other-language", isOther); // which has nothing to choose from
+    if (!kernel || isOther) {
       this.set("");
       return;
     }

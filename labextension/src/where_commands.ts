@@ -9,7 +9,7 @@ import { MenuSvg } from "@jupyterlab/ui-components";
 import { Widget } from "@lumino/widgets";
 
 import { make } from "../widgets/src/dom";
-import { nameOf, said, TaskAction, whyNot } from "./actions";
+import { said, TaskAction, whyNot } from "./actions";
 import { COMMANDS, listed, tell, withEndpoint } from "./commands";
 import { computeIcon } from "./icon";
 import { KnownEndpoints, shownName } from "./known_endpoints";
@@ -45,7 +45,7 @@ export function addWhere(app: JupyterFrontEnd, places: Places, { store, known, a
   const { commands } = app;
   const { tracker, toolbars, launcher } = places;
   addCommands(app, tracker, { store, known, actions });
-  addRowMenus(app, { store, known, actions });
+  addRowMenus(app, { known, actions });
   toolbars?.addFactory<NotebookPanel>(
     "Notebook",
     "gc-where",
@@ -55,7 +55,7 @@ export function addWhere(app: JupyterFrontEnd, places: Places, { store, known, a
   const runOn = runOnMenu(commands, known);
   runOn.title.label = "Run on";
   runOn.title.icon = computeIcon;
-  app.contextMenu.addItem({ type: "submenu", submenu: runOn, selector: ".jp-Notebook .jp-CodeCell", rank: 5.5 });
+  app.contextMenu.addItem({ type: "submenu", submenu: runOn, selector: ".jp-NotebookPanel:not(.gc-other-language) .jp-CodeCell", rank: 5.5 });
   store.changed.connect((_, what) => {
     if (what === "endpoints") {
       fillRunOn(runOn, known);
@@ -69,27 +69,26 @@ export function addWhere(app: JupyterFrontEnd, places: Places, { store, known, a
 function addCommands(app: JupyterFrontEnd, tracker: INotebookTracker | null, { store, known, actions }: Parts): void {
   const { commands } = app;
   const inNotebook = { isEnabled: () => actions.ready };
-  const runOn = async (name: string | null): Promise<string> => {
-    const text = await said(runCellOn(tracker, name));
-    tell(text);
-    return "";
-  };
+  const runOn = (name: string | null): Promise<string> => runCellOn(tracker, name);
   commands.addCommand(COMMANDS.runOn, {
     ...inNotebook,
     ...listed(known, "Run Cell on Endpoint…"),
-    execute: (args) => withEndpoint(store, args["endpoint"], runOn),
+    execute: (args) => withEndpoint({ store, known }, args["endpoint"], runOn),
   });
   commands.addCommand(COMMANDS.runHere, {
     label: "In the Kernel, without Globus Compute",
     ...inNotebook,
-    execute: () => runOn(null),
+    execute: async () => tell(await said(runOn(null))),
   });
   commands.addCommand(COMMANDS.newNotebook, {
-    label: (args) => (args["card"] && args["endpoint"] ? String(args["endpoint"]) : "New Notebook on Endpoint…"),
+    label: (args) => {
+      const endpoint = args["card"] ? known.find(String(args["endpoint"] ?? "")) : undefined;
+      return endpoint ? shownName(endpoint) : "New Notebook on Endpoint…";
+    },
     caption: "A notebook whose cells run on an endpoint",
     icon: computeIcon,
     execute: (args) =>
-      withEndpoint(store, args["endpoint"], async (name) => {
+      withEndpoint({ store, known }, args["endpoint"], async (name) => {
         await openNotebookFor(app, name, String(args["cwd"] ?? ""));
         return "";
       }),
@@ -122,16 +121,16 @@ function addCommands(app: JupyterFrontEnd, tracker: INotebookTracker | null, { s
 }
 
 // What a row of a panel offers besides its buttons.
-function addRowMenus(app: JupyterFrontEnd, { known, actions }: Parts): void {
+function addRowMenus(app: JupyterFrontEnd, { known, actions }: Omit<Parts, "store">): void {
   const { commands, contextMenu } = app;
   const here = (act: (name: string) => Promise<string>) => async () => {
     const endpoint = endpointOf(app, known, "");
-    tell(endpoint ? await said(act(nameOf(endpoint))) : "");
+    tell(endpoint ? await said(act(known.nameOf(endpoint))) : "");
   };
   const items: [string, string, (name: string) => Promise<string>][] = [
     ["gc-jupyter:row-use", "Use in This Notebook", (name) => actions.use(name)],
     ["gc-jupyter:row-insert", "Insert %%gcrun Cell", (name) => actions.insert(name)],
-    ["gc-jupyter:row-run-on", "Run the Chosen Cell There", async (name) => commands.execute(COMMANDS.runOn, { endpoint: name }).then(() => "")],
+    ["gc-jupyter:row-run-on", "Run Chosen Cells There", async (name) => commands.execute(COMMANDS.runOn, { endpoint: name }).then(() => "")],
     ["gc-jupyter:row-notebook", "New Notebook There", async (name) => openNotebookFor(app, name, "").then(() => "")],
   ];
   const selector = ".gc-jupyter [data-gc-endpoint]";

@@ -5,7 +5,6 @@ import { CommandRegistry } from "@lumino/commands";
 import { Menu, Widget } from "@lumino/widgets";
 
 import { make, setText } from "../widgets/src/dom";
-import { nameOf } from "./actions";
 import { COMMANDS } from "./commands";
 import { dotOf } from "./icon";
 import { KnownEndpoints, shownName } from "./known_endpoints";
@@ -57,11 +56,12 @@ export class WherePicker extends Widget {
     menu.addClass("gc-menu");
     menu.title.label = "Where cells run";
     menu.node.setAttribute("aria-label", "Where cells run");
-    menu.addItem({ command: COMMANDS.title, args: { title: "%%gcrun cells that name no endpoint run on" } });
     const used = this.known.find(this.here.endpoint || this.known.usual)?.endpoint_id;
-    for (const endpoint of this.known.all()) {
-      const name = nameOf(endpoint);
-      menu.addItem({ command: COMMANDS.use, args: { endpoint: name, listed: true, used: endpoint.endpoint_id === used } });
+    const { problem } = this.known;
+    menu.addItem({ command: COMMANDS.title, args: { title: "Make default for this notebook" } });
+    addEndpoints(menu, this.known, COMMANDS.use, used);
+    if (problem) {
+      menu.addItem({ command: COMMANDS.title, args: { title: problem } });
     }
     menu.addItem({ type: "separator" });
     menu.addItem({ type: "submenu", submenu: runOnMenu(this.commands, this.known) });
@@ -75,9 +75,10 @@ export class WherePicker extends Widget {
   private favourites(): Menu {
     const menu = new MenuSvg({ commands: this.commands });
     menu.title.label = "Favourites";
-    for (const endpoint of this.known.all()) {
-      menu.addItem({ command: COMMANDS.favourite, args: { endpoint: nameOf(endpoint) } });
+    for (const endpoint of this.known.first) {
+      menu.addItem({ command: COMMANDS.favourite, args: { endpoint: this.known.nameOf(endpoint) } });
     }
+    menu.addItem({ command: COMMANDS.showEndpoints });
     return menu;
   }
 }
@@ -85,18 +86,27 @@ export class WherePicker extends Widget {
 // The endpoints that the active cell may run on.
 export function runOnMenu(commands: CommandRegistry, known: KnownEndpoints): Menu {
   const menu = new MenuSvg({ commands });
-  menu.title.label = "Run This Cell On";
+  menu.title.label = "Run Chosen Cells On";
   fillRunOn(menu, known);
   return menu;
 }
 
 export function fillRunOn(menu: Menu, known: KnownEndpoints): void {
   menu.clearItems();
-  for (const endpoint of known.all()) {
-    menu.addItem({ command: COMMANDS.runOn, args: { endpoint: nameOf(endpoint), listed: true } });
-  }
+  addEndpoints(menu, known, COMMANDS.runOn);
   menu.addItem({ type: "separator" });
   menu.addItem({ command: COMMANDS.runHere });
+}
+
+// A line for each, and one for those that have none.
+function addEndpoints(menu: Menu, known: KnownEndpoints, command: string, used?: string): void {
+  const listed = known.first;
+  for (const endpoint of listed) {
+    menu.addItem({ command, args: { endpoint: known.nameOf(endpoint), listed: true, used: endpoint.endpoint_id === used } });
+  }
+  const all = known.all().length;
+  const other = all > listed.length ? `Find Among All ${all}…` : "Another, by Name or UUID…";
+  menu.addItem({ command, args: { other } });
 }
 
 // Below a button, which has the focus again when the menu closes.

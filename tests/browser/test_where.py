@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -24,6 +26,19 @@ ENDPOINTS = {
     "11111111-2222-4333-8444-555555555555": ("polaris", "online"),
     "21111111-2222-4333-8444-555555555555": ("midway", "offline"),
     "31111111-2222-4333-8444-555555555555": ("<img src=x onerror='window.hacked=1'>", "online"),
+}
+
+HUNDRED = {
+    **{"signed_in": True, "who": "ada@example.org", "default": "", "next_step": ""},
+    **{"problem": "The service doesn't answer.", "notice": "", "notice_link": ""},
+    "endpoints": [
+        {
+            **{"endpoint_id": f"{number:08}-2222-4333-8444-555555555555", "alias": "", "at": 0},
+            **{"name": f"cluster-{number}", "status": ("online", "offline", "")[number % 3]},
+            **{"python": "", "owner": "ops@example.org"},
+        }
+        for number in range(100)
+    ],
 }
 
 
@@ -111,6 +126,7 @@ def test_the_picker_by_keyboard(
     picker.focus()
     page.keyboard.press("Enter")
     menu = page.locator(".lm-Menu").first
+    expect(menu).to_contain_text("Make default for this notebook")
     expect(menu).to_contain_text("polaris · online")
     expect(menu).to_contain_text("midway · offline")
     expect(menu).to_contain_text("local · online · this machine")
@@ -178,12 +194,119 @@ def test_run_a_cell_elsewhere(
     page.keyboard.press("Escape")
 
 
+def test_several_cells_and_undo(server: JupyterServer, open_page: OpenPage) -> None:
+    path = server.write("several.ipynb", LOAD, "1 + 1", "x = 1", "%%gcrun local -q\n2 + 2", "3")
+    notebook = nbformat.read(path, 4)
+    notebook.cells[2].metadata["editable"] = False
+    notebook.cells.insert(2, nbformat.v4.new_markdown_cell("why"))
+    nbformat.write(notebook, path)
+    opened = open_page(server)
+    page = opened.open("several.ipynb")
+    page.evaluate("""() => {
+      const { content } = window.jupyterapp.shell.currentWidget;
+      content.activeCellIndex = 1;
+      content.extendContiguousSelectionTo(4);
+    }""")
+    opened.execute("gc-jupyter:run-cell-on", endpoint="polaris")
+    sees_source(page, 1, "%%gcrun polaris\n1 + 1")
+    sees_source(page, 2, "why")
+    sees_source(page, 3, "x = 1")
+    sees_source(page, 4, "%%gcrun polaris -q\n2 + 2")
+    sees_source(page, 5, "3")
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(4).click()
+    page.keyboard.press("Control+z")
+    sees_source(page, 4, "%%gcrun local -q\n2 + 2")
+    sees_source(page, 1, "%%gcrun polaris\n1 + 1")
+
+
+def test_the_picker_acts_in_its_own_notebook(server: JupyterServer, open_page: OpenPage) -> None:
+    server.write("left.ipynb", LOAD, "1")
+    server.write("right.ipynb", LOAD, "2")
+    opened = open_page(server)
+    opened.page.set_viewport_size({"width": 2000, "height": 700})  # wide enough for both toolbars
+    page = opened.open("left.ipynb")
+    opened.execute("docmanager:open", path="right.ipynb", options={"mode": "split-right"})
+    opened.ready()
+    opened.run_cell(0)
+    left = page.locator(".jp-NotebookPanel", has=page.locator(".gc-where")).first
+    page.locator(".jp-NotebookPanel").nth(0).locator(".jp-Cell").first.click()
+    opened.run_cell(0)
+    right = page.locator(".jp-NotebookPanel").nth(1)
+    right.locator(".gc-where").click()
+    choose_by_keys(page, "polaris · online")
+    expect(right.locator(".gc-where")).to_have_text("polaris▾", timeout=30_000)
+    expect(left.locator(".gc-where")).to_have_text("Runs on…▾")
+    sees_source(page, 1, "%gc use polaris")  # of the current one, which is the right one
+
+
+def test_a_kernel_of_another_language_and_none(
+    server: JupyterServer, open_page: OpenPage, shot: Shot
+) -> None:
+    folder = server.root.parent / "data" / "kernels" / "other"
+    folder.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Other", "language": "R"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    path = server.write("other.ipynb", "1 + 1")
+    notebook = nbformat.read(path, 4)
+    notebook.metadata["kernelspec"] = {"name": "other", "display_name": "Other", "language": "R"}
+    nbformat.write(notebook, path)
+    opened = open_page(server)
+    page = opened.open("other.ipynb")
+    expect(page.locator(".gc-where")).to_be_hidden()
+    page.locator(".jp-Notebook .jp-Cell").first.click(button="right")
+    expect(page.locator(".lm-Menu")).to_contain_text("Delete Cell")
+    expect(page.locator(".lm-Menu")).not_to_contain_text("Run on")
+    page.keyboard.press("Escape")
+    opened.execute("gc-jupyter:run-cell-on", endpoint="local")
+    sees_source(page, 0, "1 + 1")
+    opened.execute("gc-jupyter:show-endpoints")
+    use = page.get_by_label("Use in notebook: polaris")
+    use.click()
+    expect(page.locator(".gc-endpoints")).to_contain_text("runs R: %%gcrun needs a Python kernel")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    use.click()
+    expect(page.locator(".gc-endpoints")).to_contain_text("has no kernel: choose one first")
+    sees_source(page, 0, "1 + 1")
+    shot(page, "no-kernel")
+
+
+def test_a_hundred_endpoints_of_a_service_that_is_away(
+    server: JupyterServer, open_page: OpenPage, shot: Shot
+) -> None:
+    server.write("hundred.ipynb", LOAD, "1")
+    opened = open_page(server)
+    page = opened.page
+    page.route("**/gc-jupyter/endpoints*", lambda route: route.fulfill(json=HUNDRED))
+    opened.open("hundred.ipynb")
+    opened.run_cell(0)
+    opened.execute("application:toggle-left-area")
+    page.set_viewport_size({"width": 600, "height": 900})
+    page.locator(".jp-NotebookPanel .jp-Toolbar-responsive-opener button").click()
+    page.locator(".jp-Toolbar-responsive-popup .gc-where").click()
+    menu = page.locator(".lm-Menu").first
+    expect(menu).to_contain_text("The service doesn't answer.")
+    expect(menu).to_contain_text("Signed in: ada@example.org")
+    expect(menu.locator(".lm-Menu-item", has_text="cluster-")).to_have_count(12)
+    shot(page, "hundred-600")
+    choose_by_keys(page, "Find Among All 100…")
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("cluster-77")
+    shot(page, "find-600")
+    no_axe_findings(page, ".jp-Dialog-body")
+    page.keyboard.press("Enter")
+    sees_source(page, 1, "%gc use cluster-77")
+
+
 def test_a_card_of_the_launcher(server: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
     opened = open_page(server)
     page = opened.page
     page.goto(f"{server.url}/lab?reset")
     card = page.locator(".jp-LauncherCard", has_text="polaris")
     expect(card).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-LauncherCard", has_text="<img src=x")).to_be_visible()
     for width in (1280, 600):
         page.set_viewport_size({"width": width, "height": 900})
         shot(page, f"launcher-{width}")
@@ -207,7 +330,7 @@ def test_a_panel_s_rows_have_a_menu(server: JupyterServer, open_page: OpenPage, 
     page.locator(".gc-endpoints li", has_text="polaris").click(button="right")
     menu = page.locator(".lm-Menu").first
     shot(page, "endpoint-menu")
-    menu.locator(".lm-Menu-item", has_text="Run the Chosen Cell There").click()
+    menu.locator(".lm-Menu-item", has_text="Run Chosen Cells There").click()
     sees_source(page, 1, "%%gcrun polaris\n1 + 1")
     page.locator(".gc-endpoints li", has_text="midway").click(button="right")
     menu.locator(".lm-Menu-item", has_text="Favourite").click()
