@@ -256,7 +256,7 @@ def test_notebook_7(notebook7: JupyterServer, open_page: OpenPage, shot: Shot) -
     opened.execute("gc-jupyter:show-tasks")
     expect(page.locator(".gc-runs-panel")).to_be_visible()
     page.get_by_role("button", name="Use in notebook: local").click()
-    expect(output(page)).to_contain_text("local is the default endpoint of this kernel now")
+    expect(output(page).last).to_contain_text("local is the default endpoint of this kernel now")
     assert active_source(page) == "%load_ext gc_jupyter\n%gc use local"
     opened.execute("notebook:delete-cell")
     opened.run_cell(0)

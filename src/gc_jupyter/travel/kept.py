@@ -21,9 +21,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: How a file of a store is opened: another account may have put a link or a pipe there.
-NO_LINK = 0
-for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
-    NO_LINK |= getattr(os, _flag, 0)
+NO_LINK = sum(  # of different bits; not every system has each
+    getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC")
+)
 
 _SUFFIX = ".kept"
 _LENGTH = 32
