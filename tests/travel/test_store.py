@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -184,6 +185,20 @@ def test_a_full_disk(small_disk: Path) -> None:
     assert "\n" not in str(caught.value)
     assert files(store) == [kept]  # nothing half written stays
     assert store.read(kept) == b"x" * 100_000
+
+
+def test_a_quota_that_is_used_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is made here: few systems of tests have quotas."""
+
+    def full(*_args: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    store.put(b"x")
+    before = files(store)
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StoreError, match=r"The quota of the account is used up in the store .*:"):
+        store.put(b"y" * 1000)
+    assert files(store) == before
 
 
 @as_root
