@@ -32,6 +32,7 @@ _KINDS = sorted(STEPS)
 #: Kinds that `make histories` alone weaves with others: modules, and the order of a class's names.
 _ALONE = {
     "about_the_class",
+    "installed_module_set",
     "module_changed",
     "module_edited",
     "module_made_by_hand",
