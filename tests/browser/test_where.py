@@ -340,6 +340,23 @@ def test_a_panel_s_rows_have_a_menu(server: JupyterServer, open_page: OpenPage, 
     page.keyboard.press("Escape")
 
 
+def test_a_task_s_row_has_a_menu(server: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
+    server.write("tasks.ipynb", LOAD, "%%gcrun local --label throws\n6 * 7")
+    opened = open_page(server)
+    page = opened.open("tasks.ipynb")
+    opened.run_cell(0)
+    opened.run_cell(1)
+    opened.execute("gc-jupyter:show-tasks")
+    page.locator(".gc-jupyter .gc-open", has_text="throws").first.click()
+    row = page.locator(".gc-jupyter [data-gc-task]").first
+    row.click(button="right")
+    menu = page.locator(".lm-Menu").first
+    shot(page, "task-menu")
+    expect(menu.locator(".lm-Menu-item", has_text="Copy Id")).to_be_visible()
+    menu.locator(".lm-Menu-item", has_text="Result").click()
+    expect(page.locator(".jp-OutputArea-executeResult").last).to_contain_text("42", timeout=30_000)
+
+
 def test_completion_shows_the_state(server: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
     server.write("complete.ipynb", LOAD, "%%gcrun ")
     opened = open_page(server)
