@@ -354,7 +354,9 @@ def test_a_task_s_row_has_a_menu(server: JupyterServer, open_page: OpenPage, sho
     shot(page, "task-menu")
     expect(menu.locator(".lm-Menu-item", has_text="Copy Id")).to_be_visible()
     menu.locator(".lm-Menu-item", has_text="Result").click()
-    expect(page.locator(".jp-OutputArea-executeResult").last).to_contain_text("42", timeout=30_000)
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)
+    assert source(page, 2).startswith("%gc result ")
+    expect(page.locator(".jp-Cell").nth(2)).to_contain_text("42", timeout=30_000)
 
 
 def test_completion_shows_the_state(server: JupyterServer, open_page: OpenPage, shot: Shot) -> None:
