@@ -38,13 +38,14 @@ SEEDS = range(FIRST, FIRST + (COUNT if os.environ.get("GC_JUPYTER_SOAK") else 3)
 #: Forks a process for each connection, which is a notebook: it runs cells that it reads, and says
 #: what names have come to. What a kernel imports is imported once.
 NOTEBOOKS = """\
-import json, os, signal, socket, sys
+import json, os, signal, socket, sys, traceback
 from concurrent.futures import CancelledError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 import gc_jupyter.capture, gc_jupyter.client, gc_jupyter.executor, gc_jupyter.magics
 import gc_jupyter.session.attach, gc_jupyter.session.replied_future, gc_jupyter.magics.attached
 from gc_jupyter.runtime import recovery
+from gc_jupyter.session.fan_out import NoValue
 recovery.LATE_S = 1.0
 
 OUT = "out_"
@@ -69,6 +70,11 @@ def look(found):
         return None
     return one(found) if hasattr(found, "exception") else [one(future) for future in found]
 
+def bound_to(value):
+    if isinstance(value, list):  # where a task failed, it says so in its place
+        return [None if isinstance(one, NoValue) else one for one in value]
+    return value
+
 def serve(lines, say):
     os.environ["JUPYTER_DATA_DIR"] = json.loads(next(lines))
     shell = InteractiveShell.instance()
@@ -79,7 +85,7 @@ def serve(lines, say):
         with capture_output() as shown:
             shell.run_cell(what["run"])
         looked = {name: look(shell.user_ns.get(name)) for name in what["look"]}
-        bound = {name: shell.user_ns.get(OUT + name) for name in what["look"]}
+        bound = {name: bound_to(shell.user_ns.get(OUT + name)) for name in what["look"]}
         say({"text": shown.stdout + shown.stderr, "looked": looked, "bound": bound})
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -99,6 +105,8 @@ while True:
         say(os.getpid())
         try:
             serve(stream, say)
+        except BaseException:
+            traceback.print_exc(file=sys.__stderr__)
         finally:
             os._exit(0)
     connection.close()
@@ -388,7 +396,11 @@ def check(
                 assert content in kinds, f"{seed}: {name}: {content}: {text}"
         has = [one[0] == "value" for one in each]
         bound = shown["bound"][name]
-        assert bound in (None, own), f"{seed}: {name} has bound {bound}"
+        parts = bound if isinstance(bound, list) else [bound]
+        assert isinstance(bound, type(own)) or bound is None, f"{seed}: {name} has bound {bound}"
+        assert all(one in (None, value) for one, value in zip(parts, its, strict=False)), (
+            f"{seed}: {name} has bound {bound}"
+        )
         if complete and name in outs and has and all(has):
             assert bound == own, f"{seed}: {name} is {found}, and nothing is bound: {said}"
         if complete and its[0] in ran and not (has and all(has)):
