@@ -24,8 +24,17 @@ def executor() -> Iterator[Executor]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def before() -> None:
+    """What other tests have left counts for nothing."""
+    _before[:] = os.listdir(near_files().folder)
+
+
+_before: list[str] = []
+
+
 def left() -> list[str]:
-    return os.listdir(near_files().folder)
+    return [one for one in os.listdir(near_files().folder) if one not in _before]
 
 
 def change(values: np.ndarray) -> np.ndarray:

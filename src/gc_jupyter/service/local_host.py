@@ -352,8 +352,9 @@ class Host:
 
 
 def main(workers: int, near: str) -> None:
-    """Run the host, in a process of its own whose standard input is the socket to the kernel; at
-    its end it removes the folder `near`."""
+    """Run the host, in a process of its own whose standard input is the socket to the kernel; where
+    that is gone at the end, the folder `near` is removed."""
+    parent = os.getppid()
     kernel = socket.socket(fileno=os.dup(0))
     # Workers and their children get the null device; the host's errors go to the kernel's file.
     sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
@@ -368,7 +369,8 @@ def main(workers: int, near: str) -> None:
         try:
             Host(kernel, workers, folder).run()
         finally:
-            shutil.rmtree(near, ignore_errors=True)
+            if os.getppid() != parent:  # killed: it can't remove it
+                shutil.rmtree(near, ignore_errors=True)
 
 
 def _nothing(*_: object) -> None:
