@@ -6,6 +6,7 @@ import builtins
 import decimal
 import fractions
 import logging
+import random
 import sys
 import threading
 import warnings
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from gc_jupyter.capture import CellFuture, capture_cell, history
+from gc_jupyter.magics.generators import has_generator
 from tests.capture.conftest import run_here
 from tests.service.handle import Loopback
 from tests.travel.histories import attempts
@@ -249,3 +251,11 @@ def test_each_cell_is_read_once() -> None:
     before = history.marks.cache_info().misses
     capture_cell("1", namespace)
     assert history.marks.cache_info().misses == before
+
+
+def test_a_logger_is_no_random_generator() -> None:
+    """Its manager knows all that loggers and handlers of this process hold."""
+    logger = logging.getLogger("a.d")
+    logger.generator = random.Random(1)  # type: ignore[attr-defined]
+    assert not has_generator([logger])
+    assert has_generator([logger.generator])  # type: ignore[attr-defined]

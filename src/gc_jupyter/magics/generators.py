@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 import re
 import sys
@@ -39,7 +40,9 @@ def has_generator(value: Any) -> bool:
             todo += one.values()
         elif isinstance(one, (list, tuple, set, frozenset)):
             todo += one
-        elif not isinstance(one, type) and not callable(one):
+        elif not isinstance(one, (type, logging.Logger)) and not callable(
+            one
+        ):  # it goes by its name
             with contextlib.suppress(Exception):  # users' objects may raise anything
                 todo += vars(one).values()
     return False
