@@ -28,7 +28,8 @@ export const TAKES_VALUE = [
 // A row, as an object. Times are unix seconds. `notebook` is a path of the server's contents,
 // or an absolute one where it is elsewhere. `state` is one of the words of `TaskState`; `seen`
 // says that its result was shown; `kernel_alive` that its kernel may still run, which then has the
-// result itself; `collected` that the server keeps its result. (Whether a cell that was
+// result itself; `collected` that the server keeps its result; `progress` how much of it is done,
+// from 0 to 1, while it runs and has said so. (Whether a cell that was
 // collected has raised is in its reply, which only a kernel reads: it is a "success" here.)
 export interface Task {
   task_id: string;
@@ -48,13 +49,15 @@ export interface Task {
   seen: boolean;
   kernel_alive: boolean;
   collected: boolean;
+  progress: number | null;
 }
 
 // All tasks of one run of a cell. `run` names it here, `ids` for ``%gc attach`` (empty where no
 // one id says it). `label` is the cell's, or its first line. `tasks` counts them, and `open`,
 // `failed` and `cancelled` those of them that haven't ended, or have ended so. `state` is a word
 // of `TaskState`; `ended_at` is None while anything is open; `error` is one of its errors. `seen`
-// says that nothing has ended whose result wasn't shown; `collected` that the server keeps one.
+// says that nothing has ended whose result wasn't shown; `collected` that the server keeps one;
+// `progress` is the sum of what its open tasks say of theirs, None where they say nothing.
 export interface Run {
   run: string;
   label: string;
@@ -75,6 +78,7 @@ export interface Run {
   seen: boolean;
   kernel_alive: boolean;
   collected: boolean;
+  progress: number | null;
 }
 
 // An error, and how many tasks of a run have ended with it.

@@ -65,7 +65,7 @@ export class PagedTable<T> {
     );
     this.rows = new RowWindow<PagedRow<T>>(
       {
-        columns: columns.length,
+        columns: 1, // of a row that only takes up room: narrow places leave out others
         make: () => kind.make(),
         show: (row, index, place) => {
           const shown = pages.row(index);

@@ -1,4 +1,4 @@
-// One run of a cell, on two lines and a bar. The elements are reused for whichever comes into view.
+// One run of a cell, on three lines and a bar. The elements are reused for whichever comes into view.
 
 import { make, setText } from "../widgets/src/dom";
 import { duration } from "../widgets/src/durations";
@@ -13,14 +13,15 @@ export class RunItem implements PagedRow<Run> {
   index = -1;
   readonly open = make("button", { type: "button", class: "gc-open", tabindex: -1 });
   private readonly icon = new StateIcon();
-  private readonly facts = make("div", { class: "gc-second" });
+  private readonly outcome = make("div", { class: "gc-second" });
+  private readonly where = make("div", { class: "gc-second" });
   private readonly counts = make("div", { class: "gc-number" });
   private readonly took = make("div", { class: "gc-second gc-number" });
   private readonly bar = new RunBar();
   readonly element = make(
     "tr",
     {},
-    make("th", { scope: "row" }, this.icon.element, this.open, this.facts, this.bar.element),
+    make("th", { scope: "row" }, this.icon.element, this.open, this.outcome, this.where, this.bar.element),
     make("td", {}, this.counts, this.took),
   );
 
@@ -30,12 +31,13 @@ export class RunItem implements PagedRow<Run> {
     this.element.classList.toggle("gc-chosen", chosen);
     this.element.classList.toggle("gc-new", run?.seen === false);
     setText(this.open, run ? titleOf(run) : "…");
-    const facts = run ? [stateOf(run), ...whereOf(run)].join(" · ") : "\u00a0";
-    setText(this.facts, facts);
-    this.open.title = run ? `${titleOf(run)}\n${facts}` : "";
-    this.facts.title = facts;
+    const outcome = run ? [stateOf(run), run.endpoint].filter(Boolean).join(" · ") : "\u00a0";
+    const where = (run && cellOf(run)) || "\u00a0"; // all lines are always there
+    setText(this.outcome, outcome);
+    setText(this.where, where);
+    this.open.title = run ? `${titleOf(run)}\n${outcome}\n${run.notebook}` : "";
     setText(this.counts, run ? countsOf(run) : "");
-    setText(this.took, run ? tookOf(run) : "\u00a0"); // both lines are always there
+    setText(this.took, run ? tookOf(run) : "");
     this.took.title = run ? `Sent ${when(run.submitted_at)}` : "";
     this.bar.show(run);
     if (run) {
@@ -44,15 +46,17 @@ export class RunItem implements PagedRow<Run> {
   }
 }
 
-// How many of a run's tasks have ended well, have failed, and haven't ended.
+// How many of a run's tasks have ended well, have failed, and what the running ones say of themselves.
 export class RunBar {
   private readonly good = make("span", { class: "gc-fill gc-success" });
   private readonly bad = make("span", { class: "gc-fill gc-failed" });
-  readonly element = make("div", { class: "gc-fills", "aria-hidden": "true" }, this.good, this.bad);
+  private readonly begun = make("span", { class: "gc-fill gc-running" });
+  readonly element = make("div", { class: "gc-fills", "aria-hidden": "true" }, this.good, this.bad, this.begun);
 
   show(run: Run | undefined): void {
     const part = (count: number): string => `${run ? (100 * count) / run.tasks : 0}%`;
     this.bad.style.width = part(run?.failed ?? 0);
+    this.begun.style.width = part(run?.progress ?? 0);
     this.good.style.width = part(run ? run.tasks - run.open - run.failed - run.cancelled : 0);
   }
 }
@@ -74,10 +78,10 @@ export function stateOf(run: Run): string {
   return run.open > 0 && failed ? `${run.state}, ${failed}` : failed || run.state;
 }
 
-// Notebook and cell, and endpoint.
-export function whereOf(run: Run): string[] {
+// "sweep.ipynb [3]": the notebook and the cell.
+export function cellOf(run: Run): string {
   const cell = run.execution_count ? ` [${run.execution_count}]` : "";
-  return [(fileName(run.notebook) + cell).trim(), run.endpoint].filter(Boolean);
+  return (fileName(run.notebook) + cell).trim();
 }
 
 // From the first submission to the last end, or to now.

@@ -9,7 +9,7 @@ import { button, reason, setReason } from "./buttons";
 import { Failure, Run, Task } from "./messages";
 import { PagedTable } from "./paged_table";
 import { Pages } from "./pages";
-import { count, countsOf, RunBar, stateOf, titleOf, tookOf, whereOf } from "./run_item";
+import { cellOf, count, countsOf, RunBar, stateOf, titleOf, tookOf } from "./run_item";
 import type { Server } from "./server";
 import { TaskDetails } from "./task_details";
 import { TaskItem } from "./task_item";
@@ -59,7 +59,7 @@ export class RunView {
         ["open", "open"],
         ...STATES.map((state): [string, string] => [state, state]),
       ] as [string, string][],
-      make: () => new TaskItem(() => this.span),
+      make: () => new TaskItem(() => this.span, () => titleOf(this.run)),
       chosen: (task: Task) => task.task_id !== "" && task.task_id === this.details.task?.task_id,
       choose: (task: Task) => this.details.start(task),
     };
@@ -105,7 +105,7 @@ export class RunView {
     this.run = run;
     setText(this.heading, titleOf(run));
     this.element.setAttribute("aria-label", `Run of ${titleOf(run)}`);
-    setText(this.facts, [...whereOf(run), `sent ${when(run.submitted_at)}`].join(" · "));
+    setText(this.facts, [cellOf(run), run.endpoint, `sent ${when(run.submitted_at)}`].filter(Boolean).join(" · "));
     this.facts.title = run.notebook;
     const ended = run.tasks === 1 ? stateOf(run) : `${countsOf(run)} tasks · ${stateOf(run)}`;
     setText(this.words, [ended, tookOf(run), run.kernel_alive ? "" : "its kernel has ended"].filter(Boolean).join(" · "));

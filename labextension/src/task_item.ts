@@ -25,8 +25,11 @@ export class TaskItem implements PagedRow<Task> {
   private readonly running = make("span", { class: "gc-bar-running" });
   readonly element: HTMLTableRowElement;
 
-  // `span` is what the time axis shows, in unix seconds.
-  constructor(private readonly span: () => Span) {
+  // `span` is what the time axis shows, in unix seconds; `title` is the run's.
+  constructor(
+    private readonly span: () => Span,
+    private readonly title: () => string,
+  ) {
     const bar = make("div", { class: "gc-bar", "aria-hidden": "true" }, this.queued, this.running);
     this.element = make(
       "tr",
@@ -42,8 +45,8 @@ export class TaskItem implements PagedRow<Task> {
     this.element.classList.toggle("gc-odd", place % 2 === 1);
     this.element.classList.toggle("gc-chosen", chosen);
     this.element.classList.toggle("gc-new", task !== undefined && task.ended_at !== null && !task.seen);
-    const facts = task ? [task.state, task.error || task.endpoint].filter(Boolean).join(" · ") : "\u00a0";
-    setText(this.open, task ? task.label || "task" : "…");
+    const facts = task ? [task.state + percent(task), task.error || task.endpoint].filter(Boolean).join(" · ") : "\u00a0";
+    setText(this.open, task ? within(task.label, this.title()) || "task" : "…");
     setText(this.facts, facts);
     this.open.title = task?.label ?? "";
     this.facts.title = facts;
@@ -69,6 +72,16 @@ function put(bar: HTMLElement, { from, to }: Span, start: number | null, end: nu
     bar.style.left = `${part(start!)}%`;
     bar.style.width = `${part(end!) - part(start!)}%`;
   }
+}
+
+// " 50 %": what a running task has said of itself.
+function percent({ progress }: Task): string {
+  return progress === null ? "" : ` ${Math.floor(100 * progress)} %`;
+}
+
+// Of "throw darts seed=2" in the run of "throw darts", what tells it from the others.
+function within(label: string, title: string): string {
+  return label.startsWith(`${title} `) ? label.slice(title.length + 1) : label;
 }
 
 // How long the worker took.

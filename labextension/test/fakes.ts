@@ -25,6 +25,7 @@ export function task(changes: Partial<Task> = {}): Task {
     seen: false,
     kernel_alive: true,
     collected: false,
+    progress: null,
     ...changes,
   };
 }
@@ -50,6 +51,7 @@ export function run(changes: Partial<Run> = {}): Run {
     seen: true,
     kernel_alive: true,
     collected: false,
+    progress: null,
     ...changes,
   };
 }

@@ -45,11 +45,25 @@ test("a run is one row: label, counts, duration, where, and a bar", async () => 
   await show({ open: 0, failed: 3, state: "failed", ended_at: 1_700_000_245 });
   const row = one(".gc-runs tbody:not(.gc-space) tr");
   expect(one(".gc-runs .gc-open").textContent).toBe("throw darts");
-  expect(row.textContent).toContain("3 failed · a.ipynb [3] · polaris");
+  expect(all(".gc-runs .gc-second").map((line) => line.textContent)).toContain("3 failed · polaris");
+  expect(row.textContent).toContain("a.ipynb [3]");
   expect(row.textContent).toContain("30/30");
   expect(row.textContent).toContain("4 min 05 s");
-  expect(all(".gc-runs .gc-fill").map((fill) => fill.style.width)).toEqual(["90%", "10%"]);
-  expect(one(".gc-runs .gc-second").title).toBe("3 failed · a.ipynb [3] · polaris");
+  expect(all(".gc-runs .gc-fill").map((fill) => fill.style.width)).toEqual(["90%", "10%", "0%"]);
+  expect(one(".gc-runs .gc-open").title).toBe("throw darts\n3 failed · polaris\nwork/a.ipynb");
+});
+
+test("a task is named by what tells it from the others, and says how far it is", async () => {
+  await show({});
+  await open({ task_id: "a", label: "throw darts seed=2", progress: 0.507 });
+  expect(one(".gc-place .gc-open").textContent).toBe("seed=2");
+  expect(one(".gc-place .gc-open").title).toBe("throw darts seed=2");
+  expect(one(".gc-place .gc-tasks .gc-second").textContent).toBe("running 50 % · polaris");
+});
+
+test("what running tasks say of themselves moves the bar", async () => {
+  await show({ tasks: 4, open: 2, progress: 0.6 });
+  expect(all(".gc-runs .gc-fill").map((fill) => fill.style.width)).toEqual(["50%", "0%", "15%"]);
 });
 
 test("ten thousand runs have elements for those in view, and a page of rows is asked for", async () => {

@@ -252,3 +252,17 @@ def test_the_title_of_a_cell(source: str, title: str) -> None:
     assert found.startswith("token:")
     assert found.isprintable()
     assert found == f"token:{title}"
+
+
+def test_what_tasks_say_of_themselves(database: Database) -> None:
+    write(
+        database,
+        *of_run("a:fit", 2, state="running"),
+        *of_run("a:fit", 1, serial=9, state="success"),
+        *of_run("b:say nothing", 1, serial=20, state="running"),
+    )
+    with database:
+        database.progress.put("old", {1: 0.5, 2: 0.25, 9: 0.5})
+    told = {run["label"]: run["progress"] for run in listed(database)}
+    assert told == {"fit": 0.75, "say nothing": None}
+    assert [one["progress"] for one in tasks(database, "a:fit")] == [0.5, 0.25, None]

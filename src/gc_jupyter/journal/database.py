@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gc_jupyter.journal import results
+from gc_jupyter.journal.progress import Progress
 from gc_jupyter.journal.sessions import SESSION_COLUMNS, KernelSession, may_run
 from gc_jupyter.moments import clock
 from gc_jupyter.own_files import check_own_database, make_own
@@ -25,7 +26,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
 R = TypeVar("R", "Entry", "KnownEndpoint")
 
-VERSION = 6
+VERSION = 7
 #: Below this number a version only adds tables, and columns that may be left out: so kernels and
 #: servers of several versions of this package use one file, and a downgrade goes on with it.
 OTHER_FORMAT = 50
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
     bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
     seen INTEGER DEFAULT 0, nonce TEXT DEFAULT '', looked_at REAL, looked_as TEXT DEFAULT '',
-    decodes TEXT DEFAULT '', part TEXT DEFAULT '', cell TEXT DEFAULT '',
+    decodes TEXT DEFAULT '', part TEXT DEFAULT '', cell TEXT DEFAULT '', progress REAL,
     PRIMARY KEY (session, serial)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
@@ -60,7 +61,7 @@ CREATE TABLE IF NOT EXISTS endpoints (
 #: Columns of `tasks` that older files lack.
 _ADDED = {
     **dict.fromkeys(("nonce", "looked_as", "decodes", "part", "cell"), "TEXT DEFAULT ''"),
-    "looked_at": "REAL",
+    **dict.fromkeys(("looked_at", "progress"), "REAL"),
 }
 
 
@@ -167,6 +168,7 @@ class Database:
         # a label with half a character must not make the whole journal unreadable
         self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         self.results = results.Results(self._connection)
+        self.progress = Progress(self._connection)
         try:
             self._prepare()
         except BaseException:
@@ -184,10 +186,8 @@ class Database:
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
                 known = {row[1] for row in self.select("PRAGMA table_info(tasks)")}
-                for column in _ADDED.keys() - known:
-                    self._connection.execute(
-                        f"ALTER TABLE tasks ADD COLUMN {column} {_ADDED[column]}"
-                    )
+                for new in _ADDED.keys() - known:
+                    self._connection.execute(f"ALTER TABLE tasks ADD COLUMN {new} {_ADDED[new]}")
                 self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ _COMPUTED = {
     " replace(substr(notebook, length(:folder) + 1), :separator, '/'), notebook)",
     "kernel_alive": "session IN (SELECT value FROM json_each(:alive))",
     "collected": "task_id IN (SELECT task_id FROM results)",
+    "progress": f"iif({OPEN}, progress, NULL)",
     # rows of earlier versions of this package don't say which run of their cell they are of
     "run": "coalesce(nullif(cell, ''), session || ':' || execution_count || ':' || cell_id)",
 }

@@ -41,6 +41,7 @@ _FIELDS = {
     "seen": f"min(seen OR {OPEN})",
     "kernel_alive": "max(kernel_alive)",
     "collected": "max(collected)",
+    "progress": "sum(progress)",
 }
 _HAVING = {"": "1", "open": f"sum({OPEN}) > 0", "failed": f"sum(state = {_FAILED}) > 0"}
 

@@ -20,6 +20,7 @@ from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.sessions import UNRECORDED, Note
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.loop import KernelLoop, kernel_loop
+from gc_jupyter.session.progress import note_progress
 from gc_jupyter.session.spools import LOOK_S, MOST, HereSpool
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def follow(session: Session, future: NotebookFuture, target: Target) -> Callable
         Ends the following early.
     """
     future.live.followed = True
+    if session.journal is not None:
+        note_progress(session.journal, future)
     loop = kernel_loop()
     follower = _Follower(session, future, target)
 
