@@ -340,7 +340,7 @@ def test_shift_tab(kernel: Kernel) -> None:
     assert use.startswith("%gc use [ENDPOINT] [--alias NAME]")
     assert "this kernel's default endpoint" in use
     assert kernel.inspect(line, 16).startswith("local: ")
-    assert kernel.inspect("%gc nothing", 6).startswith("Look after")
+    assert kernel.inspect("%gc nothing", 6).startswith("Manage logins")
     kernel.ok("def f(x):\n    'Doubles.'")
     assert "Doubles." in kernel.inspect(cell, len(cell) - 3)  # everything else as before
     assert kernel.inspect("of_nobody", 4) == ""
