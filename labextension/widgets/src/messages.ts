@@ -21,9 +21,9 @@ export const STOP_TARGET = "gc_jupyter.stop";
 export const LASTING_VIEW = "application/vnd.gc-jupyter.lasting-view+json";
 
 // A row travels as a list of these fields. `state` is an index into STATES, `endpoint` one into
-// `TaskTableState.endpoints`. Times are milliseconds since `TaskTableState.origin`. `text` is a
-// preview of the result or the last line of the error, and while the task runs its last line of
-// output. `progress` is how much is done, and of how much (null: unknown).
+// `TaskTableState.endpoints`. Times are milliseconds since `TaskTableState.origin`. `text` is the
+// last line of output while the task runs, and then a preview of the result or the last line of
+// the error. `progress` is the amount done and the total (null if unknown).
 export type Row = [
   state: number,
   label: string,
@@ -48,7 +48,8 @@ export const FIELD = {
   progress: 8,
 } as const;
 
-// `origin` is unix seconds; `counts` goes with STATES; `seq` counts the updates sent.
+// A table's state. `origin` is in unix seconds, `counts` has the order of STATES, and `seq`
+// counts the updates that were sent.
 export interface TaskTableState {
   kind: "task_table";
   title: string;
@@ -60,8 +61,8 @@ export interface TaskTableState {
   can_rerun: boolean;
 }
 
-// `why` says what the login is for, `after` what happens once it is done; `message` what went
-// wrong, or who is signed in.
+// A login's state. `why` is the purpose, `after` what happens after the login, and `message` an
+// error or who is signed in.
 export interface LoginState {
   kind: "login";
   url: string;
@@ -78,21 +79,21 @@ export interface Need {
   seq: number;
 }
 
-// Front end to kernel: these pages are looked at. Their news go first from now on.
+// Front end to kernel: the user looks at these pages. Their news go first from now on.
 export interface View {
   type: "view";
   pages: number[];
 }
 
-// Front end to kernel: the whole result or traceback of a row, please; what a task that runs
-// has printed so far.
+// Front end to kernel: send a row's whole result or traceback, or what a running task has
+// printed so far.
 export interface Show {
   type: "show";
   request: string;
   row: number;
 }
 
-// Kernel to front end: what `Show` asked for. Every view gets it; one has made the request.
+// Kernel to front end: the answer to `Show`. Every view gets it, and one had asked.
 export interface Shown {
   type: "shown";
   request: string;
@@ -100,14 +101,14 @@ export interface Shown {
   text: string;
 }
 
-// Front end to kernel: submit a row's task once more.
+// Front end to kernel: run a row's task again.
 export interface Rerun {
   type: "rerun";
   row: number;
 }
 
-// Front end to kernel: stop a row's task, or all tasks that are open (null). The answer is a
-// question at first; `sure` says that the user has said yes to it.
+// Front end to kernel: stop a row's task, or all open tasks (null). The first answer is a
+// question. `sure` says that the user has answered yes.
 export interface Stop {
   type: "stop";
   request: string;
@@ -115,8 +116,8 @@ export interface Stop {
   sure: boolean;
 }
 
-// Kernel to front end, to `Stop` and to `StopTasks`: a question, with the words of the answer
-// that stops them; where there is nothing to answer, what was done, or why nothing can be.
+// Kernel to front end, the answer to `Stop` and `StopTasks`: a question with the label of the
+// button that says yes. Without that label, it says what was done or why nothing can be done.
 export interface Stopping {
   type: "stopping";
   request: string;
@@ -133,7 +134,8 @@ export interface StopTasks {
   sure: boolean;
 }
 
-// Front end to kernel: the code that the login page has shown. Never part of the state.
+// Front end to kernel: the code that the login page has shown. It is never part of the
+// state.
 export interface Code {
   type: "code";
   code: string;
@@ -150,7 +152,7 @@ export interface OutputMark {
   again?: boolean;
 }
 
-// What an output shows: MIME types and texts, and its metadata.
+// An output's present content: texts by MIME type, and metadata.
 export interface OutputNow {
   data: Record<string, unknown>;
   metadata: Record<string, unknown>;

@@ -1,4 +1,4 @@
-"""A cell -> self-contained source and named inputs, and the worker's reply -> values."""
+"""Turn a cell into self-contained source and named inputs, and a worker's reply into values."""
 
 from __future__ import annotations
 

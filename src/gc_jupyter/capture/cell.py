@@ -1,4 +1,4 @@
-"""A cell, or a call of a notebook function -> what an executor submits."""
+"""Turn a cell, or a call of a notebook function, into what an executor submits."""
 
 from __future__ import annotations
 import __future__
@@ -23,42 +23,42 @@ from gc_jupyter.travel.sending import refuse_newer_syntax
 
 #: Raw bytes that fit the service's 10 MB once they are pickled and encoded (protocol, "Limits").
 SIZE_LIMIT = 7_500_000
-#: What a remote display may be, beside text: pictures can't carry scripts.
+#: The media types of a remote display that are shown beside text. Pictures can't carry scripts.
 SAFE_MIMES = ("image/png", "image/jpeg")
 ALL_MIMES = (*SAFE_MIMES, "image/svg+xml", "text/html", "text/markdown", "text/latex")
 
 
 @dataclass(frozen=True)
 class Captured:
-    """What travels, and what is needed here to understand the reply.
+    """The parts of a captured cell that travel, and what is needed here to read the reply.
 
     Parameters
     ----------
     function:
-        The self-contained source: the same one for all cells, or that of a fan-out.
+        The self-contained source. All single cells share one; each fan-out has its own.
     inputs:
-        The data that it is called with, pickled; see `worker_side.loading.Loader`.
+        The pickled data that the source is called with; see `worker_side.loading.Loader`.
     sizes:
         Bytes per data name.
     origins:
-        How frames on the worker name a text -> where it stands here.
+        Maps the file name of a text in the worker's frames to the text's place in the notebook.
     objects:
-        Classes and functions that travelled, by the token that a reply names them by; or a
-        notebook's variables.
+        The classes, functions and notebook variables that travelled, by the token that a reply uses
+        for them.
     calls:
-        Pickled arguments of each call, or values of the variable.
+        The pickled arguments of each call, or the pickled values of the variable.
     options:
-        What else the worker is told.
+        Further options for the worker.
     task:
-        What the source does there; `contents` tells it name by name.
+        The description of the work that the source carries out; `contents` lists it name by name.
     packages:
-        What the endpoint must have installed.
+        The packages that must be installed at the endpoint.
     unsent:
-        The notebook's variables that the cell is not seen to use.
+        The notebook's variables that were not sent, because the cell doesn't appear to use them.
     sources:
-        Of the inputs that are functions and classes, the text.
+        The source text of those inputs that are functions and classes.
     storing:
-        What has to be in the endpoint's store before this is submitted.
+        The parts that must be in the endpoint's store before the task is submitted.
     states:
         What the notebook has set in installed modules, and is set there for the task's time.
     left:
@@ -82,7 +82,7 @@ class Captured:
 
     @property
     def large(self) -> str:
-        """The names that are large, as far as a line has room for them."""
+        """List the large names, as many as fit on a line."""
         least = SIZE_LIMIT if self.storing is None else self.storing.least
         names = [name for name, size in self.sizes.items() if size > least] or ["arguments"]
         return ", ".join(names[:3]) + ", …" * (len(names) > 3)
@@ -93,9 +93,9 @@ class Captured:
         tag: Mapping[str, Any] | None = None,
         live: str | None = None,
     ) -> tuple[Any, dict[str, Any]]:
-        """What to submit `function` with; `call` is the index of a function's call, or of a
-        variable's value, `tag` what the reply begins with, `live` the name of a spool (empty: the
-        worker's host is told)."""
+        """Return the arguments to submit `function` with. `call` is the index of a function's call
+        or of a variable's value. `tag` is what the reply begins with. `live` is the name of a
+        spool; if it is empty, live output goes to the worker's host."""
         options = {**self.options, "tag": tag}
         if live is not None:
             options["live"] = live
@@ -129,35 +129,34 @@ def capture_cell(
     text:
         The cell's Python code, after IPython's own syntax was translated.
     namespace:
-        The notebook's variables; exactly those that the cell uses are sent.
+        The notebook's variables. Only those that the cell uses are sent.
     out:
         Names to bring back.
     value:
-        Whether the last expression's value is wanted.
+        Whether to bring back the last expression's value.
     html:
-        Bring back displays that a browser would run: HTML and SVG.
+        Whether to bring back displays that a browser would run, such as HTML and SVG.
     filename, first_line:
-        Where the cell stands here, for tracebacks.
+        The cell's place in the notebook, for tracebacks.
     also:
-        Names to send beside those that the cell is seen to use, and even where they hold what looks
-        like a credential.
+        Further names to send. They are sent even if they hold what looks like a credential.
     variable, values:
-        For one task per value: the name that each task finds its own value under.
+        For one task per value: the name under which each task finds its own value.
     python:
-        The endpoint's Python version; empty where it isn't known.
+        The endpoint's Python version, or empty text if it isn't known.
     storing:
-        Takes what is large; None where all of it goes with the cell.
+        Takes out large data; None if all data travels with the cell.
     keep:
-        `names` that stay at the endpoint, and what their records have beside.
+        The `names` whose values stay at the endpoint, and the other fields of their records.
 
     Raises
     ------
     SyntaxError
-        The cell isn't Python; the error names the cell's line.
+        The cell isn't valid Python. The error names the cell's line.
     CaptureError
-        Something that the cell uses can't be sent.
+        The cell uses something that can't be sent.
     PayloadTooLarge
-        Its data are too large for one submission.
+        The cell's data is too large for one submission.
     """
     try:
         kept = () if keep is None else keep["names"]
@@ -209,7 +208,7 @@ def capture_calls(
     Parameters
     ----------
     name:
-        The function, as `namespace` knows it.
+        The function's name in `namespace`.
     calls:
         `(args, kwargs)` of each call.
     namespace, html, also, python, storing, keep:
@@ -234,16 +233,17 @@ def capture_calls(
 
 
 def parse(text: str, filename: str = "", first_line: int = 1) -> ast.Module:
-    """A cell's tree, with the notebook's line numbers; `await` is allowed at the top level."""
+    """Parse a cell, keeping the notebook's line numbers. `await` is allowed at the top level."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     padded = "\n" * (first_line - 1) + text
-    compile(padded, filename or "<cell>", "exec", flags, dont_inherit=True)  # what ast lets pass
+    compile(padded, filename or "<cell>", "exec", flags, dont_inherit=True)  # more errors
     tree: ast.Module = rebuild.parse(padded, filename or "<cell>")
     return tree
 
 
 def annotations_flag(namespace: Mapping[str, Any]) -> int:
-    """For `compile`: IPython keeps a ``from __future__ import annotations`` for all later cells."""
+    """Return the flag for `compile`. IPython keeps ``from __future__ import annotations`` on for
+    all later cells."""
     on = namespace.get("annotations") is __future__.annotations
     return __future__.annotations.compiler_flag * on
 
@@ -294,8 +294,8 @@ def _captured(
 
 
 def _inputs(collector: NameCollector, many: bool) -> Any:
-    """The pieces as one pickle; in the store where one of them is large, or all of them together
-    are, or each of `many` tasks would carry them."""
+    """Join the pieces to one pickle. It goes to the store if one piece is large, if all pieces
+    together are large, or if each of `many` tasks would carry them."""
     pieces, storing = collector.pieces.content, collector.pieces.storing
     data: Any = b"".join(pieces.values())
     if storing is None:

@@ -1,4 +1,4 @@
-"""The names that a text needs -> what to send for each: an import, or a piece of one pickle."""
+"""Decide what to send for each name that a text needs: an import, or a piece of one pickle."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ from gc_jupyter.travel.modules import is_imported
 from gc_jupyter.travel.names import Names
 from gc_jupyter.travel.sending import going_to, minor, names_of
 
-#: What a notebook's namespace has as a module.
+#: The names that every module's namespace has.
 MODULE_NAMES = {
     *("__builtins__", "__builtin__", "__name__", "__doc__", "__spec__"),
     *("__package__", "__loader__", "__file__"),
 }
-#: What IPython gives a notebook, and the worker has in its own way; a notebook may rebind them.
+#: Names that IPython gives a notebook. The worker provides its own; a notebook may rebind them.
 SHELL_NAMES = {"exit", "quit", "get_ipython", "display", "open", "input"}
-#: The notebook's history as a whole, and what IPython keeps it under: it isn't sent.
+#: The names under which IPython keeps the notebook's history. The history isn't sent.
 HISTORY = {"In": "_ih", "Out": "_oh", "_ih": "_ih", "_oh": "_oh", "_dh": "_dh"}
-#: What a name of its own may stand for.
+#: The kinds of values that have a name of their own.
 _NAMED = (types.FunctionType, type)
-#: Items of a container, for what they are.
+#: How to get the items of each kind of container.
 _LOOKED_AT = 8
 
 
 class NameCollector:
-    """Collects what the names of a text stand for in a notebook's namespace.
+    """Collects the values that a text's names have in a notebook's namespace.
 
     Parameters
     ----------
     namespace:
         The notebook's variables.
     named:
-        Those that are sent whatever they hold.
+        The names that are sent whatever they hold.
     python:
-        The endpoint's Python version; empty where it isn't known.
+        The endpoint's Python version, or empty text if it isn't known.
     storing:
-        Takes what is large; None where all of it goes with the cell.
+        Takes out large data; None if all data travels with the cell.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class NameCollector:
         self.modules = self.pieces.modules
 
     def add(self, names: Names) -> None:
-        """Everything that a text needs and that this namespace has."""
+        """Collect every name that a text needs and that this namespace has."""
         self.modules |= names.modules
         self.pieces.reloads |= "importlib.reload" in names.chains or "reload" in names.needed
         for name in names.needed:
             self._place(name, names.chains)
 
     def _place(self, name: str, chains: set[str]) -> None:
-        """Has a name be there, after what its value uses in turn."""
+        """Add a name, after the names that its value uses in turn."""
         todo = [(name, False)]
         while todo:
             name, ready = todo.pop()
@@ -102,8 +102,8 @@ class NameCollector:
         return (name, True) in todo
 
     def _uses(self, value: Any) -> Iterable[str]:
-        """The names that a value's own functions and classes use, and that these go by; others are
-        found when it is pickled."""
+        """Return the names that a value's own functions and classes use or are known by. The others
+        are found when the value is pickled."""
         found: dict[str, None] = {}
         todo: list[Any] = [value]
         seen: set[int] = set()
@@ -145,18 +145,18 @@ class NameCollector:
 
     def _wanted(self, name: str, value: Any) -> bool:
         if name in HISTORY and value is self.namespace.get(HISTORY[name]):
-            return False  # whoever needs it is told so: failures.next_step
+            return False  # the error of the cell that needs it says so: failures.next_step
         if name in MODULE_NAMES or (name in SHELL_NAMES and _is_of_shell(value)):
             return False
         return value is not getattr(builtins, name, self)
 
     def _import(self, name: str, value: Any, chains: set[str]) -> str | None:
-        """The statement that binds a name there; None for what is pickled."""
+        """Return the statement that binds a name on the worker; None for a value to be pickled."""
         refusal = getattr(type(value), "gc_refusal", None)
         if refusal is not None:
             reason, next_step = refusal(value)
             raise CaptureError(f"The cell uses {name!r}: {reason}.", next_step=next_step)
-        if value is gc_jupyter.progress:  # which the runner has
+        if value is gc_jupyter.progress:  # the runner provides it
             return import_object(name, "gc_jupyter", "progress")
         if value is gc_jupyter and _only_progress(name, chains):
             return import_module(name, gc_jupyter, ())
@@ -185,30 +185,30 @@ class NameCollector:
     # --- values -> pieces ------------------------------------------------------------------
 
     def pickle(self, *calls: Any) -> list[Any]:
-        """Fill `pieces`, and return each of `calls` (arguments, or a variable's value) pickled."""
-        self._guard()  # before a pickler runs what values bring
+        """Fill `pieces`. Return the pickles of `calls` (arguments, or a variable's value)."""
+        self._guard()  # first, since a pickler runs code of the values' own
         storing = self.pieces.storing
         with going_to(endpoint="" if storing is None else storing.endpoint):
             return self.pieces.pickle(self.values, self.imports, calls)
 
     def _wanted_by_function(self, name: str, value: Any) -> bool:
-        """As `_wanted`, for what is found on the way."""
+        """Answer as `_wanted` does, for a name that is found while pickling."""
         wanted = self._wanted(name, value)
         if wanted and name not in self.values and name not in self.imports:
             self.guard.values({name: value})
         return wanted
 
     def _guard(self) -> None:
-        """Refuse credentials among values, in texts, and in what classes and functions hold."""
+        """Refuse credentials among the values, in texts, and in what classes and functions hold."""
         sources = self.sources()
         self.guard.texts({name: text for name, text in sources.items() if text})
         remote = {n for n, one in self.values.items() if hasattr(type(one), "gc_travels")}
         self.guard.values({n: one for n, one in self.values.items() if n not in remote})
 
-    # --- what the worker is told -----------------------------------------------------------
+    # --- instructions for the worker -------------------------------------------------------
 
     def steps(self) -> tuple[tuple[str, ...], ...]:
-        """What the worker does before the cell; see `compose.Task`."""
+        """Return the steps that the worker takes before the cell; see `compose.Task`."""
         pieces = self.pieces
         first = [("bring", name) for name in pieces.modules_first]
         last = [("bring", name) for name in pieces.modules_last]
@@ -218,7 +218,7 @@ class NameCollector:
         return (*first, *imported, *loads, *last, *changed, *pieces.settings())
 
     def sources(self) -> dict[str, str]:
-        """Of the values that are functions and classes, the text where there is one."""
+        """Return the source texts of values that are functions and classes, where known."""
         found = {}
         for name, value in self.values.items():
             function = inspect.unwrap(value) if _is(value, types.FunctionType) else value
@@ -236,17 +236,17 @@ class NameCollector:
 
 
 def _is(value: object, kinds: Any) -> bool:
-    """`isinstance`, which doesn't ask the value: a proxy would fetch what it stands for."""
+    """Do as `isinstance`, without asking the value: a proxy would fetch what it stands for."""
     return issubclass(type(value), kinds)
 
 
 def _is_proxy(value: object) -> bool:
-    """Whether it says that it is of another class, as ProxyStore's proxies do."""
+    """Whether a value claims to be of another class, as ProxyStore's proxies do."""
     return any("__class__" in vars(kind) for kind in type(value).__mro__[:-1])
 
 
 def _texts(kind: type) -> Iterable[str]:
-    """The texts of a class's methods."""
+    """Return the source texts of a class's methods."""
     for one in vars(kind).values():
         function = getattr(one, "__func__", getattr(one, "fget", one))
         if isinstance(function, types.FunctionType):
@@ -259,12 +259,12 @@ def _file(function: types.FunctionType) -> str:
 
 
 def _only_progress(name: str, chains: Iterable[str]) -> bool:
-    """Whether nothing else of this package is seen to be used."""
+    """Whether the text appears to use nothing of this package but `progress`."""
     used = {chain.split(".")[1] for chain in chains if chain.startswith(f"{name}.")}
     return used <= {"progress"}
 
 
 def _is_of_shell(value: Any) -> bool:
-    """Whether this is IPython's own, and not what the notebook has bound the name to."""
-    home = getattr(value, "__module__", None)  # IPython's `open` says that it is io's
+    """Whether a value is IPython's own, and not one that the notebook has bound to the name."""
+    home = getattr(value, "__module__", None)  # the `__module__` of IPython's `open` is io
     return str(home).startswith("IPython.") or getattr(value, "__wrapped__", None) is open

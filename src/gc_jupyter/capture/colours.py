@@ -1,6 +1,6 @@
-"""A traceback's lines in the colours that IPython gives to those of local errors, but for its code.
+"""Colour a traceback's lines as IPython colours those of local errors, except for source code.
 
-Only where IPython itself uses colours: in a notebook and in a terminal, and not in logs.
+Colours are used only where IPython itself uses them: in a notebook and a terminal, not in logs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable
 from typing import TypeAlias
 
-#: What a line is, and its text: ``place`` is a frame's file and line, ``code`` a line of source,
-#: ``error`` what was raised; of other lines the kind is empty.
+#: A line's kind and its text. The kind is ``place`` for a frame's file and line, ``code`` for a
+#: line of source, ``error`` for the exception, and empty for any other line.
 Line: TypeAlias = "tuple[str, str]"
 
 _CODE = re.compile(r"((?:-+>|) *\d+ ?)(.*)")
@@ -21,12 +21,12 @@ _RED, _GREEN, _CYAN, _BOLD_GREEN, _END = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x
 
 
 def shown(lines: Iterable[Line]) -> list[str]:
-    """The lines' texts, in colours where IPython uses them."""
+    """Return the lines' texts, coloured where IPython uses colours."""
     return [_painted(*line) for line in lines] if _wanted() else [text for _, text in lines]
 
 
 def _wanted() -> bool:
-    ipython = sys.modules.get("IPython")  # never imported here: without it nothing is coloured
+    ipython = sys.modules.get("IPython")  # never imported here: no IPython, no colours
     shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and str(shell.colors).lower() != "nocolor"
 

@@ -1,4 +1,4 @@
-"""IPython's magics in a remote cell: which ones mean something on an endpoint."""
+"""Check IPython's magics in a remote cell: which of them have a meaning on an endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from gc_jupyter.errors import CaptureError
 
-#: These set up the notebook. In a cell that runs elsewhere they do nothing.
+#: Magics that set up the notebook. They do nothing in a cell that runs elsewhere.
 NOTEBOOK_SETUP = {"matplotlib", "config", "load_ext", "reload_ext", "autoreload"}
 LINE_MAGICS = {"time", "timeit", *NOTEBOOK_SETUP, "pip", "ls", "pwd"}
 CELL_MAGICS = {"timeit", "writefile", "bash", "sh"}
@@ -22,7 +22,7 @@ _INSTEAD = {
 
 
 def keep_time(cell: str) -> str:
-    """`%%time` at a cell's top, as a statement of that cell: the line numbers stay."""
+    """Rewrite `%%time` at a cell's top as a statement of that cell. Line numbers don't change."""
     return re.sub(
         r"\A%%time\b[^\S\n]*(.*)",
         lambda match: f"get_ipython().time_cell(); {match.group(1)}",
@@ -31,17 +31,17 @@ def keep_time(cell: str) -> str:
 
 
 def check_magics(tree: ast.Module) -> None:
-    """Refuse what works in the notebook only.
+    """Refuse magics that work in the notebook only.
 
     Parameters
     ----------
     tree:
-        A cell's tree, IPython's syntax translated.
+        The cell's syntax tree, after IPython's own syntax was translated.
 
     Raises
     ------
     CaptureError
-        Names the line, and what to write instead.
+        The cell has such a magic. The error names the line and what to write instead.
     """
     for line, sign, name in _magics(tree):
         if name in (LINE_MAGICS if sign == "%" else CELL_MAGICS):

@@ -1,4 +1,4 @@
-"""The text that travels: worker_side.py, the steps before a cell, the cell, and an entry point."""
+"""Compose the text that travels: the worker's part, the steps, the cell, and an entry point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gc_jupyter.travel.texts import (
     writing_text,
 )
 
-#: Names the module that worker_side.py becomes on a worker; its text's digest is added.
+#: The name of the module that the worker's part becomes there. The digest of its text is added.
 WORKER_MODULE = "_gc_jupyter_worker"
 
 _ENTRY = """
@@ -44,14 +44,14 @@ def {name}(inputs, options):
     if options is not None:
         return worker.run(options.get("task") or _TASK, inputs, options)
 """
-#: What runs a single cell or call is called at the service.
+#: The name under which the service knows the function that runs a single cell or call.
 _RUNNER = "cell"
 
 
 @functools.cache
 def _constant() -> str:
-    """The part of a task's text that is the same for all cells."""
-    worker = worker_text()  # names the others
+    """Return the part of a task's text that is the same for all cells."""
+    worker = worker_text()  # it lists the other files
     pairs = (
         *(("READING", reading_text()), ("WRITING", writing_text()), ("STORING", store_text())),
         ("WORKER", worker),
@@ -61,7 +61,7 @@ def _constant() -> str:
 
 @dataclass(frozen=True)
 class CellTask:
-    """What a worker does: `steps` in order, then `cell` or the function `call`.
+    """A worker's instructions: `steps` in order, then `cell` or the function `call`.
 
     Parameters
     ----------
@@ -71,19 +71,19 @@ class CellTask:
         ``("bring", name)``: the next piece is that module itself, or ``("settings", name, (file,
         statements))``: what that module's text has set in installed ones, with line numbers.
     modules:
-        Pairs of module name and (source, is a package): importable by the steps and the cell.
+        Pairs of module name and (source, is a package). The steps and the cell can import them.
     brought:
-        The modules that come as objects: importable, too.
+        The modules that come as objects. They can be imported, too.
     cell, filename, line:
-        The cell's text, how frames name it, and the number of its first line.
+        The cell's text, the file name that frames have for it, and the number of its first line.
     deferred:
-        Whether the cell's annotations stay text, as by ``from __future__ import annotations``.
+        Whether the cell's annotations stay text, as with ``from __future__ import annotations``.
     call:
-        The name of the function to call, in place of a cell.
+        The name of the function to call instead of running a cell.
     out:
         Names to bring back.
     variable:
-        The name that the task's own value goes by, where there are many alike; or empty.
+        In a fan-out, the name under which a task finds its own value; else empty.
     """
 
     steps: tuple[tuple[Any, ...], ...] = ()
@@ -98,7 +98,7 @@ class CellTask:
     variable: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """As the worker takes it."""
+        """Return the plain data that the worker reads."""
         return {
             "steps": list(self.steps),
             "modules": dict(self.modules),
@@ -115,9 +115,9 @@ class CellTask:
 
 @functools.cache
 def runner() -> SourceFunction:
-    """The function that every single cell and call runs: its task is an argument.
+    """Return the function that runs every single cell and call. The task is its argument.
 
-    It is the same text for everybody who has this version: registered once, and compiled once in
+    All users of one version have the same text, so it is registered once, and compiled once in
     each worker.
     """
     made = _text(_RUNNER, None)
@@ -126,13 +126,13 @@ def runner() -> SourceFunction:
 
 @functools.lru_cache(maxsize=256)
 def compose(name: str, task: CellTask) -> SourceFunction:
-    """A function of its own for the many tasks of a fan-out, which carry no text then; the same one
-    for an equal task."""
+    """Return a function for the tasks of one fan-out, which then carry no text of their own.
+    Equal tasks get the same function."""
     return _text(name, task.plain())
 
 
 def _text(name: str, plain: dict[str, Any] | None) -> SourceFunction:
-    """One self-contained source text."""
+    """Return one self-contained source text."""
     constant = _constant()
     entry = _ENTRY.format(
         name=name,
@@ -146,5 +146,6 @@ def _text(name: str, plain: dict[str, Any] | None) -> SourceFunction:
 
 
 def remote_filename(kind: str, text: str) -> str:
-    """How frames on the worker name a text: unique by content, and the same on each run."""
+    """Return the file name that frames on the worker have for a text. It follows from the content,
+    so it is the same on each run."""
     return f"<{kind} {digest(text)}>"

@@ -1,4 +1,4 @@
-"""What a captured cell consists of, name by name, before a byte of it is sent."""
+"""List what a captured cell consists of, name by name, before a byte of it is sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CapturedName:
         ``"import"``: the endpoint imports it. ``"source"``: a function or class, its code as text.
         ``"data"``: pickled. ``"module"``: a module that isn't installed, as its text.
     size:
-        Bytes that are sent for it.
+        The bytes that are sent for it.
     text:
         The import statement or the source; empty for data and classes.
     """
@@ -36,7 +36,7 @@ class CapturedName:
 
 
 def contents(captured: Captured) -> tuple[CapturedName, ...]:
-    """Everything that travels with a cell, in the order of its use there."""
+    """List everything that travels with a cell, in the order in which the worker uses it."""
     parts = []
     for step in captured.task.steps:
         name = step[1]
@@ -48,7 +48,7 @@ def contents(captured: Captured) -> tuple[CapturedName, ...]:
                 CapturedName(name, kind, captured.sizes[name], captured.sources.get(name, ""))
             )
     for name in captured.task.brought:
-        size = captured.sizes.get(module_piece(name), 0)  # or within another's
+        size = captured.sizes.get(module_piece(name), 0)  # or it lies within another one's text
         origin = captured.origins.get(str(getattr(sys.modules.get(name), "__file__", "")))
         parts.append(CapturedName(name, "module", size, origin.source if origin else ""))
     for name, (text, _) in captured.task.modules:

@@ -1,6 +1,6 @@
-"""Refuses to send credentials that nobody has named: values, arguments, and texts that come along.
+"""Refuse to send credentials that weren't named: in values, arguments and texts that come along.
 
-A cell's own text isn't looked at: what stands there was typed for that endpoint.
+A cell's own text isn't checked, since the user typed it for that endpoint.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from gc_jupyter.travel.installed import worker_has
 
 
 class CredentialGuard:
-    """Looks at what a cell or a call takes along, each thing once.
+    """Checks everything that a cell or a call takes along, each thing once.
 
     Parameters
     ----------
     named:
-        What `--in` names: it is sent, whatever it holds.
+        The names given by `--in`. They are sent whatever they hold.
     """
 
     def __init__(self, named: Collection[str]) -> None:
@@ -31,7 +31,7 @@ class CredentialGuard:
         self._search = Search(lambda module: not worker_has(module))
 
     def values(self, values: Mapping[str, Any]) -> None:
-        """Variables that travel; ``f.attribute`` is one of `f`.
+        """Check variables that travel. ``f.attribute`` is an attribute of `f`.
 
         Raises
         ------
@@ -43,14 +43,14 @@ class CredentialGuard:
                 raise _refused(f"What the cell uses as {_root(name)!r}", found, _root(name))
 
     def texts(self, texts: Mapping[str, str]) -> None:
-        """Functions, classes and modules that travel as their text; raises as `values`."""
+        """Check functions, classes and modules that travel as text. Raises as `values` does."""
         for name, text in texts.items():
             if self._is_new(name, text) and (kind := self._search.in_text(text)):
                 found = f"the text of {name} holds {kind}"
                 raise _refused(f"What the cell uses as {name!r}", found, _root(name))
 
     def arguments(self, calls: Sequence[Any], text: str) -> None:
-        """The arguments of calls of the function with this text; raises as `values`."""
+        """Check the arguments of calls of the function with this text. Raises as `values` does."""
         names = _parameters(text)
         for args, kwargs in calls:
             given = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -81,7 +81,7 @@ def _root(name: str) -> str:
 
 
 def _parameters(text: str) -> list[str]:
-    """The names of a function's parameters that may be given by position."""
+    """Return the names of a function's parameters that can be given by position."""
     try:
         (statement,) = rebuild.parse(text).body
     except (SyntaxError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a task wrote and displayed, as its worker says it -> events that may be shown here."""
+"""Turn the worker's account of a task's output into events that are safe to show here."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def as_event(kind: str, content: Any, mimes: Collection[str]) -> Event:
-    """One thing that a task wrote or displayed.
+    """Return one event: text that a task wrote, or a display.
 
     Parameters
     ----------
     kind, content:
-        As the worker says.
+        As the worker sent them.
     mimes:
-        What may be shown beside text.
+        The media types that may be shown beside text.
 
     Raises
     ------
     ValueError
-        It is no such thing.
+        It isn't an event.
     """
     if kind == "display":
         return kind, as_bundle(content, mimes)
@@ -40,7 +40,7 @@ def as_event(kind: str, content: Any, mimes: Collection[str]) -> Event:
 
 
 def as_bundle(made: Mapping[str, Any], mimes: Collection[str]) -> dict[str, str]:
-    """Of a MIME bundle what was asked for: the worker that should have seen to it may be
+    """Limit a MIME bundle to what was asked for. The worker should have done so, but it may be
     somebody else's program.
 
     Parameters
@@ -62,7 +62,7 @@ def as_bundle(made: Mapping[str, Any], mimes: Collection[str]) -> dict[str, str]
 
 
 def text_of(events: Collection[Event], *kinds: str) -> str:
-    """What was written to these streams.
+    """Return the text that was written to these streams.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A failure as the worker described it -> the exception to raise here, and its traceback."""
+"""Turn a worker's description of a failure into the exception to raise here, with traceback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gc_jupyter.capture.pieces import SourceOrigin
 from gc_jupyter.errors import ComputeError, RemoteException
 from gc_jupyter.remote_text import harmless, one_line
 
-#: Turns a file name of the notebook into what a user knows it by: "Cell In[3]".
+#: Turns a file name of the notebook into the name that a user knows: "Cell In[3]".
 LabelOf = Callable[[str], str]
 _HISTORY = re.compile(r"NameError: name '(In|Out|_ih|_oh|_dh)' is not defined")
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", SyntaxError)  # Python 3.11
@@ -35,7 +35,7 @@ _CONTEXT = 2  # lines shown before and after a frame's own
 
 @dataclass(frozen=True)
 class WorkerPlace:
-    """Where a task ran, for a failure's first line."""
+    """The place where a task ran, for a failure's first line."""
 
     endpoint: str
     task_id: str | None = None
@@ -65,18 +65,18 @@ def make_exception(
     label_of: LabelOf,
     unsent: Collection[str] = (),
 ) -> RemoteException:
-    """The exception to raise for what a worker described.
+    """Return the exception to raise for a failure that a worker described.
 
     Parameters
     ----------
     described:
-        What `worker_side.failures.describe` made.
+        The description that `worker_side.failures.describe` made.
     original:
-        The exception itself, where it could be decoded.
+        The exception itself, if it could be decoded.
     place:
-        Where it happened.
+        The place where it happened.
     origins:
-        How frames name a text -> where it stands in the notebook.
+        Maps the file name that frames have for a text to the text's place in the notebook.
     label_of:
         Names the notebook's files.
     unsent:
@@ -90,7 +90,7 @@ def make_exception(
     if original is not None:
         error = _as_original(error, original)
         error.__cause__ = original
-    if hasattr(error, "add_note"):  # Python 3.11: shown wherever there is no notebook
+    if hasattr(error, "add_note"):  # Python 3.11; a program without a notebook shows it, too
         error.add_note(text)
 
     def render() -> list[str]:
@@ -102,7 +102,7 @@ def make_exception(
 
 
 def show_at_caller(error: ComputeError, label_of: LabelOf) -> None:
-    """Let a notebook show an error at the cell's line that caused it, without inner frames."""
+    """Make a notebook show an error at the cell's line that caused it, without inner frames."""
 
     def render() -> list[str]:
         message = f"{type(error).__name__}: {error}".split("\n")
@@ -114,7 +114,7 @@ def show_at_caller(error: ComputeError, label_of: LabelOf) -> None:
 def next_step(
     described: Mapping[str, Any], place: WorkerPlace, unsent: Collection[str] = ()
 ) -> str:
-    """What to do about a failure whose cause is known; `unsent` are the notebook's other names."""
+    """Say what to do about a failure of known cause. `unsent` are the notebook's other names."""
     missing = described["missing"]
     if described["type"] == "SystemExit":
         return (
@@ -152,9 +152,9 @@ def next_step(
 
 
 def _looked_up(described: Mapping[str, Any]) -> str:
-    """The name that was looked for in the cell's variables, and not found; or empty text."""
+    """Return the name that wasn't found in the cell's variables, or empty text."""
     found = _NO_NAME.search(described["lines"]) or _NOT_IN_MAIN.match(described["lines"])
-    if found is None and described["cause"]:  # a library may have worded it anew
+    if found is None and described["cause"]:  # a library may have changed the wording
         return _looked_up(described["cause"])
     if found is None and described["frames"] and _NAMESPACE.search(described["frames"][-1][3]):
         found = _NO_KEY.match(described["lines"])
@@ -162,7 +162,7 @@ def _looked_up(described: Mapping[str, Any]) -> str:
 
 
 def _older_syntax(described: Mapping[str, Any], place: WorkerPlace) -> str:
-    """What to do about text that is Python here, and isn't there; it was read here before."""
+    """Say what to do about text that this Python accepts and the endpoint's doesn't."""
     here = platform.python_version()
     there, ours = (".".join(version.split(".")[:2]) for version in (place.python, here))
     if not described.get("compiled") or there == ours:
@@ -200,7 +200,7 @@ def _chain(
 
 
 def _local_frames(trace: types.TracebackType | None, label_of: LabelOf) -> list[Line]:
-    """The notebook's lines that called a remote function; none where a cell ran as a whole."""
+    """Return the notebook's lines that called a remote function; none if a whole cell ran."""
     lines: list[Line] = []
     for frame, number in traceback.walk_tb(trace):
         filename, function = frame.f_code.co_filename, frame.f_code.co_name
@@ -221,7 +221,7 @@ def _frame(
         return [("", f"[... {function} ...]")]
     inside = "" if function == "<module>" else f", in {function}"
     origin = origins.get(filename)
-    if origin is None and label_of(filename) != filename:  # a function that travelled by value
+    if origin is None and label_of(filename) != filename:  # the function travelled by value
         origin = SourceOrigin(filename, 1, "".join(linecache.getlines(filename)))
     if origin is None:
         place = ("place", f"File {filename}:{number}{inside}")
@@ -238,12 +238,13 @@ def _frame(
 
 
 def _as_original(plain: RemoteException, original: BaseException) -> RemoteException:
-    """The same error, caught as the original's type too, with the original's text and members."""
+    """Return the same error with the original's text and attributes, which `except` also catches
+    as the original's type."""
     kind = type(original)
     if not isinstance(original, Exception) or isinstance(original, BdbQuit):
-        return plain  # SystemExit would end the kernel, and IPython says nothing of a BdbQuit
+        return plain  # SystemExit would end the kernel, and IPython shows nothing for a BdbQuit
     if isinstance(original, (SyntaxError, _GROUP)):
-        # IPython has its own way to show these, with all frames: they share but the name
+        # IPython shows syntax errors in its own way, with all frames: only the name is shared
         named: RemoteException = type(kind.__name__, (RemoteException,), {})(plain.remote_data)
         named.__dict__.update(vars(plain))
         return named
@@ -254,7 +255,7 @@ def _as_original(plain: RemoteException, original: BaseException) -> RemoteExcep
         "__reduce_ex__": lambda _self, protocol: original.__reduce_ex__(protocol),
     }
     ours = {name: value for name, value in vars(plain).items() if not hasattr(kind, name)}
-    # its own type comes first, for what both have: an attribute `reason`, MemoryError's `__new__`
+    # our type comes first and decides where both define a name: `reason`, MemoryError's `__new__`
     bases = (RemoteException,) if issubclass(RemoteException, kind) else (kind, RemoteException)
     try:
         made: Any = type(kind.__name__, bases, members)
@@ -263,13 +264,13 @@ def _as_original(plain: RemoteException, original: BaseException) -> RemoteExcep
         error.args = original.args
         _copy_slots(original, error)
         str(error)
-    except Exception:  # a final class, a metaclass of its own, a `__new__` that wants arguments
+    except Exception:  # a final class, a metaclass, a `__new__` with arguments
         return plain
     return error
 
 
 def _copy_slots(original: BaseException, error: BaseException) -> None:
-    """What a built-in exception knows beside `args`, such as OSError's errno."""
+    """Copy what a built-in exception has beside `args`, such as OSError's errno."""
     for kind in type(original).__mro__:
         if kind in BaseException.__mro__:
             continue

@@ -1,4 +1,4 @@
-"""Objects that the worker can import itself -> the statement that does so."""
+"""Find the import statement for an object that the worker can import itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gc_jupyter.travel.installed import NOTEBOOK_ONLY, worker_has
 
 
 def import_module(name: str, module: ModuleType, chains: Iterable[str]) -> str:
-    """The statement that binds `name` to a module, with the submodules that `chains` reach.
+    """Return the statement that binds `name` to a module, with the submodules that `chains` use.
 
-    `import scipy.stats` binds `scipy`; what the cell reads as `scipy.stats.norm` needs the
-    submodule imported too.
+    `import scipy.stats` binds `scipy`. A cell that reads `scipy.stats.norm` needs the submodule
+    imported, too.
     """
     path = module.__name__
     if sys.modules.get("os.path") is module:
@@ -38,18 +38,18 @@ def import_module(name: str, module: ModuleType, chains: Iterable[str]) -> str:
 
 
 def import_object(name: str, home: str, attribute: str) -> str:
-    """The statement that binds `name` to a class or function of a module; see `find_home`."""
+    """Return the statement that binds `name` to a module's class or function; see `find_home`."""
     return f"from {home} import {attribute}" + ("" if attribute == name else f" as {name}")
 
 
 def find_home(value: Any) -> tuple[str, str] | None:
-    """The module to import `value` from, and its name there; the most public module that has it.
+    """Return the most public module that has `value`, and its name there.
 
-    None for what isn't a class or function of a module."""
+    None if it isn't a class or function of a module."""
     try:
         module = getattr(value, "__module__", None)
         qualified = getattr(value, "__qualname__", None)
-    except Exception:  # a `__getattr__` of its own
+    except Exception:  # the value has its own `__getattr__`
         return None
     if not isinstance(module, str) or not isinstance(qualified, str) or module == "__main__":
         return None
@@ -67,19 +67,19 @@ def find_home(value: Any) -> tuple[str, str] | None:
 
 
 def offers(value: Any, name: str, home: str) -> bool:
-    """Whether an imported module offers this object under its own name."""
+    """Whether an imported module has this object under the object's own name."""
     return getattr(sys.modules.get(home), name, None) is value
 
 
 def is_local(name: str) -> bool:
-    """Whether a module's source is here, and workers don't have it."""
+    """Whether a module's source is here and workers don't have the module."""
     return name.partition(".")[0] not in NOTEBOOK_ONLY and (
         not worker_has(name) and file_of(name).endswith(".py")
     )
 
 
 def file_of(name: str) -> str:
-    """Where a module's source lies; empty text where it has none. Imports nothing."""
+    """Return the path of a module's source, or empty text if it has none. Imports nothing."""
     module = sys.modules.get(name)
     if module is not None:
         return "" if name == "__main__" else str(getattr(module, "__file__", None) or "")
@@ -101,14 +101,14 @@ def file_of(name: str) -> str:
 
 
 def packages(modules: Iterable[str], sent: Iterable[str]) -> tuple[str, ...]:
-    """The packages that an endpoint must have.
+    """Return the packages that an endpoint must have.
 
     Parameters
     ----------
     modules:
-        What the cell and its definitions import.
+        The modules that the cell and its definitions import.
     sent:
-        Modules that travel as source.
+        The modules that travel as source.
     """
     there = {
         *sys.stdlib_module_names,

@@ -1,4 +1,4 @@
-"""What a task has shown so far, as its worker tells it line by line, before the reply has all."""
+"""Hold what a running task has shown so far, as its worker sends it line by line."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from gc_jupyter.capture.cell import SAFE_MIMES
 from gc_jupyter.capture.events import STREAMS, Event, as_event
 from gc_jupyter.remote_text import harmless
 
-#: Characters of one line, and of the text and the displays that are kept; the worker keeps to less.
+#: The most characters of one line, and of the text and displays that are kept. The worker's own
+#: limits are lower.
 _LINE = 12_000_000
 _TEXT = 2_100_000
 _DISPLAYS = 8_000_000
-#: What tqdm writes of a bar: "45%|████▌     | 45/100 [00:01<00:02, ...".
+#: A bar as tqdm writes it: "45%|████▌     | 45/100 [00:01<00:02, ...".
 _BAR = re.compile(r"(\d{1,3})%\|[^|\r\n]*\|\s*(?:(\d+)/(\d+))?")
 
 
 class LiveOutput:
-    """Lines in, events out. Fed by one thread, the loop's; read by any.
+    """Turns a worker's lines into events. Only the loop's thread feeds it; any thread may read it.
 
     Parameters
     ----------
     mimes:
-        What may be shown beside text.
+        The media types that may be shown beside text.
 
     Attributes
     ----------
     events:
-        As `CellFuture.events`. A list that is replaced when it is cleared, and else only grows:
-        its last text becomes longer, and a display may give way to a newer one in its place.
+        As `CellFuture.events`. The list is replaced when the output is cleared. Otherwise it only
+        grows: its last text becomes longer, and a newer display may replace one in its place.
     progress:
-        How much is done, and of how much (nan: unknown); None before anything is known of it.
+        How much is done, and the total (nan if unknown); None until the task reports progress.
     cut:
-        Whether there is more than what is told while the task runs.
+        Whether the task has shown more than is sent while it runs.
     why:
-        Why there is nothing, where that is known.
+        The reason why there is no live output, if it is known.
     followed:
-        Whether anybody feeds it.
+        Whether live output is expected at all.
     """
 
     def __init__(self, mimes: Collection[str] = SAFE_MIMES) -> None:
@@ -50,8 +51,8 @@ class LiveOutput:
         self.why = ""
         self.followed = False
         self._mimes = mimes
-        self._named: dict[str, list[int]] = {}  # a display's id -> its places among the events
-        self._rest = b""  # of a line that hasn't ended
+        self._named: dict[str, list[int]] = {}  # display id -> its indices in the events
+        self._rest = b""  # the start of a line whose end hasn't come yet
         self._text = self._displays = 0
         self._listeners: list[Callable[[], object]] = []
 
@@ -65,12 +66,12 @@ class LiveOutput:
             self._listeners.remove(listener)
 
     def feed(self, data: bytes) -> None:
-        """What the worker tells; lines that make no sense are left out.
+        """Take in what the worker sends. Lines that can't be read are left out.
 
         Parameters
         ----------
         data:
-            Of any length, from where the last one ended.
+            Bytes of any number that follow the last ones.
         """
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = rest if len(rest) <= _LINE else b""
@@ -90,7 +91,7 @@ class LiveOutput:
         self._tell()
 
     def explain(self, why: str) -> None:
-        """Say why there is nothing."""
+        """Set the reason why there is no live output."""
         if why != self.why:
             self.why = why
             self._tell()
@@ -100,7 +101,7 @@ class LiveOutput:
             listener()
 
     def last_line(self) -> str:
-        """The last line that isn't empty of what was printed."""
+        """Return the last printed line that isn't empty."""
         text = next((text for kind, text in reversed(self.events) if kind in STREAMS), "")
         lines = re.split(r"[\r\n]+", text[-2000:].rstrip())
         return harmless(lines[-1])
@@ -134,7 +135,7 @@ class LiveOutput:
             self.events.append(event)
 
     def _append(self, texts: list[Event]) -> None:
-        """Add to what was printed; neighbours of one stream are one event."""
+        """Add printed text. Neighbouring texts of one stream are one event."""
         for kind, text in _joined(texts):
             kept = text[: max(0, _TEXT - self._text)]
             self._text += len(kept)

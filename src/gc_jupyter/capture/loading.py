@@ -1,4 +1,4 @@
-"""Reads the pickles of a reply."""
+"""Read the pickles of a reply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gc_jupyter.travel.texts import helpers, import_helpers
 
 
 class _Loader(pickle.Unpickler):
-    """Loads one value, and builds no code that another Python has compiled."""
+    """Loads one value. It never builds code that another Python has compiled."""
 
     def __init__(self, data: Any, known: Mapping[Any, Any], buffers: Iterable[Any] = ()) -> None:
         stream = io.BytesIO(data) if isinstance(data, bytes) else io.BufferedReader(_Bytes(data))
@@ -38,7 +38,7 @@ class _Loader(pickle.Unpickler):
 
 
 class _Bytes(io.RawIOBase):
-    """A file of bytes that aren't copied first."""
+    """A file over bytes that it doesn't copy first."""
 
     def __init__(self, data: Any) -> None:
         self._left = memoryview(data)
@@ -54,18 +54,18 @@ class _Bytes(io.RawIOBase):
 
 
 def load(data: Any, known: Mapping[Any, Any], buffers: Iterable[Any] = ()) -> Any:
-    """A value.
+    """Load a value.
 
     Parameters
     ----------
     data, buffers:
-        Its pickle, and what isn't in it.
+        Its pickle, and the buffers that were taken out of it.
     known:
-        What the pickle refers to that is here, by token.
+        The objects of this notebook that the pickle refers to, by token.
 
     Raises
     ------
     ForeignCode
-        It has code that another Python has compiled.
+        The pickle has code that another Python has compiled.
     """
     return _Loader(data, known, buffers).load()

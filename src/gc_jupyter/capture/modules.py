@@ -1,4 +1,4 @@
-"""Modules that a cell takes along: as they are here, or as their text, which runs there."""
+"""Choose the modules that a cell takes along: as objects, or as source text that runs there."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from gc_jupyter.travel.modules import is_imported, module_contents
 from gc_jupyter.travel.names import find_names
 from gc_jupyter.travel.scopes import StoredNames
 
-#: Of a package that isn't loaded, so many modules are looked at.
+#: The most modules that are read of a package that isn't loaded.
 _MOST_FILES = 300
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-#: Calls of these act on this machine's files and processes, not on what is installed.
+#: Calls of these modules' functions act on files and processes of this machine, not on what is
+#: installed.
 _OF_THIS_MACHINE = {
     *("asyncio", "atexit", "io", "multiprocessing", "os", "pathlib", "shutil", "signal"),
     *("subprocess", "sys", "tempfile", "threading", "time", "urllib"),
@@ -29,7 +30,7 @@ _SETTINGS = ("os.environ", "sys.set")
 
 
 def reached(names: Iterable[str]) -> dict[str, types.ModuleType]:
-    """Of the modules among `names`, and those that they import, what is loaded and has to go."""
+    """Return the loaded modules that have to travel, among `names` and what these import."""
     found: dict[str, types.ModuleType] = {}
     todo = [*names]
     while todo:
@@ -79,19 +80,19 @@ def _imports(text: str) -> frozenset[str]:
 def sources(
     names: Iterable[str], text_of: Callable[[str], str | None]
 ) -> dict[str, tuple[str, bool]]:
-    """Sources of the modules among `names`, and of what they import, that go as their text.
+    """Return the sources of the modules that travel as text, among `names` and what these import.
 
     Parameters
     ----------
     names:
-        Modules, of whatever kind.
+        Names of modules of any kind.
     text_of:
-        The text of a loaded module; None for one that goes as it is here.
+        Returns the text of a loaded module, or None if the module travels as an object.
 
     Returns
     -------
     dict
-        Module name -> (source text, whether it is a package).
+        Module name -> (source text, whether the module is a package).
     """
     found: dict[str, tuple[str, bool]] = {}
     todo = [*names]
@@ -111,15 +112,15 @@ def sources(
 
 
 def _modules_of(root: str) -> list[str]:
-    """A package's modules: those that are loaded, or where it isn't, those that it has."""
+    """Return a package's loaded modules, or all its modules if the package isn't loaded."""
     if root in sys.modules:
         return [other for other in list(sys.modules) if other.partition(".")[0] == root]
     return _files_of(root)
 
 
 def _by_name(name: str) -> list[str]:
-    """What a loaded module's package has and hasn't loaded, where it imports modules by names that
-    it makes as it runs."""
+    """Return the modules of a loaded module's package that aren't loaded, if the module computes
+    the names of modules that it imports."""
     text = shown_text(sys.modules[name])
     if not any(one in text for one in ("import_module", "__import__")):
         return []
@@ -127,7 +128,7 @@ def _by_name(name: str) -> list[str]:
 
 
 def _files_of(root: str) -> list[str]:
-    """The modules that a package has files of."""
+    """Return the modules for which a package has files."""
     start = os.path.dirname(file_of(root))
     found = []
     if os.path.basename(file_of(root)) == "__init__.py":
@@ -143,7 +144,7 @@ def _files_of(root: str) -> list[str]:
 
 
 def text_as_is(module: types.ModuleType) -> str | None:
-    """The text whose definitions are those that a module has now; None where they were changed."""
+    """Return the text whose definitions the module has now; None if they were changed since."""
     file = _file(module)
     for text in code.texts_of(file) if file and is_imported(module) else ():
         tree = _tree(text) if text else None
@@ -156,13 +157,13 @@ def text_as_is(module: types.ModuleType) -> str | None:
 
 
 def shown_text(module: types.ModuleType) -> str:
-    """The text that a module was made from, as far as it is known."""
+    """Return the text that a module was made from, as far as it is known."""
     file = _file(module)
     return code.text_of(file) if file else ""
 
 
 def text_now(module: types.ModuleType) -> str:
-    """What a module's file holds by now; empty where there is none."""
+    """Return the present content of a module's file, or empty text if it has none."""
     try:
         return code.read_text(_file(module))
     except (OSError, SyntaxError, UnicodeDecodeError):
@@ -234,8 +235,8 @@ def binds(text: str, name: str) -> bool:
 
 
 def registers(module: types.ModuleType, text: str) -> bool:
-    """Whether packages that aren't Python's own keep books of what a module defines: by their
-    decorators, metaclasses or `__init_subclass__`. Its text has to run there for that."""
+    """Whether installed packages register what a module defines, by their decorators, metaclasses
+    or `__init_subclass__`. Then the module's text has to run there."""
     tree = _tree(text)
     imported = _installed_names(text)
     for node in tree.body if tree is not None else ():
@@ -262,7 +263,7 @@ def _is_foreign(name: str) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _installed_names(text: str) -> dict[str, str]:
-    """What a text imports at its top level of installed modules: name -> module."""
+    """Return the names that a text's top level imports from installed modules: name -> module."""
     found = {}
     for node in (_tree(text) or ast.Module([], [])).body:
         if isinstance(node, ast.Import):
@@ -274,7 +275,7 @@ def _installed_names(text: str) -> dict[str, str]:
 
 
 def _chain(node: ast.expr) -> list[str]:
-    """``["a", "b"]`` of ``a.b``; empty for anything else."""
+    """Return ``["a", "b"]`` for ``a.b``, and an empty list for any other expression."""
     parts: list[str] = []
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         parts.append(node.attr if isinstance(node, ast.Attribute) else "[]")
@@ -284,8 +285,8 @@ def _chain(node: ast.expr) -> list[str]:
 
 @functools.lru_cache(maxsize=256)
 def settings(text: str) -> tuple[tuple[int, str], ...]:
-    """The statements at a module's top level that set something in installed modules, with their
-    line numbers: ``os.environ["A"] = "b"``, ``warnings.filterwarnings("ignore")``."""
+    """Return a module's top-level statements that set something in installed modules, with their
+    line numbers, such as ``os.environ["A"] = "b"`` or ``warnings.filterwarnings("ignore")``."""
     tree = _tree(text)
     names = _installed_names(text)
     body = [] if tree is None else tree.body
@@ -312,7 +313,7 @@ def _sets(node: ast.stmt, names: Mapping[str, str]) -> bool:
 
 
 def _literals(body: list[ast.stmt]) -> dict[str, object]:
-    """The names that these statements bind once, to a literal."""
+    """Return the names that these statements bind exactly once, to a literal."""
     bound: dict[str, list[ast.expr | None]] = {}
     for node in body:
         targets = node.targets if isinstance(node, ast.Assign) else []
@@ -324,13 +325,13 @@ def _literals(body: list[ast.stmt]) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, (value, *others) in bound.items():
         if not others and not name.startswith("__"):
-            with contextlib.suppress(ValueError, TypeError, SyntaxError):  # no literal
+            with contextlib.suppress(ValueError, TypeError, SyntaxError):  # it isn't a literal
                 found[name] = ast.literal_eval(value) if value is not None else None
     return found
 
 
 def changed_since(module: types.ModuleType, text: str) -> dict[str, object]:
-    """What a module's plain variables are here and not by its text."""
+    """Return a module's plain variables whose values differ from those in its text."""
     tree = _tree(text)
     literals = {} if tree is None else _literals(tree.body)
     return {

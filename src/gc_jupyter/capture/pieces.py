@@ -1,4 +1,4 @@
-"""Values and modules -> pieces of one pickle, and what the worker is told to do with them."""
+"""Turn values and modules into pieces of one pickle, with the worker's instructions for them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from gc_jupyter.travel.pickler import NOTEBOOK
 from gc_jupyter.travel.refused import CannotTravel
 from gc_jupyter.travel.sending import SendingPickler, refuse_newer_syntax
 
-#: Bytes of a module's variables: its text makes them anew rather than have so many sent.
+#: The most bytes of a module's variables. Above it the module's text makes them anew there.
 _LARGE = 1_000_000
 
 
 @dataclass(frozen=True)
 class SourceOrigin:
-    """Where a text that travels stands in the notebook: frames on the worker are mapped back."""
+    """A travelling text's place in the notebook, to which frames on the worker are mapped back."""
 
     filename: str
     first_line: int
@@ -39,49 +39,49 @@ class SourceOrigin:
 
 
 class Pieces:
-    """Pickles what a cell uses: one pickle for all names, piece by piece, so that what they share
-    is still shared there. A module is a piece, too, unless it goes as its text.
+    """Pickles what a cell uses. All names are pieces of one pickle, so objects that they share are
+    shared there, too. A module is a piece as well, unless it travels as text.
 
     Parameters
     ----------
     namespace:
         The notebook's variables.
     guard:
-        Refuses credentials.
+        Refuses to send credentials.
     python:
-        The endpoint's minor version of Python; empty where it isn't known.
+        The endpoint's minor version of Python, or empty text if it isn't known.
     wanted:
-        Whether a name that a function uses is to be sent.
+        Tells whether to send a name that a function uses.
     states:
         What the notebook has set in installed modules.
     storing:
-        Takes what is large; None where all of it goes with the cell.
+        Takes out large data; None if all data travels with the cell.
 
     Attributes
     ----------
     content:
-        The pieces in their order.
+        The pieces, in order.
     buffers:
-        Of the pieces, taken out of them.
+        The buffers that were taken out of the pieces.
     sizes:
-        Bytes of each piece, with what was taken out.
+        The bytes of each piece, with its buffers.
     modules:
-        The names of modules that are used; those that aren't installed go along.
+        The names of the modules that are used. Those that aren't installed travel.
     modules_first, modules_last:
-        The modules that go as they are: those that are known to be used, and those that values
-        were found to use.
+        The modules that travel as objects: those known to be used, and those that values were
+        found to use.
     brought:
-        All modules that go as they are, within other pieces, too.
+        All modules that travel as objects, also within other pieces.
     as_text:
-        The texts of modules that are loaded here, and run there all the same.
+        The texts of modules that are loaded here and still travel as text.
     changed:
-        Those of them whose variables were set since.
+        The modules among these whose variables were set since.
     reloads:
-        Whether the cell reloads modules, which needs the text that is there now.
+        Whether the cell reloads modules, which needs the present text of their files.
     sent:
-        What a reply may refer to, by its place here.
+        The objects that a reply may refer to, by index.
     origins:
-        How frames name a text -> where it stands.
+        Maps the file name that frames have for a text to the text's place.
     """
 
     def __init__(
@@ -126,19 +126,19 @@ class Pieces:
     def pickle(
         self, values: Mapping[str, Any], imports: Mapping[str, str], calls: Sequence[Any]
     ) -> list[Any]:
-        """Fill `content`, and return each of `calls` (arguments, or a variable's value), which is a
-        pickle of its own: as `worker_side.loading.Loader` takes it.
+        """Fill `content`. Return each of `calls` (arguments, or a variable's value) as a pickle
+        of its own that `worker_side.loading.Loader` reads.
 
         Parameters
         ----------
         values:
-            What names stand for, in the order of their pieces.
+            The values of the names, in the order of their pieces.
         imports:
-            Names that are there by a statement.
+            The names that an import statement binds there.
         """
         code.remember_modules()
         while True:
-            with contextlib.suppress(_AsText):  # known by now
+            with contextlib.suppress(_AsText):  # found meanwhile
                 return self._pickle(values, imports, calls)
 
     def _pickle(
@@ -253,7 +253,7 @@ class Pieces:
     # --- modules ---------------------------------------------------------------------------
 
     def _add_modules(self) -> list[str]:
-        """The modules that go as they are, as far as they haven't."""
+        """Add the modules that travel as objects and haven't been added yet."""
         added: list[str] = []
         while True:
             found = modules.reached(self.modules)
@@ -269,8 +269,8 @@ class Pieces:
                 return added
 
     def _choose(self, found: Mapping[str, types.ModuleType]) -> None:
-        """Which of these run there from their text: those that installed packages know, and what
-        they import; unless that was changed here since."""
+        """Choose the modules that run there from their text: those that installed packages know,
+        and those that they import, unless they were changed here since."""
         for name, module in found.items():
             if name in self.as_text or name in self._looked_at:
                 continue
@@ -284,7 +284,7 @@ class Pieces:
     def _check(self, name: str, module: types.ModuleType, text: str | None) -> None:
         shown = text if text is not None else modules.shown_text(module)
         self._guard.texts({name: shown})
-        with contextlib.suppress(SyntaxError), as_capture_error():  # it may be edited by now
+        with contextlib.suppress(SyntaxError), as_capture_error():  # of an edited file
             refuse_newer_syntax(f"The module {name}", shown, self._options["python"])
         for variable in module_contents(module):
             value = vars(module)[variable]
@@ -295,10 +295,10 @@ class Pieces:
             except CaptureError:
                 if text is None or not modules.binds(text, variable) or not self._take_text(name):
                     raise
-                return  # the text has no credential, and finds one there, or none
+                return  # the text holds no credential: it finds its own there, or none
 
     def _take_text(self, name: str) -> bool:
-        """Have a module and what it imports run there; False where one of them was changed."""
+        """Send a module and its imports as text. Returns False if one of them was changed here."""
         found = {one: modules.text_as_is(module) for one, module in modules.reached([name]).items()}
         if None in found.values():
             return False
@@ -308,8 +308,8 @@ class Pieces:
         return True
 
     def _look_at_modules(self) -> None:
-        """After a failure: whether a module has something that can't be sent. What its text makes
-        anew there is left to it; else the cell is refused."""
+        """Find out, after a failure, whether a module has something that can't be sent. If the
+        module's text makes it anew there, the text travels; else the cell is refused."""
         names = {*self.modules, *self.brought, *self._pickler.brought}
         for name, module in modules.reached(names).items():
             for variable in module_contents(module) if name not in self.as_text else ():
@@ -326,7 +326,7 @@ class Pieces:
                     raise _AsText from error
 
     def _add_changes(self) -> None:
-        """What the notebook has set in modules that go as their text."""
+        """Add what the notebook has set in modules that travel as text."""
         self.changed = []
         for name, text in self.as_text.items():
             module = sys.modules[name]
@@ -337,7 +337,7 @@ class Pieces:
                 self.changed.append(name)
 
     def settings(self) -> list[tuple[Any, ...]]:
-        """What modules that go as they are have set in installed ones; see `compose.Task`."""
+        """Return what modules sent as objects have set in installed ones; see `compose.Task`."""
         found = []
         for name in [one for one in sys.modules if one in self.brought]:
             module = sys.modules[name]
@@ -347,7 +347,7 @@ class Pieces:
         return found
 
     def sources(self) -> tuple[tuple[str, tuple[str, bool]], ...]:
-        """The modules that run there from their source; see `compose.Task`."""
+        """Return the modules that run there from their source; see `compose.Task`."""
         texts = dict(self.as_text)
         if self.reloads:
             texts.update({name: modules.text_now(sys.modules[name]) for name in self.brought})
@@ -361,7 +361,7 @@ class Pieces:
 
 @contextlib.contextmanager
 def as_capture_error() -> Iterator[None]:
-    """What can't travel is said of the cell."""
+    """Turn an error about a value that can't travel into an error about the cell."""
     try:
         yield
     except CannotTravel as error:
@@ -369,11 +369,11 @@ def as_capture_error() -> Iterator[None]:
 
 
 class _AsText(Exception):
-    """All is pickled again: another module goes as its text, or a value has its own pickle."""
+    """Everything is pickled again: a module travels as text, or a value has its own pickle."""
 
 
 class _Probe(SendingPickler):
-    """Tries what a module holds, without the modules that it knows."""
+    """Tries to pickle what a module holds, without the modules that it refers to."""
 
     def module(self, module: types.ModuleType) -> Any:
         super().module(module)
@@ -381,12 +381,12 @@ class _Probe(SendingPickler):
 
 
 def module_piece(module: str) -> str:
-    """What a module's size is told under."""
+    """Return the name under which a module's size is listed."""
     return f"module {module}"
 
 
 def _text(error: Exception) -> str:
-    """What went wrong: our own words as they are, others' with their type."""
+    """Describe what went wrong. Our own errors keep their words; others get their type in front."""
     return str(error) if isinstance(error, CannotTravel) else f"{type(error).__name__}: {error}"
 
 

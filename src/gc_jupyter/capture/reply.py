@@ -1,4 +1,4 @@
-"""A worker's reply -> values, output and failure; the future that unpacks it."""
+"""Turn a worker's reply into values, output and failure, by the future that unpacks it."""
 
 from __future__ import annotations
 
@@ -28,47 +28,47 @@ Packed = dict[str, Any]
 
 
 class Moving(Protocol):
-    """Bytes on their way to an endpoint's store, or from there."""
+    """A transfer of bytes to an endpoint's store or from it."""
 
-    #: Done once they are there, or can't be had.
+    #: Done once the bytes have arrived or can't be had.
     over: concurrent.futures.Future[Any]
-    #: Called at each change, on any thread.
+    #: Called after each change, on any thread.
     listeners: list[Callable[[], object]]
 
     def text(self) -> str:
-        """How far it is."""
+        """Return how far the transfer is."""
 
 
 class Fetching(Moving, Protocol):
-    """Bytes on their way from an endpoint's store."""
+    """A transfer of bytes from an endpoint's store."""
 
-    #: Those of each `stored`.
+    #: The bytes of each `stored`.
     data: list[bytearray]
 
 
 class Fetcher(Protocol):
-    """Brings what stayed in the store of a task's endpoint."""
+    """Brings values that stayed in the store of a task's endpoint."""
 
     def configured(self, config: dict[str, Any]) -> Fetcher:
-        """The same for tasks with this configuration of their endpoint, as the cell's had."""
+        """Return a fetcher for tasks with this endpoint configuration, as the cell had it."""
 
     def purged(self, error: ValuesMissing) -> None:
-        """What a task needed isn't there any more: the next one that needs it sends it again."""
+        """Note that data which a task needed is gone there: the next task sends it again."""
 
     def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
-        """Have these come; returns at once."""
+        """Start to bring these; returns at once."""
 
     def fetch(self, stored: Sequence[Mapping[str, Any]], folder: str) -> Sequence[bytearray]:
-        """Wait for these, and tell the user how far they are."""
+        """Bring these and wait, telling the user how far they are."""
 
 
 class CellFuture(TaskFuture):
-    """The future of a cell or of a notebook function's call: its result is the last value.
+    """The future of a cell or of a notebook function's call. Its result is the last value.
 
     Parameters
     ----------
     captured:
-        What was sent.
+        The captured cell that was sent.
     endpoint:
         The endpoint's name, for messages.
     label_of:
@@ -77,11 +77,11 @@ class CellFuture(TaskFuture):
     Attributes
     ----------
     events:
-        What the task wrote and displayed, in order, once it is done: ``("stdout", text)``,
-        ``("stderr", text)``, ``("display", MIME bundle)``; ``("hidden", "")`` follows a display
-        that is markup, which was not asked for.
+        The task's output in order, once it is done: ``("stdout", text)``, ``("stderr", text)``,
+        ``("display", MIME bundle)``. ``("hidden", "")`` follows a display whose markup was not
+        asked for.
     out:
-        The values of the names asked for; where the cell failed, of those that it had set.
+        The values of the requested names. If the cell failed, those that it had set.
     """
 
     def __init__(
@@ -91,18 +91,18 @@ class CellFuture(TaskFuture):
         self.endpoint = endpoint
         self.events: list[Event] = []
         self.out: dict[str, Any] = {}
-        #: Where the notebook's random numbers have got to there, if they went along.
+        #: The state of the notebook's random generators after the task, if they travelled.
         self.random: dict[str, Any] = {}
         self.undecoded: dict[str, Undecoded] = {}
-        #: What stands for values that were too large to come by themselves.
+        #: The stand-ins for values that were too large to be fetched by themselves.
         self.stayed: list[Any] = []
-        #: Brings what was too large for the reply; None where nobody can.
+        #: Brings values that were too large for the reply; None if nothing can.
         self.fetcher: Fetcher | None = None
-        #: What is on its way for it now, there or back.
+        #: The transfer that runs for this task now, in either direction.
         self.fetching: Moving | None = None
         self._when_fetching: list[Callable[[], object]] = []
         self.place = WorkerPlace(endpoint)
-        #: The most frames that a traceback shows, the innermost; None for all.
+        #: The number of innermost frames that a traceback shows; None for all.
         self.tb_limit: int | None = None
         self._mimes = captured.options.get("mimes", SAFE_MIMES)
         self._live: LiveOutput | None = None
@@ -110,52 +110,52 @@ class CellFuture(TaskFuture):
         self._origins = captured.origins
         self._storing = captured.storing  # the values in `local`'s files stay until it is done
         self.add_done_callback(_let_go)
-        #: What a reply may refer to; see `Captured`.
+        #: The objects that a reply may refer to; see `Captured`.
         self.objects = captured.objects
         self._label_of = label_of
         self._unsent = captured.unsent
 
     @property
     def live(self) -> LiveOutput:
-        """What its worker tells while it runs; empty where it tells nothing before its reply."""
+        """What the worker has sent while the task runs; empty if it sends only its reply."""
         if self._live is None:
             self._live = LiveOutput(self._mimes)
         return self._live
 
     @property
     def so_far(self) -> list[Event]:
-        """As `events`: those that are known while the task runs, or where it never replied."""
+        """The events known so far, also of a task that runs or has never replied."""
         return self.events if self.replied or self._live is None else self._live.events
 
     @property
     def output(self) -> str:
-        """What the task has printed so far, both streams in order."""
+        """The text that the task has printed so far, both streams in order."""
         return text_of(self.so_far, *STREAMS)
 
     @property
     def stdout(self) -> str:
-        """What the task has written to its standard output so far."""
+        """The text that the task has written to its standard output so far."""
         return text_of(self.so_far, "stdout")
 
     @property
     def stderr(self) -> str:
-        """What the task has written to its standard error so far."""
+        """The text that the task has written to its standard error so far."""
         return text_of(self.so_far, "stderr")
 
     def when_fetching(self, listener: Callable[[], object]) -> None:
-        """Have a listener know, on any thread, how far `fetching` is.
+        """Add a listener, called on any thread, for the progress of `fetching`.
 
         Parameters
         ----------
         listener:
-            Called at each change.
+            Called after each change.
         """
         self._when_fetching.append(listener)
         if self.fetching is not None:
             self.fetching.listeners.append(listener)
 
     def hear(self, message: bytes) -> None:
-        """See TaskFuture: what the task shows while it runs.
+        """Take in output of the running task; see TaskFuture.
 
         Parameters
         ----------
@@ -165,14 +165,14 @@ class CellFuture(TaskFuture):
         self.live.feed(message)
 
     def decode(self, value: Any) -> Any:
-        """Unpack the worker's reply; raises what the code raised there.
+        """Unpack the worker's reply. Raises the exception that the code raised there.
 
         Raises
         ------
         BadReply
-            It isn't a cell's: the worker may be somebody else's program.
+            It isn't the reply of a cell. The worker may be somebody else's program.
         StoreRefused
-            What it needs can't be had there; nothing has run.
+            Data that the cell needs can't be had there; nothing has run.
         """
         return self._understood(value, partial(self._arrived, value))
 
@@ -190,7 +190,7 @@ class CellFuture(TaskFuture):
         return last
 
     def _arrived(self, reply: Any) -> tuple[BaseException | None, Any]:
-        """Read a reply, or have come what was too large for it."""
+        """Read a reply, or first bring what was too large for it."""
         if not isinstance(reply, dict) or reply.get("version") != 1:
             raise ValueError("another version")
         if self.nonce and (reply["tag"] or {}).get("nonce") != self.nonce:
@@ -221,7 +221,7 @@ class CellFuture(TaskFuture):
     def _fetched(
         self, reply: Any, wanted: Sequence[Packed], fetching: Fetching
     ) -> tuple[BaseException | None, Any]:
-        """Read a reply with what has come, or why it hasn't."""
+        """Read a reply with the data that has come, or with the reason why it hasn't."""
         error, data = fetching.over.exception(), iter(fetching.data)
         self.fetching = None
         for packed in wanted:
@@ -233,7 +233,7 @@ class CellFuture(TaskFuture):
         return self._read(reply)
 
     def _read(self, reply: Any) -> tuple[BaseException | None, Any]:
-        """The cell's failure or its last value; takes what the worker says apart."""
+        """Take the worker's reply apart. Returns the last value or raises the cell's failure."""
         self.events = [
             as_event(kind, _displayed(kind, content), self._mimes)
             for kind, content in reply["events"]
@@ -254,10 +254,10 @@ class CellFuture(TaskFuture):
         return None, value
 
     def take_kept(self, told: Mapping[str, Any]) -> None:
-        """Take what the worker says of values that stay there; see `worker_side.keeping`."""
+        """Take the records of values that stay there; see `worker_side.keeping`."""
 
     def _values(self, packed: dict[str, Packed], shared: Sequence[Any]) -> dict[str, Any]:
-        """The last value and those of the names asked for; see `Packer.together`."""
+        """Return the last value and those of the requested names; see `Packer.together`."""
         found: dict[str, Any] = {}
         for names, together in shared:
             if not _is_here(together):
@@ -265,7 +265,7 @@ class CellFuture(TaskFuture):
                     bring = partial(self._bring, together, at)
                     found[name] = self._left_there(name, packed[name], together, bring)
                 continue
-            with contextlib.suppress(Exception):  # then each by itself
+            with contextlib.suppress(Exception):  # then each is read by itself
                 found.update(dict(zip(names, self._load(together), strict=True)))
         for name in packed.keys() - found.keys():
             found[name] = self._unpack(name, packed[name])
@@ -275,7 +275,7 @@ class CellFuture(TaskFuture):
         return load(packed["pickle"], self.objects, packed.get("buffers", ()))
 
     def _bring(self, packed: Packed, at: int | None = None) -> Any:
-        """A value that was left there, or one of several that share objects."""
+        """Return a value that was left there, or one of several that share objects."""
         if self.fetcher is None:
             raise StoreRefused("Nobody here knows the endpoint that has it.")
         stored = packed["stored"]
@@ -325,7 +325,7 @@ class CellFuture(TaskFuture):
         return make_exception(described, original, *known)
 
     def _original(self, described: dict[str, Any]) -> BaseException | None:
-        """The exception itself; its text and its traceback are there all the same."""
+        """Return the exception itself, or None. Its text and traceback are known without it."""
         if described["pickle"] is not None:
             with contextlib.suppress(Exception):
                 loaded = load(described["pickle"], self.objects)
@@ -345,7 +345,7 @@ def _let_go(future: concurrent.futures.Future[Any]) -> None:
 
 
 def _left(reply: Any) -> Iterator[tuple[str, Packed]]:
-    """What of a reply is in the store: values by name, and displays."""
+    """Return the parts of a reply that are in the store: values by name, and displays."""
     for names, together in reply.get("shared", ()):
         if not _is_here(together):
             yield ", ".join(filter(None, names)), together
@@ -366,7 +366,7 @@ def _pieces(stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _displayed(kind: str, content: Any) -> Any:
-    """A display whose bundle was in the store, as far as it is here."""
+    """Return a display whose bundle was in the store, as far as it has come."""
     if kind != "display" or "stored" not in content:
         return content
     if content.get("pickle") is not None:
@@ -376,14 +376,14 @@ def _displayed(kind: str, content: Any) -> Any:
 
 
 def _of_store(said: Mapping[str, Any]) -> StoreRefused:
-    """What a worker says of its store."""
+    """Return the worker's description of its store."""
     text = f"{one_line(str(said['text']), 500)}."
     missing = [name for name in said["missing"] if is_name(name)]
     return ValuesMissing(text, missing) if missing else StoreRefused(text)
 
 
 def _shortened(described: dict[str, Any], limit: int) -> dict[str, Any]:
-    """A failure with its last `limit` frames, and so for what caused it."""
+    """Return a failure with its last `limit` frames only, and the same for its causes."""
     frames = described["frames"]
     short = {**described, "frames": frames[len(frames) - min(limit, len(frames)) :]}
     for key in ("cause", "context"):

@@ -1,4 +1,4 @@
-"""What of a cell goes to the endpoint's store: large buffers, and the pickles of large values."""
+"""Choose a cell's data that goes to the endpoint's store: large buffers and large pickles."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from gc_jupyter.travel.near import NearFiles, new_name
 from gc_jupyter.travel.sending import SendingPickler
 from gc_jupyter.travel.store import BOUND, PartsWriter, name_of, slices
 
-#: So many parts are worth threads for their hashes.
+#: From this number of parts on, threads compute their hashes.
 _MANY = 4
 Stored = dict[str, Any]
 
 
 class Storing:
-    """Takes what is large out of the pickles of one cell.
+    """Takes large data out of the pickles of one cell.
 
     Parameters
     ----------
     folder:
-        Where the store is at the endpoint; empty for what the endpoint says.
+        The store's folder at the endpoint; empty for the endpoint's own choice.
     least:
-        Bytes from which on a value is large.
+        The bytes from which on a value is large.
     bound:
-        Bytes of the whole store.
+        The most bytes of the whole store.
     endpoint:
         Whose store it is.
     most:
-        Bytes of a value that comes back by itself; None for any.
+        The most bytes of a value that is fetched by itself; None for no bound.
     near:
         Has the values in place of the store, where the workers are this kernel's own; they stay as
         long as this does.
@@ -41,8 +41,8 @@ class Storing:
     Attributes
     ----------
     parts:
-        What has to be in the store, by name. Buffers are those of the notebook's own objects, as
-        long as this holds them: see `sent`.
+        The parts that must be in the store, by name. Their buffers belong to the notebook's own
+        objects until `copy` or `sent` is called.
     """
 
     def __init__(
@@ -61,26 +61,26 @@ class Storing:
         self.least = least
         self.bound = bound
         self.parts: dict[str, Any] = {}
-        #: Pickles of values that have one of their own.
+        #: The pickles of values that have their own pickle.
         self.values: list[Stored] = []
-        #: Bytes of these, by the values' names.
+        #: The bytes of these pickles, by the values' names.
         self.alone: dict[str, int] = {}
         self.known: dict[int, tuple[int, int]] = {}
-        #: Whether it goes while the notebook goes on; whoever sends it, then.
+        #: Set if the data is sent while the notebook goes on: what sends it.
         self.later = False
         self.going: Any = None
         self._done = False
-        self._alive: list[Any] = []  # whose ids are in use above
+        self._alive: list[Any] = []  # they stay alive, since their ids are keys above
 
     def options(self) -> dict[str, Any]:
-        """What a worker is told; see `worker_side.storing.Taken`."""
+        """Return the options for the worker; see `worker_side.storing.Taken`."""
         told = {"folder": self.folder, "bound": self.bound, "values": self.values}
         if self.near is not None:
             told["near"] = self.near.folder
         return told if self.most is None else {**told, "most": self.most}
 
     def add(self, data: Any) -> Stored:
-        """Have some bytes be in the store, in parts."""
+        """Add bytes that must be in the store, in parts."""
         parts = slices(data) if self.near is None else [memoryview(data).cast("B")]
         if self.near is not None:
             names = [new_name()]
@@ -93,11 +93,11 @@ class Storing:
         return {"size": len(memoryview(data).cast("B")), "parts": names}
 
     def pickled(self, data: Any, buffers: list[Any]) -> Stored:
-        """A pickle and its buffers, these in the store."""
+        """Describe a pickle whose buffers are in the store."""
         return {"pickle": data, "buffers": [self.add(one) for one in buffers]}
 
     def callback(self, into: list[Any]) -> Callable[[Any], bool]:
-        """A pickler's `buffer_callback`."""
+        """Decide as a pickler's `buffer_callback` does."""
         take: Callable[[Any], bool] = large_buffers(into, self.least)
         return take
 
@@ -108,27 +108,27 @@ class Storing:
         options: Mapping[str, Any],
         passing: type[Exception],
     ) -> bool:
-        """Give the values a pickle of their own whose pieces are large; whether there are some. An
-        error that is `passing` says that all is to be pickled anew."""
+        """Give each value whose piece is large its own pickle. Returns whether there are any.
+        An error of type `passing` means that everything must be pickled anew."""
         for name, value in values.items():
             if len(pieces[name]) > self.least and (size := self._take(value, options, passing)):
                 self.alone[name] = size
         return bool(self.alone)
 
     def _take(self, value: Any, options: Mapping[str, Any], passing: type[Exception]) -> int:
-        """Give a large value a pickle of its own, which is the same for each cell that uses it.
+        """Give a large value its own pickle, which is the same for each cell that uses the value.
 
         Parameters
         ----------
         value:
-            Plain data. What brings functions or classes along needs the cell's other values.
+            Plain data. A value that brings functions or classes needs the cell's other values.
         options, passing:
-            For the pickler, and as for `take_large`.
+            The pickler's options, and the same as for `take_large`.
 
         Returns
         -------
         int
-            Its bytes; 0 where it can't be done.
+            The pickle's bytes, or 0 if the value can't have its own pickle.
         """
         found: dict[str, Any] = {}
         buffers: list[Any] = []
@@ -146,7 +146,7 @@ class Storing:
             pickler.dump(value)
         except passing:
             raise
-        except Exception:  # said where it is pickled with the others
+        except Exception:  # the error comes again when it is pickled with the others
             return 0
         memo = pickler.memo.copy()
         if id(value) not in memo or pickler.brought:
@@ -163,15 +163,15 @@ class Storing:
 
     @property
     def done(self) -> bool:
-        """Whether nothing has to be put there."""
+        """Whether nothing has to be put into the store."""
         return self._done or not self.parts
 
     def pickler(self) -> type[SendingPickler]:
-        """For what refers to these values."""
+        """Return the pickler for data that refers to these values."""
         return _Referring if self.known else SendingPickler
 
     def copy(self) -> None:
-        """The notebook may change its objects from now on."""
+        """Copy the buffers: the notebook may change its objects from now on."""
         self.parts = {name: bytes(part) for name, part in self.parts.items()}
 
     def write_near(self) -> None:
@@ -184,7 +184,7 @@ class Storing:
         self.parts = {}
 
     def sent(self) -> None:
-        """All of it is there: the notebook's objects are its own again."""
+        """Let go of the notebook's objects, since all of the data is in the store."""
         self._done = True
         self.parts = dict.fromkeys(self.parts)
         self.known = {}
@@ -192,7 +192,7 @@ class Storing:
 
 
 def _met_again(one: Any) -> bool:
-    """Whether an object is known by what it is, and not by what it is equal to."""
+    """Whether an object matters by its identity, and not only by its value."""
     if isinstance(one, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
         return False
     hashed: Any = type(one).__hash__
@@ -200,7 +200,7 @@ def _met_again(one: Any) -> bool:
 
 
 class _Referring(SendingPickler):
-    """Refers to objects of values that have a pickle of their own."""
+    """Refers to objects of values that have their own pickle."""
 
     stored: Mapping[int, tuple[int, int]] = {}
 
@@ -209,7 +209,7 @@ class _Referring(SendingPickler):
 
 
 class _Plain(SendingPickler):
-    """Refuses what goes by value but isn't data."""
+    """Refuses objects that aren't data and would travel by value."""
 
     stored: Mapping[int, tuple[int, int]] = {}
 

@@ -1,4 +1,4 @@
-"""What stands for a value that isn't here: its text, and how to bring it where it can be had."""
+"""Stand-ins for values that aren't here: their text, and how to fetch those that can be had."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from gc_jupyter.travel.store import megabytes
 
 
 class Undecoded:
-    """Stands for a value that stays on the worker's side: its text, its attributes that are plain
-    values (also as its own: ``G.x``), and why.
+    """Stands for a value that stayed on the worker's side. It has the value's text, the reason, and
+    the attributes that are plain values (also as its own: ``G.x``).
 
     Parameters
     ----------
     packed:
-        The value's `repr`, `type`, `reason`, and `bundle` where it was to be shown.
+        The value's `repr` and `type`, the `reason`, and the `bundle` if the value was to be shown.
     attributes:
-        Those that are numbers, text, or containers of such.
+        The attributes that are numbers, text, or containers of these.
     mimes:
-        What may be shown beside text.
+        The media types that may be shown beside text.
     endpoint:
-        Where the value stayed.
+        The endpoint where the value stayed.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class Undecoded:
 
 
 class AtEndpoint(Undecoded):
-    """A value that is in an endpoint's store, and couldn't be fetched.
+    """Stands for a value that is in an endpoint's store and couldn't be fetched.
 
     Parameters
     ----------
     packed, mimes, endpoint:
-        As for Undecoded; `reason` says why it wasn't fetched.
+        As for Undecoded. `reason` says why the value wasn't fetched.
     stored:
-        Its pickle and buffers; see `worker_side.storing.leave_in`.
+        The value's pickle and buffers; see `worker_side.storing.leave_in`.
     bring:
         Fetches it.
     """
@@ -97,14 +97,14 @@ class AtEndpoint(Undecoded):
         self._bundle = {"text/plain": self.text}
 
     def fetch(self) -> Any:
-        """The value itself, which comes in parts; an interrupt stops it, and what came stays.
+        """Fetch the value itself, in parts. An interrupt stops it; the parts that came are kept.
 
         Raises
         ------
         StoreRefused
-            It isn't there any more, or the store can't be used.
+            The value isn't there any more, or the store can't be used.
         Interrupted
-            The user has stopped it.
+            The user has stopped the transfer.
         """
         return self._bring()
 
@@ -117,5 +117,5 @@ class AtEndpoint(Undecoded):
 
 
 def size_of(stored: Mapping[str, Any]) -> int:
-    """Bytes of a pickle and its buffers, as their parts have them."""
+    """Return the bytes of a pickle and its buffers, from the sizes of their parts."""
     return sum(int(one["size"]) for one in (stored["pickle"], *stored["buffers"]))

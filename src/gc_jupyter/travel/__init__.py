@@ -1,4 +1,4 @@
-"""What travels: which modules a worker has, which names code uses, and the one pickler.
+"""Decide what travels: which modules a worker has, which names code uses, and the one pickler.
 
-Nothing is loaded before it is used; see the modules.
+Importing this package loads none of its modules.
 """

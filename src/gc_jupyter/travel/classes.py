@@ -1,7 +1,8 @@
-"""Classes by value: their live attributes, whatever has changed since their statement ran.
+"""Write classes by value, with their present attributes, however they changed after their
+statement.
 
-Where Python itself writes a part of a class (enums, dataclasses, named tuples, ...), that part is
-written anew there by the same public means, since each version of Python has its own.
+Where Python itself makes a part of a class (enums, dataclasses, named tuples, ...), the same public
+function makes that part there, since each version of Python makes it in its own way.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -20,22 +21,22 @@ from gc_jupyter.travel import rebuild, rebuild_classes
 from gc_jupyter.travel.objects import FROM_PYTHON, Call
 from gc_jupyter.travel.refused import CannotTravel
 
-#: What each class gets by being made.
+#: The attributes that every class gets when it is made.
 MADE = {
     *("__dict__", "__weakref__", "_abc_impl", "__module__", "__qualname__", "__slots__"),
-    "__slotnames__",  # what copyreg notes at the first pickle
+    "__slotnames__",  # copyreg sets it at the first pickle
     *("__abstractmethods__", "__annotations_cache__"),
 }
 DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
-#: What compiled metaclasses make of other attributes, by the name of its type.
+#: Attributes that compiled metaclasses derive from others, by the names of their types.
 _MADE_TYPES = {"CField"}
-#: What a class of ctypes is made of.
+#: The attributes that define a class of ctypes.
 _OF_CTYPES = ("_flags_", "_argtypes_", "_restype_", "_type_", "_length_")
 _OF_DATACLASS = {"__dataclass_fields__", "__dataclass_params__", "__match_args__"}
 
 
 def reduce(pickler: Any, kind: Any) -> Any:
-    """How a class is written that the other side doesn't have."""
+    """Return the reduction of a class that the other side doesn't have."""
     members = vars(kind)
     if not kind.__flags__ & FROM_PYTHON:
         raise CannotTravel("it is, or holds, %r, which is compiled and can't be imported" % kind)
@@ -83,8 +84,8 @@ def reduce(pickler: Any, kind: Any) -> Any:
 
 
 def _in_body(members: Any, own: Any) -> Iterator[str]:
-    """The names that a class has from its statement: before those that it gets by being made. What
-    means something to Python comes in its turn."""
+    """Return the names that a class has from its statement, without those that it gets when it is
+    made. Names with a meaning for Python are written separately."""
     for name in members:
         if name in ("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"):
             return
@@ -93,12 +94,12 @@ def _in_body(members: Any, own: Any) -> Iterator[str]:
 
 
 def set_members(kind: Any, members: Any) -> list[Any]:
-    """One call for each."""
+    """Return one call for each member."""
     return [Call(rebuild_classes.member, kind, name, members[name]) for name in members]
 
 
 def _registered(kind: Any) -> list[Any]:
-    """Classes that `kind.register` took; nothing public tells."""
+    """Return the classes that `kind.register` took. No public function tells them."""
     dump = getattr(abc, "_get_dump", None)
     return [] if dump is None else [one() for one in dump(kind)[0]]
 
@@ -133,11 +134,11 @@ def _dataclass(kind: Any, own: dict[str, Any]) -> Any:
     options.update(unsafe_hash=params.unsafe_hash, frozen=params.frozen)
     if sys.version_info >= (3, 10) and "__match_args__" not in own:
         options["match_args"] = False
-    off = ("order", "unsafe_hash", "frozen")  # by default
+    off = ("order", "unsafe_hash", "frozen")  # the default
     options = {name: value for name, value in options.items() if value != (name not in off)}
     written = {name for name, value in own.items() if _is_written(value)}
     dropped = [name for name in fields if name not in vars(kind)]
-    after_init = [own["__post_init__"]] if "__post_init__" in own else []  # looked for then
+    after_init = [own["__post_init__"]] if "__post_init__" in own else []  # looked up in that case
     before = [
         Call(rebuild_classes.member, kind, "__annotations__", annotations),
         *(Call(rebuild_classes.member, kind, "__post_init__", one) for one in after_init),
@@ -149,10 +150,10 @@ def _dataclass(kind: Any, own: dict[str, Any]) -> Any:
         for name, value in own.items()
         if name not in written and name not in (*_OF_DATACLASS, "__annotations__")
     }
-    if "__getstate__" in written:  # a frozen one with slots, which is another class by then
+    if "__getstate__" in written:  # a frozen one with slots: the decorator made another class
         left.update(__getstate__=rebuild_classes.get_state, __setstate__=rebuild_classes.set_state)
     if "__hash__" in left and left["__hash__"] is None:
-        del left["__hash__"]  # as it was written, or inherited
+        del left["__hash__"]  # written by hand, or inherited
     return left, before
 
 
@@ -199,7 +200,7 @@ def _enum(pickler: Any, kind: Any) -> Any:
 
 
 def _made_of(one: Any, data: Any) -> Any:
-    """The compiled class that a member is made of, and its value of that."""
+    """Return the compiled class that a member is made from, and its value of that class."""
     base = next(kind for kind in data.__mro__ if not kind.__flags__ & FROM_PYTHON)
     if base is object:
         return object, ()
@@ -269,7 +270,7 @@ def _protocol(pickler: Any, kind: Any) -> Any:
 
 
 def function(pickler: Any, one: types.FunctionType) -> Any:
-    """How a function is written that Python itself has made around others; None for others."""
+    """Return the reduction of a function that Python itself has made around others, or None."""
     if (
         hasattr(one, "registry")
         and hasattr(one, "dispatch")

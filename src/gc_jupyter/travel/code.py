@@ -1,4 +1,4 @@
-"""Code -> the source that gives the same code again; the names that code uses.
+"""Find the source that gives the same code again, and the names that code uses.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -20,30 +20,31 @@ from typing import Any
 from gc_jupyter.travel import rebuild
 
 _DEFERRED = __future__.annotations.compiler_flag
-_NESTED = 0x10  # says that a function stands in another, and changes nothing
-#: Further texts that were compiled under a file's name: a %%gcrun cell's, which linecache has as
-#: the call of the magic.
+_NESTED = 0x10  # it only says that the function is nested
+#: Further texts that were compiled under a file's name, such as a %%gcrun cell's: linecache has the
+#: magic's call instead.
 _texts: dict[str, list[str]] = {}
-_seen: dict[str, tuple[int, int]] = {}  # file -> time and size of the text that was remembered
-#: What is installed, by its path alone.
+_seen: dict[str, tuple[int, int]] = {}  # file -> time and size of the remembered text
+#: Paths of installed files.
 _PACKAGES = os.sep + "site-packages" + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 class NoSource(Exception):
-    """No text is known that gives this code."""
+    """No known text gives this code."""
 
 
 def remember_text(filename: str, text: str) -> None:
-    """A text, its lines counted as the file's, that code of this file name was compiled from."""
+    """Remember a text from which code of this file name was compiled. Its lines count as the
+    file's."""
     known = _texts.setdefault(filename, [])
     if text not in known:
         known.append(text)
 
 
 def remember_modules() -> None:
-    """The texts of modules that are loaded from somebody's own files: one that is edited later
-    still has its source then."""
+    """Remember the texts of modules that are loaded from the user's own files, so that a module
+    that is edited later still has its source."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if not isinstance(file, str) or not file.endswith(".py"):
@@ -59,26 +60,26 @@ def remember_modules() -> None:
 
 
 def read_text(file: str) -> str:
-    """A Python file's text."""
-    with tokenize.open(file) as stream:  # in the encoding that the file names
+    """Read a Python file's text."""
+    with tokenize.open(file) as stream:  # in the encoding that the file declares
         return stream.read()
 
 
 @functools.lru_cache(maxsize=2048)
 def recipe(code: types.CodeType, filename: str) -> Any:
-    """What `rebuild.code` makes equal code from.
+    """Return the arguments from which `rebuild.code` makes equal code.
 
     Parameters
     ----------
     code:
         A function's.
     filename:
-        Its `co_filename`, which code is not compared by.
+        Its `co_filename`, which a comparison of code ignores.
 
     Raises
     ------
     NoSource
-        There is no text, or none that gives this code: `exec` made it, or its file has changed.
+        No text gives this code: `exec` made it, or its file has changed.
     """
     for text in texts_of(filename):
         for found in _recipes(code, filename, text):
@@ -87,19 +88,19 @@ def recipe(code: types.CodeType, filename: str) -> Any:
 
 
 def texts_of(filename: str) -> list[str]:
-    """The texts that code of this file name may have been compiled from, as far as known."""
+    """Return the known texts from which code of this file name may have been compiled."""
     return ["".join(linecache.getlines(filename)), *_texts.get(filename, ())]
 
 
 def text_of(filename: str) -> str:
-    """The text that is shown of a file."""
+    """Return the text that is shown for a file."""
     text, *remembered = texts_of(filename)
     return remembered[0] if remembered else text
 
 
 def recipe_in(code: types.CodeType, texts: Iterable[str]) -> Any:
-    """What `rebuild.code_in` makes equal code from, which has the whole text of a module; None
-    where none of these gives this code."""
+    """Return the arguments from which `rebuild.code_in` makes equal code, with a module's whole
+    text; None if none of these texts gives this code."""
     for text in texts:
         with contextlib.suppress(SyntaxError, ValueError, RecursionError):
             place = code.co_name, code.co_firstlineno
@@ -160,15 +161,15 @@ def _cut(node: Any, text: str) -> str:
 
 
 def first_line(node: Any) -> int:
-    """The line that a definition begins with, its decorators included."""
+    """Return the first line of a definition, its decorators included."""
     decorators = [one.lineno for one in getattr(node, "decorator_list", ())]
     return int(min([node.lineno, *decorators]))
 
 
 @functools.lru_cache(maxsize=64)
 def _functions(text: str) -> dict[tuple[str, int], list[tuple[Any, str, str]]]:
-    """The functions of a text by name and first line: node, class around it, what its qualified
-    name begins with."""
+    """Return the functions of a text by name and first line: the node, the enclosing class, and the
+    prefix of the qualified name."""
     found: dict[tuple[str, int], list[tuple[Any, str, str]]] = {}
     try:
         tree = rebuild.parse(text)
@@ -194,7 +195,7 @@ def _functions(text: str) -> dict[tuple[str, int], list[tuple[Any, str, str]]]:
 
 @functools.lru_cache(maxsize=64)
 def _imported(text: str) -> tuple[str, ...]:
-    """The names that imports bind at a text's top level, which the compiler looks at."""
+    """Return the names that imports bind at a text's top level. The compiler considers them."""
     found: dict[str, None] = {}
     try:
         todo: list[Any] = [rebuild.parse(text)]
@@ -218,7 +219,7 @@ def _imported(text: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def global_names(code: types.CodeType) -> tuple[str, ...]:
-    """The names that code, and the functions and classes within, read as globals or builtins."""
+    """Return the globals and builtins that code, with its inner functions and classes, reads."""
     import dis
 
     found: dict[str, None] = {}
@@ -232,8 +233,8 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def imported_names(code: types.CodeType) -> frozenset[str]:
-    """The modules that code, and the functions and classes within, import; and what they take from
-    these, which may be modules, too."""
+    """Return the modules that code, with its inner functions and classes, imports, and the names
+    that it imports from these, which may be modules, too."""
     import dis
 
     found = set()
@@ -249,7 +250,7 @@ def imported_names(code: types.CodeType) -> frozenset[str]:
 
 
 def texts_in(annotation: Any, depth: int = 8) -> Iterator[str]:
-    """The texts in an annotation that stand for what isn't evaluated: ``list["Item"]``."""
+    """Return the texts in an annotation that stand for unevaluated names: ``list["Item"]``."""
     text = getattr(annotation, "__forward_arg__", annotation)
     if isinstance(text, str):
         yield text
@@ -261,7 +262,7 @@ def texts_in(annotation: Any, depth: int = 8) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=1024)
 def names_in(expression: str) -> tuple[str, ...]:
-    """The names in an expression; none where it is no Python."""
+    """Return the names in an expression; none if it isn't valid Python."""
     try:
         tree = rebuild.parse(expression, mode="eval")
     except (SyntaxError, ValueError):
@@ -271,15 +272,15 @@ def names_in(expression: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def all_names(code: types.CodeType) -> frozenset[str]:
-    """Names that code reads in any way but as locals; attributes are among them.
+    """Return all names that code reads except locals, attributes among them.
 
-    ``numpy.linalg.norm`` has ``linalg`` and ``norm`` in it.
+    For ``numpy.linalg.norm`` these include ``linalg`` and ``norm``.
     """
     return frozenset(name for part in parts(code) for name in part.co_names)
 
 
 def parts(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Code, and all code within."""
+    """Yield code and all code within it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

@@ -1,4 +1,4 @@
-"""Which modules a worker has: the one decision of what goes by reference."""
+"""Decide which modules a worker has, and so what travels by reference."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import sys
 import sysconfig
 from types import ModuleType
 
-#: Packages of this side alone: a worker never has them.
+#: Packages that exist on this side only. A worker never has them.
 NOTEBOOK_ONLY = {"gc_jupyter", "ipykernel"}
 _INSTALL_FOLDERS = {"site-packages", "dist-packages"}
 _COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-#: Entries of a package's tree that are looked at for compiled modules.
+#: The most entries of a package's tree that are searched for compiled modules.
 _MOST_ENTRIES = 5_000
 
 
 def worker_has(module: ModuleType | str | None) -> bool:
     """Whether workers can be expected to import a module.
 
-    The standard library; whatever a distribution has installed, wherever that lies; compiled
-    modules and packages that have one, which can't travel. Not what lies beside the notebook or
-    in a source tree that was installed as editable.
+    Workers have the standard library, the files of any installed distribution wherever they lie,
+    compiled modules, and packages with a compiled module, since these can't travel. They don't have
+    files beside the notebook or in a source tree that was installed as editable.
 
     Parameters
     ----------
     module:
-        A module, or the name of one, which need not be imported.
+        A module, or a module's name. The module need not be imported.
     """
     name = module.__name__ if isinstance(module, ModuleType) else module
     if not name or name in ("__main__", "__mp_main__"):
@@ -46,19 +46,19 @@ def worker_has(module: ModuleType | str | None) -> bool:
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
-        return True  # who imports it there will see
+        return True  # the import there will tell
     if spec is None:
         return True
     return _has(top, spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
 
 
 def _file_of(module: ModuleType) -> str:
-    # A namespace package has no file, but directories.
+    # a namespace package has directories and no file
     found = getattr(module, "__file__", None)
     if not found:
         try:
             found = next(iter(getattr(module, "__path__", ())), "")
-        except Exception:  # a module that answers to every name
+        except Exception:  # a module that has every attribute
             found = ""
     return found if isinstance(found, str) else ""
 
@@ -68,7 +68,7 @@ def _has(top: str, file: str) -> bool:
     if not file or not os.path.exists(file.partition(".zip")[0] + ".zip" * (".zip" in file)):
         if top in sys.stdlib_module_names or top in sys.builtin_module_names:
             return True
-        parent = sys.modules.get(top)  # such as six.moves: made by an installed package
+        parent = sys.modules.get(top)  # an installed package made it, as with six.moves
         origin = _file_of(parent) if parent is not None else ""
         return bool(origin) and origin != file and _has(top, origin)
     if file.endswith((*_COMPILED, ".pyc")):
@@ -90,10 +90,10 @@ def _stdlib() -> tuple[str, ...]:
 
 
 def _root(top: str, file: str) -> str:
-    """The folder that has the top-level package or module, which sys.path names."""
+    """Return the folder of the top-level package or module, as in sys.path."""
     parts = file.split(os.sep)
     folders = parts[:-1]
-    if top in folders:  # a package's file; the outermost folder of that name may be another's
+    if top in folders:  # the outermost folder of that name may be another's
         at = len(folders) - 1 - folders[::-1].index(top)
         while at and folders[at - 1] == top:
             at -= 1
@@ -103,8 +103,8 @@ def _root(top: str, file: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _in_distribution(top: str, file: str) -> bool:
-    """Whether the folder has the records of a distribution that this module is of, as after
-    ``pip install --target``; an editable one lists no file of it."""
+    """Whether the folder has the records of a distribution with this module, as after
+    ``pip install --target``. The records of an editable one list no file of it."""
     root = _root(top, file)
     try:
         records = [name for name in os.listdir(root) if name.endswith(".dist-info")]
@@ -122,7 +122,7 @@ def _in_distribution(top: str, file: str) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _has_compiled(top: str, file: str) -> bool:
-    """Whether a package has a compiled submodule: loaded here, or anywhere in its tree."""
+    """Whether a package has a compiled submodule, loaded here or anywhere in its tree."""
     prefix = top + "."
     for name, module in list(sys.modules.items()):
         loaded = getattr(module, "__file__", None) if name.startswith(prefix) else None
@@ -141,5 +141,5 @@ def _has_compiled(top: str, file: str) -> bool:
 
 
 def is_ours(module_name: object) -> bool:
-    """Whether a module is this package's: no worker can import it."""
+    """Whether a module belongs to this package, which workers can't import."""
     return str(module_name or "").partition(".")[0] == "gc_jupyter"

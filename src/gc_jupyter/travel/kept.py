@@ -1,9 +1,8 @@
-"""Records of the values that are kept in a store's folder: what they are, and their parts, which no
-sweep removes.
+"""Record the values that are kept in a store's folder. A sweep never removes the parts of a record.
 
-A value is kept until somebody forgets it. One whose notebook has kept another one by its name
-since then goes as other parts go: some days after its last use. So does one that nobody has asked
-to keep: it was too large to come by itself.
+A value is kept until a user forgets it. Two kinds are removed some days after their last use, as
+other parts are: values whose notebook has kept another value by that name since then, and values
+that no user asked to keep, which were too large to be fetched by themselves.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -27,53 +26,53 @@ NO_LINK = sum(  # of different bits; not every system has each
 
 _SUFFIX = ".kept"
 _LENGTH = 32
-#: What a cell's last value is called where it stays.
+#: The name of a cell's last value in a record.
 LAST = "_"
-#: What of a record says where its bytes are.
+#: The fields of a record that say where its bytes are.
 _BYTES = ("pickle", "buffers", "definitions")
 
 
 class KeptGone(Exception):
-    """A kept value isn't there any more; one line that says what to do."""
+    """A kept value isn't there any more. The message is one line that says what to do."""
 
 
 def is_ident(text: Any) -> bool:
-    """Whether this is what a record is named by, and not a way out of the folder."""
+    """Whether a text is the name of a record, and not a path out of the folder."""
     known = isinstance(text, str) and len(text) == _LENGTH
     return known and not set(text) - set("0123456789abcdef")
 
 
 def summary(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without its parts."""
+    """Return a record without its parts."""
     return {key: value for key, value in record.items() if key not in _BYTES}
 
 
 def parts_in(record: dict[str, Any]) -> list[str]:
-    """The names of a record's parts."""
+    """Return the names of a record's parts."""
     pickles = [record, *([record["definitions"]] if record.get("definitions") else [])]
     stored = [some for one in pickles for some in (one["pickle"], *one["buffers"])]
     return [name for some in stored for name in some["parts"]]
 
 
 class Records:
-    """The records in a store's folder, each a file of its own.
+    """The records in a store's folder, one file each.
 
     Parameters
     ----------
     folder:
-        The store's.
+        The store's folder.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
     def write(self, record: dict[str, Any]) -> None:
-        """Have a record be there, whole or not at all.
+        """Write a record, whole or not at all.
 
         Raises
         ------
         OSError
-            It can't be written.
+            The file can't be written.
         """
         handle, made = tempfile.mkstemp(dir=self._folder, prefix=".part")  # 0600
         try:
@@ -86,7 +85,7 @@ class Records:
             raise
 
     def read(self, ident: str) -> dict[str, Any] | None:
-        """A record, which is in use now; None where there is none, or one that is damaged."""
+        """Read a record and mark it as used now. None if it is missing or damaged."""
         record = None
         with contextlib.suppress(FileNotFoundError):
             record = self._read(ident)
@@ -110,13 +109,13 @@ class Records:
             return None
 
     def every(self) -> list[dict[str, Any]]:
-        """All records, oldest first, each with `used` (unix seconds) and `replaced`: whether its
-        notebook has kept others by all of its names since then.
+        """Return all records, oldest first. Each has `used` (unix seconds) and `replaced`: whether
+        its notebook has kept newer values by all of its names.
 
         Raises
         ------
         OSError
-            One can't be read now: nobody knows what stays.
+            A record can't be read now, so it isn't known which parts are pinned.
         """
         found = []
         for file in os.listdir(self._folder):
@@ -136,8 +135,8 @@ class Records:
         return found
 
     def pinned(self, unused_s: float) -> set[str]:
-        """The parts that stay. Records that were replaced or not asked for, and that nobody has
-        used for so many seconds, are removed."""
+        """Return the parts that a sweep must not remove. Records that were replaced or not asked
+        for, and that were not used for so many seconds, are removed."""
         names: set[str] = set()
         for one in self.every():
             if (one["replaced"] or one.get("unasked")) and time.time() - one["used"] > unused_s:
@@ -148,19 +147,19 @@ class Records:
         return names
 
     def forget(self, names: Mapping[str, Iterable[str]]) -> list[str]:
-        """Have names of records be gone, and where that was a notebook's newest by its name, the
-        older ones of the same kernel, too. Another kernel of the notebook may use its own still:
-        these stay as what was replaced.
+        """Remove names of records. If a name is its notebook's newest of that name, the older ones
+        of the same kernel are removed, too. Those of the notebook's other kernels stay as replaced
+        ones, since these kernels may still use them.
 
         Parameters
         ----------
         names:
-            By the records' own.
+            The names to remove, by record.
 
         Returns
         -------
         list
-            The parts that nothing refers to any more.
+            The parts that no record refers to any more.
         """
         every = self.every()
         gone = {one["id"]: set(names.get(one["id"], ())) for one in every}
@@ -199,7 +198,7 @@ class Records:
         return [name for name in parts if name not in left]
 
     def _rewrite(self, one: dict[str, Any]) -> None:
-        """A record of `every` has changed; that isn't a use."""
+        """Write a changed record of `every`. This doesn't count as a use."""
         self.write({key: one[key] for key in one if key not in ("used", "replaced")})
         os.utime(self._path(one["id"]), (one["used"], one["used"]))
 
@@ -210,33 +209,33 @@ class Records:
 
 
 def _newest(records: Iterable[dict[str, Any]]) -> dict[Any, Any]:
-    """The run that has kept each notebook's names last; of records from the oldest on."""
+    """Return the run that kept each notebook's names last. The records are in order of age."""
     return {_key(one, name): one.get("run") for one in records for name in one["names"]}
 
 
 def _key(record: dict[str, Any], name: str) -> Any:
-    """What a later record replaces."""
+    """Return the key by which a later record replaces this one."""
     return record.get("owner"), name, bool(record.get("unasked"))
 
 
 def load_kept(store: Any, ident: str, needs: dict[Any, Any], reading: Any) -> list[Any]:
-    """The values of a record.
+    """Load the values of a record.
 
     Parameters
     ----------
     store:
         A `Store`.
     ident:
-        The record's.
+        The record's name.
     needs:
-        What its pickle has of the notebook, by key.
+        The notebook's objects to which its pickle refers, by key.
     reading:
         The class `rebuild.Reading`.
 
     Raises
     ------
     KeptGone
-        It was forgotten or purged.
+        The value was forgotten or purged.
     """
     record = store.records.read(ident)
     if record is None or store.missing(parts_in(record)):
@@ -259,7 +258,7 @@ def _load(store: Any, one: dict[str, Any]) -> Any:
 
 
 def gone(record: dict[str, Any] | None, folder: str) -> str:
-    """What to say of a value that isn't there."""
+    """Return the message about a value that isn't there."""
     if record is None:
         what = "A kept value that this uses is not in %s any more" % folder
     else:

@@ -1,4 +1,4 @@
-"""Modules by value: to a cell goes all that one holds now, to a plain function what it uses.
+"""Write modules by value: for a cell all that a module holds now, for a function what it uses.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from gc_jupyter.travel import rebuild
 from gc_jupyter.travel.objects import Call, Name
 
-#: What each module gets by being made, there anew.
+#: The names that every module gets when it is made, there too.
 _MACHINERY = {
     *("__builtins__", "__cached__", "__doc__", "__file__", "__loader__", "__name__"),
     *("__package__", "__path__", "__spec__", "__warningregistry__"),
@@ -23,7 +23,7 @@ _MACHINERY = {
 
 
 def reduce_module(pickler: Any, module: types.ModuleType) -> Any:
-    """How a module is written, the other side's own by its name."""
+    """Return a module's reduction. A module that the other side has is written by its name."""
     name = module.__name__
     here = is_imported(module)
     if name == "__main__" and here:
@@ -52,17 +52,17 @@ def reduce_module(pickler: Any, module: types.ModuleType) -> Any:
 
 
 def module_contents(module: types.ModuleType) -> list[str]:
-    """The names that a module has of its own."""
+    """Return the names that a module has of its own."""
     return [name for name in vars(module) if name not in _MACHINERY]
 
 
 def is_imported(module: types.ModuleType) -> bool:
-    """Whether it is what an import of its name gives."""
+    """Whether an import of a module's name gives this module."""
     return sys.modules.get(module.__name__) is module
 
 
 def module_of(pickler: Any, owner: Mapping[str, Any]) -> types.ModuleType | None:
-    """The module whose variables these are; None where they are a notebook's, or nobody's."""
+    """Return the module that has these variables; None for a notebook's, or those of no module."""
     name = owner.get("__name__")
     found = sys.modules.get(name) if isinstance(name, str) else None
     if found is None or vars(found) is not owner:
@@ -73,7 +73,7 @@ def module_of(pickler: Any, owner: Mapping[str, Any]) -> types.ModuleType | None
 
 
 def module_names(pickler: Any, module: Any, uses: Iterable[str]) -> list[Any]:
-    """Has these names of a module be there, as far as they are its."""
+    """Write these names of a module, as far as the module has them."""
     if not isinstance(module, types.ModuleType):
         return []
     if is_imported(module) and pickler.has(module.__name__):
@@ -91,9 +91,10 @@ def module_names(pickler: Any, module: Any, uses: Iterable[str]) -> list[Any]:
 
 
 def _loaded(package: types.ModuleType, uses: Iterable[str]) -> list[str]:
-    """The submodules of a package that are loaded here and whose every part is used.
+    """Return the loaded submodules of a package for which each part of the dotted name is used.
 
-    After ``import scipy.stats``, a function knows only ``scipy``: the rest must be imported too.
+    After ``import scipy.stats`` a function refers only to ``scipy``. The submodule must be imported
+    there, too.
     """
     if not hasattr(package, "__path__"):
         return []

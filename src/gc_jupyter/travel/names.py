@@ -1,11 +1,10 @@
-"""Which names a piece of source needs from outside, found from its syntax tree.
+"""Find the names that a piece of source needs from outside, from its syntax tree.
 
 The text is read in evaluation order. A name that is read where it may not be bound yet is needed.
-Branches keep what all of them bind; a loop may run no time at all. Names inside a function are
-needed when the function is: once its own name is read, or at once where a decorator gets hold of
-it.
-So a name is never missing on the worker because of a guess, and a name that the text surely binds
-itself isn't sent.
+After branches, only names that all of them bind count as bound. A loop may run zero times. Names
+inside a function are needed when the function is: once its own name is read, or at once if a
+decorator gets it. So no guess makes a name missing on the worker, and a name that the text
+certainly binds itself isn't sent.
 """
 
 from __future__ import annotations
@@ -31,22 +30,23 @@ from gc_jupyter.travel.scopes import (
 
 @dataclass
 class Names:
-    """What a text needs and binds. Maps go from a name to the first line that reads it."""
+    """The names that a text needs and binds. Maps lead from a name to the first line that reads
+    it."""
 
     now: dict[str, int] = field(default_factory=dict)  # needed to execute the text
     later: dict[str, int] = field(default_factory=dict)  # needed once its functions are called
     chains: set[str] = field(default_factory=set)  # dotted paths as read: "scipy.stats.norm"
-    modules: set[str] = field(default_factory=set)  # what it imports itself
+    modules: set[str] = field(default_factory=set)  # names that the text imports itself
     bound: set[str] = field(default_factory=set)
 
     @property
     def needed(self) -> dict[str, int]:
-        """Everything that must be there, sooner or later."""
+        """Return all names that must be there, sooner or later."""
         return {**self.later, **self.now}
 
 
 def find_names(tree: ast.Module, outputs: Iterable[str] = ()) -> Names:
-    """Read a module's tree; `outputs` are names that will be read after its end."""
+    """Read a module's tree. `outputs` are names that are read after its end."""
     reader = _Reader()
     reader.run(tree.body)
     for name in outputs:
@@ -61,13 +61,13 @@ def find_names(tree: ast.Module, outputs: Iterable[str] = ()) -> Names:
 
 
 class _Reader(ast.NodeVisitor):
-    """Reads one scope; `names.now` collects what it doesn't bind itself."""
+    """Reads one scope. `names.now` collects the names that the scope doesn't bind itself."""
 
     def __init__(self, bound: Iterable[str] = (), *, defer: bool = True) -> None:
         self.names = Names()
         self.bound = set(bound)
         self.defer = defer
-        self.pending: dict[str, dict[str, int]] = {}  # function -> what its body needs
+        self.pending: dict[str, dict[str, int]] = {}  # function -> the names that its body needs
         self.shadows: list[set[str]] = []  # comprehension variables
 
     # -- reading and binding
@@ -98,7 +98,7 @@ class _Reader(ast.NodeVisitor):
             self.read(node.id, node.lineno)
         elif isinstance(node.ctx, ast.Store):
             self.bind(node.id)
-        else:  # del: of an outer name, that name must be there
+        else:  # `del` of an outer name needs that name
             self.read(node.id, node.lineno)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -113,7 +113,7 @@ class _Reader(ast.NodeVisitor):
             if inner.id == "__main__":
                 self.read(parts[-1], node.lineno)
 
-    # -- statements that don't simply run from left to right
+    # -- statements that don't run simply from left to right
 
     def visit_Assign(self, node: ast.Assign) -> None:
         target = node.targets[0]
@@ -212,7 +212,7 @@ class _Reader(ast.NodeVisitor):
 
     visit_AsyncWith = visit_With
 
-    # -- expressions that may leave a part of themselves out
+    # -- expressions that may skip a part of themselves
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         self.visit(node.values[0])
@@ -228,7 +228,7 @@ class _Reader(ast.NodeVisitor):
             self.read_text(node.slice)
 
     def read_text(self, node: ast.expr) -> None:
-        """A name that is looked up in the variables themselves: `globals()["x"]`."""
+        """Read a name that is looked up in the namespace itself: `globals()["x"]`."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             self.read(node.value, node.lineno)
 
@@ -255,7 +255,8 @@ class _Reader(ast.NodeVisitor):
             self.bind(node.rest)
 
     def branches(self, bodies: Sequence[Sequence[ast.AST]]) -> None:
-        """One of these runs; afterwards only what all of them bind is bound for sure."""
+        """Read branches of which one runs. Afterwards only names that all of them bind are
+        bound."""
         before = set(self.bound)
         ends = []
         for body in bodies:
@@ -304,7 +305,7 @@ class _Reader(ast.NodeVisitor):
             self.read_all(methods)
 
     def body_names(self, node: Function | ast.Lambda) -> dict[str, int]:
-        """What a function's body needs from outside the function."""
+        """Return the names that a function's body needs from outside the function."""
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
         stores = StoredNames()
         for part in body:
@@ -348,7 +349,7 @@ class _Reader(ast.NodeVisitor):
                 self.run([node.key, node.value])
             else:
                 self.visit(node.elt)
-        self.bound = before  # it may have nothing to run over
+        self.bound = before  # the iterable may be empty
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = comprehension
 
@@ -358,7 +359,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
         found = read_call(node)
         for code in found.code:
-            with contextlib.suppress(SyntaxError):  # running it will show the error
+            with contextlib.suppress(SyntaxError):  # the error appears when the text runs
                 self.run(rebuild.parse(code).body)
         for name in found.names:
             self.read(name, node.lineno)

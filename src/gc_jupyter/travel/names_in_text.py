@@ -1,4 +1,5 @@
-"""Names in text that a call evaluates: commands, `%time`, `eval`, pandas' `query`, formulas."""
+"""Find names in text that a call evaluates: commands, `%time`, `eval`, pandas' `query`,
+formulas."""
 
 from __future__ import annotations
 
@@ -19,14 +20,15 @@ _EVALUATE = {("pd", "eval"), ("pandas", "eval"), ("ne", "evaluate"), ("numexpr",
 
 @dataclass
 class InText:
-    """What a call's text needs: `code` is to be read as Python, `names` are needed."""
+    """The needs of a call's text. `code` is still to be read as Python; `names` are needed."""
 
     code: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
 
 def is_namespace(node: ast.expr) -> bool:
-    """Whether an expression is the notebook's variables, or their names: ``globals()``."""
+    """Whether an expression gives the notebook's variables or their names, as ``globals()``
+    does."""
     functions: tuple[str, ...] = ("globals", "locals", "vars", "dir")
     if isinstance(node, ast.Attribute):
         functions = {"user_ns": ("get_ipython",), "keys": functions[:3]}.get(node.attr, ())
@@ -37,7 +39,7 @@ def is_namespace(node: ast.expr) -> bool:
 
 
 def read_call(call: ast.Call) -> InText:
-    """Look into the constant texts among a call's arguments, where it evaluates them."""
+    """Look into the constant texts among a call's arguments, if the call evaluates them."""
     found = InText()
     texts = list(_texts(call))
     function = call.func
@@ -83,8 +85,8 @@ def _texts_by_name(call: ast.Call) -> Iterator[str]:
 
 
 def _formula(text: str, *, has_data: bool) -> Iterator[str]:
-    """What ``y ~ np.sin(x) + a:b`` takes from the caller's variables: its functions and modules;
-    where there are no data beside it, the other names as well."""
+    """Return the caller's variables that ``y ~ np.sin(x) + a:b`` uses: its functions and modules,
+    and the other names as well if no data is given."""
     try:
         tree = rebuild.parse(text.replace("~", "+").replace(":", "*").strip(), mode="eval")
     except (SyntaxError, ValueError):
@@ -101,7 +103,7 @@ def _command(text: str) -> Iterator[str]:
         try:
             tree = rebuild.parse(match.group(1) or match.group(2), mode="eval")
         except SyntaxError:
-            continue  # the shell's own braces
+            continue  # braces of the shell
         for node in ast.walk(tree):
             if isinstance(node, ast.Name):
                 yield node.id

@@ -1,4 +1,4 @@
-"""Objects that plain pickle doesn't know: how each kind is written.
+"""Write the kinds of objects that plain pickle can't.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -22,7 +22,7 @@ from typing import Any
 from gc_jupyter.travel import rebuild, rebuild_classes
 from gc_jupyter.travel.refused import OPEN, CannotTravel, opens_files, refuse, refuses
 
-#: Of a class that isn't compiled.
+#: A method of a class that isn't compiled.
 FROM_PYTHON = 1 << 9
 STANDARD = getattr(  # Python 3.10
     sys,
@@ -32,7 +32,7 @@ STANDARD = getattr(  # Python 3.10
 
 
 class Call:
-    """Is written as a call, which is made when it is read, and gives what it returns."""
+    """Is written as a call. The reader makes the call and uses its result."""
 
     __slots__ = ("arguments", "function")
 
@@ -42,14 +42,14 @@ class Call:
 
 
 class Helpers:
-    """Is written as the module that `rebuild` becomes there."""
+    """Is written as the module that `rebuild` becomes on the other side."""
 
 
 HELPERS = Helpers()
 
 
 class Name:
-    """Sets one global name, when it is read, unless that was done."""
+    """Sets one global name when it is read, unless it is set already."""
 
     __slots__ = ("name", "owner", "value")
 
@@ -171,7 +171,7 @@ def _cached_property(_pickler: Any, one: Any) -> Any:
 
 
 def _dispatched_method(_pickler: Any, one: Any) -> Any:
-    # it keeps more in later Pythons
+    # later Pythons keep more in it
     state = ((), {"dispatcher": one.dispatcher})
     return type(one), (one.func,), state, None, None, rebuild.attributes
 
@@ -185,7 +185,7 @@ def _own_reduction(_pickler: Any, one: Any) -> Any:
 
 
 def _raised(reduce: Any) -> Any:
-    """Writes an exception with what led to it, which its own reduction leaves out."""
+    """Write an exception with its cause and context, which its own reduction leaves out."""
 
     def reduce_all(pickler: Any, one: Any) -> Any:
         if one.__cause__ is None and one.__context__ is None:
@@ -202,14 +202,14 @@ def _raised(reduce: Any) -> Any:
 
 
 def _with_attributes(_pickler: Any, one: Any) -> Any:
-    # what says how it is pickled leaves out what a subclass has beside
+    # the base's reduction leaves out a subclass's own attributes
     function, arguments, state = one.__reduce__()
     return function, arguments, (state, vars(one)), None, None, rebuild.with_attributes
 
 
 def _reduced(pickler: Any, one: Any) -> Any:
-    """As its class says; but what that leaves out comes along, and where it says something else
-    than what the class is by now, the object goes as it is."""
+    """Reduce an object as its class says, plus attributes that this leaves out. If the reduction
+    doesn't fit the present class any more, the object goes with its attributes."""
     kind: Any = type(one)
     reduced = one.__reduce_ex__(pickler.protocol)
     if not isinstance(reduced, tuple) or pickler.has(kind.__module__):
@@ -229,7 +229,7 @@ def _reduced(pickler: Any, one: Any) -> Any:
 
 
 def _unasked(pickler: Any, one: Any) -> Any:
-    """An object whose `__getattr__` may answer for the methods that pickle looks for on it."""
+    """Reduce an object whose `__getattr__` may answer for the methods that pickle looks up."""
     kind: Any = type(one)
     if pickler.has(kind.__module__) or hasattr(kind, "__getnewargs_ex__"):
         return NotImplemented
@@ -242,14 +242,14 @@ def _unasked(pickler: Any, one: Any) -> Any:
 
 
 def _with_state(pickler: Any, one: Any) -> Any:
-    """As pickle does it with what the object's class says its state is."""
+    """Reduce an object as pickle does, with the state that its class gives."""
     if not pickler.has(type(one).__module__):
         _refuse_files(one, None)
     return NotImplemented
 
 
 def _refuse_files(one: Any, made_by: Any) -> None:
-    """Refuse an object that opens a file again where it is read: that may empty it."""
+    """Refuse an object that opens a file when it is read, since that may empty the file."""
     found = opens_files(made_by, [*_held(one).values(), *getattr(one, "__dict__", {}).values()])
     if found is open:
         raise CannotTravel("it is read by opening a file", OPEN)
@@ -258,7 +258,7 @@ def _refuse_files(one: Any, made_by: Any) -> None:
 
 
 def _own(one: Any) -> dict[str, Any]:
-    """What an object has, as `rebuild.attributes` sets it."""
+    """Return an object's attributes in the form that `rebuild.attributes` sets."""
     own = _held(one)
     if type(one).__dictoffset__:
         own["__dict__"] = dict(object.__getattribute__(one, "__dict__"))
@@ -266,12 +266,12 @@ def _own(one: Any) -> dict[str, Any]:
 
 
 def _held(one: Any) -> dict[str, Any]:
-    """What an object has in slots."""
+    """Return an object's attributes in slots."""
     return {name: getattr(one, name) for name in _slots(type(one)) if hasattr(one, name)}
 
 
 def _slots(kind: type) -> Iterator[str]:
-    """The attributes that classes keep in slots."""
+    """Return the names of the slots of a class and its bases."""
     for base in kind.__mro__:
         for name, one in vars(base).items():
             if isinstance(one, types.MemberDescriptorType):
@@ -279,7 +279,7 @@ def _slots(kind: type) -> Iterator[str]:
 
 
 def fits(made_by: Any, arguments: Any, kind: type) -> bool:
-    """Whether what an object says it is made by still makes it: not if its class was defined again
+    """Whether an object's reduction still makes it. It doesn't if its class was defined again
     since, or takes other arguments."""
     names = ("__module__", "__qualname__")
     if made_by is not kind and all(getattr(made_by, n, "") == getattr(kind, n) for n in names):
@@ -288,13 +288,13 @@ def fits(made_by: Any, arguments: Any, kind: type) -> bool:
         inspect.signature(made_by).bind(*arguments)
     except TypeError:
         return False
-    except ValueError:  # nothing tells
+    except ValueError:  # the signature isn't known
         pass
     return True
 
 
 def _who_reduces(kind: type) -> type:
-    """The class that says how objects of this one are pickled."""
+    """Return the class whose method pickles objects of this one."""
     names = ("__reduce_ex__", "__reduce__")
     return next(one for one in kind.__mro__ if any(name in vars(one) for name in names))
 
@@ -339,7 +339,7 @@ if hasattr(typing, "TypeAliasType"):  # Python 3.12
 
 
 def reducer_of(kind: type) -> Any:
-    """What writes objects of a type; None where pickle does it."""
+    """Return the function that reduces objects of a type; None if plain pickle does it."""
     own = _reducer_of(kind)
     return _raised(own) if issubclass(kind, BaseException) else own
 
@@ -385,8 +385,8 @@ def _reducer_of(kind: type) -> Any:
 
 
 def _loses_attributes(kind: type) -> bool:
-    """Whether these are arrays, or generators of random numbers, of a subclass that has attributes
-    and says nothing of pickling."""
+    """Whether the type is a subclass of NumPy's arrays or random generators that has attributes and
+    no pickling of its own."""
     array = getattr(sys.modules.get("numpy"), "ndarray", None)
     for base in (array, random.Random):
         if isinstance(base, type) and kind is not base and issubclass(kind, base):

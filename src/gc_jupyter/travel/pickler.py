@@ -1,9 +1,8 @@
-"""The one pickler: values, and functions and classes that the other side doesn't have, by value.
+"""Pickle values, and by value those functions and classes that the other side doesn't have.
 
-What it writes is read by plain `pickle.loads`. Live objects are what travels; source text is the
-form that the code of a function goes in. An object that may refer to itself is written bare, and
-what it holds comes right after it, piece by piece, so that each piece is whole when the next needs
-it.
+Plain `pickle.loads` reads the result. The live objects travel; only a function's code travels as
+source text. An object that may refer to itself is written empty, and its content follows piece by
+piece, so that each piece is complete when the next one needs it.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -25,9 +24,9 @@ from gc_jupyter.travel import classes, code, modules, rebuild, rebuild_classes
 from gc_jupyter.travel.objects import HELPERS, STANDARD, Call, Helpers, Name, fits, reducer_of
 from gc_jupyter.travel.refused import CannotTravel
 
-#: Protocol 4 is what every worker's Python (3.8 and newer) reads.
+#: Every worker's Python (3.8 and newer) reads protocol 4.
 PROTOCOL = 4
-#: Makes the module of `rebuild`'s text, once in a process.
+#: Makes a module of `rebuild`'s text, once in a process.
 _LOAD = (
     "(lambda s, m: s.modules.get(N) or (m.__dict__.update(NAME=N, PACKED=Z), exec(compile("
     "__import__('zlib').decompress(Z), '<gc_jupyter>', 'exec'), m.__dict__),"
@@ -35,40 +34,40 @@ _LOAD = (
 )
 _UNNAMED = {id(kind): name for name, kind in vars(types).items() if isinstance(kind, type)}
 _NOTHING = object()
-#: Under this key, the names that are written of a notebook, whichever dict has them here.
+#: The key for the written names of a notebook, whichever dict holds them here.
 NOTEBOOK = 0
 _HELPING = (vars(rebuild), vars(rebuild_classes))
 
 
 class Pickler(pickle.Pickler):
-    """Writes values that may share objects: `dump` each, and load them in this order.
+    """Writes values that may share objects. `dump` each one, and load them in the same order.
 
     Parameters
     ----------
     stream:
-        Where the bytes go.
+        The file that takes the bytes.
     has:
-        Whether the other side can import a module of this name.
+        Tells whether the other side can import a module of this name.
     python:
-        The other side's Python, such as ``"3.11"``; empty where it isn't known. Code without a
-        source travels between equal ones only.
+        The other side's Python, such as ``"3.11"``, or empty text if it isn't known. Code without a
+        source travels between equal versions only.
     notebook:
-        The variables that functions of a notebook use, where they are those of a cell there.
+        The notebook's variables, if functions that use them share a cell's variables there.
     wanted:
-        Whether a name that a function uses is to be sent.
+        Tells whether to send a name that a function uses.
     known:
-        id -> token, of what the other side has itself.
+        id -> token, for objects that the other side has itself.
     sent:
-        Takes what is written by value, as the token's index, where the other side is to know it
-        again.
+        Collects the objects that are written by value, if replies may refer to them. An object's
+        index is its token.
     reader_has_helpers:
-        Whether the text of `rebuild` need not be written.
+        Whether the reader has `rebuild`, so that its text need not be written.
     protocol:
-        Pickle's. Pieces of 3 can be loaded by several unpicklers, each with the memo of the one
-        before: there each object says its place in it.
+        Pickle's protocol. With 3, several unpicklers can load the pieces, each with the memo of the
+        one before, since each object states its index there.
     buffers:
-        Pickle's `buffer_callback`: says of large buffers that they don't go with the pickle, which
-        is one of protocol 5 then.
+        Pickle's `buffer_callback`, which keeps large buffers out of the pickle. The protocol is 5
+        then.
     """
 
     def __init__(
@@ -97,20 +96,20 @@ class Pickler(pickle.Pickler):
         self.known = known or {}
         self.sent = sent
         self.reader_has_helpers = reader_has_helpers
-        #: Files whose text has travelled: frames there name them.
+        #: The files whose text has travelled. Frames on the other side name them.
         self.files: dict[str, None] = {}
-        #: The names already written of each namespace, by its id.
+        #: The names already written, by the id of their namespace.
         self.written: dict[int, set[str]] = {}
         self.owners: dict[int, Call] = {}
-        #: What is known here in the place of an object that is sent, by its id.
+        #: The objects that are sent in place of others, by these others' ids.
         self.stands_for: dict[int, Any] = {}
-        #: Modules that go whole, and are imported there by these names.
+        #: Modules that travel whole, by the names under which they are imported there.
         self.brought: list[str] = []
         self._whole: dict[int, types.ModuleType | None] = {}
-        self._texts: dict[str, list[str]] = {}  # of their files
+        self._texts: dict[str, list[str]] = {}  # their files
         self._cells: set[int] = set()
         self._filled: set[int] = set()
-        self._kept: list[Any] = []  # whose ids are in use above
+        self._kept: list[Any] = []  # they stay alive, since their ids are keys above
         self._reducers: dict[type, Any] = {}
         self._fits: dict[tuple[int, int, int], tuple[bool, Any, type]] = {}
 
@@ -127,7 +126,7 @@ class Pickler(pickle.Pickler):
     # --- by reference --------------------------------------------------------------------------
 
     def reference(self, obj: Any, name: str = "__qualname__") -> Any:
-        """How an object is named that the other side has; None for one that it hasn't."""
+        """Return the name of an object that the other side has; None for any other object."""
         if self.known:
             token = self.known.get(id(obj))
             if token is not None:
@@ -154,7 +153,7 @@ class Pickler(pickle.Pickler):
         return NotImplemented
 
     def token(self, obj: Any) -> int | None:
-        """By which the other side will know an object again."""
+        """Return the token of an object in replies."""
         if self.sent is None:
             return None
         self.sent.append(self.stands_for.get(id(obj), obj))
@@ -183,7 +182,7 @@ class Pickler(pickle.Pickler):
         return rebuild.function, made_of, state, None, None, rebuild.attributes
 
     def attributes(self, function: types.FunctionType) -> dict[str, Any]:
-        """What a function has beside code, closure and globals."""
+        """Return a function's attributes other than code, closure and globals."""
         state: dict[str, Any] = {}
         for name in ("__defaults__", "__kwdefaults__", "__doc__", "__type_params__"):
             value = getattr(function, name, None)
@@ -209,7 +208,7 @@ class Pickler(pickle.Pickler):
             return None
 
     def contents(self, cells: Iterable[Any] | None) -> Iterable[Any]:
-        """Fills the cells of a closure, each once."""
+        """Write the contents of a closure's cells, each once."""
         for cell in cells or ():
             if id(cell) in self._filled:
                 continue
@@ -222,7 +221,7 @@ class Pickler(pickle.Pickler):
             yield Call(setattr, cell, "cell_contents", value)
 
     def names(self, function: types.FunctionType) -> list[Any]:
-        """Has the global names that a function uses be there, and submodules that it reaches."""
+        """Write the global names that a function uses, and the submodules that it reaches."""
         uses = code.all_names(function.__code__)
         owner = function.__globals__
         found: list[Any] = []
@@ -244,11 +243,11 @@ class Pickler(pickle.Pickler):
         return found + self.annotation_names(home, self.annotations(function))
 
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
-        """The global names that a function uses."""
+        """Return the global names that a function uses."""
         return code.global_names(function.__code__)
 
     def annotation_names(self, home: str, annotations: Any) -> list[Any]:
-        """Has the names in annotations that are text be there, for who evaluates them."""
+        """Write the names in annotations that are text, for code that evaluates them."""
         if self.notebook is None or home != "__main__" or not isinstance(annotations, dict):
             return []
         found: list[Any] = []
@@ -261,17 +260,17 @@ class Pickler(pickle.Pickler):
         return found
 
     def is_notebook(self, owner: Mapping[str, Any]) -> bool:
-        """Whether these globals are a notebook's variables, and go to a cell's."""
+        """Whether these globals are a notebook's variables that become a cell's."""
         return self.notebook is not None and owner.get("__name__") == "__main__"
 
     def is_module(self, owner: Mapping[str, Any]) -> bool:
-        """Whether these globals are those of a module that the other side has."""
+        """Whether these globals belong to a module that the other side has."""
         name = owner.get("__name__")
         module = sys.modules.get(name) if isinstance(name, str) else None
         return module is not None and vars(module) is owner and self.has(str(name))
 
     def owner(self, owner: dict[str, Any]) -> Any:
-        """The globals of functions: one dict there, too, for all that share one here."""
+        """Return the globals for functions. Functions that share a dict here share one there."""
         found = self.owners.get(id(owner))
         if found is None:
             name = str(owner.get("__name__") or "__main__")
@@ -295,11 +294,11 @@ class Pickler(pickle.Pickler):
         return modules.reduce_module(self, module)
 
     def module_names(self, module: Any, uses: Iterable[str]) -> list[Any]:
-        """Has these names of a module be there, as far as they are its."""
+        """Write these names of a module, as far as the module has them."""
         return modules.module_names(self, module, uses)
 
     def goes_whole(self, owner: Mapping[str, Any]) -> types.ModuleType | None:
-        """The module of these globals, where it goes along with all its names."""
+        """Return the module of these globals if the module travels with all its names."""
         if self.notebook is None or self.is_notebook(owner):
             return None
         if id(owner) not in self._whole:
@@ -310,7 +309,7 @@ class Pickler(pickle.Pickler):
         return self._whole[id(owner)]
 
     def module_text(self, module: types.ModuleType) -> str | None:
-        """What a module's file is shown as; None where it has none."""
+        """Return the text that is shown for a module's file; None if it has none."""
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not file.endswith(".py"):
             return None
@@ -334,7 +333,7 @@ class Pickler(pickle.Pickler):
 
     def compiled(self, one: types.CodeType) -> Any:
         here = "%d.%d" % sys.version_info[:2]
-        # where the other Python isn't known, the reader looks at the version first of all
+        # if the other Python isn't known, the reader checks the version first
         if self.python and self.python != here:
             raise CannotTravel(
                 "the source of %r can't be found, the other side runs Python %s, and what Python"
@@ -373,14 +372,15 @@ class Pickler(pickle.Pickler):
         return classes.reduce(self, one) if found is None else found
 
     def fits(self, made_by: Any, arguments: Any, kind: type) -> bool:
-        """See `objects.fits`; once for all objects of a class."""
+        """Answer as `objects.fits`, once for all objects of a class."""
         key = id(made_by), len(arguments), id(kind)
         if key not in self._fits:
             self._fits[key] = fits(made_by, arguments, kind), made_by, kind
         return self._fits[key][0]
 
     def builtin(self, one: Any) -> Any:
-        """What rebuilds NumPy's arrays and scalars, by names that all its versions have."""
+        """Return the reduction of NumPy's arrays and scalars, by names that all its versions
+        have."""
         if one.__module__ == "numpy._core.multiarray" and self.has("numpy"):
             if one.__name__ == "_reconstruct":
                 return getattr, (sys.modules["numpy"].ndarray, "__new__")
@@ -389,12 +389,12 @@ class Pickler(pickle.Pickler):
         return NotImplemented
 
     def defined(self, one: Any) -> Any:
-        """What stands for a thing that the other side has otherwise; see `remote_function`."""
+        """Return the object to write in place of this one; see `remote_function`."""
         return one.gc_travels(self)
 
 
 def dumps(value: Any, has: Callable[[str], bool], **options: Any) -> bytes:
-    """One value; see `Pickler`."""
+    """Pickle one value; see `Pickler`."""
     stream = io.BytesIO()
     Pickler(stream, has, **options).dump(value)
     return stream.getvalue()

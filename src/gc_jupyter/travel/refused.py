@@ -1,4 +1,4 @@
-"""What never travels: what is open, runs, or is connected here.
+"""Refuse objects that never travel: those that are open, running, or connected here.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -13,16 +13,16 @@ from typing import Any
 
 
 class CannotTravel(pickle.PicklingError):
-    """An object that can't be sent, and what to do about it.
+    """An object can't be sent. The error says why, and what to do.
 
     Parameters
     ----------
     reason:
-        What it is.
+        The kind of object.
     next_step:
-        What to write in its place.
+        What the user can write instead.
     is_open:
-        Whether it is open here: nothing opens it again there.
+        Whether the object is open here. Nothing can open it again there.
     """
 
     def __init__(self, reason: str, next_step: str = "", is_open: bool = False) -> None:
@@ -31,11 +31,11 @@ class CannotTravel(pickle.PicklingError):
         self.is_open = is_open
 
 
-_STREAM: Any = io.FileIO.__mro__[-2]  # what all of io's have in common
+_STREAM: Any = io.FileIO.__mro__[-2]  # the base of all files of io
 _DATA = (io.StringIO, io.BytesIO)
 _FILE = "an open file"
 OPEN = "Open it in the code that uses it there; send its path or its content."
-#: Classes by module and name, which need not be loaded: what they are.
+#: The kinds of refused classes, by module and name. The modules need not be loaded.
 _KINDS = {
     ("tarfile", "TarFile"): "an open archive",
     ("zipfile", "ZipFile"): "an open archive",
@@ -70,7 +70,7 @@ _KINDS = {
     ("multiprocessing.process", "BaseProcess"): "a process",
     ("concurrent.futures._base", "Executor"): "a pool of workers",
 }
-#: What any process can start or load for itself.
+#: Classes whose objects any process can start or load for itself.
 _ANEW = {
     "a loaded library": "Load it in the code that uses it there.",
     **dict.fromkeys(
@@ -81,23 +81,23 @@ _ANEW = {
 
 
 def refuses(kind: type) -> bool:
-    """Whether objects of a type are never sent."""
+    """Whether objects of a type never travel."""
     if issubclass(kind, _STREAM):
         return not issubclass(kind, _DATA)
     return any((one.__module__, one.__name__) in _KINDS for one in kind.__mro__)
 
 
 def opens_files(made_by: Any, held: Iterable[Any]) -> Any:
-    """What says that reading an object opens a file, which its reduction may not show: it is made
-    by that, or holds one. None where nothing does."""
-    if getattr(made_by, "__wrapped__", made_by) is open:  # IPython's own is around it
+    """Return the sign that reading an object opens a file: it is made by `open`, or holds an open
+    file. Its reduction may not show it. None if there is no sign."""
+    if getattr(made_by, "__wrapped__", made_by) is open:  # IPython wraps it
         return open
     of_files = (_FILE, "an open archive", "an open shelf", "an open database")
     return next((one for one in held if refuses(type(one)) and _what(type(one)) in of_files), None)
 
 
 def refuse(_pickler: Any, obj: Any) -> Any:
-    """Raises, with what the object is."""
+    """Raise the error that names the object's kind."""
     kind = type(obj)
     what = _what(kind)
     anew = _ANEW.get(what)
@@ -113,7 +113,7 @@ def _what(kind: type) -> str:
 
 
 def _writes_to_the_screen(obj: Any) -> bool:
-    """Whether a logging handler is one of those that any process can have."""
+    """Whether a logging handler writes to the screen, which every process can do."""
     stream = getattr(obj, "stream", None)
     return hasattr(obj, "emit") and (stream is None or stream in (sys.stdout, sys.stderr))
 
@@ -122,7 +122,7 @@ def _named(obj: Any) -> str:
     for attribute in ("name", "filename", "baseFilename"):
         try:
             found = getattr(obj, attribute, None)
-        except Exception:  # one that is closed
+        except Exception:  # it is closed
             continue
         if isinstance(found, str):
             return ", %r" % found[:200]

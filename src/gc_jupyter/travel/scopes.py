@@ -1,4 +1,4 @@
-"""What a function scope binds, by Python's own rules, and the parts of a definition."""
+"""Find the names that a function scope binds, by Python's rules, and the parts of a definition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class StoredNames(ast.NodeVisitor):
-    """The names that a function scope binds, nested scopes left out."""
+    """The names that a function scope binds, without nested scopes."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -65,27 +65,27 @@ class StoredNames(ast.NodeVisitor):
 
 
 def leaves(body: Sequence[ast.AST]) -> bool:
-    """Whether control never runs past the end of this body."""
+    """Whether control never passes the end of this body."""
     return bool(body) and isinstance(body[-1], (ast.Raise, ast.Return, ast.Continue, ast.Break))
 
 
 def defaults(args: ast.arguments) -> list[ast.AST]:
-    """Default values: evaluated where the function is defined."""
+    """Return the default values, which are evaluated where the function is defined."""
     return [default for default in [*args.defaults, *args.kw_defaults] if default is not None]
 
 
 def annotated(node: Function) -> list[ast.AST]:
-    """Annotations: evaluated where the function is defined."""
+    """Return the annotations, which are evaluated where the function is defined."""
     found = [argument.annotation for argument in arguments(node.args)]
     return [annotation for annotation in [*found, node.returns] if annotation is not None]
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:
-    """Every parameter, starred ones included."""
+    """Return every parameter, starred ones included."""
     starred = [arg for arg in (args.vararg, args.kwarg) if arg is not None]
     return [*args.posonlyargs, *args.args, *args.kwonlyargs, *starred]
 
 
 def type_parameters(node: ast.AST) -> list[str]:
-    """The names in `def f[T]` and `class A[T]` (Python 3.12)."""
+    """Return the type parameters in `def f[T]` and `class A[T]` (Python 3.12)."""
     return [parameter.name for parameter in getattr(node, "type_params", [])]

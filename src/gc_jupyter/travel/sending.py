@@ -1,4 +1,4 @@
-"""What the kernel adds to the pickler: what workers have, and which Python they run."""
+"""Adapt the pickler to the kernel: which modules workers have, and which Python they run."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from gc_jupyter.travel.texts import name_texts
 
 _python: ContextVar[Callable[[], str]] = ContextVar("gc_jupyter_python_there", default=str)
 _endpoint: ContextVar[str] = ContextVar("gc_jupyter_endpoint_there", default="")
-#: What IPython puts into a notebook's globals: bound to the running shell, or around a builtin.
+#: Functions that IPython puts into a notebook's globals. They belong to the running shell.
 _SHELL_NAMES = {"exit", "quit", "get_ipython", "open"}
 
 
 @contextlib.contextmanager
 def going_to(python: Callable[[], str] | None = None, endpoint: str = "") -> Iterator[None]:
-    """What is pickled meanwhile goes to this Python version, and to this endpoint; each is empty
-    where it isn't known. The version is asked for only where it matters: code without a source, and
-    syntax that is newer than the oldest Python there is."""
+    """Set the Python version and the endpoint for which values are pickled meanwhile. Each is empty
+    if it isn't known. The version is looked up only if it matters: for code without a source, and
+    for syntax that the oldest supported Python lacks."""
     tokens = _python.set(python or _python.get()), _endpoint.set(endpoint)
     try:
         yield
@@ -44,12 +44,12 @@ def going_to(python: Callable[[], str] | None = None, endpoint: str = "") -> Ite
 
 
 def endpoint_there() -> str:
-    """The endpoint that what is pickled now goes to; empty where it isn't known."""
+    """Return the endpoint for which values are pickled now, or empty text if it isn't known."""
     return _endpoint.get()
 
 
 def minor(version: str) -> str:
-    """``3.11`` of ``3.11.2``."""
+    """Return ``3.11`` for ``3.11.2``."""
     return ".".join(version.split(".")[:2])
 
 
@@ -59,24 +59,24 @@ HERE = platform.python_version()
 def refuse_newer_syntax(
     what: str, text: str, python: str | Callable[[], str] | None = None, line: int = 1
 ) -> None:
-    """Say before it is sent that the other Python can't read a text.
+    """Raise an error, before a text is sent, if the other Python can't read it.
 
     Parameters
     ----------
     what:
-        What the text is, as the subject of a sentence.
+        The name of the text, as the subject of a sentence.
     text:
-        Python, as this interpreter reads it.
+        Python that this interpreter can read.
     python:
-        The version there, or what asks for it; empty where it isn't known. None: as `going_to`
-        says.
+        The version there, or a function that returns it; empty if it isn't known. None for the
+        version of `going_to`.
     line:
         The number of the text's first line.
 
     Raises
     ------
     CannotTravel
-        It has syntax that is newer.
+        The text has newer syntax.
     """
     if not isinstance(python, str):
         if find_lacking(text, OLDEST) is None:
@@ -95,7 +95,7 @@ def refuse_newer_syntax(
 
 
 class SendingPickler(Pickler):
-    """A `Pickler` for workers; `texts` says what reads it there."""
+    """A `Pickler` for workers. `texts` has the code that reads its pickles there."""
 
     def __init__(
         self, stream: Any, has: Callable[[str], bool] = worker_has, **options: Any
@@ -106,12 +106,12 @@ class SendingPickler(Pickler):
         #: module or class, and the name. The other side has there what was there before.
         self.replaced: Container[tuple[int, str]] = options.pop("replaced", ())
         super().__init__(stream, has, **options)
-        #: What functions that were written import when they are called, and homes of classes.
+        #: Modules that the pickled functions import when they are called, and modules of classes.
         self.imported: set[str] = set()
 
     @property
     def python(self) -> str:
-        """See Pickler; asked for at its first use."""
+        """The other side's Python, see Pickler. It is looked up at its first use."""
         if self._asks is not None:
             self._python, self._asks = minor(self._asks()), None
         return self._python
@@ -145,7 +145,7 @@ class SendingPickler(Pickler):
 
     def module(self, module: types.ModuleType) -> Any:
         if module.__name__ == "gc_jupyter" and self.reader_has_helpers:
-            return importlib.import_module, (module.__name__,)  # what runs cells has `progress`
+            return importlib.import_module, (module.__name__,)  # cells have `progress` there
         if is_ours(module.__name__):
             raise _ours()
         return super().module(module)
@@ -176,7 +176,7 @@ class SendingPickler(Pickler):
     def kind(self, one: type) -> Any:
         home = str(one.__module__)
         if home != "__main__" and not self.has(home):
-            self.imported.add(home)  # who looks at a class may look there
+            self.imported.add(home)  # code that inspects a class may look there
         return super().kind(one)
 
     def names_of(self, function: types.FunctionType) -> Iterable[str]:
@@ -200,7 +200,7 @@ def _ours() -> CannotTravel:
 
 
 def _imported(function: types.FunctionType) -> Iterator[str]:
-    """The modules that a function may import, those of its own package by their full names."""
+    """Return the modules that a function may import, with full names for its own package."""
     package = str(function.__globals__.get("__package__") or "")
     for name in code_.imported_names(function.__code__):
         yield name
@@ -215,7 +215,7 @@ def _is_wanted(name: str, value: Any) -> bool:
     return not (name in _SHELL_NAMES and (ipythons or getattr(value, "__wrapped__", "") is open))
 
 
-#: What evaluates names in a text: `eval("x + 1")`, `df.query("a > @x")`, `!ls {folder}`.
+#: Calls that evaluate names in a text: `eval("x + 1")`, `df.query("a > @x")`, `!ls {folder}`.
 _EVALUATE = {
     *("eval", "exec", "query", "evaluate", "system", "getoutput"),
     *(
@@ -232,12 +232,12 @@ _EVALUATE = {
 
 
 def names_of(code: types.CodeType | str) -> tuple[str, ...]:
-    """The names that code uses and doesn't bind itself, built-in ones included.
+    """Return the names that code uses and doesn't bind itself, built-in ones included.
 
     Parameters
     ----------
     code:
-        A function's, or a text, which is read as a cell's is.
+        A function's code, or a text, which is read as a cell's.
     """
     if isinstance(code, str):
         return tuple(find_names(rebuild.parse(code)).needed)
@@ -257,18 +257,18 @@ def _has_formula(code: types.CodeType) -> bool:
 
 @dataclass(frozen=True)
 class Statement:
-    """A definition or an import that is run there, since it couldn't be run here.
+    """A definition or an import that runs there, since it couldn't run here.
 
     Parameters
     ----------
     name:
-        What it binds.
+        The name that it binds.
     source:
         Its text.
     filename, first_line:
-        Where that stands.
+        The place of the text.
     deferred:
-        Whether annotations stay text, as by ``from __future__ import annotations``.
+        Whether annotations stay text, as with ``from __future__ import annotations``.
     """
 
     name: str
@@ -278,7 +278,7 @@ class Statement:
     deferred: bool = False
 
     def written_by(self, pickler: Pickler, of: object) -> Any:
-        """How it is pickled; `of` is what stands for it here."""
+        """Return the reduction. `of` is the object that stands for it here."""
         if pickler.notebook is None:
             raise CannotTravel(
                 f"{self.name!r} could not be defined here, and goes to a cell only",
@@ -297,7 +297,7 @@ class Statement:
 
 
 def dumps(value: Any, pickler: type[Pickler] = SendingPickler, **options: Any) -> bytes:
-    """The pickle of any value, for a worker."""
+    """Pickle any value for a worker."""
     stream = io.BytesIO()
     pickler(stream, **options).dump(value)
     return stream.getvalue()

@@ -1,8 +1,8 @@
-"""The store: a folder of the account that runs tasks, with values in parts, each a file that is
-named by the hash of its bytes.
+"""Store values in a folder of the account that runs tasks. Each part of a value is a file named by
+the hash of its bytes.
 
-A part is written whole by rename, and its hash is checked when it is read: so several workers and
-kernels may write the same one, and one that is damaged is one that isn't there.
+A part appears whole, by a rename, and its hash is checked when it is read. So several workers and
+kernels may write the same part, and a damaged part counts as missing.
 
 Its text also runs on workers: standard library only, Python 3.8 syntax.
 """
@@ -24,32 +24,32 @@ from typing import Any
 
 from gc_jupyter.travel.kept import NO_LINK, Records
 
-#: Bytes of a part: pickled and encoded, it is a request of 9 MB.
+#: Bytes of a part. Pickled and encoded, it makes a request of 9 MB.
 PART = 6500000
-#: In the environment of an endpoint's workers, where the store is.
+#: The environment variable of an endpoint's workers that names the store's folder.
 VARIABLE = "GC_JUPYTER_STORE"
 FOLDER = "~/.gc_jupyter/store"
-#: What nobody has used for so long is removed.
+#: Parts that were unused for this time are removed.
 UNUSED_S = 14 * 86400.0
-#: Bytes of the whole.
+#: The most bytes of the whole store.
 BOUND = 20000000000
-#: How often a task that passes by looks for what is to be removed.
+#: The least time between two sweeps by tasks that use the store.
 _SWEPT_S = 3600.0
 _PUT_S = 60.0
 _SWEPT = ".swept"
 
 
 class StoreError(Exception):
-    """One line that says what is wrong with the store."""
+    """The store can't be used. The message is one line that says why."""
 
 
 class MissingParts(StoreError):
-    """Parts that aren't there: purged, damaged, or never put.
+    """Parts are missing: purged, damaged, or never put.
 
     Parameters
     ----------
     names:
-        Theirs.
+        The parts' names.
     where:
         The folder.
     """
@@ -62,32 +62,32 @@ class MissingParts(StoreError):
 
 
 def name_of(data: Any) -> str:
-    """What a part is named by: the hash of its bytes."""
+    """Return the name of a part, the hash of its bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def is_name(text: Any) -> bool:
-    """Whether this is the name of a part, and not a way out of the folder."""
+    """Whether a text is the name of a part, and not a path out of the folder."""
     return isinstance(text, str) and len(text) == 64 and not set(text) - set("0123456789abcdef")
 
 
 def slices(data: Any) -> list[Any]:
-    """The parts of some bytes, none of them copied."""
+    """Return bytes in parts, without copying them."""
     view = memoryview(data).cast("B")
     return [view[at : at + PART] for at in range(0, len(view), PART)]
 
 
 class Store:
-    """One account's store.
+    """The store of one account.
 
     Parameters
     ----------
     folder:
-        Where it is; by default where the environment says, or ``~/.gc_jupyter/store``.
+        The folder. By default the environment names it, or it is ``~/.gc_jupyter/store``.
     bound:
         Bytes of the whole.
     unused_s:
-        Seconds after which a part that nobody has used is removed.
+        Seconds after which an unused part is removed.
     """
 
     def __init__(self, folder: str = "", bound: int = BOUND, unused_s: float = UNUSED_S) -> None:
@@ -99,12 +99,12 @@ class Store:
         self._checked = False
 
     def missing(self, names: Iterable[str]) -> list[str]:
-        """Those of these parts that aren't there; the others are in use from now on."""
+        """Return those of these parts that are missing, and mark the others as used now."""
         self._check()
         return [name for name in dict.fromkeys(names) if not self._touch(name)]
 
     def put(self, data: Any) -> str:
-        """Keep a part; its name."""
+        """Write a part. Returns its name."""
         self._check()
         name, size = name_of(data), len(data)
         with contextlib.suppress(OSError):
@@ -128,19 +128,19 @@ class Store:
         return name
 
     def read(self, name: str) -> bytes:
-        """A part's bytes.
+        """Return a part's bytes.
 
         Raises
         ------
         MissingParts
-            It isn't there, or it was damaged, and is removed.
+            The part is missing. A damaged part is removed.
         StoreError
-            It can't be read.
+            The part can't be read.
         """
         return bytes(self._read(name))
 
     def _read(self, name: str, into: Any = None) -> Any:
-        """A part's bytes, in `into` where that has their size."""
+        """Read a part's bytes, into `into` if it has the same size."""
         self._check()
         path = self._path(name)
         try:
@@ -170,27 +170,27 @@ class Store:
         return into
 
     def read_all(self, stored: dict[str, Any]) -> bytearray:
-        """The bytes of some parts, one after the other, none of them copied."""
+        """Return the joined bytes of some parts, without further copies."""
         data = bytearray(stored["size"])
         parts = slices(data)
         if len(parts) != len(stored["parts"]):
             raise StoreError("a value in %s isn't described as it should be" % self.folder)
         with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            for _ in pool.map(self._read, stored["parts"], parts):  # their hashes take the time
+            for _ in pool.map(self._read, stored["parts"], parts):  # hashes take the time
                 pass
         return data
 
     def open(self, stored: dict[str, Any]) -> io.BufferedReader:
-        """As a file, of which one part at a time is in memory."""
+        """Return parts as a file that holds one part at a time in memory."""
         return io.BufferedReader(_Parts(self, stored["parts"]))
 
     def write(self, data: Any) -> dict[str, Any]:
-        """Keep some bytes in parts; what `read_all` and `open` take."""
+        """Write bytes in parts. Returns the parts as `read_all` and `open` take them."""
         parts = slices(data)
         return {"size": sum(map(len, parts)), "parts": [self.put(part) for part in parts]}
 
     def add_record(self, record: dict[str, Any]) -> None:
-        """Keep the parts that it names until it is forgotten."""
+        """Write a record, which keeps its parts until it is forgotten."""
         self._check()
         try:
             self.records.write(record)
@@ -198,7 +198,7 @@ class Store:
             raise self.failed(error, "written") from None
 
     def forget(self, names: Iterable[str]) -> int:
-        """Remove parts; how many were there."""
+        """Remove parts. Returns how many there were."""
         count = 0
         for name in names:
             with contextlib.suppress(OSError):
@@ -207,19 +207,19 @@ class Store:
         return count
 
     def sweep(self, room: int = 0) -> None:
-        """Remove what nobody has used for long, and of the rest the oldest, until it and `room`
-        bytes fit into the bound. What was used in the last hour stays.
+        """Remove parts that were unused for long, and then the oldest ones, until the rest and
+        `room` bytes fit into the bound. Parts that were used in the last hour stay.
 
         Raises
         ------
         StoreError
-            There is no such room.
+            There isn't enough room.
         """
         self._check()
         now, found, kept = time.time(), [], 0
         try:
             pinned = self.records.pinned(self.unused_s)
-        except OSError:  # nobody knows what is kept: nothing is removed
+        except OSError:  # the kept parts aren't known, so nothing is removed
             return
         with os.scandir(self.folder) as entries:
             for one in entries:
@@ -282,13 +282,13 @@ class Store:
                 return False
             os.utime(self._path(name))
             return True
-        except PermissionError:  # it belongs to root
+        except PermissionError:  # the file belongs to root
             return True
         except OSError:
             return False
 
     def _check(self) -> None:
-        """The folder is this account's alone."""
+        """Check that the folder belongs to this account alone."""
         if self._checked:
             return
         try:
@@ -309,7 +309,7 @@ class Store:
         self._checked = True
 
     def failed(self, error: OSError, what: str) -> StoreError:
-        """What the account can do about an error."""
+        """Return the error to raise, with what the account can do about it."""
         where = "%s on %s" % (self.folder, platform.node())
         if error.errno == errno.ENOSPC:
             return StoreError(
@@ -329,7 +329,7 @@ class Store:
 
 
 class _Parts(io.RawIOBase):
-    """Parts, one behind the other."""
+    """A file over joined parts."""
 
     def __init__(self, store: Store, names: Iterable[str]) -> None:
         self._store = store
@@ -352,12 +352,12 @@ class _Parts(io.RawIOBase):
 
 
 class PartsWriter(io.RawIOBase):
-    """A file whose bytes are given away in parts.
+    """A file that hands its bytes on in parts.
 
     Parameters
     ----------
     take:
-        Keeps a part, and returns its name.
+        Takes a part, and returns its name.
     """
 
     def __init__(self, take: Callable[[Any], str]) -> None:
@@ -380,7 +380,7 @@ class PartsWriter(io.RawIOBase):
         return size
 
     def stored(self) -> dict[str, Any]:
-        """What was written, once all of it was."""
+        """Return the parts, once everything was written."""
         if self._open:
             self._give()
         return self._stored
@@ -393,7 +393,7 @@ class PartsWriter(io.RawIOBase):
 
 
 def megabytes(size: float) -> str:
-    """A size in words."""
+    """Write a size in words."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= factor:
             return "%.1f %s" % (size / factor, unit)

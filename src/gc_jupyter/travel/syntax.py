@@ -1,8 +1,7 @@
-"""Syntax that an older Python lacks, told without that Python.
+"""Find syntax that an older Python lacks, without that Python.
 
-It is looked for in the tree, and in the tokens where the tree has no trace of it.
-Python's own parser knows a part of it only (`feature_version`), not where it stands, and newer
-things.
+The search covers the tree, and the tokens for syntax that leaves no trace in the tree. Python's own
+parser can't do it: `feature_version` covers a part of the syntax only, and gives no place.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from gc_jupyter.travel import rebuild
 _OLDEST = (3, 8)
 OLDEST = "3.8"
 _ONLY_SINCE = re.compile(r"(.+) (?:is|are) only supported in Python (\d+)\.(\d+)")
-#: Nodes of a tree that tell all, by name.
+#: Nodes whose mere presence tells, by name.
 _NODES = {
     "Match": ("a match statement", (3, 10)),
     "TryStar": ("except*", (3, 11)),
@@ -34,7 +33,7 @@ _OPENING, _CLOSING = ("FSTRING_START", "TSTRING_START"), ("FSTRING_END", "TSTRIN
 
 
 class Lacking(NamedTuple):
-    """Syntax that a Python lacks: what it is, the first version that has it, and its line."""
+    """Syntax that a Python lacks: its name, the first version that has it, and its line."""
 
     what: str
     since: tuple[int, int]
@@ -45,13 +44,13 @@ class Lacking(NamedTuple):
 
     @property
     def version(self) -> str:
-        """The first that has it, as text."""
+        """The first version that has it, as text."""
         return f"{self.since[0]}.{self.since[1]}"
 
 
 @functools.lru_cache(maxsize=1024)
 def find_lacking(text: str, python: str) -> Lacking | None:
-    """The first syntax in a text that a Python lacks; None where it lacks none, or isn't known.
+    """Return the first syntax in a text that a Python lacks; None if it lacks none or isn't known.
 
     Parameters
     ----------
@@ -59,7 +58,7 @@ def find_lacking(text: str, python: str) -> Lacking | None:
         Python that this interpreter reads: statements, also those of a class's body, or an
         expression.
     python:
-        A version, such as ``"3.9"`` or ``"3.9.18"``; empty where it isn't known.
+        A version, such as ``"3.9"`` or ``"3.9.18"``; empty if it isn't known.
     """
     version = tuple(int(part) for part in re.findall(r"\d+", python)[:2])
     if len(version) < 2 or not _OLDEST <= version < sys.version_info[:2]:
@@ -81,7 +80,7 @@ def _all(text: str, tree: ast.Module, version: tuple[int, int]) -> Iterator[Lack
     lines = text.split("\n")
     for node in ast.walk(tree):
         yield from _in_tree(node, lines)
-    try:  # of 3.9 it knows parentheses only, and some Pythons see them where there are none
+    try:  # for 3.9 it checks parentheses only, and some Pythons see them where there are none
         rebuild.parse(text, python=max(version, (3, 9)))
     except SyntaxError as error:
         if (said := _ONLY_SINCE.match(str(error.msg))) is not None:
@@ -130,7 +129,7 @@ def _in_tree(node: ast.AST, lines: list[str]) -> Iterator[Lacking]:
 
 
 def _depth(node: ast.FormattedValue) -> int:
-    """Of expressions in the format of expressions in an f-string."""
+    """Return how deep an f-string's formats nest expressions."""
     parts = node.format_spec.values if isinstance(node.format_spec, ast.JoinedStr) else []
     return 1 + max((_depth(one) for one in parts if isinstance(one, ast.FormattedValue)), default=0)
 
@@ -142,15 +141,15 @@ def _has_bare_star(node: ast.expr, lines: list[str]) -> bool:
 
 
 def _in_parens(node: ast.expr, lines: list[str]) -> bool:
-    """Whether the last character before a node that isn't white space is a parenthesis."""
+    """Whether the last character before a node, white space apart, is a parenthesis."""
     before = lines[node.lineno - 1].encode()[: node.col_offset].decode()
     return "".join([*lines[: node.lineno - 1], before]).rstrip().endswith("(")
 
 
 def _in_strings(tokens: list[tokenize.TokenInfo]) -> Iterator[Lacking]:
-    """Expressions in f-strings as the tokenizer takes them since Python 3.12, which makes tokens
-    of what was one string before."""
-    quotes: list[str] = []  # of the f-strings around
+    """Check expressions in f-strings. Since Python 3.12 the tokenizer splits an f-string into
+    tokens, which was one string before."""
+    quotes: list[str] = []  # the enclosing f-strings
     for before, token in zip([*tokens[:1], *tokens], tokens, strict=False):
         kind = tokenize.tok_name[token.type]
         if kind in _CLOSING:
@@ -163,7 +162,7 @@ def _in_strings(tokens: list[tokenize.TokenInfo]) -> Iterator[Lacking]:
         elif inside and "\\" in token.string:
             what = "a backslash"
         elif quotes and before.type != tokenize.NL and before.end[0] < token.start[0]:
-            what = "a backslash"  # which is no token
+            what = "a backslash"  # it isn't a token
         elif kind == "COMMENT" and quotes:
             what = "a comment"
         elif kind == "NL" and any(len(quote) == 1 for quote in quotes):
@@ -175,7 +174,7 @@ def _in_strings(tokens: list[tokenize.TokenInfo]) -> Iterator[Lacking]:
 
 
 def _parenthesized(tree: ast.Module, tokens: list[tokenize.TokenInfo]) -> Iterator[Lacking]:
-    """``with (a as b, c as d):``"""
+    """Whether a statement has the form ``with (a as b, c as d):``."""
     many = {
         node.lineno
         for node in ast.walk(tree)

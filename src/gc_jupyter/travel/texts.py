@@ -1,4 +1,5 @@
-"""The texts that run on workers: what reads our pickles, and what writes them."""
+"""Provide the texts that run on workers: the code that reads our pickles, and the code that writes
+them."""
 
 from __future__ import annotations
 
@@ -13,13 +14,13 @@ from typing import Any
 
 from gc_jupyter.travel import rebuild
 
-#: One module on a worker, whose text is in each pickle that needs it.
+#: The files of a module that reads pickles on a worker. Each pickle that needs it has its text.
 READING = ("rebuild", "rebuild_classes")
-#: Another one, which comes with cells: it writes their replies.
+#: The files of a module that comes with cells and writes their replies.
 WRITING = ("refused", "code", "objects", "classes", "modules", "pickler")
-#: And a third: the store of values that stay there.
+#: The files of a module that is the store of values which stay there.
 STORING = ("kept", "store", "near")
-#: Makes the module of the store's text, once in a process.
+#: Makes a module of the store's text, once in a process.
 LOAD_STORE = (
     "(lambda s, m: s.modules.get(N) or (exec(compile(__import__('zlib').decompress(Z),"
     " '<gc_jupyter>', 'exec'), m.__dict__), s.modules.setdefault(N, m))[1])"
@@ -30,7 +31,7 @@ _OURS = ("from __future__", "from gc_jupyter.travel")
 
 
 def joined(names: tuple[str, ...]) -> str:
-    """These files as one text, without their imports of each other."""
+    """Join these files to one text, without their imports of each other."""
     folder = importlib.resources.files("gc_jupyter.travel")
     lines = ["from __future__ import annotations\n"]
     for name in names:
@@ -40,19 +41,19 @@ def joined(names: tuple[str, ...]) -> str:
 
 
 def digest(text: str) -> str:
-    """A short name for a text."""
+    """Return a short digest of a text."""
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 
 
 @functools.cache
 def reading_text() -> str:
-    """What our pickles need where they are read."""
+    """Return the text that our pickles need where they are read."""
     return joined(READING)
 
 
 @functools.cache
 def writing_text() -> str:
-    """What writes our pickles."""
+    """Return the text that writes our pickles."""
     return joined(WRITING)
 
 
@@ -64,7 +65,7 @@ def writing_name() -> str:
 
 @functools.cache
 def store_text() -> str:
-    """What reads and writes values that stay at the endpoint."""
+    """Return the text that reads and writes values that stay at the endpoint."""
     return joined(STORING)
 
 
@@ -76,19 +77,19 @@ def store_name() -> str:
 
 @functools.cache
 def packed_store() -> dict[str, Any]:
-    """`LOAD_STORE`'s names."""
+    """Return the names for `LOAD_STORE`."""
     return {"N": store_name(), "Z": zlib.compress(store_text().encode(), 9)}
 
 
 @functools.cache
 def name_texts() -> None:
-    """Tells `rebuild` what it is named in pickles, and what text makes it there."""
+    """Tell `rebuild` its name in pickles, and the text that makes it on the other side."""
     rebuild.NAME = _READING_NAME + digest(reading_text())
     rebuild.PACKED = zlib.compress(reading_text().encode(), 9)
 
 
 def helpers() -> Any:
-    """The module that this text becomes: as on a worker, made once."""
+    """Return the module of the reading text. As on a worker, it is made once."""
     name_texts()
     found = sys.modules.get(rebuild.NAME)
     if found is None:
@@ -100,5 +101,5 @@ def helpers() -> Any:
 
 
 def import_helpers(name: str) -> Any:
-    """`importlib.import_module`; for the helpers of any version, those that are here."""
+    """Import a module. For the helpers of any version, return those of this version."""
     return helpers() if name.startswith(_READING_NAME) else importlib.import_module(name)

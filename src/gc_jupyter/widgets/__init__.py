@@ -1,6 +1,6 @@
-"""What a notebook shows of tasks, logins and endpoints; the TypeScript half is built into static/.
+"""Show tasks, logins and endpoints in a notebook. The TypeScript half is built into static/.
 
-Imported lazily: nothing here loads ipywidgets before one of the names is used.
+Imports are lazy: ipywidgets is loaded when one of the names is used.
 """
 
 from __future__ import annotations

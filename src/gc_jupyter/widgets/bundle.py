@@ -1,4 +1,4 @@
-"""The TypeScript half, as the build has put it into static/."""
+"""Find the TypeScript half, which the build puts into static/."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MODULE = Path(__file__).parent / "static" / "widgets.js"
 
 @functools.cache
 def module_text() -> str:
-    """The one ES module with all widgets; it needs no network.
+    """Return the ES module with all widgets. It needs no network.
 
     Raises
     ------
     RuntimeError
-        It was never built.
+        The module was never built.
     """
     try:
         return MODULE.read_text(encoding="utf-8")

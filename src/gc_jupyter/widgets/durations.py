@@ -1,10 +1,10 @@
-"""A number of seconds, as a user reads it (`durations.ts` writes the same)."""
+"""Write a number of seconds for people (`durations.ts` writes the same)."""
 
 from __future__ import annotations
 
 
 def duration(seconds: float | None) -> str:
-    """For example ``12 ms``, ``3.4 s``, ``2 min 05 s``, ``1 h 02 min``; empty for None."""
+    """Write ``12 ms``, ``3.4 s``, ``2 min 05 s`` or ``1 h 02 min``; empty text for None."""
     if seconds is None:
         return ""
     if seconds < 0.0005:

@@ -1,4 +1,4 @@
-"""EndpointCard: an endpoint at a glance. Static, so that it stays true as of its time."""
+"""EndpointCard: an endpoint at a glance. It is static, and says as of when it is true."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class EndpointCard:
     Parameters
     ----------
     endpoint:
-        What is shown; its texts come from the service and are never markup.
+        The endpoint. Its texts come from the service and are never markup.
     workers, idle_workers:
-        How many worker processes there are, and how many of them are free; None where unknown.
+        The number of worker processes, and of free ones; None if unknown.
     waiting:
-        Tasks that the endpoint has and hasn't started; None where unknown.
+        The tasks that the endpoint has and hasn't started; None if unknown.
     at:
-        Unix seconds: when this was true.
+        The time of these values in unix seconds.
     """
 
     endpoint: Endpoint
@@ -35,7 +35,7 @@ class EndpointCard:
     at: float = field(default_factory=time.time)
 
     def rows(self) -> list[tuple[str, str]]:
-        """What is known, as pairs of texts."""
+        """Return the known values as pairs of texts."""
         workers = "" if self.workers is None else f"{self.workers:,}"
         if workers and self.idle_workers is not None:
             workers += f" ({self.idle_workers:,} idle)"
@@ -52,7 +52,7 @@ class EndpointCard:
 
     @property
     def title(self) -> str:
-        """The endpoint's name, or its id where it has none."""
+        """Return the endpoint's name, or its id if it has none."""
         return one_line(self.endpoint.name or self.endpoint.endpoint_id)
 
     def __repr__(self) -> str:

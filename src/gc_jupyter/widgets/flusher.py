@@ -1,4 +1,4 @@
-"""A dirty map and a timer for everything that widgets show: at most four messages a second.
+"""Send the widgets' news by one map of what is dirty and one timer: at most four messages a second.
 
 Lives on the kernel's loop. Nothing runs while nothing changes.
 """
@@ -19,27 +19,27 @@ class Source(Protocol):
     """Something that has news to send."""
 
     def flush(self) -> bool:
-        """Send one message; whether there is more to send."""
+        """Send one message. Returns whether there is more to send."""
 
 
 class Clock(Protocol):
-    """What is used of an event loop."""
+    """The part of an event loop that the flusher uses."""
 
     def time(self) -> float: ...
     def call_at(self, when: float, callback: Any) -> Any: ...
 
 
 class Flusher:
-    """Sends what is dirty, one message of one widget each `interval`, in turn.
+    """Sends the news of dirty widgets in turn, one message each `interval`.
 
     Parameters
     ----------
     clock:
         The loop.
     interval:
-        Seconds between two messages, at the least.
+        The least seconds between two messages.
     delay:
-        Seconds from the first news until the first message.
+        The seconds from the first news to the first message.
     """
 
     def __init__(self, clock: Clock, interval: float = INTERVAL_S, delay: float = 0.0) -> None:
@@ -51,12 +51,12 @@ class Flusher:
         self._next = 0.0
 
     def mark(self, source: Source) -> None:
-        """This source has news."""
+        """Note that a source has news."""
         self._dirty.setdefault(source)
         self._arm(self._clock.time() + self._delay)
 
     def forget(self, source: Source) -> None:
-        """This source has ended."""
+        """Drop a source that has ended."""
         self._dirty.pop(source, None)
 
     def _arm(self, at: float) -> None:
@@ -84,7 +84,7 @@ _current: tuple[KernelLoop, Flusher] | None = None
 
 
 def flusher() -> Flusher:
-    """The kernel's flusher; call it on the loop."""
+    """Return the kernel's flusher. Call it on the loop."""
     global _current
     loop = kernel_loop()
     if _current is None or _current[0] is not loop:

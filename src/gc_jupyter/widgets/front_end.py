@@ -1,4 +1,4 @@
-"""Whether somebody looks at this kernel's outputs while it runs."""
+"""Find out whether a person looks at this kernel's outputs while it runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TRUE = {"1", "true", "yes", "on"}
 
 
 def shell() -> Any:
-    """The running IPython shell, or None outside of IPython."""
+    """Return the running IPython shell, or None outside of IPython."""
     if "IPython" not in sys.modules:
         return None
     from IPython.core.getipython import get_ipython
@@ -19,11 +19,11 @@ def shell() -> Any:
 
 
 def has_front_end() -> bool:
-    """Whether widgets come alive here.
+    """Whether this kernel's front end shows live widgets.
 
-    Not in plain Python, in a terminal, with GC_JUPYTER_NONINTERACTIVE set, nor in a run that
-    nobody watches: nbclient and papermill say with every cell that nobody can be asked
-    (`allow_stdin`). Voilà says so too, but shows widgets.
+    It doesn't in plain Python, in a terminal, with GC_JUPYTER_NONINTERACTIVE set, or in an
+    unattended run: nbclient and papermill send `allow_stdin` as false with every cell. Voilà does
+    so, too, but shows widgets.
     """
     if os.environ.get("GC_JUPYTER_NONINTERACTIVE", "").lower() in _TRUE:
         return False
@@ -34,12 +34,12 @@ def has_front_end() -> bool:
 
 
 def vs_code_notebook() -> str:
-    """The notebook's path where VS Code's Jupyter extension has this kernel, which says so in a
-    variable; else empty."""
+    """Return the notebook's path if VS Code's Jupyter extension runs this kernel, else empty text.
+    The extension sets a variable."""
     found = getattr(shell(), "user_ns", {}).get("__vsc_ipynb_file__")
     return found if isinstance(found, str) else ""
 
 
 def under_voila() -> bool:
-    """Whether Voilà shows this kernel's outputs: a page that lives with its kernel, never saved."""
+    """Whether Voilà shows this kernel's outputs, in a page that is never saved."""
     return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")

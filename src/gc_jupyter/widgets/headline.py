@@ -1,4 +1,4 @@
-"""All that most people want to know of tasks that have ended, in a line; and the states' icons.
+"""Summarize ended tasks in one line, with the icons of their states.
 
 `headline.ts` writes the same.
 """
@@ -22,7 +22,7 @@ ICONS = {
     TaskState.FAILED: "✗",
     TaskState.CANCELLED: "⊘",
 }
-#: Most urgent first: what a user must see stands on top.
+#: The states, most urgent first.
 URGENCY = (
     TaskState.FAILED,
     TaskState.ENDPOINT_OFFLINE,
@@ -40,7 +40,7 @@ _OWN_TITLES = ("Tasks", "Task")  # nobody has named them
 
 
 def summary(rows: TaskRows) -> str:
-    """How many tasks are in which state, most urgent first: ``2 failed, 198 success``."""
+    """Count the tasks by state, most urgent first: ``2 failed, 198 success``."""
     if not len(rows):
         return "no tasks"
     counts = dict(zip(TaskState, rows.counts, strict=True))
@@ -48,7 +48,7 @@ def summary(rows: TaskRows) -> str:
 
 
 def headline(rows: TaskRows, title: str) -> str:
-    """What came of tasks that have ended: ``✓ Squares: 200 tasks · 4.1 s · polaris``."""
+    """Summarize ended tasks: ``✓ Squares: 200 tasks · 4.1 s · polaris``."""
     failed, cancelled = rows.count(TaskState.FAILED), rows.count(TaskState.CANCELLED)
     what = f"{len(rows):,} {'task' if len(rows) == 1 else 'tasks'}"
     if failed:
@@ -67,7 +67,7 @@ def headline(rows: TaskRows, title: str) -> str:
 
 
 def _whole_seconds(rows: TaskRows) -> float | None:
-    """From the first submission to the last end."""
+    """Return the seconds from the first submission to the last end."""
     begun = [at for row in range(len(rows)) if (at := rows.field(row, "submitted")) is not None]
     ended = [at for row in range(len(rows)) if (at := rows.field(row, "ended")) is not None]
     if not begun or not ended or max(ended) <= min(begun):

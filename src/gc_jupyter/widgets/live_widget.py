@@ -1,4 +1,4 @@
-"""A widget whose output becomes static when it has ended, so that a saved notebook reads well.
+"""Provide widgets whose output becomes static at their end, so that a saved notebook reads well.
 
 ::
 
@@ -6,9 +6,10 @@
     changed ─► the same anew, for the notebook's file   seconds later (outputs.py)
     settle  ─► static HTML + text, in the same output   once it has ended
 
-A reopened notebook has no kernel, and a widget view without one reads "model not found" whatever
-else the output holds: hence the replacement. What `lasts` is still drawn by the extension, which
-knows it by `LASTING_VIEW`, for as long as the kernel has its model; others draw the HTML.
+A reopened notebook has no kernel. A widget view without a kernel shows "model not found", whatever
+else the output holds, so the view is replaced. A widget that `lasts` is still drawn by the
+extension, which finds it by `LASTING_VIEW`, as long as the kernel has its model. Other front ends
+show the HTML.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class LiveWidget(anywidget.AnyWidget):
-    """Base of this package's widgets.
+    """The base of this package's widgets.
 
-    Displayed where nobody watches (nbclient, papermill, a terminal), it is static from the start
-    and opens no comm. Its state is what `state` returns, beside ipywidgets' own traits.
+    In an unattended run (nbclient, papermill, a terminal) it is static from the start and opens no
+    comm. Its state is the result of `state`, beside ipywidgets' own traits.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
-    #: Whether its model stays when it has ended.
+    #: Whether the widget's model stays after its end.
     lasts = False
 
     def __init__(self, kind: str) -> None:
@@ -56,30 +57,30 @@ class LiveWidget(anywidget.AnyWidget):
     # --- for subclasses --------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """The whole state for a front end that has nothing yet (loop's thread)."""
+        """Return the whole state for a front end that has nothing yet (loop's thread)."""
         raise NotImplementedError
 
     def static_bundle(self, at: float) -> dict[str, str]:
-        """`text/html` and `text/plain` of what there is to see now (loop's thread).
+        """Return `text/html` and `text/plain` of the present state (loop's thread).
 
         Parameters
         ----------
         at:
-            Unix seconds: now. What may change still says of when it is.
+            The present time in unix seconds. A text that may still change states it.
         """
         raise NotImplementedError
 
     def mark(self, _at: float) -> OutputMark:
-        """What the notebook keeps beside the output, as of a time (loop's thread)."""
+        """Return the metadata that the notebook keeps with the output (loop's thread)."""
         return OutputMark(live=not self.settled)
 
     def on_front_end_message(self, content: dict[str, Any]) -> None:
-        """A user did something; on the thread that the kernel handles messages on.
+        """Handle a user's action, on the kernel's message thread.
 
         Parameters
         ----------
         content:
-            The front end's message: its `type`, and what belongs to it.
+            The front end's message: its `type` and its fields.
         """
         raise NotImplementedError
 
@@ -89,13 +90,13 @@ class LiveWidget(anywidget.AnyWidget):
         Parameters
         ----------
         state:
-            By the names that the front end knows.
+            The values, by the front end's names.
         """
         if self.comm is not None:
             self.comm.send({"method": "update", "state": state, "buffer_paths": []})
 
     def changed(self) -> None:
-        """What is shown has changed: the notebook's file is to have it (loop's thread)."""
+        """Note a change that the notebook's file must get (loop's thread)."""
         if self._outputs and not self.settled and self.comm is not None and not under_voila():
             outputs().saver.mark(self._saved)
 
@@ -108,14 +109,14 @@ class LiveWidget(anywidget.AnyWidget):
         outputs().saver.forget(self._saved)
         for display_id in self._outputs:
             self._publish_end(display_id)
-        if first and self._outputs:  # one that is part of another widget lives on
+        if first and self._outputs:  # a widget that is part of another one lives on
             if self.lasts and self.comm is not None:
                 outputs().keep(self)
             else:
                 self.close()
 
     def revive(self) -> None:
-        """It has news again after its end (loop's thread)."""
+        """Revive a widget that has news after its end (loop's thread)."""
         self.settled, at = False, time.time()
         for display_id in self._outputs:
             metadata = mark_of(display_id, self.mark(at))
@@ -123,14 +124,14 @@ class LiveWidget(anywidget.AnyWidget):
             outputs().show(display_id, self)
 
     def let_go(self) -> None:
-        """Others last in its place: its outputs are the static ones alone (loop's thread)."""
+        """Let other widgets last instead. Only static outputs remain (loop's thread)."""
         self.close()
         for display_id in self._outputs:
             self._publish_end(display_id)
 
     @property
     def weight(self) -> int:
-        """How many rows a lasting widget keeps."""
+        """Return the number of rows that a lasting widget keeps."""
         return 1
 
     def _live_bundle(self, at: float) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._publish(bundle, metadata, display_id, update=True)
 
     def save(self) -> None:
-        """Tell the notebook's file what there is to see now (loop's thread)."""
+        """Send the present state to the notebook's file (loop's thread)."""
         at = time.time()
         in_place, mark = bool(vs_code_notebook()), self.mark(at)
         bundle = self._live_bundle(at) if in_place else self.static_bundle(at)
@@ -175,7 +176,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _displayed(self, display_id: str) -> None:
         self._outputs.append(display_id)
-        if self.settled:  # perhaps it ended while it was being displayed
+        if self.settled:  # the widget may have ended while it was displayed
             self._publish_end(display_id)
             if self.lasts and self.comm is not None:
                 outputs().keep(self)
@@ -197,7 +198,7 @@ class LiveWidget(anywidget.AnyWidget):
     # --- ipywidgets ------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open the comm, where somebody is there to see it."""
+        """Open the comm if a front end shows live widgets."""
         if has_front_end():
             super().open()
             if hasattr(self.comm, "_reply_subshell_for"):
@@ -207,12 +208,12 @@ class LiveWidget(anywidget.AnyWidget):
                 self.comm._reply_subshell_for = lambda _data, chosen: chosen
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        """The traits and, when all is asked for, what `state` has.
+        """Return the traits and, if all are asked for, the result of `state`.
 
         Parameters
         ----------
         key, drop_defaults:
-            As of ipywidgets.
+            As in ipywidgets.
         """
         traits: dict[str, Any] = super().get_state(key, drop_defaults)
         return traits if key is not None else traits | kernel_loop().ask(self.state)
@@ -223,7 +224,7 @@ class LiveWidget(anywidget.AnyWidget):
 
 
 class _Saved:
-    """A widget as the saver sees it: beside its live updates, which go their own way."""
+    """A widget's source for the saver, apart from its live updates."""
 
     def __init__(self, widget: LiveWidget) -> None:
         self._widget = widget

@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Why a login is asked for, where no cell asks for it.
+#: The reason for a login that no cell asks for.
 WHY = "Endpoints of Globus Compute run cells of people who are signed in."
-#: What Globus asks a person to allow: the scopes of a login, in words.
+#: The scopes of a login in words, as Globus asks a person to allow them.
 ASKS = "Globus asks you to allow that functions run at endpoints as you, and that we see your name."
 
 
 class LoginWidget(LiveWidget):
-    """Why a login is asked for, a link, a field for the code from there, and who is signed in.
+    """Shows the reason for a login, a link, a field for the code, and then who is signed in.
 
     Parameters
     ----------
     login:
-        Who signs in, as `gc_jupyter.auth.resolve` found it; one that has a `flow`.
+        The login that `gc_jupyter.auth.resolve` found. It must have a `flow`.
     gare:
-        What the service wants of this login, as in `LoginRequired.gare`.
+        The service's requirements for this login, as in `LoginRequired.gare`.
     then:
-        Called on the kernel's loop once the tokens are stored; what waits for them goes on here.
+        Called on the kernel's loop once the tokens are stored, to continue what waits for them.
     why:
-        What the login is for, in a sentence.
+        The purpose of the login, in a sentence.
     hint:
-        What happens then, or what to do; shown before, and beside who is signed in.
+        What happens after the login, or what to do then. It is shown before and after it.
 
     again:
         Whether the cell that shows it is run again then, where the front end has our extension.
@@ -49,12 +49,12 @@ class LoginWidget(LiveWidget):
     Raises
     ------
     TypeError
-        This login has no steps that a person could take (`Login.flow` is None).
+        A person can't complete this login (`Login.flow` is None).
 
     Notes
     -----
-    The code travels as a message, never as state: it is in no saved notebook. Once somebody is
-    signed in, the output becomes a line of text.
+    The code travels as a message and never as state, so no saved notebook has it. After the login
+    the output becomes a line of text.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class LoginWidget(LiveWidget):
             why=one_line(f"{why} {ASKS}", 600),
             after=one_line(hint, 200),
             status="waiting",
-            message=one_line(" ".join(login.notes), 400),  # for example what a hub doesn't give
+            message=one_line(" ".join(login.notes), 400),  # for example a missing scope
         )
         super().__init__("login")
 
     @property
     def url(self) -> str:
-        """Where to sign in."""
+        """Return the link to sign in."""
         return self._state["url"]
 
     def finish(self, code: str) -> None:
-        """Hand in the code; returns at once. As the button does."""
+        """Submit the code, as the button does. Returns at once."""
         kernel_loop().call(self._start, code)
 
     def on_front_end_message(self, content: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ class LoginWidget(LiveWidget):
         self._flow.finish(code)
         try:
             identity = self._login.identity()
-        except ServiceError:  # signed in all the same
+        except ServiceError:  # the login itself has succeeded
             return ""
         return f" as {identity.username or identity.identity_id}" if identity else ""
 
@@ -163,6 +163,6 @@ class LoginWidget(LiveWidget):
         if self._state["status"] == "signed in":
             text = self._state["message"]
             return {"text/plain": text, "text/html": f"<p>{escape(text)}</p>"}
-        # the link is for one login, by whoever runs this kernel: not for who reads the notebook
+        # the link is for one login by this kernel's user, and not for readers of the notebook
         text = "Not signed in to Globus. Run %gc login, or this cell again."
         return {"text/plain": text, "text/html": f"<p>{escape(text)}</p>"}

@@ -1,9 +1,9 @@
-"""What travels between the two halves of a widget. This is the one place that defines it.
+"""Define the messages between the two halves of a widget. No other place defines them.
 
 `labextension/generate_messages.py` writes the TypeScript twin from here, and a test holds
 both equal. A widget's data travels as its state (comm `update`), so that a front end which comes
-late, reloads or has several views always has the newest; what a user does travels as a custom
-message. Rows travel in pages: the state has the keys `page_0`, `page_1`, ... beside those of
+late, reloads or has several views always has the newest data. A user's actions travel as custom
+messages. Rows travel in pages: the state has the keys `page_0`, `page_1`, ... beside those of
 `TaskTableState`, each a list of up to `PAGE_ROWS` rows.
 """
 
@@ -13,15 +13,15 @@ from typing import Any, Literal, NamedTuple, TypedDict, Union
 
 from gc_jupyter.types import TaskState
 
-#: A row's state travels as the index into this.
+#: A row's state travels as its index in this list.
 STATES = tuple(state.value for state in TaskState)
 
 
 class Row(NamedTuple):
     """A row travels as a list of these fields. `state` is an index into STATES, `endpoint` one into
-    `TaskTableState.endpoints`. Times are milliseconds since `TaskTableState.origin`. `text` is a
-    preview of the result or the last line of the error, and while the task runs its last line of
-    output. `progress` is how much is done, and of how much (null: unknown)."""
+    `TaskTableState.endpoints`. Times are milliseconds since `TaskTableState.origin`. `text` is the
+    last line of output while the task runs, and then a preview of the result or the last line of
+    the error. `progress` is the amount done and the total (null if unknown)."""
 
     state: int
     label: str
@@ -34,12 +34,13 @@ class Row(NamedTuple):
     progress: tuple[float | None, float | None] | None = None
 
 
-#: Rows of a page.
+#: The number of rows in a page.
 PAGE_ROWS = 100
 
 
 class TaskTableState(TypedDict):
-    """`origin` is unix seconds; `counts` goes with STATES; `seq` counts the updates sent."""
+    """A table's state. `origin` is in unix seconds, `counts` has the order of STATES, and `seq`
+    counts the updates that were sent."""
 
     kind: Literal["task_table"]
     title: str
@@ -53,10 +54,10 @@ class TaskTableState(TypedDict):
 
 #: The comm that a page opens to ask for its outputs.
 OUTPUTS_TARGET = "gc_jupyter.outputs"
-#: Ends the display id of messages that are for the notebook's file only.
+#: The end of the display id of messages that are for the notebook's file only.
 SAVED = "-saved"
-#: In an output's data: the model that our extension draws it with, while there is one; its value is
-#: that of a widget view. All others, and a kernel's end, leave the HTML beside it.
+#: The MIME type in an output for the model with which our extension draws it, if the model exists.
+#: The value is a widget view's. Without the model or the extension, the HTML beside it is shown.
 LASTING_VIEW = "application/vnd.gc-jupyter.lasting-view+json"
 
 
@@ -73,15 +74,15 @@ class OutputMark(TypedDict, total=False):
 
 
 class OutputNow(TypedDict):
-    """What an output shows: MIME types and texts, and its metadata."""
+    """An output's present content: texts by MIME type, and metadata."""
 
     data: dict[str, Any]
     metadata: dict[str, Any]
 
 
 class LoginState(TypedDict):
-    """`why` says what the login is for, `after` what happens once it is done; `message` what went
-    wrong, or who is signed in."""
+    """A login's state. `why` is the purpose, `after` what happens after the login, and `message` an
+    error or who is signed in."""
 
     kind: Literal["login"]
     url: str
@@ -100,15 +101,15 @@ class Need(TypedDict):
 
 
 class View(TypedDict):
-    """Front end to kernel: these pages are looked at. Their news go first from now on."""
+    """Front end to kernel: the user looks at these pages. Their news go first from now on."""
 
     type: Literal["view"]
     pages: list[int]
 
 
 class Show(TypedDict):
-    """Front end to kernel: the whole result or traceback of a row, please; what a task that runs
-    has printed so far."""
+    """Front end to kernel: send a row's whole result or traceback, or what a running task has
+    printed so far."""
 
     type: Literal["show"]
     request: str
@@ -116,7 +117,7 @@ class Show(TypedDict):
 
 
 class Shown(TypedDict):
-    """Kernel to front end: what `Show` asked for. Every view gets it; one has made the request."""
+    """Kernel to front end: the answer to `Show`. Every view gets it, and one had asked."""
 
     type: Literal["shown"]
     request: str
@@ -125,15 +126,15 @@ class Shown(TypedDict):
 
 
 class Rerun(TypedDict):
-    """Front end to kernel: submit a row's task once more."""
+    """Front end to kernel: run a row's task again."""
 
     type: Literal["rerun"]
     row: int
 
 
 class Stop(TypedDict):
-    """Front end to kernel: stop a row's task, or all tasks that are open (null). The answer is a
-    question at first; `sure` says that the user has said yes to it."""
+    """Front end to kernel: stop a row's task, or all open tasks (null). The first answer is a
+    question. `sure` says that the user has answered yes."""
 
     type: Literal["stop"]
     request: str
@@ -142,8 +143,8 @@ class Stop(TypedDict):
 
 
 class Stopping(TypedDict):
-    """Kernel to front end, to `Stop` and to `StopTasks`: a question, with the words of the answer
-    that stops them; where there is nothing to answer, what was done, or why nothing can be."""
+    """Kernel to front end, the answer to `Stop` and `StopTasks`: a question with the label of the
+    button that says yes. Without that label, it says what was done or why nothing can be done."""
 
     type: Literal["stopping"]
     request: str
@@ -151,7 +152,7 @@ class Stopping(TypedDict):
     answer: str
 
 
-#: The comm that the panel opens to stop tasks of a kernel; its first message is a `StopTasks`.
+#: The comm that the panel opens to stop a kernel's tasks. Its first message is a `StopTasks`.
 STOP_TARGET = "gc_jupyter.stop"
 
 
@@ -166,7 +167,8 @@ class StopTasks(TypedDict):
 
 
 class Code(TypedDict):
-    """Front end to kernel: the code that the login page has shown. Never part of the state."""
+    """Front end to kernel: the code that the login page has shown. It is never part of the
+    state."""
 
     type: Literal["code"]
     code: str

@@ -1,7 +1,7 @@
-"""A finished future -> its state and a line of text; and the whole text, when asked for.
+"""Turn a finished future into its state and a line of text, and on request into its whole text.
 
-A preview must be cheap and run none of the user's code: it is made for each of 10,000 results, on
-the thread that delivers them. The whole text is made for one task, on request.
+A preview is made for each of 10,000 results, on the thread that delivers them. So it must be cheap
+and run none of the user's code. The whole text is made for one task, on request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _short.maxlevel = 2
 
 
 def outcome(future: concurrent.futures.Future[Any]) -> tuple[TaskState, str]:
-    """How a finished future ended, and its result or error in one line."""
+    """Return a finished future's state, and its result or error in one line."""
     if dropped(future):
         return TaskState.CANCELLED, ""
     error = future.exception()
@@ -41,11 +41,11 @@ def outcome(future: concurrent.futures.Future[Any]) -> tuple[TaskState, str]:
 
 
 def preview(value: Any) -> str:
-    """A value in a few words."""
+    """Describe a value in a few words."""
     if type(value) in _PLAIN or (type(value) in _CONTAINERS and _is_plain(value)):
         return _short.repr(masked(value) if type(value) is str else value)
     if isinstance(value, ShellResult):
-        # what a script says last is most often what it came to
+        # a script's last line is most often its result
         last = value.stdout.rstrip().rpartition("\n")[2]
         return f"exit status {value.returncode}" + (f": {last}" if last else "")
     kind = type(value)
@@ -60,7 +60,7 @@ _ARRAYS = {"numpy", "pandas", "polars", "torch", "jax", "jaxlib", "cupy", "xarra
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether the part of a container that a preview shows has built-in types only."""
+    """Whether the part of a container that a preview shows has only built-in types."""
     items = value.items() if type(value) is dict else value
     for _, item in zip(range(8), items, strict=False):
         parts = item if type(value) is dict else (item,)
@@ -74,19 +74,19 @@ def _qualified(kind: type) -> str:
 
 
 def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -> str:
-    """The remote traceback of a failed task, its end first of all; empty for any other."""
+    """Return a failed task's remote traceback, cut at its start; empty text for other tasks."""
     error = None if dropped(future) or not future.done() else future.exception()
     if not isinstance(error, ComputeError):
         return ""
     text = str(error)
-    if isinstance(error, TaskExecutionFailed):  # whose `str` may be that of the type raised there
+    if isinstance(error, TaskExecutionFailed):  # its `str` may be the remote type's
         text = "\n\n".join(part for part in (error.remote_data.rstrip(), error.next_step) if part)
     text = masked(harmless(text).strip())
     return text if len(text) <= limit else "…\n" + text[-limit:]
 
 
 def whole_text(future: concurrent.futures.Future[Any]) -> str:
-    """The result as its `repr`, or what is known of the failure. Runs the user's code."""
+    """Return the result's `repr`, or the failure's whole text. Runs the user's code."""
     if not future.done():
         return _printed(future) or "The task has no result yet."
     if dropped(future):
@@ -108,11 +108,11 @@ def _outcome_text(future: concurrent.futures.Future[Any]) -> str:
 
 
 def _printed(future: concurrent.futures.Future[Any]) -> str:
-    """What a task has printed so far, its end first of all; as a page shows it."""
+    """Return what a task has printed so far, cut at its start, as a page shows it."""
     if not isinstance(future, CellFuture):
         return ""
     lines = future.output[-2 * WHOLE :].split("\n")
-    # of a line, what a progress bar has written last
+    # the part of a line that a progress bar has written last
     text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
     text = masked(harmless(text)).rstrip()
     return text if len(text) <= WHOLE else "…\n" + text[-WHOLE:]

@@ -1,4 +1,4 @@
-"""What this kernel's outputs show now, for notebooks that would keep what was first shown.
+"""Bring the present content of this kernel's outputs to notebooks, which would keep the first one.
 
 ::
 
@@ -25,26 +25,26 @@ from gc_jupyter.widgets.flusher import Flusher
 from gc_jupyter.widgets.front_end import vs_code_notebook
 from gc_jupyter.widgets.messages import OUTPUTS_TARGET, OutputMark, OutputNow
 
-#: Seconds from a change until a notebook has it, where no other output waits.
+#: Seconds from a change until a notebook has it, if no other output waits.
 SAVED_AFTER_S = 1.0
 _SAVED_APART_S = 0.5
-#: As `SAVED_AFTER_S` in VS Code, where each message is a change of the cell's own output.
+#: The same in VS Code, where each message changes the cell's own output.
 _IN_PLACE_AFTER_S = 5.0
-#: Outputs that have ended, and can still be asked for.
+#: The most ended outputs that pages can still ask for.
 _KEPT = 200
-#: Tables, and rows of theirs, that are kept for their pages after their end.
+#: The most tables, and rows of theirs, that are kept for pages after their end.
 _LASTING, _LASTING_ROWS = 100, 200_000
 
 
 class OutputSource(Protocol):
-    """Whose output it is."""
+    """The widget that an output belongs to."""
 
     def static_bundle(self, at: float) -> dict[str, str]: ...
     def mark(self, at: float) -> OutputMark: ...
 
 
 class Lasting(Protocol):
-    """Whose output is used after its end."""
+    """A widget whose output is used after its end."""
 
     @property
     def weight(self) -> int: ...
@@ -52,21 +52,21 @@ class Lasting(Protocol):
 
 
 class Outputs:
-    """The outputs of this kernel by id: those that live, and what the others have come to."""
+    """The outputs of this kernel by id: live ones, and the final content of the others."""
 
     def __init__(self, loop: KernelLoop) -> None:
         self._live: dict[str, OutputSource] = {}
         self._ended: OrderedDict[str, OutputNow] = OrderedDict()
-        self._lasting: dict[Lasting, None] = {}  # the one that has ended last is the last
+        self._lasting: dict[Lasting, None] = {}  # in the order of their ends
         delay = _IN_PLACE_AFTER_S if vs_code_notebook() else SAVED_AFTER_S
         self.saver = Flusher(loop.aio, interval=_SAVED_APART_S, delay=delay)
 
     def show(self, output: str, widget: OutputSource) -> None:
-        """A widget is displayed."""
+        """Note that a widget is displayed."""
         self._live[output] = widget
 
     def keep(self, widget: Lasting) -> None:
-        """A widget has ended, and is still used; the oldest give way to it."""
+        """Keep a widget that has ended and is still used. The oldest ones give way to it."""
         self._lasting.pop(widget, None)
         self._lasting[widget] = None
         rows = sum(one.weight for one in self._lasting)
@@ -77,7 +77,7 @@ class Outputs:
             oldest.let_go()
 
     def end(self, output: str, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-        """An output will not change any more, or not by itself."""
+        """Note that an output will not change any more, or not by itself."""
         self._live.pop(output, None)
         self._ended[output] = OutputNow(data=dict(data), metadata=dict(metadata))
         self._ended.move_to_end(output)
@@ -85,7 +85,7 @@ class Outputs:
             self._ended.popitem(last=False)
 
     def now(self, wanted: Sequence[str]) -> dict[str, OutputNow]:
-        """What these outputs show; those that this kernel doesn't know are left out."""
+        """Return the content of these outputs. Those that this kernel doesn't know are left out."""
         found: dict[str, OutputNow] = {}
         at = time.time()
         for output in wanted:
@@ -98,7 +98,7 @@ class Outputs:
 
 
 def mark_of(output: str, mark: OutputMark) -> dict[str, Any]:
-    """An output's metadata in the notebook, by which the extension finds it again."""
+    """Return an output's metadata in the notebook, by which the extension finds it again."""
     return {"gc_jupyter": {**mark, "output": output}}
 
 
@@ -106,7 +106,7 @@ _current: tuple[KernelLoop, Outputs] | None = None
 
 
 def outputs() -> Outputs:
-    """The kernel's outputs; call it on the loop."""
+    """Return the kernel's outputs. Call it on the loop."""
     global _current
     loop = kernel_loop()
     if _current is None or _current[0] is not loop:
@@ -116,7 +116,7 @@ def outputs() -> Outputs:
 
 
 def _asked(asking: Any, message: Mapping[str, Any]) -> None:
-    """A page was opened, and says which outputs it has."""
+    """Answer a page that was opened and says which outputs it has."""
     data = message["content"]["data"]
     wanted = data.get("outputs") if isinstance(data, dict) else None
     known = [one for one in wanted if isinstance(one, str)] if isinstance(wanted, list) else []

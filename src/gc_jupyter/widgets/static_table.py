@@ -1,7 +1,7 @@
-"""Rows -> a table that needs nothing: HTML without styles of its own, and text.
+"""Turn rows into a static table: HTML without styles of its own, and text.
 
-Reads well in a reopened, untrusted notebook, on GitHub, in nbviewer and after papermill. Remote
-text is escaped, and bounded: a fan-out of 10,000 leaves a small output.
+It reads well in a reopened, untrusted notebook, on GitHub, in nbviewer and after papermill. Remote
+text is escaped and bounded, so that a fan-out of 10,000 tasks leaves a small output.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from gc_jupyter.widgets.headline import ICONS, URGENCY, headline, summary
 from gc_jupyter.widgets.outcomes import traceback_text
 from gc_jupyter.widgets.task_rows import TaskRows
 
-SHOWN = 100  # rows, when all have ended
+SHOWN = 100  # the most rows, once all tasks have ended
 _SHOWN_OPEN = _SHOWN_AS_TEXT = 20
-_TRACEBACKS = 4  # that differ
-_TRACEBACK = 4_000  # characters of each
+_TRACEBACKS = 4  # the most different tracebacks
+_TRACEBACK = 4_000  # the most characters of each
 
 _HEAD = ("Task", "State", "Endpoint", "Queued", "Running", "Result")
 _LEFT = ' style="text-align:left"'
@@ -32,9 +32,9 @@ _ONE_LINE = ' style="text-align:left;white-space:nowrap"'
 def static_table(
     rows: TaskRows, futures: Sequence[Future[Any]], title: str, at: float
 ) -> dict[str, str]:
-    """`text/html` and `text/plain` of the rows as they are now: up to `SHOWN` of them, and 20 as
-    text, failures first when there are more. While tasks are open, it says of when it is; when all
-    have ended, the HTML is a line that unfolds."""
+    """Return `text/html` and `text/plain` of the present rows: up to `SHOWN` in HTML and 20 in
+    text, failures first if there are more. While tasks are open, the text says as of when it is.
+    Once all have ended, the HTML is a line that unfolds."""
     caption = f"{title}: {summary(rows)}"
     if len(rows) and not rows.done:
         caption += f", {as_of(at)}"
@@ -59,7 +59,7 @@ def static_table(
 def _most_urgent(
     rows: TaskRows, shown: Sequence[int], cells: Sequence[tuple[str, ...]]
 ) -> list[tuple[str, ...]]:
-    """Of what is shown, what is shown as text: failures first where that isn't all."""
+    """Choose the shown rows that appear in the text, failures first if not all do."""
     if len(cells) <= _SHOWN_AS_TEXT:
         return list(cells)
     urgency = {state: place for place, state in enumerate(URGENCY)}
@@ -70,7 +70,7 @@ def _most_urgent(
 def _tracebacks(
     rows: TaskRows, futures: Sequence[Future[Any]], shown: Sequence[int]
 ) -> dict[int, tuple[str, int]]:
-    """The first few that differ: by the row that has it first, with the number of those rows."""
+    """Return the first few different tracebacks, each with its first row and its number of rows."""
     found: dict[str, tuple[int, str, int]] = {}
     for row in shown:
         if rows.state(row) is not TaskState.FAILED:
@@ -85,7 +85,7 @@ def _tracebacks(
 
 
 def as_of(at: float) -> str:
-    """A moment, for whoever reads a notebook anywhere: in UTC."""
+    """Write a time in UTC, since readers of a notebook may be anywhere."""
     return f"as of {clock_utc(at)}"
 
 

@@ -1,12 +1,12 @@
-"""The buttons that stop tasks: the table's, and by a comm of its own the panel's.
+"""Answer the buttons that stop tasks: the table's, and the panel's by a comm of its own.
 
 ::
 
     table  ─► `Stop`      ─┐                   ┌► a question, and the words that say yes
     panel  ─► `StopTasks` ─┴► the tasks meant ─┴► sure: what became of them
 
-Both are answered on the thread that the kernel handles messages on. While a cell runs there is one
-where kernel and front end have subshells; otherwise the answer comes when the cell has ended.
+Both are answered on the kernel's message thread. If kernel and front end have subshells, the answer
+comes while a cell runs; otherwise it comes when the cell has ended.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from gc_jupyter.widgets.messages import Stopping
 
 
 def stopping(futures: Sequence[TaskFuture], asked: Mapping[str, Any]) -> Stopping:
-    """Ask about these tasks, or stop them; what to say.
+    """Ask whether to stop these tasks, or stop them. Returns the answer for the front end.
 
     Parameters
     ----------
     futures:
-        Those that are meant.
+        The tasks that are meant.
     asked:
         A `Stop` or a `StopTasks`, from a front end.
     """
@@ -42,11 +42,11 @@ def answer_panel(open_ones: Sequence[TaskFuture], asking: Any, message: Mapping[
     Parameters
     ----------
     open_ones:
-        The kernel's tasks that have not ended.
+        The kernel's open tasks.
     asking:
         The comm that the panel has opened.
     message:
-        What it was opened with.
+        The message that opened it.
     """
     asked = message["content"]["data"]
     meant = _meant(open_ones, asked)
@@ -62,6 +62,6 @@ def _meant(open_ones: Sequence[TaskFuture], asked: Mapping[str, Any]) -> list[Ta
 
 
 def _count(future: TaskFuture) -> int | None:
-    """The execution count of the cell that it is of."""
+    """Return the execution count of a task's cell."""
     place = getattr(future.note, "place", None)
     return place.execution_count if place is not None else None

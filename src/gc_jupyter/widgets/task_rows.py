@@ -1,4 +1,5 @@
-"""The rows of a task table: values in, update messages out. No threads, no clock, no widget."""
+"""Keep the rows of a task table: values in, update messages out. No threads, no clock, no
+widget."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskInfo, TaskState
 from gc_jupyter.widgets.messages import PAGE_ROWS, Row
 
-#: Pages in one update: about 150 kB. A server passes on 1 MB a second of a kernel's messages.
+#: Pages in one update, about 150 kB. A server passes on 1 MB a second of a kernel's messages.
 UPDATE_PAGES = 12
 #: Pages in the first message: 2,000 rows, sent once.
 FIRST_PAGES = 20
-#: Of an update's pages, how many may be those that are looked at: the others get on as well.
+#: The most pages of an update that the user looks at, so that the others advance, too.
 _VIEWED_PAGES = 8
 
 _STATES = tuple(TaskState)
@@ -23,14 +24,14 @@ _INDEX = {state: index for index, state in enumerate(_STATES)}
 
 
 class TaskRows:
-    """Rows, how many are in which state, and which pages a front end doesn't know yet.
+    """The rows, their counts by state, and the pages that a front end doesn't have yet.
 
     Parameters
     ----------
     origin:
-        Unix seconds that all times are counted from.
+        The unix seconds from which all times count.
     endpoint_names:
-        Names to show for endpoint ids.
+        The names to show for endpoint ids.
     """
 
     def __init__(self, origin: float, endpoint_names: dict[str, str] | None = None) -> None:
@@ -54,25 +55,25 @@ class TaskRows:
 
     @property
     def done(self) -> bool:
-        """Whether there are rows, and nothing more will happen to any."""
+        """Whether there are rows and all of them are final."""
         return bool(self.rows) and len(self.rows) == sum(
             self.counts[index] for state, index in _INDEX.items() if state.done
         )
 
     def count(self, state: TaskState) -> int:
-        """How many rows are in a state."""
+        """Return the number of rows in a state."""
         return self.counts[_INDEX[state]]
 
     def state(self, row: int) -> TaskState:
-        """A row's state."""
+        """Return a row's state."""
         return _STATES[self.rows[row].state]
 
     def field(self, row: int, name: str) -> Any:
-        """A row's field, as it travels."""
+        """Return a row's field, as it travels."""
         return getattr(self.rows[row], name)
 
     def add(self, label: str, endpoint: str = "") -> int:
-        """A new row, unsent; its number."""
+        """Add an unsent row. Returns its number."""
         state = _INDEX[TaskState.UNSENT]
         self.rows.append(Row(state, one_line(label), self._endpoint(endpoint)))
         self.counts[state] += 1
@@ -89,12 +90,12 @@ class TaskRows:
         *,
         running_since: float | None = None,
     ) -> None:
-        """A task's news. What comes after its end is ignored.
+        """Take in a task's news. News after its end is ignored.
 
         Parameters
         ----------
         running_since:
-            Unix seconds; used until the worker's own times are known.
+            Unix seconds, used until the worker's own times are known.
         """
         old = self.rows[row]
         if _STATES[old.state].done:
@@ -117,7 +118,7 @@ class TaskRows:
             text=text if state.done else text or old.text,
             progress=None if state.done else old.progress,
         )
-        if new == old:  # what the service says again and again while a task waits
+        if new == old:  # the service repeats this while a task waits
             return
         self.counts[old.state] -= 1
         self.counts[new.state] += 1
@@ -125,8 +126,8 @@ class TaskRows:
         self._dirty.setdefault(row // PAGE_ROWS)
 
     def say(self, row: int, text: str, progress: tuple[float, float] | None) -> None:
-        """What a task has printed last, and how far it is (see `LiveOutput`). What comes after its
-        end is ignored."""
+        """Take in a task's last line and progress (see `LiveOutput`). News after its end is
+        ignored."""
         old = self.rows[row]
         new = old._replace(text=one_line(text))
         if progress is not None:
@@ -137,7 +138,7 @@ class TaskRows:
             self._dirty.setdefault(row // PAGE_ROWS)
 
     def restart(self, row: int, label: str = "") -> None:
-        """A row's task is another one from now on, unsent as yet; `label` is its name, if new."""
+        """Give a row another task, unsent as yet. `label` is its name, if new."""
         old, unsent = self.rows[row], _INDEX[TaskState.UNSENT]
         self.counts[old.state] -= 1
         self.counts[unsent] += 1
@@ -154,16 +155,17 @@ class TaskRows:
         self.touch(range(-(-len(self.rows) // PAGE_ROWS)))
 
     def look_at(self, pages: Iterable[int]) -> None:
-        """Somebody looks at these pages: their news go first from now on."""
+        """Note that the user looks at these pages. Their news go first from now on."""
         self._viewed = dict.fromkeys(itertools.islice(pages, _VIEWED_PAGES))
 
     def first(self) -> dict[str, Any]:
-        """The state for a front end that has nothing yet. What doesn't fit is sent by `take`
+        """Return the state for a front end that has nothing yet. `take` sends what doesn't fit,
         when the front end asks for it."""
         return self._message(range(min(FIRST_PAGES, -(-len(self.rows) // PAGE_ROWS))))
 
     def take(self) -> dict[str, Any]:
-        """The next update: the pages that are looked at, and those that have waited longest."""
+        """Return the next update: the pages that the user looks at, and the longest waiting
+        ones."""
         viewed = [page for page in self._viewed if page in self._dirty]
         for page in viewed:
             del self._dirty[page]
@@ -181,7 +183,7 @@ class TaskRows:
             "seq": self.seq,
         }
         for page in pages:
-            # a row is replaced, never changed: what is sent may be read by any thread
+            # a row is replaced and never changed, since any thread may read what is sent
             state[f"page_{page}"] = self.rows[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
         return state
 

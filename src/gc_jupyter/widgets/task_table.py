@@ -32,31 +32,30 @@ from gc_jupyter.widgets.task_rows import TaskRows
 
 
 class TaskTable(LiveWidget):
-    """A table of tasks that follows them until all have ended; what is saved of it is static.
+    """A table that follows tasks until all have ended. Its saved form is static.
 
     Parameters
     ----------
     futures:
-        The tasks, in the order of the rows. More can be added later by `add`. Where they are a
-        fan-out, a task that is run again takes its place there, too.
+        The tasks, in the order of the rows. `add` adds more later. If they are a fan-out, a task
+        that is run again takes its place in the fan-out, too.
     title:
         The table's caption.
     rerun:
-        Submits a task once more: gets its future and returns the new one, which takes its row. By
-        default, tasks of cells are sent again as they were; for others, the table offers no
-        rerun.
+        Runs a task again: takes its future and returns the new one, which takes the row. By
+        default, tasks of cells are sent again as they were, and other tasks can't be run again.
     endpoint_names:
         Names to show for endpoint ids.
     keep:
-        Stay a live widget when all tasks have ended. A notebook that is saved so can't show the
-        table without its kernel.
+        Whether the table stays a live widget after all tasks have ended. A notebook that is saved
+        so can't show the table without its kernel.
 
     Notes
     -----
-    Where nobody watches (nbclient, papermill, a terminal), the table is static from the start. In
-    JupyterLab and Notebook 7 it can be used after its end, too, as long as the kernel and page are
-    there; elsewhere it is static then. At most four updates a second are sent, for all tables
-    together, and none while nothing changes.
+    In an unattended run (nbclient, papermill, a terminal) the table is static from the start. In
+    JupyterLab and Notebook 7 it can be used after its end, too, as long as the kernel and page
+    exist; elsewhere it is static then. All tables together send at most four updates a second, and
+    none while nothing changes.
     """
 
     lasts = True
@@ -79,10 +78,10 @@ class TaskTable(LiveWidget):
         self._keep = keep
         self._places: Any = places  # who has its own places for these tasks
         self._rows = TaskRows(time.time(), dict(endpoint_names or {}))
-        self._futures: list[TaskFuture] = []  # by row
+        self._futures: list[TaskFuture] = []  # the tasks, by row
         self._row_of: dict[TaskFuture, int] = {}
         self._by_serial: dict[int, int] = {}
-        self._done: deque[TaskFuture] = deque()  # appended to by any thread
+        self._done: deque[TaskFuture] = deque()  # any thread appends to it
         self._woken = False
         self._sources: set[Any] = set()
         super().__init__("task_table")
@@ -92,11 +91,11 @@ class TaskTable(LiveWidget):
 
     @property
     def futures(self) -> tuple[TaskFuture, ...]:
-        """The tasks, by row."""
+        """Return the tasks, by row."""
         return tuple(self._futures)
 
     def add(self, futures: Iterable[TaskFuture]) -> None:
-        """Further tasks, as further rows. Those that the table has already are left out.
+        """Add tasks as further rows. Those that the table has already are left out.
 
         Parameters
         ----------
@@ -140,7 +139,7 @@ class TaskTable(LiveWidget):
     def _on_events(self, events: Sequence[TaskEvent]) -> None:
         for event in events:
             row = self._by_serial.get(event.serial)
-            if row is not None and not event.state.done:  # ends come by `_finished`
+            if row is not None and not event.state.done:  # `_finished` tells the ends
                 self._rows.update(row, event.state, event.info, running_since=event.at)
         self._changed()
 
@@ -157,26 +156,26 @@ class TaskTable(LiveWidget):
             self._changed()
 
     def _take_in(self) -> None:
-        self._woken = False  # first: a future that ends from here on wakes the loop again
+        self._woken = False  # cleared first: a later end wakes the loop again
         news = bool(self._done)
         while self._done:
             future = self._done.popleft()
             row = self._row_of.get(future)
-            if row is not None:  # else another has taken its place
+            if row is not None:  # else another task has taken the row
                 self._rows.update(row, *_ended(future))
         self._changed()
         if news and self.settled:
             self.settle()
 
     def _put(self, row: int, future: TaskFuture) -> None:
-        """A task was run again: the row is the new one's."""
+        """Give a row to the task's new run."""
         old = self._futures[row]
         self._row_of.pop(old, None)
         self._by_serial.pop(old.serial, None)
         self._futures[row] = future
         self._row_of[future] = row
         self._by_serial[future.serial] = row
-        # one that was never submitted has stood in for this one
+        # an unsubmitted future has stood in for this one
         self._rows.restart(row, future.label if old.source is None else "")
         source = future.source
         if self.settled:
@@ -286,7 +285,7 @@ class TaskTable(LiveWidget):
 
     def _run_again(self, row: int) -> None:
         if self._places is not None and row < len(self._places):
-            self._places.rerun(row)  # which tells `_replaced`
+            self._places.rerun(row)  # it calls `_replaced`
         elif self._rerun is not None:
             self._replaced(row, self._rerun(self._futures[row]))
 
@@ -300,7 +299,7 @@ class TaskTable(LiveWidget):
             self._rows.look_at(page for page in pages if isinstance(page, int))
 
     def _resend(self, pages: Any, seq: Any) -> None:
-        if seq != self._rows.seq:  # it has missed something
+        if seq != self._rows.seq:  # the front end has missed an update
             self._rows.touch_all()
         elif isinstance(pages, list):
             self._rows.touch(page for page in pages if isinstance(page, int))
@@ -308,13 +307,13 @@ class TaskTable(LiveWidget):
 
 
 def _again(future: Any) -> TaskFuture:
-    """A cell's task, once more."""
+    """Run a cell's task again."""
     again: TaskFuture = future.again()
     return again
 
 
 def _when_ended(endpoints: Sequence[str]) -> str:
-    """What a notebook adds when its kernel has ended before these endpoints' tasks."""
+    """Return the text for a notebook whose kernel ended before the tasks of these endpoints."""
     said = "The kernel has ended since."
     if LOCAL_NAME in endpoints:
         said += " Tasks of local have ended with it."
@@ -324,7 +323,7 @@ def _when_ended(endpoints: Sequence[str]) -> str:
 
 
 def _where(future: TaskFuture) -> TaskState:
-    """What is said of a task until the service was asked."""
+    """Return the text about a task before the service was asked."""
     info = future.info
     if info.task_id:
         local = info.endpoint_id == LOCAL_ENDPOINT_ID

@@ -1,4 +1,4 @@
-"""What runs on the worker: the text of these files travels with every cell.
+"""The code that runs on the worker. The text of these files travels with every cell.
 
 A worker has no gc_jupyter. So these files use the standard library only, and Python 3.8 syntax.
 They are joined in the order of `PARTS` to one text, without their imports of each other, and that

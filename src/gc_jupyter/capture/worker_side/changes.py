@@ -1,4 +1,4 @@
-"""What a cell sets on classes and functions of the notebook whose names it brings back."""
+"""Find what a cell has set on classes and functions of the notebook whose names it brings back."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from gc_jupyter.travel.classes import DESCRIPTORS, MADE
 
-#: A part of a class or function: of what kind it is, and its name or place.
+#: A part of a class or function: its kind, and its name or index.
 Key = Any  # (str, str | int)
 
 
 class Changes:
-    """Looks at classes and functions before a cell runs, and tells afterwards what it has set.
+    """Looks at classes and functions before a cell runs, and reports afterwards what it has set.
 
     Parameters
     ----------
     values:
-        Those that the notebook has itself.
+        The classes and functions that the notebook has itself.
     write:
-        A value's pickle: where it is the same, the value is. Empty where there is none.
+        Returns a value's pickle, or nothing if it has none. Equal pickles mean equal values.
     """
 
     def __init__(self, values: list[Any], write: Callable[[Any], bytes]) -> None:
@@ -32,8 +32,8 @@ class Changes:
         return {key: self.write(value) for key, value in parts(one).items()}
 
     def found(self) -> dict[int, dict[Key, list[Any]]]:
-        """By an object's id: its parts that were set, with their values, and those that are gone,
-        with none."""
+        """Return, by an object's id, the parts that were set, with their values, and the parts that
+        are gone, without one."""
         every = {}
         for one, before in self.before:
             now, values = self.written(one), parts(one)
@@ -45,7 +45,7 @@ class Changes:
 
 
 def parts(one: Any) -> dict[Key, Any]:
-    """What code may set of a class or a function."""
+    """Return the parts of a class or function that code may set."""
     if isinstance(one, type):
         return {
             ("own", name): value

@@ -1,4 +1,4 @@
-"""`get_ipython()` of a remote cell: `!command`, and the magics that mean something on a worker."""
+"""Provide `get_ipython()` in a remote cell: `!command`, and the magics with a meaning there."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Shell:
 
     def __init__(self) -> None:
         self.user_ns: dict[str, Any] = {}
-        self.started: Any = None  # %%time: the clocks when the cell began
+        self.started: Any = None  # for %%time: the clocks at the cell's start
 
     # --- commands
 
     def expand(self, command: str) -> str:
-        """`{expression}` and `$name` in a command, as IPython fills them in."""
+        """Fill in `{expression}` and `$name` in a command, as IPython does."""
 
         def fill(match: Any) -> str:
             if match.group(0) in ("$$", "{{", "}}"):
@@ -38,7 +38,7 @@ class Shell:
             try:
                 return str(eval(expression, self.user_ns))
             except Exception:
-                return str(match.group(0))  # left alone, as IPython leaves it: shell variables
+                return str(match.group(0))  # shell variables stay as they are, as with IPython
 
         return re.sub(r"\$\$|\{\{|\}\}|\{([^{}]+)\}|\$([A-Za-z_][\w.]*)", fill, command)
 
@@ -82,7 +82,7 @@ class Shell:
             return self.system("ls " + line)
         if name == "pwd":
             return os.getcwd()
-        return None  # it sets up the notebook, such as %matplotlib inline
+        return None  # such magics set up the notebook, as %matplotlib inline does
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
         if name == "timeit":
@@ -93,7 +93,7 @@ class Shell:
         return self.run_script(name, words, cell)
 
     def run_script(self, shell: str, words: list[str], script: str) -> None:
-        """`%%bash` and `%%sh`; with `-s`, words are the script's arguments."""
+        """Run `%%bash` or `%%sh`. With `-s`, the words are the script's arguments."""
         if words and words[0] != "-s":
             raise ValueError("%%%%%s %s: no option but -s is known here" % (shell, words[0]))
         command = [shell, "-c", script, shell, *words[1:]]
@@ -102,7 +102,7 @@ class Shell:
             raise subprocess.CalledProcessError(self.user_ns["_exit_code"], script.encode())
 
     def time_cell(self) -> None:
-        """`%%time` at the top of a cell."""
+        """Print what `%%time` at the top of a cell prints."""
         self.started = self.clocks()
 
     def report_cell(self) -> None:
@@ -172,7 +172,7 @@ class Shell:
 
 
 def duration(seconds: float) -> str:
-    """Three digits and a unit, as `%time` writes it."""
+    """Write a duration as `%time` does, with three digits and a unit."""
     if seconds >= 60:
         return "%dmin %ds" % divmod(round(seconds), 60)
     for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):

@@ -1,4 +1,4 @@
-"""`display`, figures, and the rich representations of values, without IPython."""
+"""Provide `display`, figures and rich representations of values without IPython."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from gc_jupyter.capture.worker_side.output import current_output
 
 REPR_LIMIT = 20000
-LINE = 79  # what Jupyter has in one
+LINE = 79  # the representations that Jupyter asks for
 CONTAINERS = (list, dict, tuple, set, frozenset)
 
 METHODS = [
@@ -36,8 +36,8 @@ def short_repr(value: Any) -> str:
 
 
 def pretty_text(value: Any) -> str:
-    """What Jupyter shows of a value as text: containers over several lines, and what a class says
-    of it by `_repr_pretty_`. Where there is no IPython, containers stay on one line."""
+    """Return a value's text as Jupyter shows it, with `_repr_pretty_` and containers over several
+    lines. Without IPython, containers stay on one line."""
     text = short_repr(value)
     own = hasattr(type(value), "_repr_pretty_")
     if not own and (len(text) < LINE or not isinstance(value, CONTAINERS)):
@@ -51,13 +51,13 @@ def pretty_text(value: Any) -> str:
             printer = Printer()
             value._repr_pretty_(printer, False)
             made = "".join(printer.parts)
-        except Exception:  # it wants more of IPython's
+        except Exception:  # it needs more of IPython's printer
             return text
     return made if len(made) <= REPR_LIMIT else made[:REPR_LIMIT] + "..."
 
 
 class Printer:
-    """As much of IPython's printer as `_repr_pretty_` methods use."""
+    """The part of IPython's printer that `_repr_pretty_` methods use."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -94,7 +94,7 @@ class Printer:
 def make_bundle(
     value: Any, mimes: list[str], text: Callable[[Any], str] = pretty_text
 ) -> dict[str, Any]:
-    """The MIME bundle that Jupyter shows of a value, limited to `mimes` beside text/plain."""
+    """Return the MIME bundle that Jupyter shows for a value, limited to text/plain and `mimes`."""
     bundle: dict[str, Any] = {"text/plain": text(value)}
     if isinstance(value, type):
         return bundle
@@ -102,7 +102,7 @@ def make_bundle(
         made = value._repr_mimebundle_() if hasattr(value, "_repr_mimebundle_") else {}
         bundle.update(made[0] if isinstance(made, tuple) else made or {})
     except Exception:
-        pass  # as IPython: a broken representation costs that representation alone
+        pass  # as in IPython, a broken representation is left out, and the others are shown
     for mime, method in METHODS:
         if mime in mimes and mime not in bundle and hasattr(value, method):
             try:
@@ -125,10 +125,10 @@ def make_bundle(
 def display(*values: Any, **options: Any) -> Any:
     """Show values, as IPython's `display` does in a local cell.
 
-    With `display_id` they can be updated, by the handle that is returned.
+    With `display_id`, the handle that is returned can update them.
     """
     output = current_output()
-    if output is None:  # a module has kept this function, and no task of ours runs
+    if output is None:  # a module has kept this function after its task
         if "display" in ORIGINALS:
             return ORIGINALS["display"](*values, **options)
         return print(*values, sep="\n")
@@ -149,7 +149,7 @@ def display(*values: Any, **options: Any) -> Any:
 
 
 def update_display(value: Any, *, display_id: str, **options: Any) -> None:
-    """Show a value in the place of what was displayed under an id."""
+    """Replace what was displayed under an id by a value."""
     if current_output() is None and "update_display" in ORIGINALS:
         ORIGINALS["update_display"](value, display_id=display_id, **options)
     else:
@@ -157,7 +157,7 @@ def update_display(value: Any, *, display_id: str, **options: Any) -> None:
 
 
 class DisplayHandle:
-    """What was displayed under an id."""
+    """A display with an id, which can be updated."""
 
     def __init__(self, display_id: str = "") -> None:
         self.display_id = display_id or os.urandom(16).hex()
@@ -170,8 +170,8 @@ class DisplayHandle:
 
 
 def is_markup_only(value: Any, bundle: dict[str, Any]) -> bool:
-    """Whether there is more to see of a value than a bundle without markup has of it: a table, or
-    its text is a mere `<... object ...>`."""
+    """Whether a value's markup shows more than its bundle does: it is a table, or its text is only
+    `<... object ...>`."""
     text = bundle["text/plain"]
     if len(bundle) != 1 or not any(hasattr(value, method) for _, method in METHODS):
         return False
@@ -179,12 +179,12 @@ def is_markup_only(value: Any, bundle: dict[str, Any]) -> bool:
         return True
     try:
         return "<table" in str(value._repr_html_())
-    except Exception:  # it has none, or a broken one
+    except Exception:  # it has no such representation, or a broken one
         return False
 
 
 def clear_output(*args: Any, **options: Any) -> None:
-    """IPython's `clear_output`: what was shown so far is dropped."""
+    """Drop everything that was shown so far, as IPython's `clear_output` does."""
     output = current_output()
     if output is not None:
         output.clear()
@@ -192,7 +192,7 @@ def clear_output(*args: Any, **options: Any) -> None:
         ORIGINALS["clear_output"](*args, **options)
 
 
-#: What stands here for IPython's own, under the same names; and IPython's own, where it is there.
+#: Our replacements of IPython's functions, under the same names. With IPython, its own are patched.
 OF_IPYTHON: Any = (display, update_display, DisplayHandle, clear_output)
 ORIGINALS: dict[str, Any] = {}
 
@@ -209,7 +209,7 @@ def figure_png(figure: Any) -> bytes:
 
 
 class Figures:
-    """Pyplot's figures that a cell makes; those that are open before it are left alone."""
+    """The figures that a cell makes with pyplot. Figures that were open before are left alone."""
 
     def __init__(self) -> None:
         self.older = self.numbers()
@@ -220,7 +220,8 @@ class Figures:
         return list(pyplot.get_fignums()) if pyplot is not None else []
 
     def take(self) -> None:
-        """Close them: one that pyplot has open would be open where its pickle is read."""
+        """Take the figures and close them: a figure that is open in pyplot would be open where its
+        pickle is read, too."""
         for number in self.numbers():
             if number not in self.older:
                 pyplot = sys.modules["matplotlib.pyplot"]
@@ -230,14 +231,14 @@ class Figures:
                 pyplot.close(figure)
 
     def show(self) -> None:
-        """Display those that were taken and have content."""
+        """Display the figures that were taken and have content."""
         output = current_output()
         while self.taken and output is not None:
             output.display(make_bundle(self.taken.pop(0), output.mimes))
 
 
 def show_figures() -> None:
-    """`pyplot.show`."""
+    """Show the figures, in place of `pyplot.show`."""
     if current_output() is not None:
         figures = Figures()
         figures.older = []

@@ -1,4 +1,4 @@
-"""An exception -> plain data that can be shown elsewhere."""
+"""Turn an exception into plain data that can be shown elsewhere."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from gc_jupyter.capture.worker_side.live import HOST
 
 FRAME_LIMIT = 60
-GROUP_LIMIT = 10  # exceptions of a group
+GROUP_LIMIT = 10  # the most exceptions of a group
 GROUPS: Any = getattr(builtins, "BaseExceptionGroup", ())  # Python 3.11
-ERROR_LIMIT = 20000  # characters of an exception's text
+ERROR_LIMIT = 20000  # the most characters of an exception's text
 LINE_LIMIT = 500
 
 
 def remember_lines(filename: str, text: str, first_line: int = 1) -> None:
-    """Let tracebacks on the worker show a text's lines."""
+    """Register a text's lines for tracebacks on the worker."""
     lines = ["\n"] * (first_line - 1) + [line + "\n" for line in text.split("\n")]
     linecache.cache[filename] = (len(text), None, lines, filename)
 
@@ -31,9 +31,9 @@ def one_line(error: BaseException) -> str:
 def describe(
     error: BaseException, files: list[str], pack: Callable[[Any], Any] | None, depth: int = 0
 ) -> dict[str, Any]:
-    """An exception as plain data: type, text, frames, and what led to it.
+    """Describe an exception as plain data: type, text, frames, causes.
 
-    `files` are the notebook's own texts: the frames above the first of them are left out.
+    `files` are the notebook's own texts. Frames above the first one of theirs are left out.
     """
     described: dict[str, Any] = {
         "type": type(error).__qualname__,
@@ -52,9 +52,9 @@ def describe(
     }
     if pack is not None:
         described["pickle"] = pack(error)["pickle"]
-        # for a class whose `__init__` takes something else than what it keeps in `args`
+        # for a class whose `__init__` takes other arguments than `args`
         described["parts"] = pack((type(error), error.args, vars(error)))["pickle"]
-        if described["parts"] is None:  # what can't be pickled costs itself alone
+        if described["parts"] is None:  # the others may go by themselves
             args = tuple(arg if pack(arg)["pickle"] else repr(arg) for arg in error.args)
             members = {name: arg for name, arg in vars(error).items() if pack(arg)["pickle"]}
             described["parts"] = pack((type(error), args, members))["pickle"]
@@ -72,7 +72,7 @@ def describe(
 
 
 def is_from_notebook(error: BaseException, files: list[str]) -> bool:
-    """Whether code of the notebook ran when this was raised: else its text couldn't be read."""
+    """Whether code of the notebook ran when this was raised. If not, its text couldn't be read."""
     filename = getattr(error, "filename", None)
     if is_notebook_text(str(filename), files):
         return False
@@ -102,7 +102,7 @@ def shortened(text: str) -> str:
 
 
 def find_frames(trace: Any, files: list[str]) -> list[Any]:
-    """`(filename, line number, function, source line)` per frame, without these files' own."""
+    """Return `(filename, line number, function, source line)` of each frame, without our own."""
     found: list[Any] = []
     ours = (__file__, getattr(sys.modules.get(HOST), "__file__", None))
     for frame, number in traceback.walk_tb(trace):

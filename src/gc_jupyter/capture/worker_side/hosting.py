@@ -1,10 +1,10 @@
-"""What a task changes in its worker's process, and how the process is left as it was found.
+"""Change the worker's process for a task, and leave it as it was found.
 
-While any task of ours runs, imports are watched: pyplot shows its figures as displays, and
-IPython's display functions end up in the task's output. With the last of them all of that goes.
-What a cell's own code changes stays, as it does after a plain function's task: imports and what
-they set up, `sys.path`, `os.environ`, warnings' filters, random states. What would act on behalf
-of a cell that has ended doesn't: its directory, its signal handlers, its `__main__`.
+While a task of ours runs, imports are watched, so that pyplot shows its figures as displays and
+IPython's display functions write to the task's output. The watch ends with the last such task.
+Changes made by a cell's own code stay, as after a plain function's task: imports and what they
+set up, `sys.path`, `os.environ`, warnings' filters, random states. What would act for a cell that
+has ended is undone: its directory, its signal handlers, its `__main__`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ class Visit:
     Parameters
     ----------
     main:
-        The module that is `__main__` for the task; not where tasks share the process as threads.
+        The module that is `__main__` for the task. It isn't set where tasks share the process as
+        threads.
     sources:
-        The modules that came with it as text.
+        The modules that came with the task as text.
     brought:
-        The names of those that came as objects.
+        The names of the modules that came as objects.
     """
 
     def __init__(self, main: types.ModuleType, sources: dict[str, Any], brought: list[str]) -> None:
@@ -55,7 +56,7 @@ class Visit:
                 number: signal.getsignal(number) for number in signal.valid_signals()
             }
             self.directory = None
-            with contextlib.suppress(OSError):  # it may be gone
+            with contextlib.suppress(OSError):  # the directory may be gone
                 self.directory = os.getcwd()
             # As in a notebook, classes of the cell are found in `__main__`: pickle and
             # dataclasses look there.
@@ -82,8 +83,8 @@ class Visit:
 
 
 HOSTING = threading.RLock()
-VISITS: list[Visit] = []  # of the tasks that run
-UNDO: list[Callable[[], Any]] = []  # what puts the process back, the last change first
+VISITS: list[Visit] = []  # the tasks that run
+UNDO: list[Callable[[], Any]] = []  # calls that restore the process, the last change first
 
 
 def put_back_signals(before: dict[int, Any]) -> None:
@@ -122,7 +123,7 @@ def forget_backend() -> None:
 
 
 def prepare_pyplot(pyplot: Any) -> None:
-    """Make `plt.show()` display at once, as the inline backend does."""
+    """Make `plt.show()` display figures at once, as the inline backend does."""
     backend, original = str(pyplot.get_backend()), pyplot.show
     interactive = bool(pyplot.isinteractive())
     if backend.lower() != "agg":
@@ -141,7 +142,7 @@ def prepare_pyplot(pyplot: Any) -> None:
         if interactive:
             pyplot.ion()
         if backend.lower() != "agg" and str(pyplot.get_backend()).lower() == "agg":
-            with contextlib.suppress(Exception):  # it can't be loaded here
+            with contextlib.suppress(Exception):  # the backend can't be loaded here
                 pyplot.switch_backend(backend)
 
     pyplot.show = show
@@ -149,7 +150,7 @@ def prepare_pyplot(pyplot: Any) -> None:
 
 
 def prepare_display(module: Any) -> None:
-    """Let IPython's own functions end up here, where IPython is installed on the worker."""
+    """Replace IPython's own functions by ours, if IPython is installed on the worker."""
     for ours in OF_IPYTHON:
         name = ours.__name__
         ORIGINALS[name] = getattr(module, name)
@@ -164,7 +165,7 @@ def prepare_display(module: Any) -> None:
 
 
 def prepare_progress(package: Any) -> None:
-    """Let `gc_jupyter.progress` tell of this task, where gc_jupyter is installed on the worker."""
+    """Make `gc_jupyter.progress` report for this task, if gc_jupyter is installed on the worker."""
     original = vars(package).get("progress")
     package.progress = progress
     UNDO.append(lambda: setattr(package, "progress", original))
@@ -195,7 +196,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
             load = loader.exec_module
 
             def exec_module(module: Any) -> None:
-                del loader.exec_module  # for this once: it may be reloaded by others
+                del loader.exec_module  # only this time: others may reload it
                 load(module)
                 with HOSTING:
                     if VISITS and name in PREPARED:
@@ -222,8 +223,8 @@ class Displayed:
 
 
 class DisplayShim(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves `IPython.display` and `gc_jupyter.progress` where the worker has no IPython and no
-    gc_jupyter (the last finder to be asked)."""
+    """Provides `IPython.display` and `gc_jupyter.progress` on a worker without IPython or
+    gc_jupyter. It is the last finder that is asked."""
 
     kinds = {
         "HTML": "_repr_html_",

@@ -1,4 +1,4 @@
-"""Modules that came with a task: they are there while it runs, and nobody else sees them."""
+"""Import modules that came with a task. They exist while it runs, and no other task sees them."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from typing import Any
 
 from gc_jupyter.capture.worker_side.failures import remember_lines
 
-#: One module's text runs at a time where tasks are threads: see `TaskModules.run_text`.
+#: Held while a module's text runs, where tasks are threads; see `TaskModules.run_text`.
 RUNNING_TEXT = threading.RLock()
 
 
 class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports modules from the sources that came with a task.
 
-    A task that has the process to itself finds them in `sys.modules`, as any other; what has the
-    same names there is put aside for that time. Tasks that are threads of one process share
-    `sys.modules`, and may bring different modules of one name: there the import statements of
-    the cell and of these modules look here first (`importlib` and pickles of the cell's own don't).
+    A task that has the process to itself finds them in `sys.modules`, like any module. Modules with
+    the same names are put aside for that time. Tasks that are threads of one process share
+    `sys.modules` and may bring different modules of one name. There the import statements of the
+    cell and of these modules look here first; `importlib` and pickles of the cell's own don't.
     """
 
     def __init__(self, sources: dict[str, Any], brought: Any, alone: bool) -> None:
         self.sources = sources  # name -> (source, is a package)
         self.alone = alone
-        self.brought = set(brought)  # names; the objects themselves come
+        self.brought = set(brought)  # names of modules that come as objects
         self.names = {*sources, *brought}
         for name in [*self.names]:
             parts = name.split(".")
             self.names.update(".".join(parts[:size]) for size in range(1, len(parts)))
         self.loaded: dict[str, Any] = {}
-        self.texts: dict[str, Any] = {}  # of those that were brought
+        self.texts: dict[str, Any] = {}  # of the modules that came as objects
         self.aside: dict[str, Any] = {}
         self.lock = threading.RLock()
         self.builtins: Any = builtins
@@ -63,15 +63,15 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             linecache.cache.pop(text_name(name), None)
 
     def covers(self, name: str) -> bool:
-        """Whether a module, or the package that it is in, is one of these."""
+        """Whether a module or its package is one of these."""
         return name.partition(".")[0] in self.names
 
     def elsewhere(self) -> TaskModules | None:
-        """This, where it isn't `sys.modules` that has them."""
+        """Return this object if `sys.modules` doesn't have the modules, else None."""
         return self if self.names and not self.alone else None
 
     def bring(self, name: str, package: bool, text: Any) -> Any:
-        """A module whose variables come as objects; imports find it."""
+        """Make a module whose variables come as objects. Imports find it."""
         spec = importlib.machinery.ModuleSpec(
             name, self, origin=place_of(name, package), is_package=package
         )
@@ -89,7 +89,7 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name: str, _path: Any, _target: Any = None) -> Any:
         if name in self.sources:
             return importlib.util.spec_from_loader(name, self, is_package=self.sources[name][1])
-        if name in self.names and name not in self.brought:  # a folder without __init__.py
+        if name in self.names and name not in self.brought:  # without an __init__.py
             return importlib.machinery.ModuleSpec(name, None, is_package=True)
         return None
 
@@ -112,7 +112,7 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def import_(
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> Any:
-        """`__import__` for the cell and for these modules."""
+        """Do as `__import__`, for the cell and for these modules."""
         full = name
         if level:
             package = str((globals or {}).get("__package__") or "")
@@ -150,8 +150,8 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return self.loaded[name]
 
     def run_text(self, module: Any) -> None:
-        """Run a module's text. `dataclasses` and others look for it in `sys.modules`, where it is
-        for this time if nothing else goes by its name."""
+        """Run a module's text. It stands in `sys.modules` for this time if its name is free there,
+        since `dataclasses` and others look for it."""
         name = module.__name__
         with RUNNING_TEXT:
             hides = name in sys.modules or installed(name)
@@ -164,7 +164,7 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                     sys.modules.pop(name, None)
 
     def find(self, module: str, path: str) -> Any:
-        """What a pickle means by these names; see `pickle.Unpickler.find_class`."""
+        """Find the object that a pickle names; see `pickle.Unpickler.find_class`."""
         found = self.load(module)
         for part in path.split("."):
             found = getattr(found, part)
@@ -172,13 +172,13 @@ class TaskModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def place_of(name: str, package: bool) -> str:
-    """As if a module lay in this folder: it looks there for its data."""
+    """Return the file that a module gets, in a folder where it looks for its data."""
     path = [*name.split("."), *["__init__"] * package]
     return os.path.abspath(os.path.join(*path)) + ".py"
 
 
 def text_name(module: str) -> str:
-    """How frames name a module's text."""
+    """Return the file name that frames have for a module's text."""
     return "<module %s>" % module
 
 

@@ -1,4 +1,4 @@
-"""Leaves values of a cell in the endpoint's store, where later cells find them."""
+"""Leave values of a cell in the endpoint's store, where later cells find them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ DIMENSIONS = 32
 
 
 class KeepPickler(ReplyPickler):
-    """Names what the notebook has itself, and notes it: a later cell brings it along.
+    """Refers to objects that the notebook has itself, and notes them: a later cell brings them.
 
-    Its reader may be of another version, so the pickle has the helpers that it needs."""
+    Another version may read the pickle, so it contains the helpers that it needs."""
 
     def __init__(self, stream: Any, own: frozenset[str], **options: Any) -> None:
         super().__init__(
@@ -58,7 +58,7 @@ class KeepPickler(ReplyPickler):
 
 
 class Tried(Written):
-    """A value that was pickled to nowhere: the objects in it, and its size."""
+    """The result of pickling a value to nowhere: its objects and its size."""
 
     def __init__(self, pickler: KeepPickler, size: int) -> None:
         self.pickler = pickler
@@ -66,7 +66,7 @@ class Tried(Written):
 
 
 class Nowhere:
-    """A file that counts."""
+    """A file that only counts bytes."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -83,15 +83,15 @@ class Keeper:
     Parameters
     ----------
     made:
-        id -> object and token, of what the notebook has itself.
+        id -> object and token, for objects that the notebook has itself.
     store:
-        That of the account that runs the task.
+        The store of the account that runs the task.
     python:
-        The notebook's.
+        The notebook's Python version.
     own:
         The modules that came with the task.
     given:
-        What each record has beside: `notebook`, `owner`, `run`, `endpoint`.
+        Further fields of each record: `notebook`, `owner`, `run`, `endpoint`.
     """
 
     def __init__(
@@ -104,21 +104,21 @@ class Keeper:
         self.given = given
 
     def keep(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Values by name; those that share objects have one record.
+        """Keep values by name. Values that share objects have one record.
 
         Returns
         -------
         dict
-            `records`, without their parts, and why others have `failed`.
+            `records`, without their parts, and the reasons why other names have `failed`.
         """
         failed: dict[str, str] = {}
         tried: dict[str, Any] = {}
         records = []
-        if len(values) > 1:  # which of them share something
+        if len(values) > 1:  # groups of names whose values share an object
             for name, value in values.items():
                 try:
                     tried[name] = self.tried(value)
-                except BaseException as error:  # it costs that value alone
+                except BaseException as error:  # the other values are kept
                     failed[name] = reason(error)
         for names in groups(tried) if len(values) > 1 else [[name] for name in values]:
             try:
@@ -129,7 +129,7 @@ class Keeper:
         return {"records": records, "failed": failed}
 
     def tried(self, value: Any) -> Tried:
-        """What a value is without the text of what reads it."""
+        """Pickle a value without the helpers that read it."""
         stream = Nowhere()
         buffers: list[Any] = []
         pickler = self.dump([value], stream, buffers, reader_has_helpers=True)
@@ -146,7 +146,7 @@ class Keeper:
         return self.store.put(part)
 
     def record(self, values: dict[str, Any], sizes: list[int]) -> Any:
-        """Leave values that share something; what is told of it."""
+        """Keep values that share an object. Returns their record."""
         buffers: list[Any] = []
         writer = PartsWriter(self.put)
         needs = self.dump(list(values.values()), writer, buffers).needs
@@ -176,7 +176,7 @@ class Keeper:
         return summary(record)
 
     def definitions(self, needed: dict[Any, Any]) -> Any:
-        """What the notebook has, for a cell of a notebook that hasn't."""
+        """Return the notebook's own objects, for a cell of a notebook that doesn't have them."""
         if not needed:
             return None
         stream = io.BytesIO()
@@ -200,13 +200,13 @@ def reason(error: BaseException) -> str:
 
 
 def shape_of(value: Any) -> Any:
-    """Of an array or a table its shape, of a container its length; None of others."""
+    """Return an array's or table's shape, or a container's length; None for others."""
     try:
         if isinstance(value, SIZED):
             return [len(value)]
         shape = getattr(value, "shape", None)
         if isinstance(shape, tuple) and len(shape) <= DIMENSIONS:
             return [int(one) for one in shape]
-    except Exception:  # its own code raised it
+    except Exception:  # the value's own code raised an error
         pass
     return None

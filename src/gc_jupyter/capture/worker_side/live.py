@@ -1,7 +1,7 @@
-"""Tells what a task shows while it runs, line by line: into its spool, or to the worker's host.
+"""Send what a task shows while it runs, line by line, into its spool or to the worker's host.
 
-A line is a list as JSON: what happened, and its content. The reply has all of it once more, and
-what it says is what counts; so nothing that goes wrong here is an error of the task.
+Each line is a JSON list of an event's kind and its content. The reply has all output once more and
+is what counts, so a failure here is no error of the task.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from typing import Any
 from gc_jupyter.capture.worker_side.output import ACTIVE, Output, current_output
 from gc_jupyter.capture.worker_side.spool import Spool
 
-#: Seconds between two looks at what C code and child processes have written to the descriptors,
-#: which are files here: there is nothing that could be waited for.
+#: Seconds between two looks at the files that stand for descriptors 1 and 2, to which C code and
+#: child processes write. A file offers nothing to wait for.
 TICK_S = 0.1
-SYNC_S = 0.5  # between two requests that a shared file system show what was written
-#: Lines that leave at once in such a time; more of them leave together.
+SYNC_S = 0.5  # seconds between two syncs to a shared file system
+#: The lines that leave at once in such a time. Further lines leave together.
 BURST = 100
-#: Of these, only the newest counts: one leaves in such a time.
+#: Kinds of lines of which only the newest counts: one leaves in such a time.
 NEWEST = ("update", "progress")
-#: Bytes in all: an animation has no end.
+#: The most bytes in all, since an animation has no end.
 SPOOL_LIMIT = 20000000
-#: Has the worker's host's ear, where the worker is one of `local`.
+#: The module through which a worker of `local` reaches its host.
 HOST = "gc_jupyter.service.local_worker"
 
 
 class Live:
-    """What one task shows, on its way out.
+    """Sends one task's output while it runs.
 
     Parameters
     ----------
     output:
-        Where it is shown; holds its own lock while it calls `tell`.
+        The task's output. It holds its own lock while it calls `tell`.
     send:
         Takes whole lines.
     limit:
-        Bytes that `send` takes in all.
+        The most bytes that `send` takes in all.
     """
 
     def __init__(self, output: Output, send: Any, limit: float, sync: Any, close: Any) -> None:
@@ -68,7 +68,7 @@ class Live:
             self.flush()
 
     def flush(self) -> None:
-        # a child process that was forked from this one shares the way out, and must not use it
+        # a forked child process shares this file or pipe and must not write to it
         if not self.waiting or self.send is None or os.getpid() != self.process:
             return
         waiting, self.waiting = self.waiting, []
@@ -79,13 +79,13 @@ class Live:
                 self.room, lines = 0, '["cut", ""]\n'
             self.room -= len(lines)
             self.send(lines.encode("ascii"))
-        except Exception:  # the disk is full, or the host is gone
+        except Exception:  # the disk is full, or the host has ended
             self.room = 0
         if self.room <= 0:
             self.send = None
 
     def run(self) -> None:
-        """Send what has gathered, until the task is over."""
+        """Send the gathered lines until the task ends."""
         synced = 0.0
         while not self.over.wait(TICK_S):
             with self.output.lock:
@@ -110,17 +110,17 @@ def as_text(content: Any) -> str:
 
 
 def start_live(output: Output, how: Any) -> Any:
-    """Begin to tell what `output` is shown; None where nobody wants to know, or nothing can be.
+    """Start to send `output` while it grows. Returns None if it isn't wanted or can't be sent.
 
     Parameters
     ----------
     output:
         The task's.
     how:
-        `name` of its spool; empty where the worker's host is told.
+        `name` of the task's spool; empty if the lines go to the worker's host.
     """
     live = None
-    with contextlib.suppress(Exception):  # a home that can't be written, ...
+    with contextlib.suppress(Exception):  # for example, the home directory is read-only
         host = host_here()
         if how is not None and host is not None:
             live = Live(output, host.say, float("inf"), None, None)
@@ -128,20 +128,20 @@ def start_live(output: Output, how: Any) -> Any:
             spool = Spool(how)
             live = Live(output, spool.send, SPOOL_LIMIT, spool.sync, spool.close)
     if live is not None:
-        # not `threading.Thread`: the cell's own threads are what it sees there
+        # not a `threading.Thread`: `threading.enumerate` must list the cell's own threads only
         _thread.start_new_thread(live.run, ())
     output.live = live
     return live
 
 
 def host_here() -> Any:
-    """The module of the worker's host, on `local`; else None."""
+    """Return the module of the worker's host on `local`, else None."""
     host: Any = sys.modules.get(HOST)
     return None if host is None or host.speaker.speak is None else host
 
 
 def progress(done: Any, total: Any = None) -> None:
-    """`gc_jupyter.progress` of a remote cell: how much of its work is done."""
+    """Report how much of the task's work is done: `gc_jupyter.progress` of a remote cell."""
     output = current_output()
     if output is not None and output.live is not None:
         with output.lock:
@@ -149,7 +149,8 @@ def progress(done: Any, total: Any = None) -> None:
 
 
 def hold_outputs() -> None:
-    """A child process must not find these locks held by a thread that it doesn't have."""
+    """Hold the output's locks over a fork. Else a child could find them held by a thread that it
+    doesn't have."""
     HELD.extend(ACTIVE.values())
     for output in HELD:
         output.lock.acquire()

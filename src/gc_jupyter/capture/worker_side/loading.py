@@ -1,4 +1,4 @@
-"""Reads the pickles that came with a task."""
+"""Read the pickles that came with a task."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from gc_jupyter.travel.rebuild import Reading
 
 
 class Loader(pickle.Unpickler):
-    """Loads values piece by piece; `modules` has those that came with a task which shares its
-    process with others, `taken` what is in the store. What is there of a pickle is
-    `{"pickle": bytes or parts, "buffers": parts of each}`."""
+    """Loads values piece by piece. `modules` holds those that came with a task which shares
+    its process with others. `taken` holds what the store has. A stored pickle is described
+    by `{"pickle": bytes or parts, "buffers": parts of each}`."""
 
     def __init__(self, data: Any, reading: Reading, modules: Any = None, taken: Any = None) -> None:
         buffers: Any = ()
@@ -28,8 +28,8 @@ class Loader(pickle.Unpickler):
         self.taken: Taken | None = taken
 
     def persistent_load(self, place: Any) -> Any:
-        """An object of a value that has a pickle of its own: the value's number, and the place in
-        that pickle's memo."""
+        """Return an object of a value that has its own pickle, by the value's number and the index
+        in that pickle's memo."""
         number, at = place
         assert self.taken is not None
         memos = self.taken.memos

@@ -1,4 +1,4 @@
-"""What a cell finds in its namespace on the worker, in place of IPython's names."""
+"""Provide the names in a cell's namespace on the worker that IPython provides in a notebook."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a task writes, told apart from what other tasks of the same process write.
+"""Catch what a task writes, apart from what other tasks of the same process write.
 
-Several tasks may run as threads of one process (ThreadPoolEngine). So output is caught per thread:
-`sys.stdout` becomes a `Router`, which asks whose thread is writing. Output below Python (C code,
-child processes) can only be told apart where the task has the process to itself, which is where it
-runs on the main thread; there the file descriptors are caught as well.
+Several tasks may run as threads of one process (ThreadPoolEngine). So output is caught by thread:
+`sys.stdout` becomes a `Router`, which looks up the writing thread's task. Output of C code and
+child processes can be attributed only if the task has the process to itself, that is, if it runs on
+the main thread. Then the file descriptors are caught as well.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-# Characters of captured output, and of displays as they are encoded, that go with the reply.
+# the most characters of captured output, and of encoded displays, that go with the reply
 TEXT_LIMIT = 2000000
 DISPLAY_LIMIT = 4000000
-DISPLAYS = 1000  # that one task shows
+DISPLAYS = 1000  # the most displays of one task
 LEFT_OUT = (
     "\n[%s left out: the reply has no room for more. Write it to a file on the endpoint, or have"
     " it as the cell's value: a value may have any size.]\n"
@@ -29,7 +29,7 @@ LEFT_OUT = (
 
 
 class Output:
-    """What one task wrote and displayed, in order."""
+    """The output and displays of one task, in order."""
 
     def __init__(self, mimes: list[str]) -> None:
         self.mimes = mimes
@@ -37,14 +37,14 @@ class Output:
         self.length = 0
         self.displayed = 0
         self.displays = 0
-        self.markup = False  # whether some was displayed that nobody has asked for
-        self.named: dict[str, list[dict[str, Any]]] = {}  # display id -> bundles among the events
+        self.markup = False  # whether markup was displayed that was not asked for
+        self.named: dict[str, list[dict[str, Any]]] = {}  # display id -> its bundles in the events
         self.lost = 0  # displays
-        self.keep: Any = None  # keeps a bundle that has no room: what stands for it
+        self.keep: Any = None  # stores a bundle that has no room in the reply
         self.lock = threading.RLock()
         self.descriptors: Descriptors | None = None
-        self.live: Any = None  # whoever is told of it now (live.py)
-        self.undisturbed: Any = contextlib.nullcontext  # holds interrupts back, where there are any
+        self.live: Any = None  # sends the output while the task runs (live.py)
+        self.undisturbed: Any = contextlib.nullcontext  # holds interrupts back
         self.older_threads = {thread.ident for thread in threading.enumerate()}
 
     def write(self, kind: str, text: str) -> None:
@@ -63,7 +63,7 @@ class Output:
             self.live.tell("cut", "")
 
     def display(self, bundle: dict[str, Any], name: str = "", update: bool = False) -> None:
-        """Show a MIME bundle; with `update` in the place of those that went by the same name."""
+        """Show a MIME bundle. With `update` it replaces the bundles with the same display id."""
         with self.undisturbed(), self.lock:
             self.drain()
             for place in list(self.named.get(name, ())) if update else [{}]:
@@ -88,23 +88,23 @@ class Output:
                     self.live.tell("update" if update else "display", name, shown)
 
     def size(self) -> int:
-        """Bytes that this takes of a result."""
+        """Return the bytes that the output takes in a result."""
         with self.lock:
             self.drain()
             texts = [text for kind, text in self.events if kind in ("stdout", "stderr")]
             return self.displayed + sum(len(text.encode("utf-8", "replace")) for text in texts)
 
     def hide(self) -> None:
-        """What was displayed just now is markup, which nobody has asked for."""
+        """Note that the last display has markup that was not asked for."""
         with self.lock:
-            if not self.markup:  # it is said once
+            if not self.markup:  # once is enough
                 self.events.append(("hidden", ""))
                 if self.live is not None:
                     self.live.tell("hidden", "")
             self.markup = True
 
     def clear(self) -> None:
-        """Drop what was shown so far."""
+        """Drop everything that was shown so far."""
         with self.undisturbed(), self.lock:
             self.drain()
             self.events.clear()
@@ -120,7 +120,7 @@ class Output:
                 self.append(kind, text)
 
     def finish(self) -> list[Any]:
-        """All events, neighbours of one stream joined."""
+        """Return all events, with neighbouring texts of one stream joined."""
         with self.lock:
             self.drain()
             joined: list[Any] = []
@@ -146,7 +146,8 @@ def bundle_size(bundle: dict[str, Any]) -> int:
 
 
 class Descriptors:
-    """Catches file descriptors 1 and 2 in temporary files: nothing blocks, no thread is needed."""
+    """Catches file descriptors 1 and 2 in temporary files, so that nothing blocks and no thread is
+    needed."""
 
     def __init__(self) -> None:
         self.saved: list[Any] = []
@@ -178,9 +179,9 @@ SWITCH = threading.Lock()
 
 
 def current_output() -> Output | None:
-    """The output of the task that this thread works for.
+    """Return the output of the task that this thread works for.
 
-    A thread that a cell started belongs to that cell, where only one task runs in this process.
+    If only one task runs in this process, a thread that a cell started belongs to that cell.
     """
     ident = threading.get_ident()
     output = ACTIVE.get(ident)
@@ -192,7 +193,7 @@ def current_output() -> Output | None:
 
 
 class Router(io.TextIOBase):
-    """Stands in for sys.stdout or sys.stderr: a task's writes go to its own output."""
+    """Replaces sys.stdout or sys.stderr. A task's writes go to its own output."""
 
     def __init__(self, original: Any, kind: str) -> None:
         self.original = original
@@ -253,7 +254,7 @@ def start_output(output: Output) -> None:
             flush_all()
             try:
                 output.descriptors = Descriptors()
-            except OSError:  # no such descriptor here
+            except OSError:  # the stream has no descriptor
                 output.descriptors = None
         ACTIVE[threading.get_ident()] = output
 
@@ -276,7 +277,7 @@ def end_output(output: Output) -> list[Any]:
 
 
 def release_handlers() -> None:
-    """Let what a cell has set up for `logging` write to the worker's own streams."""
+    """Redirect the `logging` handlers that a cell has set up to the worker's own streams."""
     logging = sys.modules.get("logging")
     if logging is None:
         return
@@ -289,8 +290,8 @@ def release_handlers() -> None:
 
 def flush_all() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # a worker may have no usable stream
+        with contextlib.suppress(Exception):  # the worker may have no usable stream
             stream.flush()
     ctypes = sys.modules.get("ctypes")
     if ctypes is not None and os.name == "posix":
-        ctypes.CDLL(None).fflush(None)  # what C code has printed and not yet written
+        ctypes.CDLL(None).fflush(None)  # flush what C code has printed

@@ -1,4 +1,4 @@
-"""Values for the way back: what they share is shared here too, and one that fails costs itself."""
+"""Pickle values for the way back: objects stay shared, and only values that fail are left out."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ UNSET = object()
 
 
 def notebook_has(module: str) -> bool:
-    """Whether a class or function is one that the notebook can import."""
+    """Whether the notebook can import a class or function."""
     return module != "__main__" and not module.startswith("_gc_jupyter")
 
 
 def is_of_cell(_name: str, value: Any) -> bool:
-    """Whether a function's name is the cell's own, and not what it finds on each worker."""
+    """Whether the cell has defined a name that a function uses, so that workers don't have it."""
     return not str(getattr(value, "__module__", "")).startswith("_gc_jupyter")
 
 
 class ReplyPickler(Pickler):
-    """Writes what goes back; what came from a module of the notebook goes by its name there."""
+    """Pickles what goes back. Objects of the notebook's modules go by their name there."""
 
     modules: TaskModules | None = None
-    #: By its id, what the cell has set on something that the notebook has itself; see `Changes`.
+    #: By an object's id, what the cell has set on an object of the notebook; see `Changes`.
     changes: dict[int, Any] = {}
 
     def reference(self, obj: Any, name: str = "__qualname__") -> Any:
@@ -81,7 +81,7 @@ class ReplyPickler(Pickler):
 
 
 class Written:
-    """One value's pickle with the large buffers that aren't in it, and the objects in it."""
+    """One value's pickle, the large buffers taken out of it, and its objects."""
 
     def __init__(
         self, packed: dict[str, Any], data: bytes, buffers: list[Any], pickler: ReplyPickler
@@ -93,7 +93,7 @@ class Written:
         self.pickler = pickler
 
     def identities(self) -> set[int]:
-        """Of the objects that are met again by what they are, and not by what they are equal to."""
+        """Return the ids of those objects that matter by identity, and not only by value."""
         found: set[int] = set()
         for _, one in self.pickler.memo.copy().values():
             hashed: Any = type(one).__hash__
@@ -104,7 +104,7 @@ class Written:
             if named and self.pickler.reference(one) is not None:
                 continue
             found.add(id(one))
-            if isinstance(one, types.FunctionType):  # its names are those of other functions, too
+            if isinstance(one, types.FunctionType):  # other functions share this dict of names
                 found.add(id(one.__globals__))
         return found
 
@@ -115,17 +115,17 @@ class Packer:
     Parameters
     ----------
     made:
-        id -> object and token, of what the notebook has itself.
+        id -> object and token, for objects that the notebook has itself.
     limit:
-        Bytes for all values.
+        The most bytes for all values.
     python:
-        The notebook's Python.
+        The notebook's Python version.
     modules:
-        Those that came with the task, where `sys.modules` doesn't have them.
+        The modules that came with the task, if `sys.modules` doesn't have them.
     store:
-        Keeps what has no room; None where there is none.
+        The store for values without room in the reply; None if there is no store.
     most:
-        Bytes of a value that comes by itself: one that has more is `over`.
+        The most bytes of a value that is fetched by itself. A larger value is `over`.
     changes:
         See `Changes.found`.
     """
@@ -150,7 +150,7 @@ class Packer:
         self.store = store
 
     def __call__(self, value: Any) -> dict[str, Any]:
-        """A value that shares nothing with others, and goes with the reply or not at all."""
+        """Pack a value that shares nothing with others, and goes with the reply or not at all."""
         self.store = None
         written = self.write(value)
         self.take(written)
@@ -159,21 +159,21 @@ class Packer:
     def together(
         self, values: dict[str, Any], meanwhile: Callable[[], int]
     ) -> tuple[dict[str, Any], list[Any]]:
-        """Values that may share objects.
+        """Pack values that may share objects.
 
         Parameters
         ----------
         values:
             By name.
         meanwhile:
-            Is called once they are written, and says how many bytes of their room it has taken.
+            Called once the values are written. Returns the bytes of their room that it has used.
 
         Returns
         -------
         tuple
-            Each value's own, by name; and of values that share something `(names, packed)`, where
-            what is packed is a list of them. They are there each by itself, too, as far as there is
-            room: where one of them can't be read, the others can.
+            Each packed value by name, and `(names, packed)` for values that share an object, where
+            `packed` is a list of them. These values are packed one by one, too, as far as there is
+            room, so that one that can't be read leaves the others readable.
         """
         written = {name: self.write(value) for name, value in values.items()}
         found = groups({name: one for name, one in written.items() if one.data})
@@ -207,14 +207,14 @@ class Packer:
             pickler.dump(value)
         except CannotTravel as error:
             packed["reason"] = ("%s. %s" % (error, error.next_step)).rstrip(". ")
-        except BaseException as error:  # what a value's own code raises costs that value alone
+        except BaseException as error:  # the value's own code raised an error: the other values go
             packed["reason"] = "it can't be pickled on the worker: " + one_line(error)
         else:
             return Written(packed, stream.getvalue(), buffers, pickler)
         return Written(packed, b"", [], pickler)
 
     def pickler(self, buffers: list[Any]) -> tuple[io.BytesIO, ReplyPickler]:
-        """What writes a value, and where; large `buffers` are left out of it."""
+        """Return the pickler for a value and its file. Large `buffers` are left out."""
         stream = io.BytesIO()
         options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
         if self.store is not None:
@@ -224,7 +224,7 @@ class Packer:
         return stream, pickler
 
     def whole(self, value: Any) -> bytes:
-        """A value's pickle with all that it holds; empty where it has none."""
+        """Return a value's whole pickle, or empty bytes if it has none."""
         self.store = None
         stream, pickler = self.pickler([])
         with contextlib.suppress(Exception):
@@ -233,12 +233,12 @@ class Packer:
         return b""
 
     def take(self, written: Written, needed: bool = True) -> None:
-        """Have a value's own pickle in the reply, if there is room, else in the store."""
+        """Put a value's own pickle into the reply if there is room, else into the store."""
         packed, size = written.packed, written.size
         if 0 < size <= self.room:
             self.room -= size
             packed["pickle"] = written.data
-            packed["buffers"] = [bytearray(one) for one in written.buffers]  # may be written to
+            packed["buffers"] = [bytearray(one) for one in written.buffers]  # a writable buffer
         elif size and needed and self.store is None:
             packed["reason"] = (
                 "it has %.1f MB, and a result may have 10 MB in all, counted as encoded text; "
@@ -255,8 +255,8 @@ class Packer:
         written.buffers = []
 
     def plain(self, value: Any) -> Any:
-        """The attributes of an instance that are plain values, pickled: they are there where its
-        class can't be. None where there are none, or they take much."""
+        """Pickle those attributes of an instance that are plain values. They arrive even if
+        the class can't. None if there are none, or if they are large."""
         try:
             data = pickle.dumps(plain_attributes(value), 4)
         except Exception:
@@ -267,7 +267,7 @@ class Packer:
         return data
 
     def fitting(self, bundle: dict[str, Any]) -> dict[str, Any]:
-        """Of a MIME bundle its text, and what else there is room for."""
+        """Return a MIME bundle's text, and its other representations as far as there is room."""
         for mime, content in list(bundle.items()):
             if mime != "text/plain" and len(content) > self.room:
                 del bundle[mime]
@@ -277,7 +277,7 @@ class Packer:
 
 
 def groups(written: dict[str, Written]) -> list[list[str]]:
-    """The names whose values share an object, directly or by way of others."""
+    """Return groups of names whose values share an object, directly or through other values."""
     found: list[list[str]] = []
     held: list[set[int]] = []
     for name, one in written.items():

@@ -1,4 +1,4 @@
-"""Where the generators that all code of a process shares have got to: `random`, `numpy.random`."""
+"""Read and set the state of the random generators that all code of a process shares."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 
 def random_states() -> dict[str, Any]:
-    """Of the modules that are loaded here, as plain values."""
+    """Return the states of `random` and `numpy.random` as plain values, if they are loaded."""
     states: dict[str, Any] = {}
     if "random" in sys.modules:
         states["random"] = sys.modules["random"].getstate()
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
         state = numpy.get_state()
-        if isinstance(state, tuple):  # somebody may have set another kind of generator
+        if isinstance(state, tuple):  # another kind of generator may have been set
             name, numbers, *rest = state
             states["numpy.random"] = (name, numbers.tolist(), *rest)
     return states
 
 
 def set_random_states(states: Any) -> None:
-    """Go on from there, as far as the modules are here."""
+    """Set the states, as far as the modules exist here."""
     for name in ("random", "numpy.random"):
         if name in states:
-            with contextlib.suppress(Exception):  # it isn't here, or of another version
+            with contextlib.suppress(Exception):  # another version's state
                 module: Any = importlib.import_module(name)
                 kind, numbers, *rest = states[name]
                 if name == "random":

@@ -1,4 +1,4 @@
-"""Runs one cell or one call, and says all that came of it."""
+"""Run one cell or one call, and report all that came of it."""
 
 from __future__ import annotations
 import __future__
@@ -35,22 +35,22 @@ from gc_jupyter.travel.rebuild import Reading, parse
 from gc_jupyter.travel.store import MissingParts, StoreError
 
 IMPORTS = "<import>"
-#: Characters of a large display that go with the reply.
+#: The characters of a large display that go with the reply.
 DISPLAYED = 2000
 DEFERRED = __future__.annotations.compiler_flag
-#: What IPython gives a notebook for `__doc__`.
+#: A notebook's `__doc__` in IPython.
 MAIN_DOC = "Automatically created module for IPython interactive environment"
 
 
 def run(task: dict[str, Any], inputs: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Run one cell or call one function, and say all that came of it.
+    """Run one cell or call one function, and report all that came of it.
 
     Parameters
     ----------
     task:
         `modules` (name -> source), `steps` in order, then `cell` or `call`; see compose.py.
     inputs:
-        One pickle's pieces, one behind the other, in the order of the `load` steps; see `Loader`.
+        The pieces of one pickle in the order of the `load` steps; see `Loader`.
     options:
         `mimes` to bring back, `arguments` of a call (or a variable's value), `value`: whether the
         last value is wanted, `limit` of the values' bytes in all, `tag`: says whose the reply is,
@@ -74,7 +74,7 @@ def run(task: dict[str, Any], inputs: Any, options: dict[str, Any]) -> dict[str,
 
 
 class Work:
-    """A cell or a call on its way; see `run`."""
+    """The run of one cell or call; see `run`."""
 
     def __init__(self, task: dict[str, Any], inputs: Any, options: dict[str, Any]) -> None:
         self.task = task
@@ -88,16 +88,16 @@ class Work:
         self.reading = Reading(self.namespace, bring=self.visit.modules.bring)
         self.taken = Taken(options.get("store"))
         self.reading.kept = self.taken.kept
-        #: For what has no room in the reply.
+        #: The store for data without room in the reply.
         self.store = None if options.get("store") is None else self.taken.store
         self.output.keep = self.keep if self.store else None
         self.files: list[str] = [TIMED, *options["files"]]
         self.changes = Changes([], bytes)
 
     def reply(self) -> dict[str, Any]:
-        """Run it; what came of it, less what `run` adds."""
+        """Run it. Returns the reply without the fields that `run` adds."""
         lines = {name: linecache.cache[name] for name in self.files if name in linecache.cache}
-        # the tag comes first: it is looked for in the first bytes (protocol/nonces.py)
+        # the tag comes first, since readers look for it in the first bytes (protocol/nonces.py)
         reply: dict[str, Any] = {"tag": self.options.get("tag"), "version": 1}
         start_output(self.output)
         live = start_live(self.output, self.options.get("live"))
@@ -114,7 +114,7 @@ class Work:
         return reply
 
     def results(self) -> dict[str, Any]:
-        """The last value, the names asked for, and the error: each as `Packer` has it."""
+        """Return the last value, the requested names and the error, each as `Packer` has it."""
         figures = Figures()
         given, own = self.options.get("random"), random_states()
         try:
@@ -129,7 +129,7 @@ class Work:
             said = {"text": str(error), "missing": missing}
             return {"value": None, "out": {}, "shared": (), "error": None, "store": said}
         except BaseException as error:
-            results = self.packed(None, figures)  # what it had set may have taken hours
+            results = self.packed(None, figures)  # they may have taken hours
             results["error"] = describe(error, self.files, self.packer())
         if given is not None:
             states = random_states()
@@ -138,8 +138,7 @@ class Work:
         return results
 
     def interruptible(self) -> Any:
-        """Lets the stop button's interrupts in, where there are any; the rest of this isn't to be
-        cut short."""
+        """Allow the stop button's interrupts here. The rest of the run must not be cut short."""
         host = host_here()
         if host is None:
             return contextlib.nullcontext()
@@ -155,7 +154,7 @@ class Work:
         return Packer(self.reading.made, room, python, modules, self.store, changes, most)
 
     def keep(self, bundle: dict[str, Any]) -> dict[str, Any]:
-        """What stands for a display that is large: its text, and where the rest is."""
+        """Store a large display. Returns its stand-in: its text, and where the rest is."""
         text = str(bundle.get("text/plain", ""))[:DISPLAYED]
         data = json.dumps(bundle, default=as_text).encode()
         try:
@@ -164,12 +163,12 @@ class Work:
             return bundle
 
     def packed(self, value: Any, figures: Figures) -> dict[str, Any]:
-        """The values as the cell left them, and then its figures: drawing moves their texts."""
+        """Pack the values as the cell left them before the figures: drawing moves their texts."""
         packer, bundle = self.packer(), None
         values = {name: self.namespace[name] for name in self.task["out"] if name in self.namespace}
         figures.take()
         if value is not None and self.options["value"]:
-            # the notebook makes its text, where the value itself arrives
+            # if the value itself arrives, the notebook makes its text
             bundle = packer.fitting(make_bundle(value, self.output.mimes, short_repr))
             values = {"": value, **values}
 
@@ -189,8 +188,8 @@ class Work:
         return {"value": last, "out": out, "shared": shared, "kept": kept, "error": None}
 
     def stay(self, over: dict[str, Any]) -> dict[str, Any]:
-        """The names that stay in the store, and values that are too large to come; see
-        `Keeper.keep`."""
+        """Keep the names that stay in the store, and the values that are too large to be fetched;
+        see `Keeper.keep`."""
         given = dict(self.options.get("keep") or {})
         names = [name for name in given.pop("names", ()) if name in self.namespace]
         given["part"] = (self.options.get("tag") or {}).get("part")
@@ -205,7 +204,7 @@ class Work:
         return kept
 
     def execute(self) -> Any:
-        """The last expression's value, or what the call returned."""
+        """Return the last expression's value, or the call's result."""
         task, namespace, reading = self.task, self.namespace, self.reading
         elsewhere = self.visit.modules.elsewhere()
         given = self.options.get("arguments")
@@ -232,7 +231,7 @@ class Work:
             except Exception as error:
                 error.gc_while = "reading the input %r" % name  # type: ignore[attr-defined]
                 raise
-        # what a call or a variable's value has of the notebook is what the inputs have of it
+        # the arguments refer to the same objects of the notebook as the inputs do
         reading.known = {token: made for made, token in reading.made.values()}
         if "states" in self.options:
             load = partial(self.load, elsewhere=elsewhere)
@@ -262,14 +261,15 @@ class Work:
 
 
 def set_up(variables: dict[str, Any], filename: str, statements: Any) -> None:
-    """What a module's text has set in modules that are installed."""
+    """Set in installed modules what a module's text has set there."""
     for first, text in statements:
         code = compile("\n" * (first - 1) + text, filename, "exec", 0, True)
         exec(code, variables)
 
 
 def set_in_module(module: Any, variables: dict[str, Any]) -> None:
-    """Containers are changed in place: functions of the module may hold them, too."""
+    """Set a module's variables. Containers are changed in place, since the module's functions may
+    hold them, too."""
     for name, value in variables.items():
         known: Any = getattr(module, name, None)
         if type(known) is type(value) and isinstance(value, (list, dict, set)):
@@ -282,10 +282,10 @@ def set_in_module(module: Any, variables: dict[str, Any]) -> None:
 def run_cell(
     text: str, filename: str, first_line: int, flags: int, namespace: dict[str, Any], each: bool
 ) -> Any:
-    """Run a cell; returns its last expression's value, and displays that of `each` other one.
-    `await` is allowed at the top level."""
+    """Run a cell and return its last expression's value. With `each`, the values of the other
+    expressions are displayed. `await` is allowed at the top level."""
     tree = parse("\n" * (first_line - 1) + text, filename, "exec", flags)
-    nodes: list[Any] = [ast.Module([], [])]  # statements, and expressions whose value is wanted
+    nodes: list[Any] = [ast.Module([], [])]  # statements, and expressions with a wanted value
     for node in tree.body:
         if isinstance(node, ast.Expr) and (each or node is tree.body[-1]):
             nodes += [ast.Expression(node.value), ast.Module([], [])]
@@ -306,7 +306,7 @@ def run_cell(
             last = await result if code.co_flags & inspect.CO_COROUTINE else result
         return last
 
-    # A cell that awaits something is run by an event loop as a whole: it may make tasks first.
+    # a cell that awaits runs in an event loop as a whole, since it may make tasks first
     if any(code.co_flags & inspect.CO_COROUTINE for code in parts):
         return run_awaited(perform())
     last = None
@@ -318,7 +318,7 @@ def run_cell(
 
 
 def run_awaited(coroutine: Any) -> Any:
-    """As `asyncio.run`, which would leave the worker's thread without the loop that it had."""
+    """Run a coroutine. `asyncio.run` would leave the worker's thread without its event loop."""
     loop = asyncio.new_event_loop()
     main = loop.create_task(coroutine)
     try:
@@ -326,7 +326,7 @@ def run_awaited(coroutine: Any) -> Any:
     except KeyboardInterrupt as error:
         if main.done():
             raise
-        main.cancel()  # the interrupt came to the loop: the coroutine says where it was
+        main.cancel()  # the loop got the interrupt, and the coroutine's frames show where it was
         try:
             loop.run_until_complete(main)
         except asyncio.CancelledError as cancelled:

@@ -1,7 +1,7 @@
-"""The file in which a task keeps what it shows, for whoever wants to see it before the task ends.
+"""Keep a running task's output in a file, for readers that want it before the task ends.
 
-It lies in a folder of the user's own (0700) in the home directory, or where that can't be written,
-beside other temporary files. Its name is the task's nonce, which only its notebook knows.
+The spool lies in a folder of the user's own (0700) in the home directory. If that can't be written,
+it lies among the temporary files. Its name is the task's nonce, which only its notebook knows.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import time
 from typing import Any
 
 SPOOLS = ".gc_jupyter_live"
-LEFT_S = 7 * 86400.0  # what a worker that was killed has left is removed after so long
-LOOK_S = 0.1  # a shared file system tells nobody of what other machines write
+LEFT_S = 7 * 86400.0  # seconds after which the spool of a killed worker is removed
+LOOK_S = 0.1  # seconds between looks: shared file systems announce no writes
 
 
 def spool_folders() -> list[str]:
-    """Where spools may lie on this machine, the best place first."""
+    """Return the folders for spools on this machine, the best one first."""
     user = os.geteuid() if hasattr(os, "geteuid") else "user"
     return [
         os.path.join(os.path.expanduser("~"), SPOOLS),
@@ -28,7 +28,7 @@ def spool_folders() -> list[str]:
 
 
 def own_folder(path: str) -> None:
-    """Make a folder for this user alone; OSError where it is somebody else's."""
+    """Make a folder for this user alone. Raises OSError if it belongs to somebody else."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
     found = os.lstat(path)
@@ -41,7 +41,7 @@ def own_folder(path: str) -> None:
 
 
 def open_own(path: str, flags: int) -> int:
-    """Open a file of this user's; a link is none."""
+    """Open a file that belongs to this user and isn't a link."""
     descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
@@ -56,11 +56,11 @@ class Spool:
     Parameters
     ----------
     name:
-        Of the file: random, and nothing but letters, digits and hyphens.
+        The file's name: random letters, digits and hyphens.
     """
 
     def __init__(self, name: str) -> None:
-        self.unsafe = False  # whether there is something that this machine alone has
+        self.unsafe = False  # whether other machines can't see the latest bytes yet
         for folder in spool_folders():
             try:
                 own_folder(folder)
@@ -81,7 +81,7 @@ class Spool:
         self.unsafe = True
 
     def sync(self) -> None:
-        """Let other machines see it: a shared file system keeps what is written for a while."""
+        """Make the bytes visible to other machines. A shared file system delays what is written."""
         if self.unsafe:
             self.unsafe = False
             with contextlib.suppress(OSError):
@@ -95,7 +95,7 @@ class Spool:
 
 
 def sweep(folder: str) -> None:
-    """Remove what was left behind."""
+    """Remove spools that were left behind."""
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             path = os.path.join(folder, name)
@@ -105,7 +105,7 @@ def sweep(folder: str) -> None:
 
 
 def read_spool(name: str, offset: int, most: int) -> Any:
-    """The bytes of a spool from an offset on; None where there is no such file here."""
+    """Return the bytes of a spool from an offset on; None if there is no such file here."""
     for folder in spool_folders():
         try:
             descriptor = open_own(os.path.join(folder, os.path.basename(name)), os.O_RDONLY)
@@ -115,13 +115,13 @@ def read_spool(name: str, offset: int, most: int) -> Any:
             try:
                 file.seek(offset)
                 return file.read(most)
-            except OSError:  # a file system that is away
+            except OSError:  # the file system doesn't respond
                 return b""
     return None
 
 
 def remove_spool(name: str) -> None:
-    """Remove what a worker has left that was ended before it could."""
+    """Remove the spool of a worker that was ended before it could do so."""
     for folder in spool_folders():
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(folder, os.path.basename(name)))
@@ -130,28 +130,28 @@ def remove_spool(name: str) -> None:
 def await_spool(
     name: str, offset: int, most: int, patience: float, gather: float, remove: bool
 ) -> Any:
-    """What a spool has beyond an offset, once there is something.
+    """Wait for bytes of a spool beyond an offset, and return them.
 
     Parameters
     ----------
     name, offset, most:
         As for `read_spool`.
     patience, gather:
-        Seconds to wait for the first byte, and then for more.
+        Seconds to wait for the first byte, and then for further ones.
     remove:
-        Whether the file is to go: its task has ended.
+        Whether to remove the file, since its task has ended.
 
     Returns
     -------
     dict
-        `there`: whether the file was there at all; `data`: bytes, perhaps none. Its tag says that
-        it is no cell's (`journal.sessions.UNRECORDED`).
+        `there`: whether the file exists; `data`: bytes, perhaps none. The reply's tag marks it as
+        not a cell's (`journal.sessions.UNRECORDED`).
     """
     end, there, data = time.monotonic() + patience, False, b""
     while True:
         found = read_spool(name, offset, most)
         if found is None and there:
-            break  # its task has ended
+            break  # the task has ended
         there = there or found is not None
         if found and not data:
             end = time.monotonic() + gather

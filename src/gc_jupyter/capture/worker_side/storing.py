@@ -1,4 +1,4 @@
-"""What a task takes from its account's store, and the store's own tasks."""
+"""Read a task's data from its account's store, and perform the store's own tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gc_jupyter.travel.near import NearFiles
 from gc_jupyter.travel.rebuild import Reading
 from gc_jupyter.travel.store import BOUND, MissingParts, Store, StoreError
 
-#: Bytes of a buffer, or of a pickle, from which on it is worth a file.
+#: The bytes from which on a buffer or a pickle gets a file of its own.
 LARGE = 1000000
 
 
@@ -24,7 +24,7 @@ def store_of(options: dict[str, Any] | None, near: bool = False) -> Store:
 
 
 def perform(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dict[str, Any]:
-    """One of the store's own tasks.
+    """Perform one of the store's own tasks.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def perform(task: dict[str, Any], inputs: bytes, options: dict[str, Any]) -> dic
         ``"forget"`` (`names`); ``"kept"`` (`ids`, or empty for the records that there are), or
         ``"unkeep"`` (`ids` -> the names that are to go).
     inputs:
-        The parts to put, one behind the other.
+        The parts to put, joined.
     options:
         `store`: the folder.
     """
@@ -75,7 +75,7 @@ def forget(store: Store, task: dict[str, Any], _inputs: bytes) -> Any:
 
 
 def kept(store: Store, task: dict[str, Any], _inputs: bytes = b"") -> Any:
-    store.missing(())  # the folder is looked at
+    store.missing(())  # checks the folder
     try:
         if task["ids"]:
             return [store.records.read(one) for one in task["ids"]]
@@ -99,7 +99,7 @@ OPERATIONS: dict[str, Any] = {
 
 
 class Taken:
-    """What the pickles of one task take from the store.
+    """Reads data from the store for the pickles of one task.
 
     Parameters
     ----------
@@ -112,11 +112,11 @@ class Taken:
         self.store = store_of(options, near=True)
         self.values: list[dict[str, Any]] = (options or {}).get("values", [])
         self.memos: dict[int, Any] = {}
-        #: Values by their records' names: each is loaded once for a task.
+        #: Values by their records' names. Each record is loaded once for a task.
         self.records: dict[str, Any] = {}
 
     def kept(self, folder: str, ident: str, needs: dict[Any, Any]) -> Any:
-        """The values of a record; see `rebuild.kept`."""
+        """Return the values of a record; see `rebuild.kept`."""
         if ident not in self.records:
             store = Store(folder)
             try:
@@ -129,7 +129,7 @@ class Taken:
         return self.records[ident]
 
     def check(self, *pickles: dict[str, Any]) -> None:
-        """All of it is there: nothing has run yet."""
+        """Check, before anything runs, that all parts are there."""
         names = [name for one in (*pickles, *self.values) for name in parts_of(one)]
         missing = self.store.missing(names) if names else []
         if missing:
@@ -139,23 +139,23 @@ class Taken:
         return self.store.open(one["pickle"])
 
     def buffers(self, one: dict[str, Any]) -> Any:
-        """A pickle's buffers, each read when its turn comes."""
+        """Yield a pickle's buffers. Each is read when its turn comes."""
         return (self.store.read_all(stored) for stored in one["buffers"])
 
 
 def parts_of(one: dict[str, Any]) -> list[str]:
-    """The parts of a pickle and of its buffers."""
+    """Return the parts of a pickle and of its buffers."""
     stored = [one["pickle"]] if isinstance(one["pickle"], dict) else []
     return [name for some in (*stored, *one["buffers"]) for name in some["parts"]]
 
 
 def leave_in(store: Store, data: Any, buffers: Any = ()) -> dict[str, Any]:
-    """Keep a pickle and its buffers in the store.
+    """Put a pickle and its buffers into the store.
 
     Returns
     -------
     dict
-        What somebody fetches it by: `pickle` and `buffers` as `Store.write` has them, `size` in
+        The data to fetch it by: `pickle` and `buffers` as `Store.write` returns them, `size` in
         bytes, and the `folder`.
     """
     size = sum(memoryview(one).nbytes for one in (data, *buffers))
@@ -165,12 +165,12 @@ def leave_in(store: Store, data: Any, buffers: Any = ()) -> dict[str, Any]:
 
 
 def large_buffers(into: list[Any], least: int = LARGE) -> Any:
-    """A pickler's `buffer_callback`, which takes the large ones out."""
+    """Return a pickler's `buffer_callback` that takes large buffers out."""
 
     def take(buffer: Any) -> bool:
         try:
             raw = buffer.raw()
-        except BufferError:  # it isn't in one piece
+        except BufferError:  # the buffer isn't contiguous
             return True
         if len(raw) < least:
             return True
