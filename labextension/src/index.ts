@@ -2,10 +2,9 @@
 
 import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { ICommandPalette, IToolbarWidgetRegistry, Notification } from "@jupyterlab/apputils";
-import { ILauncher } from "@jupyterlab/launcher";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
-import { IStatusBar } from "@jupyterlab/statusbar";
+import type { IStatusBar } from "@jupyterlab/statusbar";
 import { Widget } from "@lumino/widgets";
 
 import { addCommands, COMMANDS } from "./commands";
@@ -32,12 +31,16 @@ function activate(
   tracker: INotebookTracker | null,
   palette: ICommandPalette | null,
   registry: ISettingRegistry | null,
-  statusBar: IStatusBar | null,
   restorer: ILayoutRestorer | null,
   labShell: ILabShell | null,
   toolbars: IToolbarWidgetRegistry | null,
-  launcher: ILauncher | null,
 ): void {
+  if (app.name === "Voila") {
+    return; // a page of outputs
+  }
+  // Imported above, what Voilà's page has not got would keep all of this extension from starting there.
+  const statusBar = import("@jupyterlab/statusbar").then((one) => app.resolveOptionalService(one.IStatusBar));
+  const launcher = import("@jupyterlab/launcher").then((one) => app.resolveOptionalService(one.ILauncher));
   const server = new Server(app.serviceManager.serverSettings);
   const store = new Store(server);
   const open = (run = ""): Promise<unknown> => pages.open(run);
@@ -57,7 +60,7 @@ function activate(
   restorer?.add(sidebar, sidebar.id);
   addCommands(app, palette, { store, known, actions, options, show, open });
   addWhere(app, { tracker, toolbars, launcher }, { store, known, actions });
-  addStatusItem(app, statusBar, store);
+  void statusBar.then((bar) => addStatusItem(app, bar, store));
   keepCurrent(app, store);
   if (tracker) {
     tracker.forEach((panel) => new NotebookOutputs(panel));
@@ -114,10 +117,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
   description: "Endpoints and runs of Globus Compute beside the notebook.",
   autoStart: true,
-  optional: [
-    ...[INotebookTracker, ICommandPalette, ISettingRegistry, IStatusBar, ILayoutRestorer],
-    ...[ILabShell, IToolbarWidgetRegistry, ILauncher],
-  ],
+  optional: [INotebookTracker, ICommandPalette, ISettingRegistry, ILayoutRestorer, ILabShell, IToolbarWidgetRegistry],
   activate,
 };
 

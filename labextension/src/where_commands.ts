@@ -32,7 +32,7 @@ const TASK_ACTIONS: [TaskAction, string][] = [
 export interface Places {
   tracker: INotebookTracker | null;
   toolbars: IToolbarWidgetRegistry | null;
-  launcher: ILauncher | null;
+  launcher: Promise<ILauncher | null>;
 }
 
 interface Parts {
@@ -61,9 +61,7 @@ export function addWhere(app: JupyterFrontEnd, places: Places, { store, known, a
       fillRunOn(runOn, known);
     }
   });
-  if (launcher) {
-    new Cards(launcher, known, store);
-  }
+  void launcher.then((one) => one && new Cards(one, known, store));
 }
 
 function addCommands(app: JupyterFrontEnd, tracker: INotebookTracker | null, { store, known, actions }: Parts): void {

@@ -114,7 +114,12 @@ export function openAt(menu: Menu, button: HTMLElement): void {
   const { left, bottom } = button.getBoundingClientRect();
   menu.aboutToClose.connect(() => {
     button.focus();
-    requestAnimationFrame(() => menu.dispose()); // its command runs first
+    requestAnimationFrame(() => {
+      menu.dispose(); // its command runs first
+      if (document.activeElement === document.body) {
+        button.focus(); // it was lost as the toolbar or the menu was drawn
+      }
+    });
   });
   menu.open(left, bottom);
 }
