@@ -177,7 +177,7 @@ def test_tasks_newest_first(server: Server, journal: Database) -> None:
         **{"task_id": "old", "group_id": "g", "endpoint_id": "e", "endpoint": "polaris"},
         **{"label": "", "kind": "cell", "notebook": "/n.ipynb", "cell_id": "c"},
         **{"execution_count": 3, "state": "failed", "submitted_at": now - 9},
-        **{**ran, "seen": True, "kernel_alive": False, "collected": False},
+        **{**ran, "seen": True, "kernel_alive": False, "collected": False, "progress": None},
     }
     assert (new_row["kernel_alive"], new_row["seen"], new_row["started_at"]) == (True, False, None)
     newest = server.ask("tasks?limit=1")
