@@ -17,6 +17,7 @@ export class Pages<T> {
   private view = [0, 0]; // the first and the last row that were looked at
   private question: Question;
   private asked = 0; // counts the questions: an answer to an earlier one is dropped
+  private filling = false;
 
   // `changed` is called when rows have come.
   constructor(
@@ -39,9 +40,8 @@ export class Pages<T> {
   // These rows are in view.
   look(first: number, last: number): void {
     this.view = [first, last];
-    const missing = this.inView().filter((page) => !this.pages.has(page));
-    if (missing.length > 0 && this.journal) {
-      void this.load(missing, true).catch(() => undefined); // the next refresh says what is wrong
+    if (this.journal && !this.filling) {
+      void this.fill().catch(() => undefined); // the next refresh says what is wrong
     }
   }
 
@@ -55,6 +55,19 @@ export class Pages<T> {
   // Fetches what is in view again, and forgets the rest.
   refresh(): Promise<void> {
     return this.load(this.inView(), false);
+  }
+
+  // One fetch at a time, and then what is in view by that time: a scroll passes more than it stops at.
+  private async fill(): Promise<void> {
+    const missing = (): number[] => this.inView().filter((page) => !this.pages.has(page));
+    this.filling = true;
+    try {
+      for (let pages = missing(); pages.length > 0; pages = missing()) {
+        await this.load(pages, true);
+      }
+    } finally {
+      this.filling = false;
+    }
   }
 
   private inView(): number[] {

@@ -31,6 +31,20 @@ test("a page is fetched when it comes into view, and those in view again at a ch
   expect(changed).toBe(3);
 });
 
+test("of the rows that a scroll passes, those where it stops are fetched", async () => {
+  const server = new FakeServer();
+  server.answers.tasks = many(10_000);
+  let stopped = (): void => undefined;
+  const there = new Promise<void>((done) => (stopped = done));
+  const pages = new Pages<Task>(server.tasks, () => pages.row(9800) && stopped());
+  await pages.refresh();
+  for (let first = 200; first < 10_000; first += 200) {
+    pages.look(first, first + 20);
+  }
+  await there;
+  expect(server.calls).toEqual(["tasks", "tasks from 200", "tasks from 9800"]);
+});
+
 test("an answer to an earlier question is dropped", async () => {
   const server = new FakeServer();
   server.answers.tasks = many(3);
