@@ -11,9 +11,13 @@ from collections.abc import Iterable
 _HUB = "a hub, its proxy, servers and kernels start in turn, within JupyterHub's own time limits"
 _CULLER = "the culler's clock runs on while the machine starts kernels"
 _LAB = "JupyterLab passes over answers that a busy machine gives late: completion, a page's load"
+_KILLED = "kernels, workers and brokers are killed, of which the system tells in its own time"
 #: The beginning of a test's id -> why it may fail without a fault of ours.
 MAY_RUN_AGAIN: dict[str, str] = {
     "tests/browser/test_": _LAB,
+    "tests/faults/test_": _KILLED,
+    "tests/magics/test_restart.py::": _KILLED,
+    "tests/server/test_collecting.py::": _KILLED,
     "tests/hub/test_hub.py::": _HUB,
     "tests/hub/test_culling.py::test_a_server_with_an_open_task": f"{_HUB}; {_CULLER}",
     "tests/server/test_culling.py::test_the_culler_of_jupyter_server": _CULLER,

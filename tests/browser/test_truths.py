@@ -105,7 +105,8 @@ def test_use_in_one_notebook_moves_no_other(
     start_cell(one, 2)
     own.wait_for_submissions(1)
     two.run_cell(1)  # while the other one's cell runs
-    expect(output(two.page, 1).last).to_contain_text("%%gcrun uses anvil in this kernel")
+    said = "anvil is the default endpoint of this kernel now"
+    expect(output(two.page, 1).last).to_contain_text(said)
     gates[0].touch()
     ended(one)
     expect(output(one.page, 2).first).to_have_text(

@@ -23,11 +23,11 @@ from gc_jupyter.session import Session
 from gc_jupyter.settings import SettingsError
 from gc_jupyter.settings.known import known
 from tests.hostile.test_pickles import PAYLOADS, add, nothing, submitted
-from tests.magics.conftest import Kernel
+from tests.magics.conftest import Kernel, kernels
 from tests.magics.test_restart import Start, start
 from tests.service.handle import Loopback
 
-__all__ = ["start"]
+__all__ = ["kernels", "start"]
 
 TIMEOUT = 60
 

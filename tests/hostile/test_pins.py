@@ -15,11 +15,12 @@ from gc_jupyter.session import Directory
 from gc_jupyter.session.pins import Pins
 from gc_jupyter.settings import Known, Pinned, Settings, SettingsError
 from tests.auth.conftest import log_in
+from tests.magics.conftest import kernels
 from tests.magics.test_restart import Start, start
 from tests.service.globus_auth import GlobusAuth
 from tests.service.handle import Loopback
 
-__all__ = ["start"]
+__all__ = ["kernels", "start"]
 A, B, C = (f"7ad8a1a5-32f2-4d6f-8f3e-00000000000{number}" for number in (1, 2, 3))
 EVE = "66666666-2222-4333-8444-555555555555"
 

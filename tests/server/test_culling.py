@@ -7,6 +7,8 @@ import time
 import urllib.request
 from typing import Any
 
+import pytest
+
 from gc_jupyter.journal import Database, KernelSession
 from gc_jupyter.server import panel
 from gc_jupyter.server.activity import SPACING_S
@@ -28,6 +30,7 @@ def ask(server: Server, path: str, method: str = "GET") -> Any:
         return reply.read().decode()
 
 
+@pytest.mark.timeout(300)  # two kernels start, and the culler takes its time
 def test_the_culler_of_jupyter_server_spares_a_kernel_that_waits(
     loopback: Loopback, user: User
 ) -> None:
