@@ -85,7 +85,9 @@ def own_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium; not longer than its module, since playwright keeps a loop running."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=30_000)  # ms; a busy machine takes longer than 5 s for a page
 
     from tests.browser.jupyter import CHROMIUM, FLAGS
 
