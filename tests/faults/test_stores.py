@@ -14,7 +14,7 @@ from gc_jupyter.travel.store import name_of
 from tests.magics.conftest import Kernel
 from tests.service import handle
 from tests.service.handle import Loopback
-from tests.travel.test_store import as_root
+from tests.travel.test_store import as_root, mounted
 
 MB_5 = "np.random.default_rng(1).random(625_000)"
 MB_10 = "np.random.default_rng(4).random(1_250_000)"
@@ -82,13 +82,8 @@ def test_no_file_may_be_large(far: Kernel, start: Start, tmp_path: Path) -> None
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(folder)]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "8m") as folder:
+        yield folder
 
 
 @as_root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -165,15 +166,21 @@ def test_a_link_that_another_account_has_made(tmp_path: Path) -> None:
     assert os.stat(tmp_path / "public").st_mode & 0o777 == 0o755
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of this size, such as ``"8m"``; the test is skipped where none can be mounted."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)]
     if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("no disk can be mounted here")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path / "disk", "256k") as folder:
+        yield folder
 
 
 @as_root

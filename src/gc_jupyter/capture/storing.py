@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gc_jupyter.capture.worker_side.storing import LARGE, large_buffers
-from gc_jupyter.travel.near import NearFiles, new_name
+from gc_jupyter.capture.worker_side.storing import LARGE
+from gc_jupyter.travel.near import NearFiles, large_buffers, new_name
 from gc_jupyter.travel.sending import SendingPickler
 from gc_jupyter.travel.store import BOUND, PartsWriter, name_of, slices
 

@@ -9,13 +9,12 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from gc_jupyter.serialize.base import SerializationStrategy
 from gc_jupyter.serialize.concretes import DillDataBase64
 from gc_jupyter.serialize.pickles import dump_by_value, loads, to_base64
-from gc_jupyter.travel.near import NearFiles, new_name
+from gc_jupyter.travel.near import NearFiles, large_buffers, new_name, write_all
 
 #: Bytes from which on a buffer, or a pickle, is worth a file.
 _LEAST = 1 << 18
@@ -68,7 +67,7 @@ class NearData(SerializationStrategy):
         buffers: list[Any] = []
         with _Pickle() as pickle:
             try:
-                dump_by_value(data, pickle, buffers=_large(buffers))
+                dump_by_value(data, pickle, buffers=large_buffers(buffers, _LEAST))
             except Exception:  # the other one says what is wrong
                 return DillDataBase64().serialize(data)
             if not buffers and pickle.file is None:
@@ -108,9 +107,7 @@ class _Pickle:
             self.start += bytes(data)
             return size
         self._open()
-        view = memoryview(data).cast("B")
-        while view:
-            view = view[self.file.write(view) :]
+        write_all(self.file, data)
         return size
 
     def leave(self) -> str:
@@ -142,19 +139,3 @@ def forget(text: str, _done: object = None) -> None:
     callback."""
     if text.startswith(NearData.identifier):
         near_files().forget(json.loads(text[len(NearData.identifier) :]))
-
-
-def _large(into: list[Any]) -> Callable[[Any], bool]:
-    """A pickler's `buffer_callback`, which takes the large ones out."""
-
-    def take(buffer: Any) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:  # it isn't in one piece
-            return True
-        if len(raw) < _LEAST:
-            return True
-        into.append(raw)
-        return False
-
-    return take

@@ -19,6 +19,29 @@ def new_name() -> str:
     return secrets.token_hex(32)
 
 
+def large_buffers(into: list[Any], least: int) -> Any:
+    """Return a pickler's `buffer_callback` that takes large buffers out."""
+
+    def take(buffer: Any) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # the buffer isn't contiguous
+            return True
+        if len(raw) < least:
+            return True
+        into.append(raw)
+        return False
+
+    return take
+
+
+def write_all(file: Any, data: Any) -> None:
+    """Write all bytes to an unbuffered file, which may take a part of them at a time."""
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[file.write(view) :]
+
+
 class NearFiles(Store):
     """A folder that lasts as long as the workers. It has no bound: who has made a file removes it,
     or has it removed.
@@ -34,9 +57,7 @@ class NearFiles(Store):
         name = name or new_name()
         try:
             with self.create(name) as file:
-                view = memoryview(data).cast("B")
-                while view:
-                    view = view[file.write(view) :]
+                write_all(file, data)
         except OSError as error:
             self.forget([name])
             raise self.failed(error, "written") from None

@@ -16,8 +16,9 @@ from gc_jupyter.capture.worker_side.packing import (
     is_of_cell,
     notebook_has,
 )
-from gc_jupyter.capture.worker_side.storing import LARGE, large_buffers
+from gc_jupyter.capture.worker_side.storing import LARGE
 from gc_jupyter.travel.kept import summary
+from gc_jupyter.travel.near import large_buffers
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.rebuild import known
 from gc_jupyter.travel.refused import CannotTravel
@@ -137,7 +138,7 @@ class Keeper:
 
     def dump(self, value: Any, stream: Any, buffers: list[Any], **more: Any) -> KeepPickler:
         options: Any = {"python": self.python, "known": self.known, **more}
-        pickler = KeepPickler(stream, self.own, buffers=large_buffers(buffers), **options)
+        pickler = KeepPickler(stream, self.own, buffers=large_buffers(buffers, LARGE), **options)
         pickler.dump(value)
         return pickler
 

@@ -13,7 +13,8 @@ from typing import Any
 from gc_jupyter.capture.worker_side.displays import short_repr
 from gc_jupyter.capture.worker_side.failures import one_line
 from gc_jupyter.capture.worker_side.importing import TaskModules
-from gc_jupyter.capture.worker_side.storing import large_buffers, leave_in
+from gc_jupyter.capture.worker_side.storing import LARGE, leave_in
+from gc_jupyter.travel.near import large_buffers
 from gc_jupyter.travel.objects import Call, Helpers, Name
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.rebuild_classes import set_parts
@@ -218,7 +219,7 @@ class Packer:
         stream = io.BytesIO()
         options: Any = {"python": self.python, "wanted": is_of_cell, "known": self.known}
         if self.store is not None:
-            options["buffers"] = large_buffers(buffers)
+            options["buffers"] = large_buffers(buffers, LARGE)
         pickler = ReplyPickler(stream, notebook_has, reader_has_helpers=True, **options)
         pickler.modules, pickler.changes = self.modules, self.changes
         return stream, pickler

@@ -162,19 +162,3 @@ def leave_in(store: Store, data: Any, buffers: Any = ()) -> dict[str, Any]:
     store.sweep(size)
     kept = [store.write(one) for one in (data, *buffers)]
     return {"pickle": kept[0], "buffers": kept[1:], "size": size, "folder": store.folder}
-
-
-def large_buffers(into: list[Any], least: int = LARGE) -> Any:
-    """Return a pickler's `buffer_callback` that takes large buffers out."""
-
-    def take(buffer: Any) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:  # the buffer isn't contiguous
-            return True
-        if len(raw) < least:
-            return True
-        into.append(raw)
-        return False
-
-    return take
