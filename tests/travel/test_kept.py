@@ -16,11 +16,6 @@ from gc_jupyter.travel.store import Store, StoreError
 from tests.travel.test_store import used
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "store"))
-
-
 def keep(
     store: Store, number: int, names: list[str], run: str = "", owner: str = "me", at: float = 0
 ) -> dict[str, Any]:

@@ -36,7 +36,6 @@ BOUND = 20000000000
 #: The least time between two sweeps by tasks that use the store.
 _SWEPT_S = 3600.0
 _PUT_S = 60.0
-_SWEPT = ".swept"
 
 
 class StoreError(Exception):
@@ -119,9 +118,7 @@ class Store:
                     view = view[file.write(view) :]
             os.replace(made, self._path(name))
         except BaseException as error:
-            if made:
-                with contextlib.suppress(OSError):
-                    os.unlink(made)
+            self._remove(made)
             if isinstance(error, OSError):
                 raise self.failed(error, "written") from None
             raise
@@ -199,12 +196,7 @@ class Store:
 
     def forget(self, names: Iterable[str]) -> int:
         """Remove parts. Returns how many there were."""
-        count = 0
-        for name in names:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path(name))
-                count += 1
-        return count
+        return sum(self._remove(self._path(name)) for name in names)
 
     def sweep(self, room: int = 0) -> None:
         """Remove parts that were unused for long, and then the oldest ones, until the rest and
@@ -249,24 +241,25 @@ class Store:
             )
 
     def sweep_sometimes(self, room: int = 0) -> None:
-        """`sweep`, where nobody has done so for an hour; before `room` bytes are put, for a minute:
-        several may have been told that there is room. Only then a full store is said."""
-        path = os.path.join(self.folder, _SWEPT)
+        """`sweep`, unless somebody did in the last hour. Before `room` bytes are put: in the last
+        minute, and only then a full store is said."""
+        path = os.path.join(self.folder, ".swept")
         with contextlib.suppress(OSError):
             about = os.lstat(path)
             if not stat.S_ISREG(about.st_mode):
                 os.unlink(path)
             elif 0 <= time.time() - about.st_mtime < (_PUT_S if room else _SWEPT_S):
                 return
-        with contextlib.suppress(OSError):
-            try:
-                os.close(os.open(path, os.O_CREAT | os.O_WRONLY | NO_LINK, 0o600))
-                os.utime(path)
+        with contextlib.suppress(OSError):  # somebody else may remove the mark meanwhile
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | NO_LINK, 0o600))
+            os.utime(path)
+        try:
+            with contextlib.suppress(OSError):
                 self.sweep(room)
-            except StoreError:
-                if room:
-                    os.unlink(path)  # the next one looks, too
-                    raise
+        except StoreError:
+            if room:
+                self._remove(path)  # the next one looks, too
+                raise
 
     # --- the folder ----------------------------------------------------------------------------
 
@@ -274,6 +267,13 @@ class Store:
         if not is_name(name):
             raise StoreError("this is not the name of a part: %.80r" % (name,))
         return os.path.join(self.folder, name)
+
+    def _remove(self, path: str) -> bool:
+        """Remove a file; whether it was there."""
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+            return True
+        return False
 
     def _touch(self, name: str) -> bool:
         """It is in use; whether it is there. A link isn't a part."""
