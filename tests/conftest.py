@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator
@@ -110,10 +111,27 @@ def endpoint_python() -> str:
 
 
 @pytest.fixture(scope="session")
-def loopback_session(endpoint_python: str) -> Iterator[handle.Loopback]:
+def running_loopback(endpoint_python: str) -> Iterator[handle.Loopback]:
     """The one loopback service of this run; use `loopback`."""
     with handle.Loopback(endpoint_python) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def loopback_session(running_loopback: handle.Loopback) -> Iterator[handle.Loopback]:
+    """The loopback service for fixtures of a module, whose endpoints' processes end with it."""
+    with running_loopback.resting_new_endpoints():
+        yield running_loopback
+
+
+@pytest.fixture(autouse=True)
+def resting_endpoints(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The processes of endpoints that a test makes end with it: each has 80 MB."""
+    with contextlib.ExitStack() as stack:
+        if "loopback_session" in request.fixturenames:
+            loopback: handle.Loopback = request.getfixturevalue("loopback_session")
+            stack.enter_context(loopback.resting_new_endpoints())
+        yield
 
 
 @pytest.fixture(scope="session")

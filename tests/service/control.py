@@ -25,6 +25,7 @@ class Control:
         """What to add to the application."""
         return [
             web.post("/_control/endpoints", self.add_endpoint),
+            web.post("/_control/endpoints/rest", self.rest),
             web.post("/_control/endpoints/{id}/online", self.bring_online),
             web.get("/_control/requests", self.requests),
             web.post("/_control/wait/requests", self.wait_for_requests),
@@ -51,6 +52,10 @@ class Control:
             body["kind"], body.get("record"), **body.get("options", {})
         )
         return reply({"endpoint_id": endpoint.endpoint_id})
+
+    async def rest(self, request: web.Request) -> web.Response:
+        await self._state.rest((await json_body(request))["endpoint_ids"])
+        return reply({})
 
     async def bring_online(self, request: web.Request) -> web.Response:
         endpoint = self._state.store.endpoint(request.match_info["id"])

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ class Loopback:
     def __init__(self, endpoint_python: str, *arguments: str) -> None:
         self.endpoint_python = endpoint_python
         self._endpoints: dict[str, str] = {}
+        self._made: list[str] = []
         command = (sys.executable, "-m", "tests.service", "--endpoint-python", endpoint_python)
         self._process = subprocess.Popen(
             [*command, *arguments],
@@ -63,14 +66,32 @@ class Loopback:
         `thread`, `process` and `parsl` are real endpoints; `offline` never answers.
         """
         if kind not in self._endpoints:
-            self._endpoints[kind] = self.new_endpoint(kind)
+            self._endpoints[kind] = self._make_endpoint(kind)
         return self._endpoints[kind]
 
     def new_endpoint(self, kind: str, record: dict[str, Any] | None = None, **options: Any) -> str:
         """Another endpoint. `record` goes into what the service shows of it; `options` to the
         worker (`inline`: `count` of processes, `python` that runs them, further `environment`)."""
-        body = {"kind": kind, "record": record, "options": options}
+        endpoint_id = self._make_endpoint(kind, record, options)
+        self._made.append(endpoint_id)
+        return endpoint_id
+
+    def _make_endpoint(self, kind: str, record: object = None, options: object = None) -> str:
+        body = {"kind": kind, "record": record, "options": options or {}}
         return str(self.control("endpoints", body)["endpoint_id"])
+
+    @contextmanager
+    def resting_new_endpoints(self) -> Iterator[None]:
+        """Afterwards, the processes end of those endpoints that `new_endpoint` made meanwhile.
+
+        One that has a task ends after it. An `inline` endpoint starts new ones for a later task.
+        """
+        before = len(self._made)
+        try:
+            yield
+        finally:
+            if made := self._made[before:]:
+                self.control("endpoints/rest", {"endpoint_ids": made})
 
     def bring_online(self, endpoint_id: str, kind: str = "inline") -> None:
         """Let an `offline` endpoint work, starting with what waited for it."""

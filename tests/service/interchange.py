@@ -109,6 +109,10 @@ class InterchangeWorker:
         for job in jobs:
             self._state.amqp.publish(queue, job.message(), exchange="tasks", headers=job.headers())
 
+    async def rest(self) -> None:
+        """End the endpoint, which takes no task after that."""
+        await self.stop()
+
     async def stop(self) -> None:
         """End the endpoint, which takes its workers with it; kill it if it doesn't."""
         if self._process is None or self._process.returncode is not None:

@@ -107,6 +107,11 @@ class State:
         endpoint.kind, endpoint.online = kind, True
         worker.submit(waiting.kept)
 
+    async def rest(self, endpoint_ids: list[str]) -> None:
+        """End the processes of these endpoints, as far as they are still there."""
+        workers = [self.workers[one] for one in endpoint_ids if one in self.workers]
+        await asyncio.gather(*(worker.rest() for worker in workers))
+
     async def remove_endpoint(self, endpoint: Endpoint) -> None:
         """Stop its worker and forget it."""
         del self.store.endpoints[endpoint.endpoint_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import threading
 import uuid
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pika
 import pytest
 
+from gc_jupyter import Client, Executor
 from tests.service.handle import Loopback
+from tests.waiting import poll
 
 NOTHING = "3\n00\n"  # one packed buffer; the instant worker reads none
 
@@ -230,6 +233,24 @@ def test_an_offline_endpoint_comes_online(loopback: Loopback, wire: Wire) -> Non
     assert (status, waiting) == ("offline", "waiting-for-ep")
     loopback.bring_online(endpoint_id, "instant")
     assert ids(wire.messages(reply["task_group_id"], 2)) == task_ids
+
+
+def test_workers_end_with_the_test_that_made_them(loopback: Loopback, client: Client) -> None:
+    with loopback.resting_new_endpoints():
+        endpoint_id = loopback.new_endpoint("inline", count=2)
+        with Executor(endpoint_id, client=client) as executor:
+            pids = {executor.submit(os.getpid).result(60) for _ in range(2)}
+    poll(lambda: not any(map(is_running, pids)))
+    with Executor(endpoint_id, client=client) as executor:  # a later task finds another worker
+        assert executor.submit(os.getpid).result(60) not in pids
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_an_allow_list_is_kept(loopback: Loopback, wire: Wire) -> None:

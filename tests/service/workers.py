@@ -57,6 +57,9 @@ class Worker(Protocol):
     def submit(self, jobs: list[Job]) -> None:
         """Take these tasks; their results go to `Results`."""
 
+    async def rest(self) -> None:
+        """End the processes once they have no task: nobody is expected to send another one."""
+
     async def stop(self) -> None:
         """Release processes."""
 
@@ -103,6 +106,9 @@ class InstantWorker:
             task.details, task.completion_t = self._details, now
             self._results.pass_on(task, template.replace("TASK", task.task_id).encode())
 
+    async def rest(self) -> None:
+        """Nothing to end."""
+
     async def stop(self) -> None:
         """Nothing to stop."""
 
@@ -130,18 +136,33 @@ class InlineWorker:
         self._directory = directory
         self._count = count
         self._environment = environment or {}
-        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()  # None ends a runner
         self._runners: list[asyncio.Task[None]] = []
+        self._resting = False
 
     async def start(self) -> None:
         """Start the processes; they answer as soon as they have imported what they need."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._runners = [asyncio.create_task(self._run()) for _ in range(self._count)]
+        self._start_runners()
+
+    def _start_runners(self) -> None:
+        self._resting = False
+        busy = [runner for runner in self._runners if not runner.done()]
+        self._runners = busy + [asyncio.create_task(self._run()) for _ in range(self._count)]
 
     def submit(self, jobs: list[Job]) -> None:
-        """Queue these tasks."""
+        """Queue these tasks; processes that rest start anew."""
         for job in jobs:
             self._jobs.put_nowait(job)
+        if self._resting:
+            self._start_runners()
+
+    async def rest(self) -> None:
+        """End each process as soon as it has no task."""
+        if not self._resting:
+            self._resting = True
+            for _ in range(self._count):
+                self._jobs.put_nowait(None)
 
     async def _run(self) -> None:
         while True:
@@ -150,7 +171,8 @@ class InlineWorker:
             assert process.stdout is not None
             try:
                 while True:
-                    job = await self._jobs.get()
+                    if (job := await self._jobs.get()) is None:
+                        return
                     header = json.dumps(job.headers()).encode()
                     for part in (header, job.message()):
                         process.stdin.write(len(part).to_bytes(4, "big") + part)
@@ -200,6 +222,9 @@ class OfflineWorker:
     def submit(self, jobs: list[Job]) -> None:
         """Keep these tasks."""
         self.kept.extend(jobs)
+
+    async def rest(self) -> None:
+        """Nothing to end."""
 
     async def stop(self) -> None:
         """Nothing to stop."""
