@@ -90,7 +90,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
                  `ready`
     `_enter`     `serial`, `label`,    whoever submits or adopts the task: once, on that thread,
                  `source`              before anybody else has the future
-    `_learn`     `info`                `gc-loop`, with the ids: a task's id never changes;
+    `_learn`     `info`                `gc-loop`, with the ids: a task's id never changes; and
+                                       when a task of this machine runs;
                                        `gc-results`, with what the worker says, before the
                                        result is set
     ===========  ====================  =====================================================

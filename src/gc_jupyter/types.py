@@ -54,7 +54,7 @@ class TaskInfo:
     `submitted_at` is unix seconds on this machine, `started_at`/`ended_at` unix seconds on the
     worker. `running_s` is exact. `queued_s` mixes both clocks. The worker's times come with the
     message of a result. Where the service was asked for the result before that message came,
-    they stay None.
+    they stay None. On `local`, `started_at` is known as soon as a running task was asked about.
     """
 
     task_id: str | None = None

@@ -18,9 +18,10 @@ def test_a_task_goes_from_waiting_to_done() -> None:
     group = table.enter_group(None)
     (task,) = table.add(group, 1)
     assert table.statuses([task])[task].status == WAITING
-    table.start(task)
+    table.start(task, 1.5)
     assert table.statuses([task])[task].status == RUNNING
     assert not table.statuses([task])[task].done
+    assert table.statuses([task])[task].started_at == 1.5
     assert table.finish(task, result(task), False) == group
     status = table.statuses([task])[task]
     assert (status.status, status.result, status.exception) == (SUCCESS, "data", None)
@@ -43,7 +44,7 @@ def test_the_first_result_counts() -> None:
     first = result(task)
     assert table.finish(task, first, False) == group
     assert table.finish(task, result(task, "TaskStopped"), True) is None
-    table.start(task)
+    table.start(task, 1.5)
     assert table.results(group) == [(task, first)]
     assert table.statuses([task])[task].status == SUCCESS
 

@@ -18,7 +18,7 @@ from gc_jupyter.service.local_wire import (
 VALUES = [
     Stop(("a",)),
     Run([("a", "f", "x" * 300)], Surroundings("/", ("",)), ("s",)),
-    [Started("a"), Said("a", b"x"), Ended("b", b"", True)],
+    [Started("a", 1.5), Said("a", b"x"), Ended("b", b"", True)],
     [],
 ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -240,13 +242,20 @@ def test_real_tasks_end_with_the_workers_times(local: Executor) -> None:
     assert all(row["started"] <= row["ended"] for row in rows)
 
 
-def test_a_watched_task_is_seen_running(local: Executor) -> None:
-    def wait() -> None:
+def test_a_watched_task_is_seen_running_since_its_worker_began(
+    local: Executor, tmp_path: Path
+) -> None:
+    began, go_on = tmp_path / "began", tmp_path / "go on"
+    os.mkfifo(go_on)
+
+    def wait(began: Path, go_on: Path) -> None:
         import time
 
-        time.sleep(2)
+        began.write_text(str(time.time()))
+        go_on.read_text()
 
-    table = TaskTable([local.submit(wait)])
+    table = TaskTable([local.submit(wait, began, go_on)])
+    (future,) = table.futures
     seen = threading.Event()
 
     def look() -> None:
@@ -257,6 +266,12 @@ def test_a_watched_task_is_seen_running(local: Executor) -> None:
 
     kernel_loop().call(look)
     assert seen.wait(60)
+    live = future.info.queued_s
+    go_on.write_text("")
+    future.result(60)
+    assert live is not None
+    # the service is asked later and later: its answer isn't when the task began
+    assert (future.info.submitted_at or 0) + live <= float(began.read_text())
 
 
 def test_stop_asks_first_and_then_stops_what_it_can(runtime: Runtime) -> None:

@@ -134,6 +134,8 @@ class Collector:
                 and not isinstance(owner[0], Stray)
                 and (state := self._state(owner[0], status.status))
             ):
+                if status.started_at is not None:
+                    owner[0]._learn(replace(owner[0].info, started_at=status.started_at))
                 changes.append((owner[0], state, None))
         self.announce(changes)
         # fetch no more than `gc-results` can take in

@@ -74,7 +74,8 @@ class SubmitReply:
 class TaskStatus:
     """One task as `batch_status` knows it; `result` and `exception` are wire text.
 
-    `reason` is the service's word on a failed task that has neither.
+    `reason` is the service's word on a failed task that has neither. `started_at` is unix seconds,
+    while the task runs; only this machine's service knows it.
     """
 
     task_id: str
@@ -84,6 +85,7 @@ class TaskStatus:
     exception: str | None = None
     details: Mapping[str, Any] | None = None
     reason: str = ""
+    started_at: float | None = None
 
     @property
     def done(self) -> bool:

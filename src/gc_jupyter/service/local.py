@@ -240,7 +240,7 @@ class LocalService:
                 if group_id and group_id not in self._subscribers:
                     self._early.setdefault(group_id, []).append(report)
             else:
-                self._table.start(report.task_id)
+                self._table.start(report.task_id, report.at)
         for group_id, results in arrived.items():
             for stream in list(self._subscribers.get(group_id, ())):
                 stream.deliver(results)

@@ -237,11 +237,12 @@ class Host:
         )
         # One that is dead already is found by its exit. It waits for a task, or will at once, so
         # that this doesn't block for long.
+        at = time.time()
         with contextlib.suppress(OSError):
             seat.connection.sendall(frame(assignment))
         # The kernel wakes for each frame: so this is told with the next result, or once the task
         # takes long.
-        self._tell(Started(task_id), _START_DELAY)
+        self._tell(Started(task_id, at), _START_DELAY)
 
     def _keep_one_ready(self) -> None:
         """Start another worker for the next task while all are busy."""

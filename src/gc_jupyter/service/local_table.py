@@ -62,11 +62,11 @@ class LocalTaskTable:
         """The task's group; empty where the task is unknown, or has ended."""
         return self._tasks[task_id].group_id if task_id in self._open else ""
 
-    def start(self, task_id: str) -> None:
-        """A worker runs the task now."""
+    def start(self, task_id: str, at: float) -> None:
+        """A worker runs the task since then (unix seconds)."""
         if task_id in self._open:
             self._tasks[task_id].status = RUNNING
-            self._running[task_id] = time.time()
+            self._running[task_id] = at
 
     def holders(self) -> list[tuple[str, float]]:
         """The running tasks and since when they run (unix seconds), if others wait; else none."""
@@ -105,7 +105,8 @@ class LocalTaskTable:
 
     def statuses(self, task_ids: Sequence[str]) -> dict[str, TaskStatus]:
         """The states of these tasks; unknown ones are left out."""
-        return {i: _status(i, self._tasks[i]) for i in task_ids if i in self._tasks}
+        known = ((task_id, self._tasks.get(task_id)) for task_id in task_ids)
+        return {i: self._status(i, entry) for i, entry in known if entry is not None}
 
     def task_ids(self, group_id: str) -> list[str]:
         """The group's tasks, in the order of submission; NotFound for an unknown group."""
@@ -121,18 +122,18 @@ class LocalTaskTable:
             )
         return group
 
-
-def _status(task_id: str, entry: _Entry) -> TaskStatus:
-    at = None if entry.completed_at is None else str(entry.completed_at)
-    if entry.body is None:
-        return TaskStatus(task_id, entry.status, at)
-    message = unpack_result(entry.body)
-    failed = message.error_code is not None
-    return TaskStatus(
-        task_id=task_id,
-        status=entry.status,
-        completion_t=at,
-        result=None if failed else message.data,
-        exception=message.data if failed else None,
-        details=message.details,
-    )
+    def _status(self, task_id: str, entry: _Entry) -> TaskStatus:
+        at = None if entry.completed_at is None else str(entry.completed_at)
+        if entry.body is None:
+            started_at = self._running.get(task_id)
+            return TaskStatus(task_id, entry.status, at, started_at=started_at)
+        message = unpack_result(entry.body)
+        failed = message.error_code is not None
+        return TaskStatus(
+            task_id=task_id,
+            status=entry.status,
+            completion_t=at,
+            result=None if failed else message.data,
+            exception=message.data if failed else None,
+            details=message.details,
+        )

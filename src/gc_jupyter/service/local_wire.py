@@ -81,9 +81,10 @@ class Ready(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A worker has started the task."""
+    """A worker got the task, at these unix seconds."""
 
     task_id: str
+    at: float
 
 
 class Said(NamedTuple):
