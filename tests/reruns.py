@@ -16,6 +16,7 @@ _KILLED = "kernels, workers and brokers are killed, of which the system tells in
 MAY_RUN_AGAIN: dict[str, str] = {
     "tests/browser/test_": _LAB,
     "tests/faults/test_": _KILLED,
+    "tests/magics/test_attach.py::": _KILLED,
     "tests/magics/test_restart.py::": _KILLED,
     "tests/server/test_collecting.py::": _KILLED,
     "tests/hub/test_hub.py::": _HUB,

@@ -92,8 +92,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
                  `source`              before anybody else has the future
     `_learn`     `info`                `gc-loop`, with the ids: a task's id never changes; and
                                        when a task of this machine runs;
-                                       `gc-results`, with what the worker says, before the
-                                       result is set
+                                       `gc-results`, with what the worker and the reply say,
+                                       before the result is set
     ===========  ====================  =====================================================
     """
 

@@ -24,7 +24,7 @@ from gc_jupyter.settings import SettingsError
 from gc_jupyter.settings.known import known
 from tests.hostile.test_pickles import PAYLOADS, add, nothing, submitted
 from tests.magics.conftest import Kernel, kernels
-from tests.magics.test_restart import Start, start
+from tests.magics.restarts import Start, start
 from tests.service.handle import Loopback
 
 __all__ = ["kernels", "start"]

@@ -16,7 +16,7 @@ from gc_jupyter.session.pins import Pins
 from gc_jupyter.settings import Known, Pinned, Settings, SettingsError
 from tests.auth.conftest import log_in
 from tests.magics.conftest import kernels
-from tests.magics.test_restart import Start, start
+from tests.magics.restarts import Start, start
 from tests.service.globus_auth import GlobusAuth
 from tests.service.handle import Loopback
 

@@ -4,14 +4,12 @@ result after it, or it is said what isn't known."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.magics.conftest import Kernel
-from tests.magics.test_restart import start, told
+from tests.magics.restarts import Start, start, told
 from tests.service.handle import Loopback
 
-Start = Callable[..., Kernel]
 __all__ = ["start"]
 
 

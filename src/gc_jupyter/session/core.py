@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -332,7 +333,7 @@ class Session:
         ready = None if future.fetching is None else future.fetching.over
         future._describe(note, nonce_of(run or new_run(), call or 0), ready=ready)
         tag: dict[str, Any] = {"nonce": future.nonce, "kind": note.kind, "label": future.label}
-        tag.update(bind=note.bind, part=note.part, config=target.config)
+        tag.update(bind=note.bind, part=note.part, config=target.config, sent=time.time())
         tag.update(endpoint=target.endpoint.endpoint_id)
         live = "" if target.local else future.nonce if target.live else None
         of = captured.arguments(call, tag, live)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gc_jupyter.capture import Captured
@@ -22,6 +23,7 @@ from gc_jupyter.travel.kept import LAST
 #: The `Note.kind` of such a task.
 KIND = "any"
 _LONGEST = 500
+_YEAR_10000 = 253_402_300_800.0  # no clock shows what is later
 
 
 class RepliedFuture(ShellFuture):
@@ -59,6 +61,9 @@ class RepliedFuture(ShellFuture):
         if texts["kind"] == UNRECORDED:
             self._describe(Note(UNRECORDED))
             return value
+        sent = tag.get("sent")
+        if self.info.submitted_at is None and isinstance(sent, float) and 0 <= sent < _YEAR_10000:
+            self._learn(replace(self.info, submitted_at=sent))  # which run of a cell is the newest
         self.fetcher = self.fetcher or self._fetcher_of(_text(tag.get("endpoint")))
         decode = super().decode if texts["kind"] == "shell" else self._decode_cell
         try:
