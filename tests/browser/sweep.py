@@ -6,16 +6,24 @@ import re
 from collections import Counter
 from pathlib import Path
 
-#: Of 40 tasks, 20 wait for the first gate and 20 for the second; every tenth fails.
+#: Of 40 tasks, 2 wait for the first gate, 18 for the second and 20 for the third. The first two and
+#: two of the last fail.
 TASKS = 40
+#: Where a sweep may be: how many gates are open, and how the tasks behind them end.
+STAGES: dict[str, tuple[int, dict[str, int]]] = {
+    "none": (0, {}),
+    "failed": (1, {"failed": 2}),
+    "half": (2, {"failed": 2, "success": 18}),
+    "whole": (3, {"failed": 4, "success": 36}),
+}
 
 LOAD = "%load_ext gc_jupyter"
 CELL = """%%gcrun local -a --map n=range(40) --future sweep --out square
 import pathlib, time
 record = pathlib.Path(folder)
-while not (record / f"gate{n // 20}").exists():
+while not (record / f"gate{(n >= 2) + (n >= 20)}").exists():
     time.sleep(0.02)
-if n % 10 == 7:
+if n % 20 < 2:
     (record / f"failed-{n}").touch()
     raise ValueError(f"no {n}")
 square = n * n
@@ -37,7 +45,7 @@ class Record:
         return LOAD, f"folder = {str(self.folder)!r}", CELL
 
     def open(self, gate: int) -> None:
-        """Let 20 tasks go on."""
+        """Let the tasks behind a gate go on."""
         (self.folder / f"gate{gate}").touch()
 
     def counts(self) -> dict[str, int]:
