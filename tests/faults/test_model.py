@@ -52,7 +52,7 @@ def test_each_name_has_its_own_result_or_it_is_said(
 
 
 class Sequence:
-    """One sequence. `acts` says what was done."""
+    """One sequence. `acts` says what was done, and when."""
 
     def __init__(self, seed: int, loopback: Loopback, notebooks: str, folder: Path) -> None:
         self._choose = random.Random(seed)
@@ -69,7 +69,7 @@ class Sequence:
             "listed": self._choose.choice(["", "reversed"]),
         }
         self._collected = False
-        self.acts: list[str] = []
+        self._began, self.acts = time.monotonic(), list[str]()
         loopback.result_fault(**self._of_results)
 
     def run(self) -> None:
@@ -113,7 +113,7 @@ class Sequence:
             kernel.end()
 
     def _act(self, text: str) -> None:
-        self.acts.append(text)
+        self.acts.append(f"{time.monotonic() - self._began:5.1f} s: {text}")
 
     def _start(self, machine: str = "data") -> Notebook:
         self._act(f"start in {machine}")
@@ -134,7 +134,7 @@ class Sequence:
             endpoint = self._inline if inline else self._offline
             run = self._plan.next_run(endpoint, inline, group_known)
             fault, ending = choose.choice(FAULTS), choose.random()
-            self._act(f"{run} with {fault}")
+            self._act(f"{run.cells[-1]!r} with {fault}")
             for cell in run.cells[:-1]:
                 kernel.run(cell)
             loopback.clear()
