@@ -25,7 +25,7 @@ TOOLS = (
     *("aiohttp", "hypothesis", "ipykernel", "jupyter_server", "matplotlib", "nbclient", "nbformat"),
     *("numpy", "pandas", "pyjwt[crypto]", "pytest", "pytest-rerunfailures", "pytest-timeout"),
 )
-CELLS = ("tests/capture/test_cell.py", "tests/capture/test_worker_side.py")
+CELLS = tuple(f"tests/capture/test_{one}.py" for one in ("cell", "worker_errors", "worker_side"))
 KERNEL = ("tests/magics/test_gcrun.py",)
 EXECUTOR = ("tests/test_executor.py", "tests/local/test_service.py")
 WIRE = ("tests/protocol", "tests/serialize")

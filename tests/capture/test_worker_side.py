@@ -1,21 +1,17 @@
-"""What the text does on a worker: output, displays, failures; also on a worker's own Python."""
+"""What the text does on a worker: output and displays; also on a worker's own Python."""
 
 from __future__ import annotations
 
 import ast
-import copyreg
 import importlib.resources
-import pickle
 import symtable
 import sys
 from typing import Any
 
 import pytest
-import tblib.pickling_support
 
 from gc_jupyter.capture import Captured, capture_cell
 from gc_jupyter.capture.worker_side import PARTS, worker_text
-from gc_jupyter.errors import RemoteException
 from gc_jupyter.travel import rebuild, texts
 from gc_jupyter.travel.texts import (
     reading_text,
@@ -91,6 +87,25 @@ def test_a_name_stands_once_in_each_text() -> None:
                 names += {one.id for one in stores if isinstance(one.ctx, ast.Store)}
         twice = {name for name in names if names.count(name) > 1}
         assert not twice
+
+
+@pytest.mark.parametrize(
+    ("package", "parts"),
+    [
+        ("gc_jupyter.capture.worker_side", PARTS),
+        ("gc_jupyter.travel", texts.WRITING),
+        ("gc_jupyter.travel", texts.READING),
+        ("gc_jupyter.travel", texts.STORING),
+    ],
+)
+def test_files_of_one_text_bind_no_name_twice(package: str, parts: tuple[str, ...]) -> None:
+    bound: dict[str, str] = {}
+    for part in parts:
+        text = importlib.resources.files(package).joinpath(f"{part}.py").read_text()
+        names = symtable.symtable(text, part, "exec").get_symbols()
+        own = {one.get_name() for one in names if one.is_assigned() and not one.is_imported()}
+        for name in own - {"__file__"}:
+            assert bound.setdefault(name, part) == part, name
 
 
 @pytest.fixture(scope="module")
@@ -252,155 +267,3 @@ def test_a_figure_is_shown_before_its_error() -> None:
     reply = run_cell("import matplotlib.pyplot as plt\nplt.plot([1])\n1 / 0")
     assert reply["events"][0][1]["image/png"].startswith(PNG)
     assert reply["error"]["type"] == "ZeroDivisionError"
-
-
-# --- failures -------------------------------------------------------------------------------------
-
-
-def raised(notebook: Notebook, text: str) -> RemoteException:
-    with pytest.raises(RemoteException) as caught:
-        notebook.remote(text, first_line=2, filename="Cell In[9]")
-    return caught.value
-
-
-def test_own_line_numbers(notebook: Notebook) -> None:
-    notebook.local("\n\ndef f(x):\n    # a comment\n    return 1 / x")
-    error = raised(notebook, "a = 1\n\ndef g():\n    return f(0)\ng()")
-    shown = error._render_traceback_()
-    assert shown[0].startswith("ZeroDivisionError on there (")
-    assert "Cell In[9], line 6" in shown
-    assert "----> 6 g()" in shown
-    assert "Cell In[9], line 5, in g" in shown
-    assert any(line.startswith("<notebook ") and ">, line 5, in f" in line for line in shown)
-    assert "----> 5     return 1 / x" in shown
-    assert shown[-1] == "ZeroDivisionError: division by zero"
-    assert not [line for line in shown if "gc_jupyter" in line or "<cell" in line]
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "attributes"),
-    [
-        ("int('x')", ValueError, {}),
-        ("{}['k']", KeyError, {"args": ("k",)}),
-        ("open('/nonexistent/file')", FileNotFoundError, {"errno": 2}),
-        ("b'\\xff'.decode()", UnicodeDecodeError, {"start": 0, "reason": "invalid start byte"}),
-        ("raise MemoryError", MemoryError, {}),
-        ("raise Exception('a', 2)", Exception, {"args": ("a", 2)}),
-        ("import json; json.loads('{')", ValueError, {"pos": 1}),
-        ("next(iter([]))", StopIteration, {}),
-        ("import nothing_here", ModuleNotFoundError, {"name": "nothing_here"}),
-    ],
-)
-def test_caught_by_its_own_type(
-    notebook: Notebook, text: str, kind: type[Exception], attributes: dict[str, Any]
-) -> None:
-    error = raised(notebook, text)
-    assert isinstance(error, kind)
-    assert type(error.__cause__).__name__ == type(error).__name__
-    assert str(error) == str(error.__cause__)
-    for name, value in attributes.items():
-        assert getattr(error, name) == value
-
-
-@pytest.mark.parametrize("text", ["b'\\xff'.decode()", "open('/nonexistent/file')", "int('x')"])
-def test_a_library_has_registered_how_exceptions_are_pickled(notebook: Notebook, text: str) -> None:
-    """As dask and Parsl do for the whole process, when they are imported."""
-    before = dict(copyreg.dispatch_table)
-    original: Any = raised(notebook, text).__cause__
-    tblib.pickling_support.install()
-    try:
-        cause: Any = raised(notebook, text).__cause__
-        value = notebook.remote(f"try:\n    {text}\nexcept Exception as e:\n    kept = e\nkept")
-    finally:
-        copyreg.dispatch_table.clear()
-        copyreg.dispatch_table.update(before)
-    for one in (cause, value):
-        assert one.__reduce__()[:2] == original.__reduce__()[:2]
-        assert str(one) == str(original)
-    assert value.__traceback__ is None
-
-
-def test_an_exception_class_of_the_notebook(notebook: Notebook) -> None:
-    notebook.local("class Mine(Exception):\n    def __init__(self, a, b): self.a = a; self.b = b")
-    error = raised(notebook, "raise Mine(1, 2)")
-    assert isinstance(error, (notebook["Mine"], RemoteException))
-    assert "Mine" in error.remote_data
-
-
-def test_a_part_of_an_exception_that_cannot_travel(notebook: Notebook) -> None:
-    error = raised(
-        notebook, "e = ValueError((i for i in 'a'), 2)\ne.more = (i for i in ())\nraise e"
-    )
-    assert isinstance(error, ValueError)
-    assert error.args[0].startswith("<generator")
-    assert error.args[1] == 2
-
-
-def test_an_exception_that_cannot_travel(notebook: Notebook) -> None:
-    error = raised(notebook, "class E(Exception):\n    more = (i for i in 'a')\nraise E(1)")
-    assert error.__cause__ is None
-    assert "E: 1" in str(error)
-
-
-def test_causes_are_shown(notebook: Notebook) -> None:
-    text = "try:\n    int('x')\nexcept ValueError as e:\n    raise KeyError('y') from e"
-    shown = "\n".join(raised(notebook, text)._render_traceback_())
-    assert "direct cause" in shown
-    assert shown.index("ValueError: invalid literal") < shown.index("KeyError: 'y'")
-
-
-@pytest.mark.parametrize("text", ["exit()", "quit()", "import sys; sys.exit(3)"])
-def test_exit(notebook: Notebook, text: str) -> None:
-    error = raised(notebook, text)
-    assert not isinstance(error, SystemExit)
-    assert "ended itself by exit()" in error.next_step
-
-
-def test_input_has_no_keyboard(notebook: Notebook) -> None:
-    assert "put the answer into a variable" in str(raised(notebook, "input('name?')"))
-
-
-def test_a_debugger_has_no_keyboard(notebook: Notebook) -> None:
-    error = raised(notebook, "import bdb; raise bdb.BdbQuit")
-    assert type(error) is RemoteException  # IPython drops a BdbQuit without a word
-    assert "no keyboard" in error.next_step
-
-
-def test_an_error_can_be_sent_on(notebook: Notebook) -> None:
-    notebook.local("class Mine(ValueError): pass\ndef fails(): raise Mine(1)")
-    notebook.namespace["kept"] = error = raised(notebook, "fails()")
-    assert repr(error) == "Mine(1)"
-    assert notebook.remote("kept.args, type(kept) is Mine") == ((1,), True)
-    assert type(pickle.loads(pickle.dumps(raised(notebook, "1 / 0")))) is ZeroDivisionError
-
-
-def test_a_missing_module_says_where(notebook: Notebook) -> None:
-    error = raised(notebook, "import nothing_here.inner")
-    assert error.next_step.startswith("there has no module 'nothing_here'")
-
-
-def test_endless_recursion_is_shortened(notebook: Notebook) -> None:
-    error = raised(notebook, "def f(): return f()\nf()")
-    assert isinstance(error, RecursionError)
-    shown = error._render_traceback_()
-    assert any("frames left out" in line for line in shown)
-    assert len(shown) < 400
-
-
-@pytest.mark.parametrize(
-    ("package", "parts"),
-    [
-        ("gc_jupyter.capture.worker_side", PARTS),
-        ("gc_jupyter.travel", texts.WRITING),
-        ("gc_jupyter.travel", texts.READING),
-        ("gc_jupyter.travel", texts.STORING),
-    ],
-)
-def test_files_of_one_text_bind_no_name_twice(package: str, parts: tuple[str, ...]) -> None:
-    bound: dict[str, str] = {}
-    for part in parts:
-        text = importlib.resources.files(package).joinpath(f"{part}.py").read_text()
-        names = symtable.symtable(text, part, "exec").get_symbols()
-        own = {one.get_name() for one in names if one.is_assigned() and not one.is_imported()}
-        for name in own - {"__file__"}:
-            assert bound.setdefault(name, part) == part, name

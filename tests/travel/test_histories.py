@@ -20,6 +20,7 @@ from tests.travel import (
     of_data,
     of_decorators,
     of_functions,
+    of_instances,
     of_modules,
 )
 from tests.travel.histories import STEPS, History, histories
@@ -115,7 +116,8 @@ def test_a_difference_is_seen(far: Kernel) -> None:
 
 
 def test_every_module_of_steps_is_used() -> None:
-    for part in (of_class_kinds, of_classes, of_data, of_decorators, of_functions, of_modules):
+    parts = (of_class_kinds, of_classes, of_data, of_decorators, of_functions, of_instances)
+    for part in (*parts, of_modules):
         assert [one for one in STEPS.values() if one.__module__ == part.__name__]
 
 
