@@ -37,8 +37,9 @@ class Refreshing(GlobusAuthorizer):
 
     def handle_missing_authorization(self) -> bool:
         if self.granted:
-            self.token = f"refreshed-{next(_numbers)}"
-            self._loopback.accept_token(self.token)
+            token = f"refreshed-{next(_numbers)}"
+            self._loopback.accept_token(token)
+            self.token = token  # not before it is accepted: other threads send with it
             self.refreshed += 1
         return self.granted
 
