@@ -16,7 +16,7 @@ import pytest
 import gc_jupyter
 from gc_jupyter import Client, Executor, TaskFuture
 from gc_jupyter.errors import ComputeError, TaskExecutionFailed, TaskStopped
-from gc_jupyter.future import dropped
+from gc_jupyter.future import dropped, stop
 from gc_jupyter.types import TaskInfo
 from tests.executors import executor
 from tests.service.handle import Loopback
@@ -113,7 +113,7 @@ def test_a_result_that_was_asked_for_has_no_times(executor: Executor, loopback: 
 
 # --- who writes ------------------------------------------------------------------------------
 
-FIELDS = {"note", "nonce", "serial", "label", "source", "_info", "_stop"}
+FIELDS = {"note", "nonce", "serial", "label", "source", "_info", "_stop", "_halted"}
 
 
 def test_what_becomes_of_a_task_is_written_in_one_place() -> None:
@@ -350,3 +350,19 @@ def test_a_stopped_task_is_cancelled() -> None:
     failed = TaskFuture()
     failed.set_exception(ValueError())
     assert not failed.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("raised", "word"), [(KeyboardInterrupt, "cancelled"), (ValueError, "failed")]
+)
+def test_what_an_interrupted_task_came_to(raised: type[BaseException], word: str) -> None:
+    """Cancelled if it was asked to stop, and the interrupt has ended it."""
+    error = ComputeError("remote")
+    error.__cause__ = raised()
+    by_itself, interrupted = TaskFuture(), TaskFuture()
+    stop([interrupted])
+    for future in (by_itself, interrupted):
+        future.set_exception(error)
+    assert not by_itself.cancelled()
+    assert interrupted.cancelled() is (word == "cancelled")
+    assert repr(interrupted).endswith(f" {word}>")

@@ -74,15 +74,17 @@ export class Notices {
   }
 }
 
-// "throw darts: 2 of 30 tasks failed, after 4 min 05 s, in sweep.ipynb"
+// "throw darts: 2 of 30 tasks failed, 3 cancelled, after 4 min 05 s, in sweep.ipynb"
 export function sentence(run: Run): string {
   const tasks = run.tasks === 1 ? "" : `${count(run.tasks)} tasks `;
+  const some = (part: number): string => (part < run.tasks ? `${count(part)} of ${tasks}` : tasks);
+  const cancelled = run.cancelled > 0 ? `, ${count(run.cancelled)} cancelled` : "";
   const outcome =
-    run.failed === 0
-      ? `${tasks}${run.cancelled === run.tasks ? "cancelled" : "done"}`
-      : run.tasks === 1
-        ? "failed"
-        : `${count(run.failed)} of ${tasks}failed`;
+    run.failed > 0
+      ? `${some(run.failed)}failed${cancelled}`
+      : run.cancelled > 0
+        ? `${some(run.cancelled)}cancelled`
+        : `${tasks}done`;
   const after = run.ended_at === null ? "" : `, after ${duration(run.ended_at - run.submitted_at)}`;
   const where = run.notebook ? `, in ${fileName(run.notebook)}` : "";
   return `${titleOf(run)}: ${outcome}${after}${where}`;

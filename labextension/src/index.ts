@@ -104,7 +104,7 @@ function tell(app: JupyterFrontEnd, actions: InNotebooks, run: Run): void {
     { label: "Go to the cell", callback: () => void actions.jump(run) },
     { label: "Show the run", callback: () => void app.commands.execute(COMMANDS.openRuns, { run: run.run }) },
   ];
-  Notification.emit(sentence(run), run.failed > 0 ? "error" : "success", { autoClose: 10_000, actions: buttons });
+  Notification.emit(sentence(run), run.failed > 0 ? "error" : run.cancelled > 0 ? "info" : "success", { autoClose: 10_000, actions: buttons });
 }
 
 function followOptions(store: Store, options: Options, endpoints: EndpointsPanel, notices: Notices): void {

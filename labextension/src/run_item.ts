@@ -72,10 +72,12 @@ export function countsOf(run: Run): string {
   return `${count(run.tasks - run.open)}/${count(run.tasks)}`;
 }
 
-// "2 failed", or the run's state.
+// "2 failed, 3 cancelled", or the run's state.
 export function stateOf(run: Run): string {
-  const failed = run.failed > 0 && run.tasks > 1 ? `${count(run.failed)} failed` : "";
-  return run.open > 0 && failed ? `${run.state}, ${failed}` : failed || run.state;
+  const failed = run.failed > 0 ? `${count(run.failed)} failed` : "";
+  const cancelled = run.cancelled > 0 ? `${count(run.cancelled)} cancelled` : "";
+  const some = run.tasks > 1 && run.cancelled < run.tasks ? [failed, cancelled].filter(Boolean) : [];
+  return (run.open > 0 || some.length === 0 ? [run.state, ...some] : some).join(", ");
 }
 
 // "sweep.ipynb [3]": the notebook and the cell.

@@ -75,6 +75,10 @@ test.each<[Partial<Run>, string]>([
   [{ failed: 2 }, "throw darts: 2 of 30 tasks failed, after 4 min 05 s, in a.ipynb"],
   [{ tasks: 1 }, "throw darts: done, after 4 min 05 s, in a.ipynb"],
   [{ tasks: 1, failed: 1 }, "throw darts: failed, after 4 min 05 s, in a.ipynb"],
+  [{ failed: 2, cancelled: 3 }, "throw darts: 2 of 30 tasks failed, 3 cancelled, after 4 min 05 s, in a.ipynb"],
+  [{ failed: 30 }, "throw darts: 30 tasks failed, after 4 min 05 s, in a.ipynb"],
+  [{ cancelled: 3 }, "throw darts: 3 of 30 tasks cancelled, after 4 min 05 s, in a.ipynb"],
+  [{ tasks: 1, cancelled: 1 }, "throw darts: cancelled, after 4 min 05 s, in a.ipynb"],
   [{ cancelled: 30, notebook: "", ended_at: null }, "throw darts: 30 tasks cancelled"],
 ])("%j is %j", (changes, words) => {
   expect(sentence(run({ ...ENDED, ...changes }))).toBe(words);

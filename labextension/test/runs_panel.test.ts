@@ -53,6 +53,18 @@ test("a run is one row: label, counts, duration, where, and a bar", async () => 
   expect(one(".gc-runs .gc-open").title).toBe("throw darts\n3 failed · polaris\nwork/a.ipynb");
 });
 
+test.each<[Partial<Run>, string]>([
+  [{ open: 0, failed: 2, cancelled: 3, state: "failed" }, "2 failed, 3 cancelled"],
+  [{ open: 0, cancelled: 3, state: "cancelled" }, "3 cancelled"],
+  [{ open: 0, cancelled: 30, state: "cancelled" }, "cancelled"],
+  [{ open: 4, cancelled: 3, state: "running" }, "running, 3 cancelled"],
+  [{ open: 0, tasks: 1, cancelled: 1, state: "cancelled" }, "cancelled"],
+  [{ open: 0, tasks: 1, failed: 1, state: "failed" }, "failed"],
+])("a run's words are true of its tasks: %j", async (changes, words) => {
+  await show(changes);
+  expect(all(".gc-runs .gc-second").map((line) => line.textContent)).toContain(`${words} · polaris`);
+});
+
 test("a task is named by what tells it from the others, and says how far it is", async () => {
   await show({});
   await open({ task_id: "a", label: "throw darts seed=2", progress: 0.507 });

@@ -105,6 +105,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
     limit: str = ""
     #: Done once the task may be sent, or can't be sent; None if it may be sent at once.
     ready: concurrent.futures.Future[Any] | None = None
+    #: Whether `stop` was called for it.
+    _halted = False
 
     def __init__(self, task_id: str | None = None, *, serial: int = 0, label: str = "") -> None:
         super().__init__()
@@ -240,7 +242,14 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def cancelled(self) -> bool:
         """Whether the task was cancelled: dropped before it was sent, or stopped."""
-        return dropped(self) or (self.done() and isinstance(self.exception(), TaskStopped))
+        if dropped(self) or not self.done():
+            return dropped(self)
+        error = self.exception()
+        if isinstance(error, TaskStopped):
+            return True
+        # an interrupted task has a reply: its cell may have caught the interrupt, or have failed
+        cause = error.__cause__ if error is not None and self._halted else None
+        return isinstance(cause, KeyboardInterrupt)
 
     def hear(self, message: bytes) -> None:
         """Take a message that the task sends while it runs (`service.local_worker.say`).
@@ -272,7 +281,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         return asyncio.wrap_future(self).__await__()
 
     def __repr__(self) -> str:
-        if dropped(self):
+        if self.cancelled():
             state = "cancelled"
         elif self.done():
             state = "success" if self.exception() is None else "failed"
@@ -322,6 +331,8 @@ def stop(futures: Sequence[TaskFuture], patience: float = 0.0) -> bool:
     bool
         Whether all of them can be stopped, because they run on this machine.
     """
+    for one in futures:
+        one._halted = True
     stops = {one._stop for one in futures}
     said = [
         call is not None and call([one for one in futures if one._stop == call], patience)

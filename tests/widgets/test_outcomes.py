@@ -12,12 +12,13 @@ from gc_jupyter.capture import Captured, CellFuture
 from gc_jupyter.errors import ServiceUnreachable, TaskExecutionFailed, TaskStopped
 from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.functions.source import SourceFunction
+from gc_jupyter.future import TaskFuture
 from gc_jupyter.types import TaskState
 from gc_jupyter.widgets.outcomes import WHOLE, outcome, preview, whole_text
 
 
-def finished(value: Any = None, error: BaseException | None = None) -> Future[Any]:
-    future: Future[Any] = Future()
+def finished(value: Any = None, error: BaseException | None = None) -> TaskFuture:
+    future = TaskFuture()
     if error is not None:
         future.set_exception(error)
     else:

@@ -158,7 +158,8 @@ class TaskTable {
     if (ended) {
       this.headline.draw(title);
     }
-    this.stop.button.hidden = ended || this.rows.size < 2; // one task has its button in its details
+    this.stop.button.hidden = ended || this.rows.size === 0;
+    setText(this.stop.button, this.rows.size === 1 ? "Stop…" : "Stop all…");
     if (ended !== this.ended) {
       this.ended = ended;
       this.headline.element.hidden = !ended;

@@ -103,3 +103,14 @@ test("a kernel that doesn't answer is busy, and the row of a task that has ended
   model.update(stateOf([row("success", "a"), row("success", "b")], 2));
   expect(button(el, "Stop all…").hidden).toBe(true);
 });
+
+test("a table of one task has the button too", () => {
+  const model = new FakeModel(stateOf([row("running", "a")]));
+  const el = show(model);
+  const stop = button(el.querySelector(".gc-tools")!, "Stop…");
+  expect(stop.hidden).toBe(false);
+  stop.click();
+  expect(last(model)).toMatchObject({ type: "stop", row: null, sure: false });
+  model.update(stateOf([row("cancelled", "a")], 2));
+  expect(stop.hidden).toBe(true);
+});

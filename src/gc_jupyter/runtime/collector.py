@@ -210,9 +210,7 @@ class Collector:
                 self._complete_later(one, one.later)
         if self.listeners:
             self.announce(
-                (one.future, TaskState.FAILED if one.error else TaskState.SUCCESS, one.error)
-                for one in finished
-                if one.later is None
+                (one.future, _end(one), one.error) for one in finished if one.later is None
             )
 
     def _complete_later(self, one: Finished, later: Later) -> None:
@@ -287,6 +285,12 @@ class Collector:
     def close(self) -> None:
         """Stop receiving; open futures stay pending."""
         self.feed.close()
+
+
+def _end(finished: Finished) -> TaskState:
+    if finished.error is None:
+        return TaskState.SUCCESS
+    return TaskState.CANCELLED if finished.future.cancelled() else TaskState.FAILED
 
 
 def _uncertain(error: BaseException | None) -> bool:

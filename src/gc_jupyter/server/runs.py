@@ -33,7 +33,7 @@ _FIELDS = {
     "state": f"CASE WHEN sum(state = {_RUNNING}) THEN {_RUNNING}"
     f" WHEN sum({OPEN}) THEN max(iif({OPEN}, state, ''))"
     f" WHEN sum(state = {_FAILED}) THEN {_FAILED}"
-    f" WHEN sum(state = {_SUCCESS}) THEN {_SUCCESS} ELSE {_CANCELLED} END",
+    f" WHEN sum(state = {_CANCELLED}) THEN {_CANCELLED} ELSE {_SUCCESS} END",
     "submitted_at": "min(submitted_at)",
     "started_at": "min(started_at)",
     "ended_at": f"iif(sum({OPEN}), NULL, max(ended_at))",

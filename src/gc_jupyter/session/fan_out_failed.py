@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gc_jupyter.errors import RemoteException, TaskStopped
+from gc_jupyter.errors import RemoteException, gist
 from gc_jupyter.future import TaskFuture, dropped
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ def _lines(future: TaskFuture, *, as_shown: bool = False) -> list[str]:
     error = error_of(future)
     if error is None:
         return ["cancelled: it was not sent"]
-    if isinstance(error, TaskStopped):
-        return [f"cancelled: {str(error).strip()}"]
+    if future.cancelled():
+        return [f"cancelled: {gist(error)}"]
     render = getattr(error, "_render_traceback_", None)
     if render is None or not isinstance(error, RemoteException):
         return f"{type(error).__name__}: {str(error).strip()}".split("\n")

@@ -36,8 +36,8 @@ def outcome(future: concurrent.futures.Future[Any]) -> tuple[TaskState, str]:
     error = future.exception()
     if error is None:
         return TaskState.SUCCESS, one_line(masked(preview(future.result())))
-    stopped = isinstance(error, concurrent.futures.CancelledError)
-    return TaskState.CANCELLED if stopped else TaskState.FAILED, one_line(masked(gist(error)))
+    state = TaskState.CANCELLED if future.cancelled() else TaskState.FAILED
+    return state, one_line(masked(gist(error)))
 
 
 def preview(value: Any) -> str:
