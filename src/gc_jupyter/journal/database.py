@@ -67,12 +67,12 @@ _ADDED = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A task as the journal knows it. `task_id` is empty until the service's reply was read;
-    times are unix seconds; `seen` says that its result was shown. `nonce` is what its own reply
-    carries (`protocol.nonces`); empty for a plain function's. `looked_at` is when the service was
-    last asked for it in vain, `looked_as` the identity that asked. `decodes` is by what its result
-    may be read (`serialize.limits`), `part` where it belongs in a fan-out (`sessions.Part`), `cell`
-    which run of which cell has submitted it (`sessions.run_of_cell`)."""
+    """A task as the journal knows it. `task_id` is empty until the service's reply was read; times
+    are unix seconds; `seen` says that its result was shown. `nonce` is what its own reply carries
+    (`protocol.nonces`); empty for a plain function's. `looked_at` is when the service was last
+    asked for it in vain, `looked_as` the identity that asked. `decodes` names the strategies that
+    may read its result (`serialize.limits`), `part` its place in a fan-out (`sessions.Part`),
+    `cell` the run of the cell that submitted it (`sessions.run_of_cell`)."""
 
     session: str
     serial: int

@@ -1,4 +1,4 @@
-"""The part of `Database` for how far running tasks are."""
+"""The part of `Database` for the progress of running tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Progress:
         self._connection = connection
 
     def put(self, session: str, parts: Mapping[int, float]) -> None:
-        """How much of these tasks is done, by their serials in this session: 0 to 1."""
+        """Set the share that is done of these tasks, from 0 to 1, by their serials in this
+        session."""
         self._connection.execute(
             "WITH news AS (SELECT CAST(key AS INTEGER) AS serial, value FROM json_each(?))"
             " UPDATE tasks SET progress = (SELECT value FROM news WHERE news.serial = tasks.serial)"

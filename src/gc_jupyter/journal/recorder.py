@@ -83,7 +83,7 @@ class Journal:
         self.place = place
         self.problem = ""
         self._warned = False
-        self._trusted = True  # whether a request should wait for it
+        self._trusted = True  # whether a request should wait for the write
         self._inbox: queue.SimpleQueue[_Posted | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()  # a task and a magic may both make the first write

@@ -83,7 +83,7 @@ def _by_cell(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def _place(some: Sequence[Entry]) -> str:
-    """Says how many tasks these are, and of which cell."""
+    """Their number and their cell, as words."""
     first = some[0]
     place = f"cell [{first.execution_count}]" if first.execution_count else "a cell"
     place += f" of {PurePath(first.notebook).name}" if first.notebook else ""

@@ -90,7 +90,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     note = partial(Note, "cell", target.name, options.future, binds(options))
     way = _Run(magics, options, target)
     if variable:
-        hidden = variable in options.also  # it may hold what looks like a credential
+        hidden = variable in options.also  # the last value may look like a credential
         labels = [
             _label(options, f"{variable}={'…' if hidden else _brief(value)}") for value in values
         ]
@@ -146,7 +146,8 @@ def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
 
 
 class _Run:
-    """One run of a cell, made before its tasks are submitted: waits, shows, binds, gives values."""
+    """One run of a cell. It is made before the tasks are submitted; it waits for them, shows their
+    output and binds names."""
 
     def __init__(self, magics: NotebookMagics, options: Options, target: Target) -> None:
         self._began = time.time()
@@ -157,8 +158,8 @@ class _Run:
         self._target = target
 
     def one(self, future: NotebookFuture, again: Callable[[], NotebookFuture] | None = None) -> Any:
-        """A cell's value; its future where it isn't waited for. `again` submits it once more, where
-        its values were purged there."""
+        """The cell's value, or its future if the cell doesn't wait. `again` submits the task once
+        more, in case values that it needs were purged at the endpoint."""
         options = self._options
         if options.future:
             self._bind_future(future)
@@ -201,7 +202,7 @@ class _Run:
         return value if options.html else without_markup(value)
 
     def _purged(self, futures: Sequence[NotebookFuture]) -> bool:
-        """Whether some have not run, since values that they need were purged."""
+        """Whether some tasks have not run because values that they need were purged."""
         failed = [one.exception() for one in futures if not dropped(one)]
         missing = [one for one in failed if isinstance(one, ValuesMissing)]
         for error in missing:
@@ -211,8 +212,8 @@ class _Run:
         return bool(missing)
 
     def many(self, tasks: Tasks, *, wanted: bool, send: Callable[[], object] | None = None) -> Any:
-        """The values of a fan-out; its futures where it isn't waited for. `send` sends the values
-        again that were purged there."""
+        """The values of a fan-out, or its futures if the cell doesn't wait. `send` sends purged
+        values again."""
         options = self._options
         futures: Sequence[Any] = list(tasks)
         if options.future:
@@ -261,21 +262,21 @@ class _Run:
         return self._magics.values.expect(values) if wanted and not empty else None
 
     def _follow(self, result: NotebookFuture | Tasks) -> None:
-        """Leave the tasks to whoever looks at the result: it shows itself as a table."""
+        """Don't wait: the result shows itself as a table."""
         result.quiet = self._options.quiet
         self._session.keep(list(result) if isinstance(result, Tasks) else [result])
 
     def _bind_future(self, result: NotebookFuture | Tasks) -> None:
         self._namespace[self._options.future] = result
-        self._session.names[self._options.future] = self._began  # no later than any of them left
+        self._session.names[self._options.future] = self._began  # before any of them has left
 
     def _bind_later(self, future: CellFuture) -> None:
-        """Bind --out when the task is done, unless the names have got new values by then."""
+        """Bind --out when the task is done, unless the notebook has set the names by then."""
         bind_when_done(future, binds(self._options), self._namespace)
 
 
 def bind_when_done(future: CellFuture, names: Sequence[str], namespace: dict[str, Any]) -> None:
-    """Bind a task's variables once it is done, where the notebook hasn't set them meanwhile."""
+    """Bind a task's variables once it is done, unless the notebook has set them meanwhile."""
     if not names:
         return
     before = {name: namespace.get(name, _UNSET) for name in names}
@@ -291,7 +292,7 @@ def bind_when_done(future: CellFuture, names: Sequence[str], namespace: dict[str
 
 
 def _where_good(options: Options, good: int) -> str:
-    """Where the values of a fan-out are whose other tasks have failed."""
+    """Say where the values of a fan-out are if some of its tasks failed."""
     if not good:
         return ""
     tasks = options.future or "sys.last_value.tasks"
@@ -305,7 +306,7 @@ def _where_good(options: Options, good: int) -> str:
 
 
 def _say_what_stays(source: CellSource, options: Options, target: Target) -> None:
-    """Of a cell of definitions and one other statement: its definitions aren't the notebook's."""
+    """Say that definitions stay at the endpoint if one other statement made the cell a task."""
     names = [one for one in definitions_beside_one(source.tree) if one not in binds(options)]
     if names:
         listed = ", ".join(names)
@@ -317,7 +318,7 @@ def _say_what_stays(source: CellSource, options: Options, target: Target) -> Non
 
 
 def _warn_of_generators(captured: Captured, namespace: Mapping[str, Any]) -> None:
-    """Each task of a fan-out gets a copy of what the cell uses: random numbers, too."""
+    """Warn that each task of a fan-out gets a copy of the same random generator."""
     names = [name for name in captured.sizes if has_generator(namespace.get(name))]
     if names:
         _say(
@@ -335,7 +336,8 @@ def _say_of_generators(
     *,
     seeded: bool,
 ) -> None:
-    """What a cell draws there from the notebook's own generators isn't drawn here; said once."""
+    """Say once that random numbers drawn there from the notebook's own generators aren't drawn
+    here."""
     namespace = magics.shell.user_ns
     for name in captured.sizes:
         if name not in (*options.out, *magics.told) and has_generator(namespace.get(name)):
@@ -366,7 +368,7 @@ def _label(options: Options, text: str) -> str:
 
 def _brief(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.6g}"  # 0.1 * 3 is 0.3 to whoever reads it
+        return f"{value:.6g}"  # people read 0.1 * 3 as 0.3
     return one_line(masked(value if isinstance(value, str) else reprlib.repr(value)), 40)
 
 
@@ -377,8 +379,8 @@ def _say_what_leaves(
     sent: tuple[int, int] = (0, 0),
     made: str = "",
 ) -> None:
-    """Where a cell runs, if its line doesn't say it, what leaves this machine with it, and what a
-    cell of definitions has made; not among what the cell itself prints."""
+    """Say where the cell runs if its line doesn't, what leaves this machine with it, and what a
+    cell of definitions has made. The line is apart from the cell's own output."""
     if options.quiet:
         return
     parts = []
@@ -392,7 +394,7 @@ def _say_what_leaves(
 
 
 def _warn_of_running(session: Session) -> None:
-    """Say so where an earlier run of this cell is not over."""
+    """Warn if an earlier run of this cell hasn't ended."""
     from gc_jupyter.magics.earlier_tasks import still_running
 
     if (warning := still_running(session)) is not None:

@@ -1,4 +1,4 @@
-"""What a cell sends, and where to, from what is known here: --dry-run. Asks no network."""
+"""--dry-run: report what a cell would send, and where. It sends no request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from gc_jupyter.session import Session, Target
 def report(
     session: Session, target: Target, captured: Captured, text: str, count: int | None
 ) -> str:
-    """The report.
+    """The report as text.
 
     Parameters
     ----------
     session, target:
-        Who would send it, and where to.
+        The session that would send the cell, and its target.
     captured:
-        What would be sent.
+        The captured cell.
     text:
-        The cell.
+        The cell's text.
     count:
-        How many tasks there would be; None for one.
+        The number of tasks of a fan-out; None for a single task.
     """
     total = sum(captured.sizes.values())
     parts = contents(captured)
@@ -60,8 +60,9 @@ def report(
 
 
 def sizes(captured: Captured, most: int | None = None, sent: int | None = None) -> str:
-    """The names that travel with a cell, with their sizes, the `most` largest first, and the sum
-    of all; empty where there are none. Of what is in the endpoint's store, `sent` parts are new."""
+    """The names that travel with a cell and their sizes, the `most` largest ones first, and the
+    total; empty if there are none. `sent` is the number of parts that are new in the endpoint's
+    store."""
     parts = [part for part in contents(captured) if part.kind != "import"]
     parts.sort(key=lambda part: -part.size)
     names = list(map(_sized, parts[:most]))
@@ -129,7 +130,8 @@ def _login(session: Session, target: Target) -> str:
 
 
 def _bytes_of(call: Any) -> int:
-    """Of a call's arguments, or of a variable's value; see `worker_side.loading.Loader`."""
+    """The bytes of a call's arguments or of a variable's value; see
+    `worker_side.loading.Loader`."""
     if not isinstance(call, dict):
         return len(call)
     stored = [one for one in (call["pickle"], *call["buffers"]) if isinstance(one, dict)]
@@ -138,7 +140,7 @@ def _bytes_of(call: Any) -> int:
 
 
 def _stored(captured: Captured) -> str:
-    """What goes there, unless it is there already."""
+    """The line about values that go to the endpoint's store unless they are there already."""
     parts = {} if captured.storing is None else captured.storing.parts
     if not parts or (captured.storing is not None and captured.storing.near is not None):
         return ""

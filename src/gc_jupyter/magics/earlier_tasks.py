@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from gc_jupyter.journal import Entry, Journal
     from gc_jupyter.session import Session
 
-#: Of a task whose kernel has not heard of its end: where it is now, nobody was asked.
+#: The state of a task whose kernel has not heard of its end. The service wasn't asked again.
 _OPEN = "not over"
-#: What the service was asked for in vain.
+#: The state of a task that the service was asked for in vain.
 _UNSEEN = "not seen at the service"
-#: Entries of earlier kernels that this kernel was told of at its start.
+#: The entries of earlier kernels that %load_ext has announced in this kernel.
 _told: list[Entry] = []
 
 

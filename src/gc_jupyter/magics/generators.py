@@ -42,7 +42,7 @@ def has_generator(value: Any) -> bool:
             todo += one
         elif not isinstance(one, (type, logging.Logger)) and not callable(
             one
-        ):  # it goes by its name
+        ):  # it is sent by its name
             with contextlib.suppress(Exception):  # users' objects may raise anything
                 todo += vars(one).values()
     return False

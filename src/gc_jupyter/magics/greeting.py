@@ -1,4 +1,4 @@
-"""The line that %load_ext says first: what to write next."""
+"""The first line of %load_ext, which says what to write next."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from gc_jupyter.magics.notebook import NotebookMagics, say
 
-#: What holds settings, or says which project's are trusted.
+#: The files that hold settings, or the list of trusted projects.
 _FILES = ("gc_jupyter.toml", "gc_jupyter_known.toml")
 
 
 def greet(magics: NotebookMagics) -> None:
-    """Say it, but where `quiet` is set. Settings are imported only where there are files of them:
-    the notebook waits for this.
+    """Print the line unless the setting `quiet` is on. The settings are imported only if a file of
+    them exists, because the notebook waits for this function.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def say_kept(options: Options, futures: Sequence[NotebookFuture]) -> None:
 
 
 def told(name: str, values: Sequence[KeptValue]) -> str:
-    """A name, with the type and size of its kept value in brackets."""
+    """A name with the type and size of its kept value in brackets."""
     if len(values) > 1:
         size = megabytes(sum(one.size for one in values))
         return f"{name} ({len(values):,} values, {size})"

@@ -233,7 +233,7 @@ class NotebookMagics(Magics):
 
 
 def say(line: str) -> None:
-    """A line of ours in the cell that runs now.
+    """Print a line of this package in the running cell.
 
     Parameters
     ----------
@@ -242,11 +242,11 @@ def say(line: str) -> None:
     """
     from IPython.display import display
 
-    display({"text/plain": line}, raw=True)  # so that it is apart from what the cell prints
+    display({"text/plain": line}, raw=True)  # apart from the cell's own output
 
 
 def short(error: ComputeError, where: str = "") -> Exception:
-    """Have an error shown without this package's own frames; returns it."""
+    """Make an error's traceback leave out this package's own frames; returns the error."""
     from gc_jupyter.errors import UnknownEndpoint
     from gc_jupyter.settings import SettingsError
 

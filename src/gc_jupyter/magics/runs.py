@@ -1,7 +1,8 @@
-"""Attached tasks by what they were submitted as: a task, or a fan-out with each in its place.
+"""Group attached tasks as they were submitted: single tasks, and fan-outs with each task in its
+place.
 
-Two runs of one cell stay two. The newest has the names that the cell binds; of another it is said
-how to get it.
+Two runs of one cell stay two. The newest gets the names that the cell binds; a line says how to get
+the others.
 """
 
 from __future__ import annotations
@@ -24,28 +25,29 @@ from gc_jupyter.session.replied_future import RepliedFuture, StandIn, await_repl
 
 Run: TypeAlias = "TaskFuture | Tasks"
 
-#: Tasks of a fan-out that each have a future although nobody knows them. A reply may say anything.
+#: The most places of a fan-out that get a stand-in: a reply may claim any number of tasks.
 _MOST_ABSENT = 100_000
-#: How `%gc attach` is told a fan-out.
+#: The text by which `%gc attach` finds a fan-out.
 RUN = re.compile(r"gcj-[0-9a-f]{8,32}")
 
 
 def runs_of(futures: Iterable[TaskFuture], alone: Sequence[str] = ()) -> list[Run]:
-    """What was submitted together, together; oldest first.
+    """The tasks grouped by the run that submitted them, oldest first.
 
     Parameters
     ----------
     futures:
-        As they were submitted: of two for one place, the later one counts.
+        In the order of submission. If two have the same place, the later one counts.
     alone:
-        Ids of tasks that were asked for by themselves. All tasks of a fan-out are the fan-out.
+        Ids of tasks that the user named one by one. If these are all tasks of a fan-out, they are
+        the fan-out.
     """
     found: list[Run] = []
     nameless: list[TaskFuture] = []
     runs: dict[str, dict[int, TaskFuture]] = {}
     totals: dict[str, int] = {}
     for future in dict.fromkeys(futures):
-        is_open = not future.done()  # asked first: its reply may come now
+        is_open = not future.done()  # before the look at its reply, which may come now
         part = part_of(future)
         if part is None:
             unknown = is_open and isinstance(future, RepliedFuture) and future.note is None
@@ -63,7 +65,7 @@ def runs_of(futures: Iterable[TaskFuture], alone: Sequence[str] = ()) -> list[Ru
         else:
             found.append(_together(run, some, total, nameless))
     places = sum(not one.done() for run in found for one in stand_ins(tasks_of(run)).values())
-    if len(nameless) > places:  # what the fan-outs wait for isn't listed a second time
+    if len(nameless) > places:  # tasks that fan-outs wait for aren't listed a second time
         found += nameless
     return sorted(found, key=_submitted)
 
@@ -71,7 +73,8 @@ def runs_of(futures: Iterable[TaskFuture], alone: Sequence[str] = ()) -> list[Ru
 def _together(
     run: str, some: Mapping[int, TaskFuture], total: int, nameless: Sequence[TaskFuture]
 ) -> Tasks:
-    """A fan-out: the one that there is, or one of what was found, and of what may be of it."""
+    """The fan-out of these tasks: the existing one, or a new one with stand-ins for tasks that may
+    belong to it."""
     own: Tasks | None = next((its for one in some.values() if (its := _fan_out(one))), None)
     if own is None:
         absent = StandIn("a task") if total - len(some) > _MOST_ABSENT else None
@@ -87,7 +90,8 @@ def _fan_out(future: TaskFuture) -> Tasks | None:
 
 
 def part_of(future: TaskFuture) -> Part | None:
-    """Where a task belongs: by the journal or its reply; of an older reply, by its nonce."""
+    """A task's place in a fan-out, from the journal or its reply; from its nonce if its cell isn't
+    known. None for a single task."""
     if future.note is not None and future.note.part:
         return Part.read(future.note.part)
     if future.nonce and future.note is not None and not future.note.place.execution_count:
@@ -102,12 +106,12 @@ def tasks_of(run: Run) -> list[Any]:
 
 
 def bind(magics: NotebookMagics, runs: Sequence[Run]) -> None:
-    """Bind what these runs' cells bind, and say so.
+    """Bind the names that these runs' cells bind, and say so.
 
     Parameters
     ----------
     magics:
-        Whose notebook.
+        The magics of the notebook.
     runs:
         Oldest first.
     """
@@ -132,7 +136,7 @@ def bind(magics: NotebookMagics, runs: Sequence[Run]) -> None:
             run.bind(outs, namespace)
             (later if run.pending else bound).update(dict.fromkeys(outs))
         elif isinstance(run, CellFuture) and outs:
-            over = run.done()  # asked first: its result may come now
+            over = run.done()  # before the look at its result, which may come now
             bind_when_done(run, outs, namespace)
             some = [name for name in outs if name in run.out] if over else outs
             (bound if over else later).update(dict.fromkeys(some))
@@ -148,19 +152,19 @@ def bind(magics: NotebookMagics, runs: Sequence[Run]) -> None:
 
 
 def _say_of_what(future: TaskFuture) -> None:
-    """Of one task of a fan-out, how to get the others."""
+    """Say how to get the other tasks of a task's fan-out."""
     note = future.note
     part = Part.read(note.part) if note is not None else None
     if part is not None:
         of = f" of {note.bind}" if note.bind else ""
-        # a run is known by the journal
+        # the journal knows the run
         known = not isinstance(future, RepliedFuture)
         every = f": %gc attach {part.run[:SHORT]} gives all" if known else ""
         print(one_line(f"{future.label} is one of {part.total:,} tasks{of}{every}.", 1000))
 
 
 def describe(run: Run) -> str:
-    """Which one it is, and how to get it."""
+    """Describe a run, and say how to get it."""
     first = _first(run)
     count = f"{len(run):,} tasks" if isinstance(run, Tasks) else "1 task"
     place = first.note.place if first.note is not None else None
@@ -174,7 +178,8 @@ def describe(run: Run) -> str:
 
 
 def _names(run: Run) -> list[str]:
-    """What its cell binds. (One task of a fan-out isn't what the name stands for.)"""
+    """The names that the run's cell binds; none for one task of a fan-out, since the names mean all
+    of it."""
     note = _first(run).note
     if note is None or (note.part and not isinstance(run, Tasks)):
         return []
@@ -182,7 +187,7 @@ def _names(run: Run) -> list[str]:
 
 
 def _first(run: Run) -> TaskFuture:
-    """One that says what the run is: not one that stands for a task that nobody has."""
+    """The first future that isn't a stand-in: it knows its cell."""
     some: list[TaskFuture] = tasks_of(run)
     return next((one for one in some if one.note is not None), some[0])
 

@@ -81,6 +81,6 @@ def text_table(
 
 
 def _cut(text: str, width: int) -> str:
-    """Without its middle, where it is too long: a label's end often tells it from others."""
+    """A text without its middle if it is too long, because labels often differ at their ends."""
     end = (width - 1) // 3
     return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[len(text) - end :]}"

@@ -34,7 +34,7 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 from gc_jupyter.widgets.front_end import has_front_end
 
 _LISTED = 50
-_WIDTH = 80  # characters: what a terminal and a narrow notebook have
+_WIDTH = 80  # characters of a line in a terminal and in a narrow notebook
 _ID = 8  # characters of an id, which every %gc command takes
 _NAMED = 5  # notebooks in a line
 _RESULT_S = 30.0
@@ -83,14 +83,14 @@ def list_tasks(magics: NotebookMagics, line: argparse.Namespace) -> None:
         print(head)
         for text, one in zip(lines, entries, strict=True):
             print(text)
-            if one.unseen or one.error:  # below it: a column would leave it a few letters
+            if one.unseen or one.error:  # in lines of their own: a column would be too narrow
                 print(" " * (_ID + 2) + one_line(one.unseen or one.error, _WIDTH - _ID - 2))
     if len(entries) == _LISTED:
         print(f"The newest {_LISTED}.")
 
 
 def _ended(database: Database, here: KernelSession) -> set[str]:
-    """The sessions whose kernels have ended for certain: what `local` ran for them has, too."""
+    """The sessions whose kernels have certainly ended, and with them their tasks on `local`."""
     return {one.session for one in database.sessions() if surely_ended(one, here)}
 
 
@@ -105,7 +105,8 @@ def _list_own(magics: NotebookMagics, failed: bool) -> None:
 
 
 def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
-    """%gc attach."""
+    """%gc attach: makes futures for tasks of earlier kernels, of other machines, or interrupted
+    ones."""
     session = magics.session
     line.ids = whole_ids(magics, line.ids)
     own, entries, foreign = wanted(magics, line.ids, line.all)
@@ -118,7 +119,7 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
         entries = _whole_runs(magics, entries, line.ids)
         found = attach(session, entries, magics.shell.user_ns)
         earlier_tasks.attached(entries)
-        # what was shown once, and can't be had again, is no news
+        # a result that was shown and is gone needs no line
         found.unseen = [one for one in found.unseen if not one.seen]
     futures = [*own, *found.futures, *_from_elsewhere(magics, foreign)]
     report(found)
@@ -146,7 +147,7 @@ def attach_tasks(magics: NotebookMagics, line: argparse.Namespace) -> Any:
 
 
 def _of_other_notebooks(magics: NotebookMagics) -> str:
-    """A hint at tasks that aren't this notebook's by its name: it may have had another one."""
+    """A hint at tasks of notebooks with other names: this one may have been renamed."""
     journal, entries = magics.session.journal, list[Entry]()
     if journal is not None:
         entries = journal.ask(lambda db: db.earlier(journal.session, any_notebook=True), entries)
@@ -160,7 +161,8 @@ def _of_other_notebooks(magics: NotebookMagics) -> str:
 def _whole_runs(
     magics: NotebookMagics, entries: Sequence[Entry], ids: Sequence[str]
 ) -> list[Entry]:
-    """With the tasks of their fan-outs that were shown already: a list of values has them too."""
+    """The entries and the other tasks of their fan-outs, also those that were shown: a list of
+    values needs all of them."""
     journal = magics.session.journal
     there = {(one.session, one.serial) for one in entries}
     wanted = [one for one in entries if one.task_id not in ids]
@@ -179,7 +181,7 @@ def _of_run(run: str, database: Database) -> list[Entry]:
 
 
 def _show_again(result: CellFuture | Tasks) -> None:
-    """What a cell has shown to a page that is gone."""
+    """Show again the results that a cell has shown to a page that is gone."""
     first = tasks_of(result)[0]
     print(f"In[{first.note.place.execution_count}]:")
     try:
@@ -195,8 +197,8 @@ def _show_again(result: CellFuture | Tasks) -> None:
 def wanted(
     magics: NotebookMagics, ids: Sequence[str], any_notebook: bool
 ) -> tuple[list[TaskFuture], list[Entry], list[str]]:
-    """What is meant, by task or group id, or all that nobody has seen: this kernel's futures,
-    entries of the journal that nobody waits for, and ids of which nothing is known here."""
+    """The tasks that ids of tasks or groups mean, or without ids all unseen ones: this kernel's
+    futures, the journal's entries that nobody waits for, and ids that are unknown here."""
     session, journal = magics.session, magics.session.journal
     entries: list[Entry] = []
     if not ids:
@@ -225,7 +227,7 @@ def wanted(
 
 
 def _not_held(session: Session, every: Sequence[Entry], known: Sequence[Entry]) -> list[Entry]:
-    """Those that no future here stands for. (Results of `local` that were shown are gone.)"""
+    """The entries without a future here. (Results of `local` that were shown are gone.)"""
     here = session.journal.session.session if session.journal is not None else ""
     ids = {future.task_id for future in session.tasks.values()} - {None}
     held = {(here, serial) for serial in session.tasks}
@@ -240,15 +242,15 @@ def _not_held(session: Session, every: Sequence[Entry], known: Sequence[Entry]) 
 
 
 def _rest_of(magics: NotebookMagics, group: str, found: Attached) -> list[TaskFuture]:
-    """Futures of those tasks of a group that aren't known here, though others are: another
-    machine's, or those that a damaged journal has lost."""
+    """Futures of a group's tasks that are unknown here: another machine's, or those that a damaged
+    journal has lost."""
     session, journal = magics.session, magics.session.journal
     own = [one for one in session.tasks.values() if one.info.task_group_id == group]
     entries: list[Entry] = []
     if journal is not None:
         entries = journal.ask(lambda db: db.tasks("group_id = ?", (group,)), entries)
     if not own and not entries:
-        return []  # it is a task's id
+        return []  # `one` is a task's id
     known = {one.task_id or "" for one in own} | {one.task_id for one in entries}
     known |= set(found.strays)
     told = all(one.task_id or one.done() for one in own)
@@ -267,7 +269,7 @@ def _known_as(one: str, database: Database) -> list[Entry]:
 
 
 def _is_meant(future: TaskFuture, one: str) -> bool:
-    """Whether this is a task's id, its group's, or that of the fan-out that it is of."""
+    """Whether the id is the task's own, its group's, or its fan-out's."""
     if RUN.fullmatch(one):
         part = part_of(future)
         return part is not None and part.run.startswith(one)
@@ -275,14 +277,14 @@ def _is_meant(future: TaskFuture, one: str) -> bool:
 
 
 def _uncertain(future: TaskFuture) -> bool:
-    """Whether it ended without anybody knowing what became of the task."""
+    """Whether the future has an error that leaves open whether the task runs."""
     if not future.done() or dropped(future):
         return False
     return isinstance(future.exception(), SubmitUncertain)
 
 
 def _from_elsewhere(magics: NotebookMagics, ids: Sequence[str]) -> list[TaskFuture]:
-    """Futures of tasks that no journal here knows."""
+    """Futures of tasks that this machine's journal doesn't know."""
     session = magics.session
     futures: list[TaskFuture] = []
     for one in ids:
@@ -304,7 +306,7 @@ def _from_elsewhere(magics: NotebookMagics, ids: Sequence[str]) -> list[TaskFutu
 
 
 def _forget(magics: NotebookMagics, entries: Sequence[Entry]) -> None:
-    """Offer no more what the service was asked for in vain."""
+    """Stop offering the tasks that the service was asked for in vain."""
     journal = magics.session.journal
     vain = [one for one in entries if one.looked_at is not None]
     if journal is None or not vain:
@@ -320,7 +322,7 @@ def _tasks(count: int) -> str:
 
 
 def _finished(magics: NotebookMagics, result: TaskFuture | Tasks) -> Any:
-    """What the cell would have shown."""
+    """The value that the cell would have returned. If the task failed, its error is raised."""
     magics.session.seen(tasks_of(result))
     try:
         return _finished_value(result)
@@ -339,7 +341,7 @@ def _finished_value(result: TaskFuture | Tasks) -> Any:
 
 
 def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
-    """%gc result."""
+    """%gc result: shows a task's output and result."""
     [line.id] = whole_ids(magics, [line.id])
     own, entries, foreign = wanted(magics, [line.id], True)
     if not own:
@@ -359,5 +361,5 @@ def show_result(magics: NotebookMagics, line: argparse.Namespace) -> Any:
 
 
 def cancel(magics: NotebookMagics, line: argparse.Namespace) -> None:
-    """%gc cancel."""
+    """%gc cancel: see `magics.cancel`."""
     cancel_tasks(magics, line, wanted)

@@ -1,6 +1,7 @@
-"""A line in a plain terminal that says how far the tasks are: it is rewritten, and goes at the end.
+"""The line in a plain terminal that shows the progress of tasks. It is rewritten in place and
+removed at the end.
 
-A page has the task table. What goes to a file or a log has neither.
+A page has the task table instead. Output that goes to a file or a log gets neither.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ _CLEAR = "\r\x1b[K"
 
 
 def has_terminal() -> bool:
-    """Whether a person looks at a terminal here."""
+    """Whether the output goes to a terminal that a person looks at."""
     here = shell()
     return here is not None and getattr(here, "kernel", None) is None and sys.stderr.isatty()
 
 
 class Progress:
-    """The line of some tasks; it appears when `start` was called.
+    """The progress line of some tasks. It appears when `start` is called.
 
     Parameters
     ----------
     endpoint:
-        What the user knows it by.
+        The endpoint's name for the user.
     pause:
-        Waits for the tasks, where something else than this is shown of them, too.
+        Waits for the tasks, if something else is shown meanwhile, too.
     """
 
     def __init__(self, endpoint: str, pause: Pause | None) -> None:
@@ -45,11 +46,11 @@ class Progress:
         self._on = False
 
     def start(self) -> None:
-        """They take long: show it from now on."""
+        """Show the line from now on, because the tasks take long."""
         self._on = True
 
     def pause(self, futures: Sequence[TaskFuture], seconds: float | None) -> bool:
-        """Wait, and say meanwhile how far they are; see `gc_jupyter.session.waiting.Pause`.
+        """Wait, and show the progress meanwhile; see `gc_jupyter.session.waiting.Pause`.
 
         Parameters
         ----------

@@ -15,8 +15,8 @@ from gc_jupyter.service.base import Service
 
 log = logging.getLogger(__name__)
 
-SLOW_S = 4.0  # a request that is under way for so long is reported
-TELL_S = 4.5  # a result stream that isn't up by then is reported
+SLOW_S = 4.0  # a request that takes so many seconds is reported
+TELL_S = 4.5  # a result stream that isn't up after so many seconds is reported
 _NOTHING = "The broker says nothing so far, and results are asked for by HTTPS."
 _ASKED = (
     "A result that is asked for comes within 2.5 s of its end; later where its task is older than"
@@ -36,7 +36,7 @@ class Answers:
 
     @contextmanager
     def expected(self, submission: bool) -> Iterator[None]:
-        """A request is under way in this block."""
+        """Count a request as under way while this block runs."""
         key = object()
         self._under_way[key] = time.monotonic(), submission
         if not self._watched:

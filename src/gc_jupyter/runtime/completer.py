@@ -109,7 +109,7 @@ def resolve(one: Finished) -> None:
 
 
 def _settle(one: Finished, decode: Callable[[], object]) -> None:
-    """Set what comes of a reply, unless that is to come later."""
+    """Set the future's outcome from a reply, unless parts of the result are still to come."""
     try:
         value = decode()
     except BaseException as error:

@@ -82,7 +82,7 @@ class Dispatcher:
         self.requests = Requests(self.loop, budget, service)
         self.collector = Collector(self.loop, service, self.requests, port)
         self._recorder: Recorder | None = None
-        self._held: list[QueuedTask] = []  # until they are `ready`; the loop's
+        self._held: list[QueuedTask] = []  # not `ready` yet; the loop owns it
         self._recovery = Recovery(self.loop, service, self.requests, self.collector)
         self.submitter = Submitter(
             self.loop, service, self.requests, self.collector, self._recovery, memory
@@ -128,7 +128,7 @@ class Dispatcher:
         self.loop.call(self.collector.feed.open)
 
     def submit(self, task: QueuedTask, label: str = "") -> None:
-        """Queue a task, which is called `label` unless it has a name; any thread."""
+        """Queue a task from any thread. `label` names it if it has no name."""
         future = task.future
         if self._recorder is not None:
             self._recorder.queued(future)
@@ -139,7 +139,7 @@ class Dispatcher:
             self.loop.call(self._hold, task, future.ready)
 
     def _hold(self, task: QueuedTask, ready: concurrent.futures.Future[object]) -> None:
-        """Have a task leave once something else is done."""
+        """Send a task once something else is done."""
         self._held.append(task)
         look = partial(self._look_at, task, ready)
         for one in (task.future, ready):
@@ -186,7 +186,7 @@ class Dispatcher:
         return ids
 
     def share(self, task_group_id: str) -> None:
-        """Note that others than this dispatcher submit into a group."""
+        """Note that somebody else submits into a group, too."""
         self.loop.ask(self._recovery.made.discard, task_group_id)
 
     def adopt_tasks(
@@ -198,10 +198,10 @@ class Dispatcher:
         *,
         named: bool = False,
     ) -> list[TaskFuture]:
-        """Futures for these tasks of a group, a task that is open here keeping the one that it
-        has, others made by `make` from their ids; blocks on requests. Where the group is empty,
-        nobody knows it, and the service is asked for those that aren't over. `named`: whether it
-        is known whose they are; else they may be tasks that are being looked for."""
+        """Futures for these tasks of a group; blocks on requests. A task that is open here keeps
+        its future; `make` makes the others from their ids. With an empty group, the service is
+        asked for the tasks that haven't ended. `named` says that their owners are known; otherwise
+        they may be tasks that a recovery looks for."""
         task_ids = list(dict.fromkeys(task_ids))
         # as with a submission, results that come before the states must wait
         submission = self.loop.ask(self.collector.book.begin)
@@ -239,7 +239,7 @@ class Dispatcher:
         origin:
             Decodes.
         sure:
-            Whether nothing else can be among `task_ids`.
+            Whether `task_ids` can only be tasks of these requests.
         entered:
             Called when the futures have their numbers, before any of their tasks is found.
         """
@@ -322,7 +322,7 @@ class Dispatcher:
         return [one for one, by in found if origin in (None, by) and type(one) is not Stray]
 
     def cancel_unsent(self, origin: Origin) -> int:
-        """Cancel this origin's tasks that no request carries yet; how many they were."""
+        """Cancel this origin's tasks that no request carries yet; returns their number."""
         unsent = self.loop.ask(self._unsent)
         return sum(task.future.cancel() for task in unsent if task.origin is origin)
 

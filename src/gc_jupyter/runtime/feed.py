@@ -349,7 +349,7 @@ class Feed:
     def _tags(
         self, asked: Sequence[str], found: Mapping[str, TaskStatus], missing: bool
     ) -> dict[str, object]:
-        """The tags of messages whose data has come now."""
+        """The tags of messages whose data has just come."""
         tags = {}
         for task_id in asked:
             status = found.get(task_id)

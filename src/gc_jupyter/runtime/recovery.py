@@ -7,9 +7,9 @@
                                               the submission's own futures ◄──────┘
 
 A stray is a task of the group that no future here stands for. It is open in the task book like any
-task, so the stream and the sweeps bring its result. Which ids are known is asked only after the
-other requests that were under way as the group was listed: their tasks are in the list, too.
-Lives on the loop.
+task, so the stream and the sweeps bring its result. The listed ids are compared with the known ones
+only after the group's other requests that were under way then: the list has their tasks, too. Lives
+on the loop.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from gc_jupyter.service.base import Service
 
 log = logging.getLogger(__name__)
 
-#: After so long a request has arrived that the service took in late, behind a gateway that gave up.
+#: Seconds after which even a request has arrived that was stuck behind a gateway that gave up.
 LATE_S = 3.0
 _NAMED = 5  # ids in a message
 
@@ -46,7 +46,8 @@ Owner = tuple[TaskFuture, Origin]
 
 
 class _Ended(NamedTuple):
-    """A stray that has ended and matches no future. One that failed with no reply has no nonce."""
+    """A stray that has ended and matches no future. One that failed without a reply has no
+    nonce."""
 
     task_id: str
     outcome: Outcome
@@ -230,7 +231,8 @@ class Recovery:
         self._expect(search, self._collector.book.unknown(ids))
 
     def expect(self, group: str, task_ids: Iterable[str]) -> None:
-        """While tasks are sought in a group, those of these that nobody here knows are strays."""
+        """Note task ids of a group. While a search goes on in it, the ids that nobody here knows
+        are strays."""
         if (search := self._searches.get(group)) is not None:
             self._expect(search, self._collector.book.unknown(task_ids))
 
@@ -245,8 +247,8 @@ class Recovery:
             self._collector.expect_more(search.group, strays.items())
 
     async def _settled(self, search: _Search, lost: _Lost, limit_s: float | None) -> None:
-        """Wait until all are found, at most for so long; without a limit, until no stray is left
-        that could be one of them."""
+        """Wait until all are found, or until the limit. Without a limit, wait until no open stray
+        can be one of them."""
 
         async def settle() -> None:
             while lost.tasks and (search.open or limit_s is not None):

@@ -190,7 +190,7 @@ class Requests:
         left: asyncio.Future[bool],
         answer: asyncio.Future[T],
     ) -> Callable[[], None]:
-        """A submission on a `gc-http` thread: `left` is called with whether there was a slot."""
+        """Submit on a `gc-http` thread. `left` is called with whether there was a slot."""
 
         def work() -> None:
             try:

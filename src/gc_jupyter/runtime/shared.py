@@ -100,8 +100,8 @@ class Shared:
         return _memory(self.service(), self.login())
 
     def connect(self) -> None:
-        """Begin the connections of the first requests, where there are none: they are made while
-        the caller goes on importing. Nothing is sent."""
+        """Begin the connections of the first requests, if there are none. They are made while the
+        caller goes on importing. No request is sent."""
         if self._services or self._ahead is not None:
             return
         from gc_jupyter.runtime.loop import kernel_loop

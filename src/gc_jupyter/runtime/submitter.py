@@ -55,7 +55,7 @@ class _Sender:
     work: asyncio.Task[None] | None = None
 
     def has_left(self, group: str) -> bool:
-        """Whether its request is for this group, and may have arrived."""
+        """Whether its request is for this group and may have arrived."""
         infos = [task.future.info for task in self.under_way]
         return any(one.task_group_id == group and one.submitted_at is not None for one in infos)
 
@@ -154,8 +154,8 @@ class Submitter:
         return [task for sender in self._senders.values() for task in sender.under_way]
 
     async def answered(self, group: str) -> None:
-        """Wait for the requests of a group that have left: each is answered then, or its tasks are
-        being looked for."""
+        """Wait for the group's requests that have left. After that each is answered, or a recovery
+        looks for its tasks."""
         senders = [one for one in self._senders.values() if one.has_left(group)]
         if requests := [one.request for one in senders if one.request is not None]:
             await asyncio.wait(requests)

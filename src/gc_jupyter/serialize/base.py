@@ -1,4 +1,4 @@
-"""What a serialization strategy is: an identifier, a way out and a way back.
+"""SerializationStrategy: an identifier, a way to write values and a way to read them.
 
 The registry of strategies by identifier is filled when a class is defined and never changes after.
 """
@@ -194,7 +194,8 @@ class ComboSerializationStrategy(SerializationStrategy, ABC):
         raise failures.error(DeserializationError, "Deserialization errors")
 
     def _may_hold(self, strategy: SerializationStrategy | None) -> TypeGuard[SerializationStrategy]:
-        """Data in data, code in code, and nothing within itself."""
+        """Whether a combined strategy may hold another one: data within data, code within code,
+        nothing within itself."""
         if strategy is None or isinstance(strategy, ComboSerializationStrategy):
             return False
         return strategy.for_code == self.for_code

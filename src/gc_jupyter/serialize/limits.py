@@ -55,7 +55,7 @@ def results_limit(endpoint_id: str | None) -> str:
     Raises
     ------
     SettingsError
-        It can't be told: then nothing may be read.
+        The limit is unknown, so nothing may be read.
     """
     if endpoint_id is None or endpoint_id == LOCAL_ENDPOINT_ID:
         return ""
@@ -63,7 +63,7 @@ def results_limit(endpoint_id: str | None) -> str:
 
 
 def limit_of_unknown() -> str:
-    """The limit for results of an endpoint that nobody here knows: the one of the strictest."""
+    """The limit for results of an unknown endpoint: all limits that the user has set apply."""
     return both(*(OF_SETTING.get(one, "") for one in known().results().values()))
 
 

@@ -1,4 +1,4 @@
-"""Values between this kernel and its own workers: what is large goes by files that are mapped."""
+"""Values between this kernel and its own workers. Large ones go by files that are mapped."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gc_jupyter.serialize.concretes import DillDataBase64
 from gc_jupyter.serialize.pickles import dump_by_value, loads, to_base64
 from gc_jupyter.travel.near import NearFiles, large_buffers, new_name, write_all
 
-#: Bytes from which on a buffer, or a pickle, is worth a file.
+#: The bytes from which on a buffer or a pickle goes into a file.
 _LEAST = 1 << 18
-#: A folder in memory, and the bytes that it must have for values not to fill it.
+#: A folder in memory, and the size that it must have so that values don't fill it.
 _MEMORY, _ROOM = "/dev/shm", 1 << 30
 _making = threading.Lock()
 _files: list[NearFiles] = []
@@ -55,8 +55,8 @@ def _remove(folder: str, process: int) -> None:
 
 
 class NearData(SerializationStrategy):
-    """Any value as the names of files with its pickle and its large buffers; as `DillDataBase64`
-    where it is small. For `local` alone: nobody else has the files."""
+    """Any value as the names of the files with its pickle and its large buffers; a small value as
+    `DillDataBase64`. Only for `local`, since nobody else has the files."""
 
     identifier = "nf\n"
     for_code = False
@@ -68,7 +68,7 @@ class NearData(SerializationStrategy):
         with _Pickle() as pickle:
             try:
                 dump_by_value(data, pickle, buffers=large_buffers(buffers, _LEAST))
-            except Exception:  # the other one says what is wrong
+            except Exception:  # `DillDataBase64` says what is wrong
                 return DillDataBase64().serialize(data)
             if not buffers and pickle.file is None:
                 return DillDataBase64.identifier + to_base64(pickle.start)
@@ -93,8 +93,8 @@ class NearData(SerializationStrategy):
 
 
 class _Pickle:
-    """Where a pickle is written: what is large is written to a file as it comes, so that there is
-    no copy of it in memory, and nobody waits for the interpreter's lock."""
+    """The stream that a pickle is written to. A large pickle goes to a file as it comes, so memory
+    holds no copy of it, and nobody waits for the interpreter's lock."""
 
     def __init__(self) -> None:
         self.start = b""
@@ -111,7 +111,7 @@ class _Pickle:
         return size
 
     def leave(self) -> str:
-        """The file's name; the file stays."""
+        """Return the file's name; the file stays."""
         self._open()
         name, self.name = self.name, ""
         return name

@@ -24,17 +24,17 @@ from gc_jupyter.service.amqp_connection import DeliveryConnection
 from gc_jupyter.service.base import Ask, StreamSink
 
 log = logging.getLogger(__name__)
-# A library's words for what is said here in our own; without a handler they land in the notebook.
+# Our own errors say the same as pika's log, which without a handler would go to the notebook.
 logging.getLogger("pika").addHandler(logging.NullHandler())
 
-PREFETCH = 2000  # unacknowledged messages of one group, while they are small: a full pipe
-PREFETCH_LARGE = 8  # however large they are: up to 10 MB each
-HELD_BYTES = 64 * 1024 * 1024  # of one group's messages that nobody has settled yet
-QUICK_S = 2.0  # for a TCP connection, while other ports are to be tried: a blocked one says nothing
+PREFETCH = 2000  # unacknowledged small messages of one group: so the connection never idles
+PREFETCH_LARGE = 8  # of any size, up to 10 MB each
+HELD_BYTES = 64 * 1024 * 1024  # bytes of one group's unacknowledged messages
+QUICK_S = 2.0  # for a TCP connection while other ports are untried: a blocked port doesn't answer
 PATIENT_S = 10.0  # once all have been tried
 OUTAGE_S = 15.0  # between two tries at most, after the broker was reached
-BLOCKED_S = 300.0  # where it never was: each try takes an address, and makes a password
-LONG_OUT = 20  # tries in vain; then the network is another one
+BLOCKED_S = 300.0  # if it was never reached: each try fetches an address, which makes a password
+LONG_OUT = 20  # failed tries, after which the network counts as another one
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +55,7 @@ class _Consumer:
         self.needed.clear()
 
     def leave(self) -> Any:
-        """The channel, from which nothing more is taken."""
+        """Stop consuming; returns the channel."""
         channel, self.channel = self.channel, None
         return channel
 
@@ -75,8 +75,8 @@ class _Consumer:
             self.channel.basic_ack(last, multiple=True)
 
     def refit(self) -> bool:
-        """Fit the prefetch to the sizes of the messages; whether it changed. It does where too
-        much is held, or where it was so small that it held up a fan-out."""
+        """Fit the prefetch to the sizes of the messages; returns whether it changed. It changes if
+        too many bytes are held, or if it is so small that it delays a fan-out."""
         count = len(self.needed)
         if self.held <= HELD_BYTES and count < self.prefetch:
             return False
@@ -88,7 +88,7 @@ class _Consumer:
 
 
 class _Tag(NamedTuple):
-    """A delivery of one channel; worthless once that channel is gone."""
+    """A delivery of one channel. It is invalid once that channel is gone."""
 
     consumer: _Consumer
     channel: Any
@@ -105,9 +105,9 @@ class AmqpStream:
     fetch:
         Blocking call that gives a fresh address.
     port:
-        The only one to use. By default the address's own, then the others that are served.
+        The only port to use. By default the address's own, then the others that the service has.
     known:
-        Of the ports; shared by the streams of one service, on `loop`.
+        The record of ports, shared by the streams of one service, on `loop`.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class AmqpStream:
         self._connection = None
         for consumer in self._consumers.values():
             consumer.channel = None
-        connection.close()  # its last word may take minutes, and counts for nothing
+        connection.close()  # its last message may take minutes, and is ignored
         self._down(error)
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ class AmqpStream:
                 on_close_callback=self._on_lost,
                 custom_ioloop=self._loop,
             )
-        except Exception as error:  # whatever it is, the next try may do better
+        except Exception as error:  # the next try may succeed, whatever this is
             self._trial = None
             self._down(error)
 
@@ -220,8 +220,8 @@ class AmqpStream:
         return address
 
     async def _keep(self, host: str) -> None:
-        """Have the next kernel know what was found; also where nothing worked."""
-        with contextlib.suppress(Exception):  # it costs the next kernel some seconds
+        """Keep the record of ports for the next kernel, also if no port worked."""
+        with contextlib.suppress(Exception):  # without it the next kernel loses some seconds
             if self._port is None and self._known.changed(host):
                 await self._ask(partial(self._known.keep, host))
 
@@ -286,7 +286,7 @@ class AmqpStream:
 
         def opened(channel: Any) -> None:
             if consumer.channel is not None or self._consumers.get(consumer.group) is not consumer:
-                channel.close()  # another was faster, or nobody wants it any more
+                channel.close()  # another channel was faster, or nobody wants this one any more
                 return
             consumer.begin(channel)
             channel.add_on_close_callback(lambda ch, _reason: self._on_channel_lost(consumer, ch))

@@ -22,7 +22,7 @@ from gc_jupyter.unencrypted import how_to_allow, refused_host
 #: The ports of the service's broker (docs/protocol.md, "AMQP").
 PORTS = (443, 5671, 5672)
 _SCHEMES = ("amqp", "amqps")
-_HANDSHAKES = 2.0  # times the limit of a TCP connection: until TLS and AMQP are agreed on, too
+_HANDSHAKES = 2.0  # the limit with TLS and AMQP, as a multiple of TCP's
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class AmqpAddress:
             ) from None
         parameters.connection_attempts = 1
         parameters.socket_timeout = connect_s
-        parameters.stack_timeout = _HANDSHAKES * connect_s  # some take TCP, and say nothing
+        parameters.stack_timeout = _HANDSHAKES * connect_s  # some accept TCP and send nothing
         if port is not None:
             parameters.port = port
         if self.encrypted:
@@ -190,7 +190,7 @@ class PortTrial:
         words = why(reason, own=self._port in self._own)
         self._tried[self._port] = words
         self._note_silent()
-        # the right port, and the wrong password: another address is needed
+        # the port is right and the password is wrong: another address is needed
         return bool(self._left) and words != REFUSED_CREDENTIALS
 
     def _note_silent(self) -> None:

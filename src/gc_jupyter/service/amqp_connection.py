@@ -1,8 +1,8 @@
-"""pika's asyncio connection, with a short way for deliveries.
+"""pika's asyncio connection with a faster way for deliveries.
 
-pika takes a delivery apart into a dozen objects and copies the rest of its buffer for each frame:
-more than half of what a fan-out's result costs a kernel. Here a whole delivery goes straight to the
-channel's receiver; every other frame goes pika's way.
+pika makes a dozen objects of each delivery and copies the rest of its buffer for each frame, which
+is more than half of a kernel's work for a fan-out's result. Here a whole delivery goes straight to
+the channel's receiver. pika handles all other frames.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
 
     def receive(self, channel_number: int, receiver: Receiver) -> None:
-        """Have a channel's one consumer's deliveries; the last receiver of a number has them."""
+        """Deliver the messages of a channel's only consumer to this receiver, in place of an
+        earlier one."""
         self._receivers[channel_number] = receiver
 
     def _on_data_available(self, data_in: bytes) -> None:
-        """Called by pika with what the socket gave."""
+        """Called by pika with the bytes that the socket has received."""
         data, self._begun = self._begun + data_in, b""
         at = 0
         try:
@@ -50,7 +51,7 @@ class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
                     start, at = at, end
                     super()._on_data_available(data[start:end])
                 else:
-                    self.bytes_received += found.end - at  # what pika's heartbeat looks at
+                    self.bytes_received += found.end - at  # pika's heartbeat reads it
                     self.frames_received += 3
                     at = found.end
                     receiver(found.tag, _headers(found), found.body)
@@ -59,8 +60,8 @@ class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
 
 
 def _frame_end(data: bytes, at: int) -> int | None:
-    """Where the frame ends that starts at `at`; None where its end hasn't come yet."""
-    if data[at : at + 4] == b"AMQP":  # another version of the protocol: no frame at all
+    """The end of the frame that starts at `at`; None if the end hasn't come yet."""
+    if data[at : at + 4] == b"AMQP":  # a greeting of another protocol version, not a frame
         return len(data)
     if len(data) < at + 7:
         return None

@@ -1,4 +1,4 @@
-"""A failed AMQP connection in words, without the address (it holds a password)."""
+"""Describe a failed AMQP connection, without its address, which holds a password."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANOTHER_BROKER = "a broker refuses the credentials; it may not be the service's"
 SILENT = "no answer in time"
 UNTRUSTED = "the certificate isn't trusted"
 _DENIED = (403, 530)  # ACCESS_REFUSED and NOT_ALLOWED: the user may not, or there is no such vhost
-#: pika's for a broker that takes too long: the last is what it says after TCP was taken.
+#: pika's errors for a broker that takes too long; the last one comes after TCP was accepted.
 _LATE = (TimeoutError, AMQPConnectorStackTimeout, pika.exceptions.ConnectionOpenAborted)
 
 
@@ -31,10 +31,10 @@ def why(error: object, *, own: bool = True) -> str:
     Parameters
     ----------
     error:
-        pika's.
+        An error of pika.
     own:
-        Whether the service named this port, or its broker has answered there before. A broker at
-        any other port may be anybody's.
+        Whether the service named this port, or its broker has answered there before. Any other port
+        may belong to another broker.
     """
     found = (words for one in _causes(error) if (words := _known(one)))
     words = next(found, type(error).__name__)
@@ -42,13 +42,13 @@ def why(error: object, *, own: bool = True) -> str:
 
 
 def no_connection(tried: Mapping[int, str]) -> StreamError:
-    """The error for a broker that no port reaches: what each port did, and what to do."""
+    """The error if no port reaches the broker: it says what each port did, and what to do."""
     found = "; ".join(f"port {port}: {words}" for port, words in tried.items())
     return StreamError(f"No connection to the broker ({found}).", next_step=advice(tried))
 
 
 def advice(tried: Mapping[int, str]) -> str:
-    """What to do where no port works.
+    """The next step if no port works.
 
     Parameters
     ----------

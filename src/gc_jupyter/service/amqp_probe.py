@@ -1,4 +1,4 @@
-"""One attempt to open the result stream at a port, and in words what came of it."""
+"""Try once to open the result stream at a port, and describe the outcome."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _LIMIT_S = 5.0
 
 
 def probe(address: AmqpAddress, port: int) -> str:
-    """Why the broker can't be used at this port; empty where it can.
+    """Why the broker can't be used at this port; empty text if it can.
 
-    Name, connection, TLS, greeting and credentials are tried, one after the other. Blocks for some
-    seconds at most.
+    Tries name, connection, TLS, greeting and credentials in this order. Blocks for some seconds at
+    most.
     """
     parameters = address.parameters(port, connect_s=_LIMIT_S)
     parameters.blocked_connection_timeout = _LIMIT_S
     parameters.stack_timeout = 2 * _LIMIT_S
     try:
         pika.BlockingConnection(parameters).close()
-    except Exception as error:  # whatever it is, it is the answer
+    except Exception as error:  # any error is the answer
         return why(error, own=port == address.ports()[0])
     return ""

@@ -15,9 +15,9 @@ Reply = TypeVar("Reply")
 
 @dataclass(frozen=True, slots=True)
 class FunctionRegistration:
-    """What the service stores of a function (POST /v3/functions).
+    """The data of a function that the service stores (POST /v3/functions).
 
-    `code` is one packed buffer when `serialized`, else plain source with an entry point `name`.
+    `code` is one packed buffer if `serialized`, else plain source with an entry point `name`.
     """
 
     name: str
@@ -110,15 +110,15 @@ class Ask(Protocol):
 
 
 class StreamSink(Protocol):
-    """Who receives the stream. Every method is called on the loop's thread."""
+    """Receives the stream. Every method is called on the loop's thread."""
 
     def on_message(self, body: bytes, tag: object, *, by_reference: bool = False) -> None:
         """A result message. `tag` is for `Stream.ack`; `by_reference`: the data must be fetched
         by `task_statuses` (high assurance)."""
 
     def on_message_of(self, task_id: str, message: bytes) -> None:
-        """What a task says while it runs, before its result; this machine's tasks alone can
-        (`local_worker.say`)."""
+        """A message that a task sends while it runs, before its result. Only tasks on this machine
+        can send one (`local_worker.say`)."""
 
     def on_stream_up(self) -> None:
         """Messages come (again). Ask for the results whose messages were missed meanwhile."""
@@ -148,10 +148,11 @@ class Stream(Protocol):
 
     @property
     def received(self) -> int:
-        """The bytes that have come on the connection. While the number grows, it is alive."""
+        """The number of bytes that the connection has received. While it grows, the connection is
+        alive."""
 
     def reconnect(self, error: Exception) -> None:
-        """Connect anew: the caller has found out that the connection is dead."""
+        """Connect anew, because the caller has found the connection dead."""
 
     def close(self) -> None:
         """End the stream; idempotent."""

@@ -1,8 +1,8 @@
-"""The Globus Compute web service, over globus-sdk's Compute clients.
+"""The Globus Compute web service, through globus-sdk's Compute clients.
 
-The one boundary where globus-sdk's exceptions become this package's. Retries are not made here but
-by `runtime.requests`, so that they count against the rate limit; the one exception is a refused
-access token, which globus-sdk refreshes and sends again.
+Only this module turns globus-sdk's exceptions into this package's. `runtime.requests` makes the
+retries, so that they count against the rate limit. There is one exception: if the service refuses
+an access token, globus-sdk refreshes it and repeats the request.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class GlobusService:
     Parameters
     ----------
     app, authorizer:
-        Either one: it signs the requests.
+        One of the two, which signs the requests.
     base_url:
         Overrides globus-sdk's choice (which honours ``GLOBUS_SDK_SERVICE_URL_COMPUTE`` and
         ``GLOBUS_SDK_ENVIRONMENT``).
@@ -77,9 +77,9 @@ class GlobusService:
     renewal:
         What a user can do when the service refuses the token; errors say it.
     known_ports:
-        What is known of the broker's.
+        The record of the broker's ports.
     transport:
-        Perhaps with connections that are being made already.
+        globus-sdk's transport, which may already be connecting.
     """
 
     rate_limited = True
@@ -110,7 +110,7 @@ class GlobusService:
             "app_name": _APP_NAME,
             "transport": self._transport,
         }
-        self._known_ports = known_ports or KnownPorts()  # only the streams use it, on their loop
+        self._known_ports = known_ports or KnownPorts()  # used by the streams alone, on their loop
         self.v2 = _V2(retry_config=_retry_config(), **options)
         self.v3 = _V3(retry_config=_retry_config(), **options)
 
@@ -186,7 +186,7 @@ class GlobusService:
         return False
 
     def holders(self) -> Sequence[tuple[str, float]]:
-        """See Service: nobody tells."""
+        """See Service. The web service doesn't report it."""
         return ()
 
     def open_stream(
@@ -233,7 +233,7 @@ class GlobusService:
         Raises
         ------
         ServiceError
-            Of the kind that fits.
+            The kind that fits the reply.
         """
         if self._in_clear:
             raise errors.ServiceError(
@@ -244,11 +244,11 @@ class GlobusService:
         try:
             data = method(*args).data
         except globus_sdk.GlobusAPIError as error:
-            # not `from error`: globus-sdk notes the reply's whole body on it
+            # not `from error`: globus-sdk's error has the reply's whole body in a note
             raise refused(error, self._renewal) from None
         except globus_sdk.NetworkError as error:
             raise unreachable(error) from without_frames(error)
-        except RecursionError:  # JSON of absurd depth
+        except RecursionError:  # JSON that is nested too deeply
             data = None
         if data is None:
             raise errors.BadReply("The service's reply is not JSON.", next_step=_SOMEBODY_ELSE)
@@ -290,7 +290,7 @@ def submit_body(request: SubmitRequest) -> dict[str, Any]:
 
 @functools.cache
 def user_runtime() -> Mapping[str, Any]:
-    """What endpoint templates may know of the submitting side (`user_runtime`)."""
+    """The description of this process for endpoint templates (`user_runtime`)."""
     return {
         "globus_compute_sdk_version": COMPATIBLE_SDK_VERSION,
         "globus_sdk_version": globus_sdk.__version__,
@@ -367,7 +367,7 @@ def _uncertain(request: SubmitRequest, why: str) -> errors.SubmitUncertain:
 
 
 def _group_in(reply: object) -> str | None:
-    """The task group in a reply whose other content can't be read."""
+    """The task group in a reply of which nothing else can be read."""
     named = reply.get("task_group_id") if isinstance(reply, dict) else None
     try:
         return str(uuid.UUID(named)) if isinstance(named, str) else None

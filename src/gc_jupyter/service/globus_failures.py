@@ -1,7 +1,7 @@
-"""globus-sdk's exceptions -> this package's, with what to do about them.
+"""Turn globus-sdk's exceptions into this package's, with a next step.
 
-What is raised is also of globus-sdk's type, with its attributes: programs that were written for the
-official SDK catch `GlobusAPIError` and look at `http_status`.
+The errors are instances of globus-sdk's type, too, and have its attributes: programs written for
+the official SDK catch `GlobusAPIError` and read `http_status`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gc_jupyter import errors
 from gc_jupyter.protocol.failures import CLOSE_FILES, TOO_MANY_FILES, too_many_files
 from gc_jupyter.remote_text import one_line
 
-#: Nothing can have been accepted. (Another failure of TLS may come after the request had left.)
+#: The request was certainly not accepted. (Other TLS failures may come after it has left.)
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,  # name resolution included
     urllib3.exceptions.ConnectTimeoutError,
@@ -39,14 +39,14 @@ E = TypeVar("E", bound=errors.ServiceError)
 
 
 def refused(error: globus_sdk.GlobusAPIError, renewal: str = "") -> errors.ServiceRefused:
-    """The error for an answer with an error status.
+    """The error for a reply with an error status.
 
     Parameters
     ----------
     error:
-        What globus-sdk has raised.
+        The exception of globus-sdk.
     renewal:
-        What a user can do about a token that isn't accepted.
+        The next step if the token isn't accepted.
     """
     return _also(_refused(error, renewal or "Log in again: %gc login --force."), error)
 
@@ -104,7 +104,7 @@ def _refused(error: globus_sdk.GlobusAPIError, renewal: str) -> errors.ServiceRe
 
 
 def _seconds(headers: Mapping[str, str] | None) -> float | None:
-    """What Retry-After says: seconds, or a date by the service's clock."""
+    """The seconds of a Retry-After header, which may also be a date by the service's clock."""
     headers = headers or {}
     value = headers.get("Retry-After", "")
     if value.isascii() and value.replace(".", "", 1).isdigit():
@@ -125,7 +125,7 @@ def _date(text: str) -> datetime | None:
 
 
 def unreachable(error: globus_sdk.NetworkError) -> errors.ServiceUnreachable:
-    """The error for no answer; its `sent` says whether the request had left."""
+    """The error if no reply came; its `sent` says whether the request had left."""
     cause = error.underlying_exception
     name = type(cause).__name__
     sent = not (
@@ -167,7 +167,7 @@ def _also(made: E, origin: globus_sdk.GlobusError) -> E:
     return made
 
 
-#: One type for each pair, so that `type(error)` of two alike errors agree.
+#: One type for each pair of types, so that equal errors have the same type.
 _JOINT_TYPES: dict[tuple[type, type], Any] = {}
 
 
@@ -183,12 +183,12 @@ def _joint_type(ours: type[errors.ServiceError], theirs: type[globus_sdk.GlobusE
     return type(ours.__name__, (ours, theirs), {**names, "__reduce__": reduce})
 
 
-#: What an error keeps when it is pickled.
+#: The attributes that an error keeps when it is pickled.
 _PLAIN = ("reason", "next_step", "status", "code", "sent", "retry_after", "gare", "accepted")
 
 
 def _causes(error: object) -> Iterator[BaseException]:
-    """An error and what it wraps, as requests and urllib3 wrap one."""
+    """An error and the errors that requests and urllib3 have wrapped in it."""
     while isinstance(error, BaseException):
         yield error
         reason = getattr(error, "reason", None)

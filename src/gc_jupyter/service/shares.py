@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from gc_jupyter.settings import Settings
 
 WORKERS_VARIABLE = "GC_JUPYTER_LOCAL_WORKERS"
-#: Memory for a worker: what a process with common packages and some data takes.
+#: The memory of a worker: a process with common packages and some data.
 WORKER_BYTES = 512 * 1024 * 1024
-_NO_LIMIT = 1 << 60  # version 1 writes "none" as a number of about this size
+_NO_LIMIT = 1 << 60  # version 1 writes a number of about this size for no limit
 
 
 def worker_count() -> int:

@@ -1,9 +1,9 @@
 """globus-sdk's transport without the work that requests repeats for each request.
 
-A cell that does little waits mostly for its submission, and requests takes as long for one as the
-service and the network together (it prepares URL, cookies, hooks and proxies anew each time). This
-transport hands JSON requests to urllib3, which requests stands on too; everything else (forms,
-query parameters, proxies) takes globus-sdk's own way.
+A short cell mostly waits for its submission. requests takes as long for it as the service and the
+network together, because it prepares URL, cookies, hooks and proxies anew each time. This transport
+hands JSON requests to urllib3, on which requests is built, too. Everything else (forms, query
+parameters, proxies) goes through globus-sdk's own transport.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from gc_jupyter.errors import LoginMisconfigured
 from gc_jupyter.secret import Secret
 from gc_jupyter.service.tls import ca_file
 
-_CONNECTIONS = 16  # that are kept: the gc-http threads', and those of callers who wait
-# An idle connection that is older may be gone at its other end without a word here: a laptop slept,
-# a router forgot it. A submission on it would be lost, and nobody could tell.
+_CONNECTIONS = 16  # connections that are kept: for the gc-http threads, and for callers who wait
+# The other end may have dropped an older idle connection unnoticed: a laptop slept, or a router
+# forgot it. A submission on such a connection would be lost, and nobody could tell.
 _STALE_S = 60.0
-#: For a connection, TLS included. Some networks take TCP, and say nothing.
+#: Seconds for a connection, TLS included. Some networks accept TCP and send nothing.
 CONNECT_S = 15.0
 
 
 def service_address(base_url: str | None, environment: str | None) -> str:
-    """Where the service is, as a client was told, or as globus-sdk says."""
+    """The service's address: the one that the client was given, else globus-sdk's."""
     return base_url or globus_sdk.config.get_service_url("compute", environment)
 
 
@@ -80,8 +80,9 @@ class DirectTransport(RequestsTransport):
         return {"cert_reqs": required, "ca_certs": verify or None}
 
     def connect_ahead(self) -> Callable[[], None]:
-        """Have a connection for the next request that has none: what is returned makes it, on
-        another thread, and blocks. A failure is that request's. By a proxy, none is made."""
+        """Prepare a connection for the next request that needs one. Call the returned function on
+        another thread: it connects, and blocks. If it fails, the request gets the error. With a
+        proxy, nothing is prepared."""
         pool, made = self._pool, Future[None]()
         if pool is None:
             return lambda: None
@@ -92,7 +93,7 @@ class DirectTransport(RequestsTransport):
             try:
                 connection.connect()
                 _keep(pool, connection)
-            except BaseException as error:  # whatever it is, somebody may wait
+            except BaseException as error:  # of any kind: a request may wait for it
                 made.set_exception(error)
             else:
                 made.set_result(None)
@@ -102,7 +103,7 @@ class DirectTransport(RequestsTransport):
 
     @property
     def connecting(self) -> bool:
-        """Whether a connection is being made: its request was not sent yet."""
+        """Whether a connection is being made, so that its request has not been sent yet."""
         return bool(self._connecting)
 
     def close(self) -> None:
@@ -143,7 +144,7 @@ class DirectTransport(RequestsTransport):
                 data=data,
                 headers=headers,
                 encoding=encoding,
-                allow_redirects=False,  # a task's body would follow, to wherever it leads
+                allow_redirects=False,  # a redirect would send a task's body anywhere
                 stream=stream,
             )
         sent = {**self.headers, **(headers or {})}
@@ -196,21 +197,21 @@ class DirectTransport(RequestsTransport):
         response.reason = answer.reason or ""
         response.url = url
         response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
-        response.encoding = "utf-8"  # as JSON always is
-        response.raw = io.BytesIO(answer.data)  # all of it is here
+        response.encoding = "utf-8"  # JSON is always UTF-8
+        response.raw = io.BytesIO(answer.data)  # the whole body has been read
         if answer.status >= 400:  # globus-sdk's errors name the request
             response.request = requests.Request(method, url, headers=headers).prepare()
         return response
 
 
 def _authorization(caller_info: RequestCallerInfo) -> Secret:
-    """The header that shows who we are, or empty text.
+    """The Authorization header, or empty text.
 
     Raises
     ------
     LoginMisconfigured
-        No request can carry it. Said here: http.client's own error shows the token, and doesn't
-        tell that nothing was sent.
+        The header has characters that no request can carry. (http.client's own error would show the
+        token, and doesn't say that nothing was sent.)
     """
     authorizer = caller_info.authorizer
     found = Secret((None if authorizer is None else authorizer.get_authorization_header()) or "")
@@ -231,7 +232,7 @@ def _next_of(ahead: deque[Future[None]]) -> Future[None] | None:
 
 
 def _keep(pool: urllib3.HTTPConnectionPool, connection: Any) -> None:
-    """Put a connection where the pool looks first: in the place of one that isn't made yet."""
+    """Put a connection where the pool looks first, in place of one that isn't made yet."""
     kept, idle = pool.pool, [connection]
     if kept is not None:  # else the pool was closed
         with contextlib.suppress(queue.Empty):
@@ -248,8 +249,8 @@ def _keep(pool: urllib3.HTTPConnectionPool, connection: Any) -> None:
 
 
 def _has_tickets_only(connection: Any) -> bool:
-    """Whether what came on an idle TLS connection is no end of it: tickets for later sessions come
-    behind the handshake, and urllib3 takes them for one."""
+    """Whether an idle TLS connection has only received session tickets, which follow the handshake.
+    urllib3 would take them for the connection's end."""
     if not isinstance(connection, ssl.SSLSocket):
         return False
     before = connection.gettimeout()
@@ -261,15 +262,16 @@ def _has_tickets_only(connection: Any) -> bool:
     except OSError:
         return False
     else:
-        return False  # its end, or an answer to nothing
+        return False  # the connection's end, or a reply without a request
     finally:
         with contextlib.suppress(OSError):
             connection.settimeout(before)
 
 
 def _connection_class(connecting: set[object]) -> type[urllib3.connection.HTTPSConnection]:
-    """Connections that are in `connecting` while they are made, take tickets for no end, and say of
-    a handshake that fails that nothing was sent: urllib3 says of it what it says of an answer."""
+    """A class of connections that are in `connecting` while they are made, survive session tickets,
+    and report that nothing was sent if the handshake fails. (urllib3 raises the same error for a
+    failed reply.)"""
 
     class Connection(urllib3.connection.HTTPSConnection):
         @property

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gc_jupyter.future import TaskFuture
     from gc_jupyter.session.core import Session
 
-#: Results that are there have so long to be decoded.
+#: Seconds to wait until results that have arrived are decoded.
 DECODING_S = 10.0
 
 
@@ -159,7 +159,7 @@ class _Group:
         self._session.keep([future for key, future in made.items() if key not in asked])
 
     def _rest(self) -> list[Entry]:
-        """What else of the group is nobody's."""
+        """The group's other tasks that no journal and no future here has."""
         journal = self._journal
         entries: list[Entry] = []
         if journal is not None:
@@ -205,8 +205,8 @@ class _Group:
     def _name(
         self, nameless: Sequence[Entry]
     ) -> tuple[dict[str, Entry], dict[tuple[str, int], TaskFuture]]:
-        """Whose the tasks of the group are that nobody has: by id where that is sure, and futures
-        of which the results decide."""
+        """Match the group's unmatched tasks with entries: by id where that is certain, else by
+        futures that their results match."""
         client, journal = self._client, self._journal
         try:
             ids = client.with_login(partial(client.dispatcher("").listed, self._group))
@@ -309,7 +309,7 @@ class _Group:
 
 
 def fetcher_for(session: Session, endpoint_id: str, name: str = "") -> Fetcher | None:
-    """What brings the rest of a result from an endpoint's store."""
+    """The fetcher that brings the rest of a result from an endpoint's store."""
     try:
         endpoint = Endpoint(str(uuid.UUID(endpoint_id)), name)
     except ValueError:
@@ -319,7 +319,8 @@ def fetcher_for(session: Session, endpoint_id: str, name: str = "") -> Fetcher |
 
 
 def _alike(entries: Sequence[Entry]) -> bool:
-    """Whether these are of one request and share a name, so that their order can't be wrong."""
+    """Whether these entries are from one request and share a name, so that their order doesn't
+    matter."""
     return len({(one.session, one.submitted_at, one.label) for one in entries}) == 1
 
 
@@ -328,7 +329,7 @@ def _keys(entries: Iterable[Entry]) -> list[tuple[str, int]]:
 
 
 def origin_of(session: Session) -> Origin:
-    """Decodes what a session attaches to."""
+    """The origin that decodes the results of tasks that a session attaches to."""
     return Origin(session.client.fx_serializer.deserialize_result)
 
 

@@ -1,4 +1,4 @@
-"""Sending: what tasks need goes to their endpoint's store while the notebook goes on."""
+"""Sending: move values that tasks need to their endpoint's store while the notebook goes on."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from gc_jupyter.session.transfer import Transfer
 
 
 class Sending:
-    """The question what a store has, then a transfer of the rest; nobody waits for it.
+    """Ask a store which parts it has, then transfer the others. Nobody waits for it.
 
     Parameters
     ----------
     asked:
-        Will be the names of the parts that aren't there.
+        A future of the names of the parts that are missing there.
     transfer:
         Makes the transfer of such parts.
     refused:
-        What a user is told of an error.
+        Turns an error into the one that the user gets.
 
     Attributes
     ----------
     over:
-        Is done once all is there, or can't be had there. Cancelling it stops the transfer.
+        A future that is done once all parts are there, or can't be put there. Cancelling it stops
+        the transfer.
     listeners:
         Called at each change, on any thread.
     """
@@ -44,7 +45,7 @@ class Sending:
         asked.add_done_callback(self._answered)
 
     def text(self) -> str:
-        """How far it is; empty before it begins, and once it is over."""
+        """Its progress as text; empty before it begins and after its end."""
         over = self._transfer is None or self._transfer.over.done()
         return "" if over or self._transfer is None else self._transfer.text()
 

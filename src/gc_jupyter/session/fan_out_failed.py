@@ -67,7 +67,7 @@ def fan_out_failed(
 
 
 def _came_to(failed: int, cancelled: int, total: int) -> str:
-    """In the words of the table: ``2 of 9 tasks failed, 3 were cancelled``."""
+    """The counts in the table's words: ``2 of 9 tasks failed, 3 were cancelled``."""
     were = f"{'was' if cancelled == 1 else 'were'} cancelled"
     if not failed:
         return f"{cancelled:,} of {total:,} tasks {were}"
@@ -75,14 +75,15 @@ def _came_to(failed: int, cancelled: int, total: int) -> str:
 
 
 def where_others(good: int, tasks: str = "sys.last_value.tasks", *, placed: bool = True) -> str:
-    """Where the results of a fan-out are whose other tasks have none: a sentence without its stop.
+    """Say where the good results of a fan-out are, if other tasks failed. The sentence has no full
+    stop.
 
     Parameters
     ----------
     good:
-        How many they are.
+        The number of good results.
     tasks:
-        What the notebook has the fan-out as.
+        The expression by which the notebook has the fan-out.
     placed:
         Whether to say that each has its place in the list.
     """
@@ -94,16 +95,16 @@ def where_others(good: int, tasks: str = "sys.last_value.tasks", *, placed: bool
 def with_tasks(
     error: BaseException, tasks: Any, where_good: Callable[[int], str] | None = None
 ) -> BaseException:
-    """An error of a fan-out's, with its tasks, which also says where the good values are.
+    """An error of a fan-out with the tasks added, which also says where the good values are.
 
     Parameters
     ----------
     error:
-        Raised for all of them.
+        The error of the whole fan-out.
     tasks:
         A `Tasks`.
     where_good:
-        What is said of so many good ones.
+        Returns the sentence for a number of good values.
     """
     good = len(tasks) - len(tasks.failed) - len(tasks.pending)
     said = where_good(good) if where_good is not None else ""

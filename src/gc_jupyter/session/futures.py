@@ -33,7 +33,7 @@ class NotebookFuture(CellFuture):
     not_kept: Mapping[str, str] = MappingProxyType({})
 
     def take_kept(self, told: Mapping[str, Any]) -> None:
-        """See CellFuture: each becomes one of `out`."""
+        """See CellFuture. Each kept value becomes one of `out`."""
         self.not_kept = {
             one_line(str(name)): one_line(str(why), 500)
             for name, why in told.get("failed", {}).items()

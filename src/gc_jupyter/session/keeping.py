@@ -39,7 +39,8 @@ def owner(session: Session) -> str:
 
 
 def keeping(session: Session, target: Target, names: Sequence[str]) -> dict[str, Any]:
-    """What a worker is told of names that stay there, and of what is too large to come."""
+    """The worker's options for names that stay there, and for values that are too large to come
+    back."""
     notebook = "" if session.journal is None else session.journal.session.notebook
     return {
         "names": list(names),
@@ -86,7 +87,7 @@ def remember(record: KeptRecord, told: dict[str, Any]) -> None:
 
 
 def _alone(endpoint_id: str) -> contextlib.AbstractContextManager[None]:
-    """While this kernel alone changes what is remembered of an endpoint."""
+    """Lock an endpoint's remembered records, so that no other kernel changes them meanwhile."""
     return locked(_path(endpoint_id).with_suffix(".lock"))
 
 
@@ -124,7 +125,7 @@ def targets(session: Session) -> list[Target]:
 
 
 def listed(session: Session, some: Sequence[Target], timeout: float | None) -> list[Listed]:
-    """The values that endpoints keep. All are asked at once, and waited for so many seconds."""
+    """The values that endpoints keep. All endpoints are asked at once, with a limit in seconds."""
     asked: list[tuple[Listed, concurrent.futures.Future[Any] | None]] = []
     before = {target.endpoint.endpoint_id: _idents(target.endpoint.endpoint_id) for target in some}
     for target in some:
@@ -150,7 +151,7 @@ def listed(session: Session, some: Sequence[Target], timeout: float | None) -> l
                 one.problem = one_line(str(error), 500)
             else:
                 old = before[endpoint.endpoint_id].union(record.get("id") for record in told)
-                with _alone(endpoint.endpoint_id):  # what was kept meanwhile, it may not have said
+                with _alone(endpoint.endpoint_id):  # values may have been kept meanwhile
                     now = _read(_path(endpoint.endpoint_id)).get("records", [])
                     new = [record for record in now if record.get("id") not in old]
                     _write(endpoint.endpoint_id, one.target.name, [*told, *new], one.asked_at)
@@ -165,7 +166,7 @@ def listed(session: Session, some: Sequence[Target], timeout: float | None) -> l
 
 
 def _list_once(some: Sequence[Listed]) -> None:
-    """Endpoints may have one store: what is in it is listed where it was kept."""
+    """List each value once, at the endpoint that kept it: several endpoints may share one store."""
     home: dict[str, Listed] = {}
     for listed in some:
         for one in listed.records:

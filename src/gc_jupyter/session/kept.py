@@ -67,13 +67,13 @@ class KeptRecord:
         #: The id of the endpoint that has kept it; another one may have the same store.
         self.kept_by = str(told.get("endpoint") or endpoint_id)
         config = told.get("config")
-        #: Of the tasks that fetch it: as the cell's, for an endpoint that starts one for each.
+        #: Of tasks that fetch it: the cell's endpoint configuration, as each may have own workers.
         self.config: dict[str, Any] | None = config if isinstance(config, dict) else None
         self.python = one_line(str(told["python"]))
         self.at = float(told["at"])
         self.used = float(told.get("used") or self.at)
         self.replaced = bool(told.get("replaced"))
-        #: It is kept since it was too large to come by itself.
+        #: Whether it was kept only because it was too large to come back.
         self.unasked = bool(told.get("unasked"))
         self.names = [one_line(str(name), 200) for name in told["names"][:_MOST]]
         self.types = [one_line(str(one), 200) for one in told["types"]]

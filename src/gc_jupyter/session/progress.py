@@ -1,4 +1,4 @@
-"""Write down how far running tasks are, for the panels: in one write a second at most."""
+"""Record the progress of running tasks for the panels, in at most one write a second."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from gc_jupyter.journal import Journal
 
 _EVERY_S = 1.0
-#: Journal -> serial of a task -> how much of it is done; of `gc-loop`.
+#: Journal -> serial of a task -> the share of it that is done. `gc-loop` owns it.
 _waiting: dict[Journal, dict[int, float]] = {}
 
 
 def note_progress(journal: Journal, future: CellFuture) -> None:
-    """Have a journal know how far a task is, from now on.
+    """Record a task's progress in a journal from now on.
 
     Parameters
     ----------

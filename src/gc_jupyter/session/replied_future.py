@@ -106,7 +106,7 @@ def await_replies(tasks: Tasks, nameless: Sequence[TaskFuture]) -> None:
     tasks:
         The fan-out, with a `StandIn` at each free place.
     nameless:
-        The tasks that nothing is known of.
+        The tasks of which nothing is known here.
     """
     free = {at: one for at, one in stand_ins(tasks).items() if not one.done()}
     waited_for = set(nameless)
@@ -142,7 +142,8 @@ def await_replies(tasks: Tasks, nameless: Sequence[TaskFuture]) -> None:
 
 
 def _names(reply: dict[str, Any]) -> list[object]:
-    """The variables of a reply that come with it, and those that stay there; it may not be one."""
+    """The names of a reply's variables: those that came with it, and those that stay there. `reply`
+    may be anything."""
     try:
         kept = [name for one in reply["kept"]["records"] for name in one["names"]]
     except (LookupError, TypeError):

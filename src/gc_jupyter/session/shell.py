@@ -1,4 +1,4 @@
-"""A shell script as a cell: what is submitted for it, and the future of its exit status."""
+"""A shell script as a cell: the capture that is submitted, and the future of its exit status."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ShellFuture(NotebookFuture):
 
 
 def capture_script(script: str, walltime: float | None) -> Captured:
-    """What is submitted for a script; the text is data, so that it is never Python."""
+    """The capture of a script. The script's text is sent as data, so it is never run as Python."""
     namespace = {"script": script, "walltime": walltime}
     return capture_cell(_cell(), namespace)
 

@@ -34,7 +34,7 @@ def can_be_stopped(future: TaskFuture) -> bool:
 
 
 def open_tasks(session: Session) -> list[TaskFuture]:
-    """This kernel's open tasks, those of an `Executor` of the user's too, as they were submitted.
+    """This kernel's open tasks in the order of submission, also those of the user's own executors.
 
     Parameters
     ----------
@@ -47,22 +47,23 @@ def open_tasks(session: Session) -> list[TaskFuture]:
 
 
 def _is_ours(future: TaskFuture) -> bool:
-    """Whether it is no task of the user's: of a store, for one."""
+    """Whether the task is this package's own, such as one of a store."""
     return future.note is not None and future.note.kind == UNRECORDED
 
 
 def question(futures: Sequence[TaskFuture]) -> tuple[str, str]:
-    """What is asked before tasks are stopped, and the words of the answer that does it.
+    """The question to ask before tasks are stopped, and the text of the answer that stops them.
 
     Parameters
     ----------
     futures:
-        Those that are meant; what has ended doesn't count.
+        The tasks to stop; ended ones are ignored.
 
     Returns
     -------
     tuple
-        The answer is empty where nothing can be stopped; then the question says why.
+        Question and answer. If nothing can be stopped, the answer is empty and the question says
+        why.
     """
     still = [future for future in futures if not future.done()]
     those = [future for future in still if can_be_stopped(future)]
@@ -88,17 +89,17 @@ def question(futures: Sequence[TaskFuture]) -> tuple[str, str]:
 
 
 def stop_tasks(futures: Sequence[TaskFuture]) -> list[str]:
-    """Drop what was not sent, and stop what runs on this machine.
+    """Drop tasks that were not sent, and stop those that run on this machine.
 
     Parameters
     ----------
     futures:
-        Those that are meant.
+        The tasks to stop.
 
     Returns
     -------
     list of str
-        A line for each kind of outcome, or for each task where they are few.
+        One line for each kind of outcome, or for each task if there are few.
     """
     over = [one for one in futures if one.done()]
     unsent = [one for one in futures if not one.done() and drop(one)]

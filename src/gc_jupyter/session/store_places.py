@@ -59,7 +59,7 @@ class Near:
         self._store = store
 
     def missing(self, names: Sequence[str], room: int) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
 
         def look() -> list[str]:
             found = self._store.missing(names)
@@ -70,23 +70,23 @@ class Near:
         return _done(look)
 
     def put(self, parts: Sequence[Any]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return _done(lambda: [self._store.put(one) for one in parts])
 
     def get(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return _done(lambda: [self._store.read(one) for one in names])
 
     def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return _done(lambda: self._store.forget(names))
 
     def kept(self, idents: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return _done(lambda: storing.kept(self._store, {"ids": idents}))
 
     def unkeep(self, names: Mapping[str, Sequence[str]]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return _done(lambda: storing.unkeep(self._store, {"ids": names}))
 
 
@@ -136,27 +136,27 @@ class Far:
         self._options = dict(options)
 
     def missing(self, names: Sequence[str], room: int) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return self._task("has", names=list(names), room=room)
 
     def put(self, parts: Sequence[Any]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return self._task("put", b"".join(parts), sizes=list(map(len, parts)))
 
     def get(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return self._task("get", names=list(names))
 
     def forget(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return self._task("forget", names=list(names))
 
     def kept(self, idents: Sequence[str]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return self._task("kept", ids=list(idents))
 
     def unkeep(self, names: Mapping[str, Sequence[str]]) -> concurrent.futures.Future[Any]:
-        """See Place."""
+        """See StorePlace."""
         return self._task("unkeep", ids={one: list(some) for one, some in names.items()})
 
     def _task(self, what: str, inputs: bytes = b"", **task: Any) -> TaskFuture:

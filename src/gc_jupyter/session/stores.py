@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from gc_jupyter.session.core import Session
     from gc_jupyter.session.target import Target
 
-#: After so many seconds a line says what is waited for.
+#: Seconds after which a line says what the kernel waits for.
 _LATE_S = 2.0
-#: Bytes that are copied before they go while the notebook goes on.
+#: The most bytes that are copied to be sent while the notebook goes on.
 _COPIED = 100_000_000
 
 
@@ -61,7 +61,7 @@ class Stores:
         large, bound, most = get("large_mb"), get("store_gb"), get("fetch_mb")
         options: dict[str, Any] = {} if large is None else {"least": int(large * 1e6)}
         options["endpoint"] = target.endpoint.endpoint_id
-        if not target.local:  # what this machine has anyway is no question of the network
+        if not target.local:  # no network is involved on this machine
             options["most"] = FETCHED if most is None else int(most * 1e6)
         bound = BOUND if bound is None else int(bound * 1e9)
         if target.local:
@@ -71,14 +71,14 @@ class Stores:
     def sending(
         self, target: Target, *, later: bool = False, keep: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """What a capture is told of where it goes.
+        """The options of a capture that depend on its target.
 
         Parameters
         ----------
         later:
-            Whether what is large goes there while the notebook goes on.
+            Whether large values are sent while the notebook goes on.
         keep:
-            Names that stay there.
+            Names whose values stay there.
         """
         from gc_jupyter.session.keeping import keeping
 
@@ -154,12 +154,12 @@ class Stores:
         return sent, len(todo)
 
     def bring(self, captured: Captured, target: Target) -> Sending | None:
-        """As `send`; what goes `later` is on its way then.
+        """As `send`, but values to send `later` are still being sent when it returns.
 
         Returns
         -------
         Sending
-            Until all is there; None where it is.
+            The transfer; None if all values are there already.
         """
         storing, what = captured.storing, captured.large
         if storing is None or not storing.later:
@@ -198,7 +198,7 @@ class Stores:
         return made
 
     def _unknown(self, storing: Storing, target: Target, what: str) -> tuple[list[str], int]:
-        """The parts of which it isn't known that they are there, and their bytes."""
+        """The parts that may be missing there, and their bytes."""
         todo = self.known(target).unknown(storing.parts)
         size = sum(len(storing.parts[name]) for name in todo)
         if size > storing.bound:

@@ -36,7 +36,7 @@ def attach_by_id(session: Session, one: str, namespace: Mapping[str, Any]) -> li
     Returns
     -------
     list
-        In the order of their runs; empty where the service knows neither.
+        In the order of their runs; empty if the service knows neither such a group nor such a task.
     """
     try:
         one = str(uuid.UUID(one))
@@ -62,10 +62,10 @@ def attach_rest(
     session, group, namespace:
         As for `attach_by_id`.
     known:
-        The ids that are.
+        The ids of the group's tasks that are known here.
     told:
-        Whether each task that is known has its id. Where one waits to be told, a task that isn't
-        over may be that one, and is left out.
+        Whether all known tasks have their ids. If one doesn't, a task that hasn't ended may be that
+        one, and is left out.
 
     Returns
     -------
@@ -127,12 +127,13 @@ def _adopted(
 
 
 def _served_others(future: TaskFuture) -> bool:
-    """Whether it moved parts of a value, or what a task prints: nobody asks for its result."""
+    """Whether the task only moved parts of a value or another task's output: nobody wants its
+    result."""
     return future.note is not None and future.note.kind == UNRECORDED
 
 
 def _leave_out(session: Session, future: TaskFuture) -> None:
-    """Forget a task whose reply says that it served others."""
+    """Forget a task if its reply says that it only served another one."""
     if _served_others(future):
         session.tasks.pop(future.serial, None)
         session.unseen.pop(future.serial, None)
