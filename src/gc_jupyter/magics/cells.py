@@ -146,8 +146,7 @@ def run_script(magics: NotebookMagics, options: Options, cell: str) -> Any:
 
 
 class _Run:
-    """One run of a cell. It is made before the tasks are submitted; it waits for them, shows their
-    output and binds names."""
+    """One run of a cell, made before its tasks are submitted: waits, shows output, binds names."""
 
     def __init__(self, magics: NotebookMagics, options: Options, target: Target) -> None:
         self._began = time.time()
@@ -158,8 +157,8 @@ class _Run:
         self._target = target
 
     def one(self, future: NotebookFuture, again: Callable[[], NotebookFuture] | None = None) -> Any:
-        """The cell's value, or its future if the cell doesn't wait. `again` submits the task once
-        more, in case values that it needs were purged at the endpoint."""
+        """The cell's value, or its future if the cell doesn't wait. `again` submits the task anew
+        if values that it needs were purged at the endpoint."""
         options = self._options
         if options.future:
             self._bind_future(future)
@@ -212,8 +211,7 @@ class _Run:
         return bool(missing)
 
     def many(self, tasks: Tasks, *, wanted: bool, send: Callable[[], object] | None = None) -> Any:
-        """The values of a fan-out, or its futures if the cell doesn't wait. `send` sends purged
-        values again."""
+        """Its values; its futures if the cell doesn't wait. `send` resends purged ones."""
         options = self._options
         futures: Sequence[Any] = list(tasks)
         if options.future:
@@ -336,8 +334,7 @@ def _say_of_generators(
     *,
     seeded: bool,
 ) -> None:
-    """Say once that random numbers drawn there from the notebook's own generators aren't drawn
-    here."""
+    """Say once that the notebook's generators don't advance by what a cell draws there."""
     namespace = magics.shell.user_ns
     for name in captured.sizes:
         if name not in (*options.out, *magics.told) and has_generator(namespace.get(name)):
@@ -380,7 +377,7 @@ def _say_what_leaves(
     made: str = "",
 ) -> None:
     """Say where the cell runs if its line doesn't, what leaves this machine with it, and what a
-    cell of definitions has made. The line is apart from the cell's own output."""
+    cell of definitions has made, apart from the cell's own output."""
     if options.quiet:
         return
     parts = []
