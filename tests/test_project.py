@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import gc_jupyter
+from tests import reruns
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -114,6 +115,14 @@ def test_the_tests_that_the_documentation_names_are_there() -> None:
         or f"def {name}" not in (ROOT / path).read_text("utf-8") + "def "
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("start", reruns.MAY_RUN_AGAIN)
+def test_the_tests_that_may_run_again_are_there(start: str) -> None:
+    path, _, name = start.partition("::")
+    files = [ROOT / path] if path.endswith(".py") else list(ROOT.glob(f"{path}*"))
+    assert files
+    assert all(f"def {name}" in one.read_text("utf-8") + "def " for one in files)
 
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
