@@ -71,6 +71,9 @@ class CallOptions:
         (`Watch`). By default it waits without a limit.
     ended:
         Called with each task that was waited for and has ended.
+    say:
+        Called before a call is sent, with sentences on what stays here of what the notebook has set
+        in installed modules.
     """
 
     html: bool = False
@@ -80,6 +83,7 @@ class CallOptions:
     capture: bool = True
     wait: Callable[[Sequence[CellFuture], Watch | None], object] | None = None
     ended: Callable[[CellFuture], object] | None = None
+    say: Callable[[list[str]], object] | None = None
 
 
 class RemoteFunction:
@@ -225,6 +229,7 @@ class RemoteFunction:
                 label=f"{options.label} {name}".lstrip(),
                 tb_limit=options.tb_limit,
                 later=later,
+                say=options.say,
             )
         except ComputeError as error:
             show_at_caller(error, self._session.label_of)

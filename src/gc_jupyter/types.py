@@ -123,6 +123,22 @@ class EventSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """What an endpoint's record at the service says of its workers.
+
+    Parameters
+    ----------
+    python:
+        Their Python version, or empty text.
+    threads:
+        Whether they are threads of one process (ThreadPoolEngine), as far as the record tells.
+    """
+
+    python: str = ""
+    threads: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """An endpoint as a user sees it. `status` is the service's word, or empty when never asked."""
 

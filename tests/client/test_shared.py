@@ -102,6 +102,6 @@ def test_what_nobody_holds_is_closed(to_loopback: Loopback) -> None:
 def test_results_are_remembered_by_each_client() -> None:
     """What a client may read is its own; what is known of functions and endpoints is shared."""
     first, second = Client(do_version_check=False), Client(do_version_check=False)
-    assert first.cache().pythons is second.cache().pythons
+    assert first.cache().endpoints is second.cache().endpoints
     assert first.cache().functions is second.cache().functions
     assert first.cache().tasks is not second.cache().tasks

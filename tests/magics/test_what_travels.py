@@ -180,3 +180,30 @@ def said(shown: Shown) -> str:
     """All that a cell has said."""
     errors = "".join("\n".join(one.get("traceback", ())) for one in shown.outputs)
     return shown.stream("stdout") + shown.stream("stderr") + errors
+
+
+def test_what_a_call_leaves_here_is_said_once_before_it(far: Kernel, where: str) -> None:
+    name = f"fractions.of_{where[:4]}"  # each is said once for a notebook
+    far.ok(f"import fractions, os\n{name} = open(os.devnull)\ndef named(): return fractions")
+    far.ok(f"%%gcrun {where}\ndef call(): return len(named().__name__)")
+    shown = far.ok("call()")
+    assert shown.text == "9"
+    assert f"{name} stays here: " in shown.stream("stderr")
+    assert "stays here" not in far.ok("call()").stream("stderr")
+    far.ok(f"{name}.close(); del {name}")
+
+
+def test_what_threads_cannot_have_is_said_before(far: Kernel, loopback_session: Loopback) -> None:
+    """The service's record of an endpoint is asked for, once, where a state is of the process."""
+    engine = {"metadata": {"endpoint_config": "engine:\n  type: ThreadPoolEngine\n"}}
+    threads = loopback_session.new_endpoint("inline", engine)
+    loopback_session.clear()
+    far.ok("import decimal\ndecimal.getcontext().prec = 5")
+    assert far.ok(f"%%gcrun {threads}\ndecimal.getcontext().prec").stream("stderr") == ""
+    assert not loopback_session.requests("GET", f"/endpoints/{threads}")
+    far.ok("import builtins\nbuiltins.own_of_this_test = 1")
+    shown = far.ok(f"%%gcrun {threads}\n1")
+    assert f"set in builtins stays here: tasks on {threads} are threads" in shown.stream("stderr")
+    assert "stays here" not in far.ok(f"%%gcrun {threads}\n2").stream("stderr")
+    assert len(loopback_session.requests("GET", f"/endpoints/{threads}")) == 1
+    far.ok("del builtins.own_of_this_test")

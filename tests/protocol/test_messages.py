@@ -14,11 +14,12 @@ from gc_jupyter.protocol.messages import (
     pack_result,
     pack_task,
     ran,
+    reported_by,
     unpack_result,
     unpack_task,
     worker_info,
 )
-from gc_jupyter.types import TaskInfo, WorkerInfo
+from gc_jupyter.types import Reported, TaskInfo, WorkerInfo
 
 FULL = ResultMessage(
     task_id="t1",
@@ -150,6 +151,21 @@ def test_worker_info() -> None:
         dill_version="4"
     )
     assert worker_info({}) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "threads"),
+    [
+        ({}, False),
+        ({"metadata": None, "endpoint_config": 4}, False),
+        ({"endpoint_config": "engine:\n    type: ThreadPoolEngine\n"}, True),
+        ({"metadata": {"user_config_template": "engine: {type: ThreadPoolEngine}"}}, True),
+        ({"endpoint_config": "engine:\n  # ThreadPoolEngine\n  type: ProcessPoolEngine"}, False),
+        ({"endpoint_config": "ThreadPoolEngine\nGlobusComputeEngine"}, False),
+    ],
+)
+def test_what_an_endpoint_has_reported(record: dict[str, Any], threads: bool) -> None:
+    assert reported_by({"python_version": "3.1\n0", **record}) == Reported("3.1 0", threads)
 
 
 def test_times_of_a_task() -> None:

@@ -15,6 +15,7 @@ from gc_jupyter.capture.imports import packages
 from gc_jupyter.capture.pieces import SourceOrigin, as_capture_error
 from gc_jupyter.capture.states import not_there
 from gc_jupyter.capture.storing import Storing
+from gc_jupyter.capture.worker_side.states import OF_THREADS
 from gc_jupyter.errors import CaptureError, PayloadTooLarge
 from gc_jupyter.functions.source import SourceFunction
 from gc_jupyter.travel import rebuild
@@ -86,6 +87,11 @@ class Captured:
         least = SIZE_LIMIT if self.storing is None else self.storing.least
         names = [name for name, size in self.sizes.items() if size > least] or ["arguments"]
         return ", ".join(names[:3]) + ", …" * (len(names) > 3)
+
+    @property
+    def of_the_process(self) -> list[str]:
+        """The modules whose states all threads of a worker's process would share."""
+        return [one for one in self.options.get("states", ()) if one not in OF_THREADS]
 
     def arguments(
         self,

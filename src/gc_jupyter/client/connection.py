@@ -11,10 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gc_jupyter.errors import ComputeError, LoginRequired, VersionMismatch
+from gc_jupyter.protocol.messages import reported_by
 from gc_jupyter.protocol.sdk_version import COMPATIBLE_SDK_VERSION, version_numbers
-from gc_jupyter.remote_text import one_line
 from gc_jupyter.runtime.shared import Shared, registry
 from gc_jupyter.serialize import ComputeSerializer
+from gc_jupyter.types import Reported
 
 if TYPE_CHECKING:
     import globus_sdk
@@ -59,7 +60,7 @@ class Caches:
 
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)  # finished ones
     functions: dict[str, dict[str, Any]] = field(default_factory=dict)  # they never change
-    pythons: dict[str, Future[str]] = field(default_factory=dict)  # endpoint id -> Python version
+    endpoints: dict[str, Future[Reported]] = field(default_factory=dict)  # by endpoint id
 
 
 class Connection:
@@ -147,8 +148,8 @@ class Connection:
         self.login().ensure()
         key = self.login().token_key()
         if self._caches[0] != key:
-            functions, pythons = self.shared.known(key)
-            self._caches = (key, Caches(functions=functions, pythons=pythons))
+            functions, endpoints = self.shared.known(key)
+            self._caches = (key, Caches(functions=functions, endpoints=endpoints))
         return self._caches[1]
 
     @property
@@ -237,24 +238,23 @@ class Connection:
         endpoint_id:
             UUID of the endpoint.
         """
-        asking: Future[str] = Future()
-        pythons = self.cache().pythons
+        return self.endpoint_reported(endpoint_id).python
+
+    def endpoint_reported(self, endpoint_id: str) -> Reported:
+        """What an endpoint reported of itself. Asked once; see `endpoint_python`."""
+        asking: Future[Reported] = Future()
+        known = self.cache().endpoints
         try:
-            answer = pythons.setdefault(endpoint_id, asking)
+            answer = known.setdefault(endpoint_id, asking)
             if answer is asking:  # the first of several threads asks for all
-                asking.set_result(self._ask_python(endpoint_id))
+                asking.set_result(reported_by(self.call("get_endpoint", endpoint_id)))
         except BaseException as error:  # an interrupt, too: nobody may wait for an answer then
-            if pythons.get(endpoint_id) is asking:
-                del pythons[endpoint_id]
+            if known.get(endpoint_id) is asking:
+                del known[endpoint_id]
             if not asking.done():
                 asking.set_exception(error)
             raise
         return answer.result()
-
-    def _ask_python(self, endpoint_id: str) -> str:
-        shown = self.call("get_endpoint", endpoint_id)
-        reported = {**(shown.get("metadata") or {}), **shown}
-        return one_line(str(reported.get("python_version") or ""))
 
     def version_check(self, endpoint_version: str | None = None) -> None:
         """Ask the service whether it accepts this version, and that of an endpoint if given.

@@ -12,8 +12,9 @@ from gc_jupyter.remote_function import CallOptions
 
 if TYPE_CHECKING:
     from gc_jupyter.capture import CellFuture
+    from gc_jupyter.magics.notebook import NotebookMagics
     from gc_jupyter.options import Options
-    from gc_jupyter.session import Session, Target
+    from gc_jupyter.session import Target
 
 #: Options that are refused where no task is submitted: option -> its flag, what to do instead.
 _OF_TASKS = {
@@ -25,7 +26,7 @@ _OF_TASKS = {
 }
 
 
-def calls_of(session: Session, options: Options, target: Target) -> CallOptions:
+def calls_of(magics: NotebookMagics, options: Options, target: Target) -> CallOptions:
     """The options for calls of the functions that a cell defines.
 
     Raises
@@ -51,7 +52,8 @@ def calls_of(session: Session, options: Options, target: Target) -> CallOptions:
         tb_limit=options.tb_limit,
         also=options.also,
         capture=options.capture,
-        wait=partial(wait_for, session, waiting, target),
+        wait=partial(wait_for, magics.session, waiting, target),
+        say=None if options.quiet else magics.say_once,
         ended=_tell if options.verbose else None,
     )
 

@@ -32,7 +32,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.session import Tasks, show_output, without_markup
 from gc_jupyter.session.fan_out_failed import where_others, with_tasks
 from gc_jupyter.session.shell import capture_script
-from gc_jupyter.session.target import check_readable, prepare
+from gc_jupyter.session.target import check_readable, prepare, stays_here
 from gc_jupyter.session.waiting import StoppedWaiting
 from gc_jupyter.session.watching import Watch
 
@@ -57,7 +57,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
         if options.dry_run:
             print("This cell only defines: nothing is sent before a function is called.")
             return None
-        calls = calls_of(session, options, target)
+        calls = calls_of(magics, options, target)
         made = define(shell, source, session, target, calls)
         _say_what_leaves(options, target, made=made)
         prepare(target, session.signed_in)
@@ -84,7 +84,7 @@ def run_cell(magics: NotebookMagics, options: Options, cell: str) -> Any:
     _say_what_leaves(options, target, captured, sent)
     if not options.quiet:
         _say_what_stays(source, options, target)
-        magics.say_once(captured.left)
+        magics.say_once(stays_here(captured, target, session.signed_in))
     if variable and not options.quiet:
         _warn_of_generators(captured, shell.user_ns)
     note = partial(Note, "cell", target.name, options.future, binds(options))

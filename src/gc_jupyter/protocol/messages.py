@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gc_jupyter.errors import DeserializationError
 from gc_jupyter.remote_text import one_line
-from gc_jupyter.types import TaskInfo, WorkerInfo
+from gc_jupyter.types import Reported, TaskInfo, WorkerInfo
 
 _VERSION = b"\x01"
 _LONGEST_ID = 100  # characters; a UUID has 36
+_ENGINE = re.compile(r"^[^#\n]*?\b(\w+Engine)\b", re.MULTILINE)
 _START = "execution-start"
 _END = "execution-end"
 _WORKER_FIELDS = (
@@ -56,6 +58,19 @@ class ResultMessage:
     def worker(self) -> WorkerInfo | None:
         """What the worker said of itself, or None where it said nothing."""
         return worker_info(self.details)
+
+
+def reported_by(record: Mapping[str, Any]) -> Reported:
+    """The typed form of what the service's record of an endpoint says of its workers."""
+    said = {**(record.get("metadata") or {}), **record}
+    python = one_line(_word(said.get("python_version")))
+    configured = [str(said.get(name)) for name in ("endpoint_config", "user_config_template")]
+    return Reported(python, threads=names_threads("\n".join(configured)))
+
+
+def names_threads(configuration: str) -> bool:
+    """Whether a configuration names the ThreadPoolEngine, and no other engine."""
+    return set(_ENGINE.findall(configuration)) == {"ThreadPoolEngine"}
 
 
 def worker_info(details: Mapping[str, Any] | None) -> WorkerInfo | None:

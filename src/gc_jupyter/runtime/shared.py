@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # imports here would slow `%load_ext` down
     from gc_jupyter.service.base import Service
     from gc_jupyter.service.globus import GlobusService
     from gc_jupyter.service.transport import DirectTransport
+    from gc_jupyter.types import Reported
 
 _PORTS_S = 30 * 86400.0  # how long kernels remember the port that worked
 _AHEAD = 2  # connections: for the result stream's address, and for the first submission
@@ -77,7 +78,11 @@ class Shared:
         self.accepted = False  # whether the service has said that it accepts this version
         self.refused: VersionMismatch | None = None  # or its refusal
         self.asking = False
-        self._known: tuple[str, dict[str, dict[str, Any]], dict[str, Future[str]]] = ("", {}, {})
+        self._known: tuple[str, dict[str, dict[str, Any]], dict[str, Future[Reported]]] = (
+            "",
+            {},
+            {},
+        )
 
     def login(self) -> Login:
         """The source of the token. Reading it prompts nobody and sends no request."""
@@ -89,8 +94,10 @@ class Shared:
             )
         return self._login
 
-    def known(self, token_key: str) -> tuple[dict[str, dict[str, Any]], dict[str, Future[str]]]:
-        """The caches of functions, and of endpoints' Pythons, for this token."""
+    def known(
+        self, token_key: str
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, Future[Reported]]]:
+        """The caches of functions, and of what endpoints reported, for this token."""
         if self._known[0] != token_key:
             self._known = (token_key, {}, {})
         return self._known[1:]

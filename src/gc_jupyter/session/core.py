@@ -16,7 +16,7 @@ from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.session.directory import Directory
 from gc_jupyter.session.live import follow
 from gc_jupyter.session.stores import Stores
-from gc_jupyter.session.target import Target, check_readable
+from gc_jupyter.session.target import Target, check_readable, stays_here
 from gc_jupyter.session.waiting import interrupted
 from gc_jupyter.settings import Settings
 from gc_jupyter.types import Endpoint, UUIDLike
@@ -207,24 +207,25 @@ class Session:
         label: str = "",
         tb_limit: int | None = None,
         later: bool = False,
+        say: Callable[[list[str]], object] | None = None,
     ) -> list[CellFuture]:
         """Call a namespace's function on an endpoint, once for each `(args, kwargs)`, in one batch.
 
         Parameters
         ----------
-        name, calls, namespace, html, also:
-            As for `gc_jupyter.capture.capture_calls`.
-        endpoint:
-            As for `submit_cell`.
-        label:
-            The tasks' label; by default the function's name.
+        name, calls, namespace, html, also: as for `gc_jupyter.capture.capture_calls`.
+        endpoint, label:
+            As for `submit_cell`; the label is by default the function's name.
         tb_limit, later: frames that a remote traceback shows at most; as for `Stores.sending`.
+        say: called before they are sent, with sentences on what stays here (`stays_here`).
         """
         from gc_jupyter.capture import capture_calls
 
         target = self.target(endpoint)
         sending = self.stores.sending(target, later=later)
         captured = capture_calls(name, calls, namespace, html=html, also=also, **sending)
+        if say:
+            say(stays_here(captured, target, self.signed_in))
         options: Any = {"tb_limit": tb_limit, "fan_out": len(calls) > 1}
         return self.submit_all(captured, target, [label or name] * len(calls), **options)
 

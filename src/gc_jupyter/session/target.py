@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import ComputeError
+from gc_jupyter.protocol.messages import names_threads
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, Endpoint
 
 if TYPE_CHECKING:
+    from gc_jupyter.capture import Captured
     from gc_jupyter.client import Client
 
 
@@ -53,6 +55,39 @@ def prepare(target: Target, client: Callable[[], Client | None]) -> None:
     with contextlib.suppress(ComputeError):
         if not target.local and (made := client()) is not None:
             made.dispatcher(target.endpoint.endpoint_id, target.amqp_port).prepare()
+
+
+def stays_here(
+    captured: Captured, target: Target, client: Callable[[], Client | None]
+) -> list[str]:
+    """Return sentences on what the notebook has set in installed modules and isn't set there.
+
+    The service is asked for the endpoint's engine, once, where this depends on it.
+
+    Parameters
+    ----------
+    captured, target:
+        What is going to be sent, and where.
+    client:
+        Returns the client, if somebody is signed in, or None.
+    """
+    shared = ", ".join(captured.of_the_process)
+    if not shared or target.local or not _has_threads(target, client):
+        return [*captured.left]
+    return [
+        *captured.left,
+        f"What the notebook has set in {shared} stays here: tasks on {target.name} are threads of"
+        " one process. If they need it, set it there, too.",
+    ]
+
+
+def _has_threads(target: Target, client: Callable[[], Client | None]) -> bool:
+    if names_threads(json.dumps(target.config)):
+        return True
+    with contextlib.suppress(ComputeError):  # the submission says what is wrong
+        made = client()
+        return made is not None and made.endpoint_reported(target.endpoint.endpoint_id).threads
+    return False
 
 
 @dataclass(frozen=True)
