@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
-from gc_jupyter.travel.objects import FROM_PYTHON, Call
+from gc_jupyter.travel.instances import FROM_PYTHON
+from gc_jupyter.travel.objects import Call
 from gc_jupyter.travel.refused import CannotTravel
 
 #: The attributes that every class gets when it is made.
@@ -216,6 +217,8 @@ def _of_enum(name: str, value: Any) -> bool:
         return value is None
     if name == "__annotations__":
         return False
+    if isinstance(value, types.DynamicClassAttribute):  # as `enum.property` is
+        return getattr(value.fget, "__module__", "enum") == "enum"
     return (name.startswith("_") and name.endswith("_")) or type(value).__module__ == "enum"
 
 

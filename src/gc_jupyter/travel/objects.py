@@ -9,26 +9,17 @@ import contextlib
 import contextvars
 import copyreg
 import functools
-import inspect
 import random
 import sys
 import threading
 import types
 import typing
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
-from gc_jupyter.travel.refused import OPEN, CannotTravel, opens_files, refuse, refuses
-
-#: A method of a class that isn't compiled.
-FROM_PYTHON = 1 << 9
-STANDARD = getattr(  # Python 3.10
-    sys,
-    "stdlib_module_names",
-    {"collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib", "zipfile"},
-)
+from gc_jupyter.travel.instances import FROM_PYTHON, reducer_of_instances
+from gc_jupyter.travel.refused import refuse, refuses
 
 
 class Call:
@@ -207,98 +198,6 @@ def _with_attributes(_pickler: Any, one: Any) -> Any:
     return function, arguments, (state, vars(one)), None, None, rebuild.with_attributes
 
 
-def _reduced(pickler: Any, one: Any) -> Any:
-    """Reduce an object as its class says, plus attributes that this leaves out. If the reduction
-    doesn't fit the present class any more, the object goes with its attributes."""
-    kind: Any = type(one)
-    reduced = one.__reduce_ex__(pickler.protocol)
-    if not isinstance(reduced, tuple) or pickler.has(kind.__module__):
-        return reduced
-    by = _who_reduces(kind)
-    made_by, arguments, state, *items = [*reduced, None][: max(3, len(reduced))]
-    _refuse_files(one, made_by)
-    if by.__module__.partition(".")[0] in STANDARD:
-        own = vars(one) if kind.__dictoffset__ else None
-        if made_by is not kind or state is not None or hasattr(kind, "__setstate__") or not own:
-            return reduced
-        return (made_by, arguments, own, *items)
-    heirs = kind.__mro__[:-1]
-    if pickler.fits(made_by, arguments, kind) or not all(c.__flags__ & FROM_PYTHON for c in heirs):
-        return reduced
-    return object.__new__, (kind,), ((), _own(one)), None, None, rebuild.attributes
-
-
-def _unasked(pickler: Any, one: Any) -> Any:
-    """Reduce an object whose `__getattr__` may answer for the methods that pickle looks up."""
-    kind: Any = type(one)
-    if pickler.has(kind.__module__) or hasattr(kind, "__getnewargs_ex__"):
-        return NotImplemented
-    arguments = kind.__getnewargs__(one) if hasattr(kind, "__getnewargs__") else ()
-    items = list.__iter__(one) if issubclass(kind, list) else None
-    pairs = iter(dict.items(one)) if issubclass(kind, dict) else None
-    base: Any = next(base for base in kind.__mro__ if not base.__flags__ & FROM_PYTHON)
-    state = (), _own(one)
-    return base.__new__, (kind, *arguments), state, items, pairs, rebuild.attributes
-
-
-def _with_state(pickler: Any, one: Any) -> Any:
-    """Reduce an object as pickle does, with the state that its class gives."""
-    if not pickler.has(type(one).__module__):
-        _refuse_files(one, None)
-    return NotImplemented
-
-
-def _refuse_files(one: Any, made_by: Any) -> None:
-    """Refuse an object that opens a file when it is read, since that may empty the file."""
-    found = opens_files(made_by, [*_held(one).values(), *getattr(one, "__dict__", {}).values()])
-    if found is open:
-        raise CannotTravel("it is read by opening a file", OPEN)
-    if found is not None:
-        refuse(None, found)
-
-
-def _own(one: Any) -> dict[str, Any]:
-    """Return an object's attributes in the form that `rebuild.attributes` sets."""
-    own = _held(one)
-    if type(one).__dictoffset__:
-        own["__dict__"] = dict(object.__getattribute__(one, "__dict__"))
-    return own
-
-
-def _held(one: Any) -> dict[str, Any]:
-    """Return an object's attributes in slots."""
-    return {name: getattr(one, name) for name in _slots(type(one)) if hasattr(one, name)}
-
-
-def _slots(kind: type) -> Iterator[str]:
-    """Return the names of the slots of a class and its bases."""
-    for base in kind.__mro__:
-        for name, one in vars(base).items():
-            if isinstance(one, types.MemberDescriptorType):
-                yield name
-
-
-def fits(made_by: Any, arguments: Any, kind: type) -> bool:
-    """Whether an object's reduction still makes it. It doesn't if its class was defined again
-    since, or takes other arguments."""
-    names = ("__module__", "__qualname__")
-    if made_by is not kind and all(getattr(made_by, n, "") == getattr(kind, n) for n in names):
-        return False
-    try:
-        inspect.signature(made_by).bind(*arguments)
-    except TypeError:
-        return False
-    except ValueError:  # the signature isn't known
-        pass
-    return True
-
-
-def _who_reduces(kind: type) -> type:
-    """Return the class whose method pickles objects of this one."""
-    names = ("__reduce_ex__", "__reduce__")
-    return next(one for one in kind.__mro__ if any(name in vars(one) for name in names))
-
-
 _REDUCERS: dict[type, Any] = {
     types.FunctionType: "function",
     types.ModuleType: "module",
@@ -375,13 +274,7 @@ def _reducer_of(kind: type) -> Any:
         return _own_reduction
     if not kind.__flags__ & FROM_PYTHON or kind in copyreg.dispatch_table:
         return None
-    if _who_reduces(kind) is not object:
-        return _reduced
-    named = {name for one in kind.__mro__ if one.__flags__ & FROM_PYTHON for name in vars(one)}
-    if "__getstate__" in named:
-        return _with_state
-    asks = "__setstate__" in named or named.isdisjoint({"__getattr__", "__getattribute__"})
-    return None if asks else _unasked
+    return reducer_of_instances(kind)
 
 
 def _loses_attributes(kind: type) -> bool:

@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gc_jupyter.travel import classes, code, modules, rebuild, rebuild_classes
-from gc_jupyter.travel.objects import HELPERS, STANDARD, Call, Helpers, Name, fits, reducer_of
+from gc_jupyter.travel.instances import STANDARD, fits
+from gc_jupyter.travel.objects import HELPERS, Call, Helpers, Name, reducer_of
 from gc_jupyter.travel.refused import CannotTravel
 
 #: Every worker's Python (3.8 and newer) reads protocol 4.
@@ -33,7 +34,6 @@ _LOAD = (
     " s.modules.setdefault(N, m))[2])(__import__('sys'), __import__('types').ModuleType(N))"
 )
 _UNNAMED = {id(kind): name for name, kind in vars(types).items() if isinstance(kind, type)}
-_NOTHING = object()
 #: The key for the written names of a notebook, whichever dict holds them here.
 NOTEBOOK = 0
 _HELPING = (vars(rebuild), vars(rebuild_classes))
@@ -115,8 +115,8 @@ class Pickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
-        reduce = self._reducers.get(kind, _NOTHING)
-        if reduce is _NOTHING:
+        reduce = self._reducers.get(kind, False)
+        if reduce is False:
             reduce = reducer_of(kind)
             if isinstance(reduce, str):
                 reduce = getattr(type(self), reduce)
@@ -254,8 +254,8 @@ class Pickler(pickle.Pickler):
         owner: dict[str, Any] = {"__name__": home}
         for text in code.texts_in(list(annotations.values())):
             for name in code.names_in(text):
-                value = self.notebook.get(name, _NOTHING)
-                if value is not _NOTHING and self.wanted(name, value):
+                value = self.notebook.get(name, rebuild)
+                if value is not rebuild and self.wanted(name, value):
                     found.append(Name(owner, name, value))
         return found
 

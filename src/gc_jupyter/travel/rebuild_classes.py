@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from gc_jupyter.travel.rebuild import _now, made
+from gc_jupyter.travel.rebuild import _now, attributes, made
 
 _quiet = threading.RLock()
 
@@ -163,6 +163,34 @@ def set_state(self: Any, state: list[Any]) -> None:
 
     for one, value in zip(dataclasses.fields(self), state):
         object.__setattr__(self, one.name, value)
+
+
+def by_base(base: Any, kind: Any, arguments: tuple[Any, ...]) -> Any:
+    """An object as its base makes it: its own class's `__new__` and `__init__` don't run again."""
+    one = base.__new__(kind, *arguments)
+    if base.__init__ is not object.__init__:
+        base.__init__(one, *arguments)
+    return one
+
+
+def held_by_its_class(kind: Any, name: str, make: Any, arguments: tuple[Any, ...]) -> Any:
+    """The object that an attribute of its class is here, or a new one."""
+    found = vars(kind).get(name)
+    return found if type(found) is kind else make(*arguments)
+
+
+def filled(one: Any, state: tuple[Any, ...]) -> None:
+    """Sets an object's items as its base sets them, its own attributes, and the given state."""
+    base, items, pairs, own, given = state
+    if items:
+        base.extend(one, items)
+    for key, value in pairs:
+        base.__setitem__(one, key, value)
+    attributes(one, ((), own))
+    if given is not None and hasattr(type(one), "__setstate__"):
+        one.__setstate__(given)
+    elif given:
+        one.__dict__.update(given)
 
 
 def without(kind: Any, names: Iterable[str]) -> None:

@@ -1,0 +1,173 @@
+"""Write objects of classes that travel: with what they hold, and without running their code.
+
+Its text also runs on workers: standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+import inspect
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from gc_jupyter.travel import rebuild, rebuild_classes
+from gc_jupyter.travel.refused import OPEN, CannotTravel, opens_files, refuse
+
+#: A method of a class that isn't compiled.
+FROM_PYTHON = 1 << 9
+STANDARD = getattr(  # Python 3.10
+    sys,
+    "stdlib_module_names",
+    {"collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib", "zipfile"},
+)
+#: Methods that pickle calls as it makes an object or fills it.
+_MAKING = {"__new__", "__init__"}
+_FILLING = {"append", "extend", "__setitem__"}
+
+
+def reducer_of_instances(kind: type) -> Any:
+    """Return the function that reduces objects of a class that Python code has made; None if plain
+    pickle does it."""
+    if who_reduces(kind) is not object:
+        return _reduced
+    named = {name for one in kind.__mro__ if one.__flags__ & FROM_PYTHON for name in vars(one)}
+    runs = _runs_its_code(kind, named)
+    if "__getstate__" in named or (runs and "__setstate__" in named):
+        return _with_state
+    asks = "__setstate__" in named or named.isdisjoint({"__getattr__", "__getattribute__"})
+    return _bare if runs or not asks else None
+
+
+def _runs_its_code(kind: type, named: set[str]) -> bool:
+    """Whether plain pickle would call a method of the class, other than for the state."""
+    maker = next(one for one in kind.__mro__ if "__new__" in vars(one))
+    if maker.__flags__ & FROM_PYTHON and "__getnewargs__" not in vars(maker):
+        return True
+    return issubclass(kind, (list, dict)) and not named.isdisjoint(_FILLING)
+
+
+def _reduced(pickler: Any, one: Any) -> Any:
+    """Reduce an object as its class says, plus attributes that this leaves out. If the reduction
+    doesn't fit the present class any more, the object goes with its attributes."""
+    kind: Any = type(one)
+    reduced = one.__reduce_ex__(pickler.protocol)
+    if not isinstance(reduced, tuple) or pickler.has(kind.__module__):
+        return reduced
+    by = who_reduces(kind)
+    made_by, arguments, state, *items = [*reduced, None][: max(3, len(reduced))]
+    _refuse_files(one, made_by)
+    if by.__module__.partition(".")[0] in STANDARD:
+        if made_by is not kind or isinstance(kind, enum.EnumMeta):
+            return reduced
+        if state is None and kind.__dictoffset__ and not hasattr(kind, "__setstate__"):
+            state = vars(one) or None
+        return _by_its_base(pickler, kind, arguments, state, items)
+    heirs = kind.__mro__[:-1]
+    if pickler.fits(made_by, arguments, kind) or not all(c.__flags__ & FROM_PYTHON for c in heirs):
+        return reduced
+    return object.__new__, (kind,), ((), _own(one)), None, None, rebuild.attributes
+
+
+def _by_its_base(pickler: Any, kind: Any, arguments: Any, state: Any, items: list[Any]) -> Any:
+    """Have an object made and filled by the first base that doesn't travel, if classes that do
+    would run their own code."""
+    at = next(at for at, base in enumerate(kind.__mro__) if pickler.has(base.__module__))
+    base, own = kind.__mro__[at], {name for one in kind.__mro__[:at] for name in vars(one)}
+    made: tuple[Any, ...] = (kind, arguments)
+    if not own.isdisjoint(_MAKING):
+        made = rebuild_classes.by_base, (base, kind, arguments)
+    if own.isdisjoint(_FILLING) or not any(items):
+        return (*made, state, *items)
+    listed, paired = [[*(one or ())] for one in [*items, None][:2]]
+    filling: Any = (base, listed, paired, {}, state)
+    return (*made, filling, None, None, rebuild_classes.filled)
+
+
+def _bare(pickler: Any, one: Any) -> Any:
+    """Reduce an object whose class would run code of its own as it is made or filled, or whose
+    `__getattr__` may answer for the methods that pickle looks up."""
+    kind: Any = type(one)
+    if pickler.has(kind.__module__):
+        return NotImplemented
+    base, arguments = _of_its_base(kind, one)
+    items = [*list.__iter__(one)] if issubclass(kind, list) else []
+    pairs = [*dict.items(one)] if issubclass(kind, dict) else []
+    filling = base, items, pairs, _own(one), None
+    making: tuple[Any, Any] = (base.__new__, (kind, *arguments))
+    holding = [name for name, value in vars(kind).items() if value is one]
+    if holding and id(kind) in (pickler.known or ()):  # the only one of its class, here as there
+        making = rebuild_classes.held_by_its_class, (kind, holding[0], *making)
+    return (*making, filling, None, None, rebuild_classes.filled)
+
+
+def _of_its_base(kind: Any, one: Any) -> tuple[Any, Any]:
+    """Return the base that isn't from Python, and what it makes such an object of."""
+    base: Any = next(base for base in kind.__mro__ if not base.__flags__ & FROM_PYTHON)
+    return base, base.__getnewargs__(one) if hasattr(base, "__getnewargs__") else ()
+
+
+def _with_state(pickler: Any, one: Any) -> Any:
+    """Reduce an object as pickle does, with the state that its class gives."""
+    kind: Any = type(one)
+    if pickler.has(kind.__module__):
+        return NotImplemented
+    _refuse_files(one, None)
+    reduced = one.__reduce_ex__(pickler.protocol)
+    if reduced[0] is not copyreg.__newobj__ or not _runs_its_code(kind, set()):  # type: ignore[attr-defined]
+        return NotImplemented
+    base, arguments = _of_its_base(kind, one)
+    return (base.__new__, (kind, *arguments), *reduced[2:])
+
+
+def _refuse_files(one: Any, made_by: Any) -> None:
+    """Refuse an object that opens a file when it is read, since that may empty the file."""
+    found = opens_files(made_by, [*_held(one).values(), *getattr(one, "__dict__", {}).values()])
+    if found is open:
+        raise CannotTravel("it is read by opening a file", OPEN)
+    if found is not None:
+        refuse(None, found)
+
+
+def _own(one: Any) -> dict[str, Any]:
+    """Return an object's attributes in the form that `rebuild.attributes` sets."""
+    own = _held(one)
+    if type(one).__dictoffset__:
+        own["__dict__"] = dict(object.__getattribute__(one, "__dict__"))
+    return own
+
+
+def _held(one: Any) -> dict[str, Any]:
+    """Return an object's attributes in slots."""
+    return {name: getattr(one, name) for name in _slots(type(one)) if hasattr(one, name)}
+
+
+def _slots(kind: type) -> Iterator[str]:
+    """Return the names of the slots of a class and its bases."""
+    for base in (one for one in kind.__mro__ if "__slots__" in vars(one)):
+        for name, one in vars(base).items():
+            if isinstance(one, types.MemberDescriptorType):
+                yield name
+
+
+def fits(made_by: Any, arguments: Any, kind: type) -> bool:
+    """Whether an object's reduction still makes it. It doesn't if its class was defined again
+    since, or takes other arguments."""
+    names = ("__module__", "__qualname__")
+    if made_by is not kind and all(getattr(made_by, n, "") == getattr(kind, n) for n in names):
+        return False
+    try:
+        inspect.signature(made_by).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # the signature isn't known
+        pass
+    return True
+
+
+def who_reduces(kind: type) -> type:
+    """Return the class whose method pickles objects of this one."""
+    names = ("__reduce_ex__", "__reduce__")
+    return next(one for one in kind.__mro__ if any(name in vars(one) for name in names))
