@@ -214,8 +214,7 @@ class Session:
         Parameters
         ----------
         name, calls, namespace, html, also: as for `gc_jupyter.capture.capture_calls`.
-        endpoint, label:
-            As for `submit_cell`; the label is by default the function's name.
+        endpoint, label: as for `submit_cell`; the label is by default the function's name.
         tb_limit, later: frames that a remote traceback shows at most; as for `Stores.sending`.
         say: called before they are sent, with sentences on what stays here (`stays_here`).
         """
