@@ -25,7 +25,7 @@ LAYERS = (
     {"travel"},
     {"auth"},
     {"types", "errors", "uuids", "settings", "remote_text", "own_files", "credentials", "secret"}
-    | {"moments", "options", "unencrypted"},
+    | {"moments", "durations", "options", "unencrypted"},
 )
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 

@@ -52,7 +52,7 @@ def test_tb_limit(kernel: Kernel) -> None:
 def test_label_and_verbose(kernel: Kernel) -> None:
     shown = kernel.ok('%%gcrun local -v --label "my task"\n1;').stream("stdout")
     assert re.fullmatch(
-        r"Task [0-9a-f-]{36} on local, host \S+, Python 3[\d.]+, queued \d\.\d\d s, ran .*\n",
+        r"Task [0-9a-f-]{36} on local, host \S+, Python 3[\d.]+, queued [\d.]+ m?s, ran .*\n",
         shown,
     )
     assert "my task" in kernel.ok("%gc tasks").stream("stdout")

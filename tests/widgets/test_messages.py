@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gc_jupyter.durations import duration
 from gc_jupyter.types import TaskState
 from gc_jupyter.widgets import messages
-from gc_jupyter.widgets.durations import duration
 
 LABEXTENSION = Path(__file__).parents[2] / "labextension"
 

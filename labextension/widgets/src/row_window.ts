@@ -29,6 +29,7 @@ export class RowWindow<R extends WindowRow> {
   private readonly below: HTMLElement;
   private readonly body = make("tbody");
   private height = 28; // of a row, in pixels; measured once there is one
+  private view = 0; // pixels; JupyterLab takes a cell out and puts it back, and no observer sees that
   private active = 0; // the place that the keyboard is at
   private frame = 0;
 
@@ -74,8 +75,8 @@ export class RowWindow<R extends WindowRow> {
     this.active = Math.min(this.active, Math.max(0, count - 1));
     const top = this.scroller.scrollTop;
     const first = Math.max(0, Math.min(count, Math.floor(top / this.height)) - MARGIN);
-    const fit = Math.ceil(this.scroller.clientHeight / this.height) + 2 * MARGIN;
-    const last = Math.min(count, first + Math.max(fit, 2 * MARGIN));
+    this.view = this.scroller.clientHeight || this.view;
+    const last = Math.min(count, first + Math.ceil(this.view / this.height) + 2 * MARGIN);
     this.move(first, last);
     this.shown.forEach((row, offset) => {
       const place = first + offset;

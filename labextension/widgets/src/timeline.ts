@@ -13,6 +13,7 @@ export interface Span {
 
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200];
 const MOST_TICKS = 6;
+const TICK_PX = 90; // that a tick and its text need
 
 // From the first submission to the last end, or to now while anything is open.
 export function wholeSpan(rows: TaskRows): Span {
@@ -31,8 +32,8 @@ export function wholeSpan(rows: TaskRows): Span {
 }
 
 // Milliseconds between two ticks: round to whoever reads them, and few enough to be read.
-export function tickStep(length: number): number {
-  const least = length / MOST_TICKS;
+export function tickStep(length: number, most = MOST_TICKS): number {
+  const least = length / most;
   const whole = STEPS_S.find((step) => 1000 * step >= least);
   if (least > 500) {
     return whole === undefined ? 86_400_000 * Math.ceil(least / 86_400_000) : 1000 * whole;
@@ -45,12 +46,24 @@ export class Axis {
   private readonly words = make("span", { class: "gc-hidden" });
   private readonly ticks = make("span", { class: "gc-ticks", "aria-hidden": "true" });
   readonly element = make("th", { scope: "col", colspan: 4, class: "gc-axis" }, this.words, this.ticks);
+  private width = MOST_TICKS * TICK_PX; // pixels
+  private last: [Span, HTMLElement] | null = null;
+
+  constructor() {
+    new ResizeObserver(([entry]) => {
+      this.width = entry!.contentRect.width;
+      if (this.last && this.width > 0) {
+        this.draw(...this.last);
+      }
+    }).observe(this.element);
+  }
 
   // `table` learns where its lines are.
   draw(span: Span, table: HTMLElement): void {
+    this.last = [span, table];
     const length = span.to - span.from;
     setText(this.words, `0 to ${duration(length / 1000)} since the first submission`);
-    const step = tickStep(length);
+    const step = tickStep(length, Math.max(2, Math.min(MOST_TICKS, Math.floor(this.width / TICK_PX))));
     const count = Math.floor(length / step) + 1;
     while (this.ticks.children.length > count) {
       this.ticks.lastElementChild!.remove();

@@ -391,6 +391,37 @@ test("the timeline is in the order of the starts, with ticks", () => {
   expect(el.querySelector(".gc-ticks")!.firstElementChild!.textContent).toBe("0");
 });
 
+test("a narrow axis has few ticks, so that none covers another", async () => {
+  const sizes: ((entries: { contentRect: { width: number } }[]) => void)[] = [];
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      constructor(resized: (entries: { contentRect: { width: number } }[]) => void) {
+        sizes.push(resized);
+      }
+      observe(): void {}
+      disconnect(): void {}
+    },
+  );
+  const rows = [row("success", "a", { [FIELD.submitted]: 0, [FIELD.started]: 0, [FIELD.ended]: 20_000 })];
+  const el = show(new FakeModel(stateOf([...rows, row("failed", "b")])));
+  button(el, "Timeline").click();
+  const ticks = el.querySelector(".gc-ticks")!.children;
+  expect(ticks).toHaveLength(5);
+  sizes.forEach((resized) => resized([{ contentRect: { width: 150 } }]));
+  expect([...ticks].map((tick) => tick.textContent)).toEqual(["0", "10 s", "20 s"]);
+  vi.unstubAllGlobals();
+});
+
+test("a table that is out of the page while its tasks end has all its rows when it is back", () => {
+  const model = new FakeModel(stateOf(tasks(40)));
+  const el = show(model);
+  const before = labels(el).length;
+  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(0);
+  model.update({ ...stateOf(tasks(40)), seq: 1 });
+  expect(labels(el)).toHaveLength(before);
+});
+
 test.each([
   [10, 2],
   [450, 100],

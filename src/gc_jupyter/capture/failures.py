@@ -16,6 +16,7 @@ from typing import Any
 
 from gc_jupyter.capture.colours import Line, shown
 from gc_jupyter.capture.pieces import SourceOrigin
+from gc_jupyter.durations import duration
 from gc_jupyter.errors import ComputeError, RemoteException
 from gc_jupyter.remote_text import harmless, one_line
 
@@ -53,7 +54,7 @@ class WorkerPlace:
         if self.task_id:
             parts.append(f"task {self.task_id}")
         if self.seconds is not None:
-            parts.append(f"after {self.seconds:.2f} s")
+            parts.append(f"after {duration(self.seconds)}")
         return ", ".join(parts)
 
 

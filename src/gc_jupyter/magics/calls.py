@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
+from gc_jupyter.durations import duration
 from gc_jupyter.magics.cell_waiting import wait_for
 from gc_jupyter.remote_function import CallOptions
 
@@ -69,6 +70,6 @@ def account(future: CellFuture) -> str:
     parts = [f"Task {future.task_id} on {future.place.endpoint}"]
     parts += [f"host {future.place.host}"] if future.place.host else []
     parts += [f"Python {future.place.python}"] if future.place.python else []
-    parts += [f"queued {queued:.2f} s"] if queued is not None else []
-    parts += [f"ran {running:.2f} s"] if running is not None else []
+    parts += [f"queued {duration(queued)}"] if queued is not None else []
+    parts += [f"ran {duration(running)}"] if running is not None else []
     return ", ".join(parts) + "."

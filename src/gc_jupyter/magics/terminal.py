@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+from gc_jupyter.durations import duration
 from gc_jupyter.future import TaskFuture, dropped
 from gc_jupyter.session.waiting import Pause
-from gc_jupyter.widgets.durations import duration
 from gc_jupyter.widgets.front_end import shell
 
 _TICK_S = 1.0

@@ -48,10 +48,10 @@ class ShownValues:
                 printer.text(",")
                 printer.breakable()
             printer.text("…,")
-            for value in values[-_LAST:]:
+            for left, value in enumerate(values[-_LAST:], 1 - _LAST):
                 printer.breakable()
                 printer.pretty(value)
-                if value is not values[-1]:
+                if left:
                     printer.text(",")
         printer.text(f"  # {len(values):,} values")
 

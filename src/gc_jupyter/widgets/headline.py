@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from gc_jupyter.durations import duration
 from gc_jupyter.types import TaskState
-from gc_jupyter.widgets.durations import duration
 from gc_jupyter.widgets.task_rows import TaskRows
 
 ICONS = {

@@ -12,9 +12,9 @@ from concurrent.futures import Future
 from html import escape
 from typing import Any
 
+from gc_jupyter.durations import duration
 from gc_jupyter.moments import clock_utc
 from gc_jupyter.types import TaskState
-from gc_jupyter.widgets.durations import duration
 from gc_jupyter.widgets.headline import ICONS, URGENCY, headline, summary
 from gc_jupyter.widgets.outcomes import traceback_text
 from gc_jupyter.widgets.task_rows import TaskRows
