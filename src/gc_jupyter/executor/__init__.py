@@ -16,7 +16,7 @@ from gc_jupyter.executor.registrations import Registrations
 from gc_jupyter.functions.hardware import HARDWARE_REPORT
 from gc_jupyter.functions.python import Submittable, registration
 from gc_jupyter.future import TaskFuture, results_in_order
-from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, check_payload_size
+from gc_jupyter.protocol.batches import MAX_BATCH_TASKS, Route, check_payload_size
 from gc_jupyter.runtime.tasks import Origin, QueuedTask
 from gc_jupyter.serialize import (
     DEFAULT_STRATEGY_DATA,
@@ -26,6 +26,7 @@ from gc_jupyter.serialize import (
 )
 from gc_jupyter.serialize.limits import both, check_result, limit_of, results_limit
 from gc_jupyter.serialize.near import NEAR_DATA, NearData, forget
+from gc_jupyter.serialize.streamed import StreamedArguments
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.travel.sending import going_to
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, UUIDLike
@@ -215,6 +216,15 @@ class Executor(Registrations):
         fn, *args, **kwargs:
             As for `submit`.
         """
+        return self._queue(future, self._registration(fn), args, kwargs)
+
+    def submit_streamed(
+        self, future: TaskFuture, fn: Submittable, arguments: StreamedArguments
+    ) -> TaskFuture:
+        """As `submit_as`, for arguments that are encoded while the request is sent."""
+        return self._put(future, self._registration(fn), self._route, arguments)
+
+    def _registration(self, fn: Submittable) -> FunctionRegistration | str:
         self._check_ready()
         function = self._functions.get(fn)
         if function is None:
@@ -222,7 +232,7 @@ class Executor(Registrations):
                 function = registration(fn, self.serializer)
             check_payload_size(function.code, f"function {function.name}")
             self._functions.put(fn, function)
-        return self._queue(future, function, args, kwargs)
+        return function
 
     def submit_to_registered_function(
         self,
@@ -346,19 +356,28 @@ class Executor(Registrations):
             write = NEAR_DATA.serialize if near else serializer.serialize
             parts = [write(args), write(kwargs)]
         payload = serializer.pack_buffers(parts)
-        name = function if isinstance(function, str) else function.name
-        size = check_payload_size(payload, name)
-        of_endpoint = results_limit(self._route.endpoint_id)
-        if limit := both(own, of_endpoint):
-            future._describe(limit=limit)
         route = self._route
-        if of_endpoint and not route.result_serializers:
-            route = replace(route, result_serializers=(remote_path(JSONData),))
         if near:
             route = replace(route, result_serializers=(NearData.identifier,))
             for one in parts:
                 if one.startswith(NearData.identifier):
                     future.add_done_callback(partial(forget, one))
+        return self._put(future, function, route, payload)
+
+    def _put(
+        self,
+        future: TaskFuture,
+        function: FunctionRegistration | str,
+        route: Route,
+        payload: str | StreamedArguments,
+    ) -> TaskFuture:
+        name = function if isinstance(function, str) else function.name
+        size = check_payload_size(payload, name)
+        of_endpoint = results_limit(route.endpoint_id)
+        if limit := both(self._limit(), of_endpoint):
+            future._describe(limit=limit)
+        if of_endpoint and not route.result_serializers:
+            route = replace(route, result_serializers=(remote_path(JSONData),))
         task = QueuedTask(future, self._origin, route, function, payload, size)
         self._dispatcher().submit(task, self.label or name)
         return future

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Generic, TypeGuard, TypeVar
 
@@ -36,7 +36,7 @@ class Route:
     result_serializers: tuple[str, ...] = ()
 
 
-def check_payload_size(payload: str, name: str) -> int:
+def check_payload_size(payload: str | Sized, name: str) -> int:
     """The payload's size in bytes.
 
     Raises
@@ -45,7 +45,7 @@ def check_payload_size(payload: str, name: str) -> int:
         Over the service's 10 MB.
     """
     size = len(payload)
-    if size > MAX_PAYLOAD_BYTES // 4:  # only a large text is encoded to count its bytes
+    if size > MAX_PAYLOAD_BYTES // 4 and isinstance(payload, str):  # is encoded to count its bytes
         size = size if payload.isascii() else len(payload.encode("utf-8", "surrogatepass"))
     if size > MAX_PAYLOAD_BYTES:
         raise PayloadTooLarge(

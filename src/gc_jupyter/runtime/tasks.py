@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import Route
+from gc_jupyter.serialize.streamed import StreamedArguments
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import TaskInfo
 
@@ -39,7 +40,7 @@ class QueuedTask:
     origin: Origin
     route: Route
     function: FunctionRegistration | str
-    payload: str
+    payload: str | StreamedArguments
     size: int = field(default=0)
 
 

@@ -17,6 +17,7 @@ from gc_jupyter.travel.objects import Call
 from gc_jupyter.travel.sending import SendingPickler, dumps
 
 _LINE = 57  # bytes in a line of 76 characters
+_LONG = 1 << 20  # bytes from which on one line is several times faster
 
 
 #: A module's name in another dill or Python -> its name here.
@@ -115,8 +116,9 @@ def loads(data: Any, buffers: Iterable[Any] = ()) -> Any:
 
 
 def to_base64(data: bytes) -> str:
-    """Base64 with a newline after every 76 characters and at the end, as `codecs` writes it."""
-    if len(data) <= _LINE:
+    """Base64 as `codecs` writes it: with a newline after every 76 characters and at the end. Of
+    many bytes it is a single line, which `codecs` reads as well."""
+    if len(data) <= _LINE or len(data) >= _LONG:
         return binascii.b2a_base64(data).decode()
     return base64.encodebytes(data).decode()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from gc_jupyter.protocol.batches import StatusChunks
+from gc_jupyter.serialize.streamed import StreamedArguments
 
 Reply = TypeVar("Reply")
 
@@ -51,7 +52,7 @@ class SubmitRequest:
     """One batch for one endpoint: function id -> packed `[args, kwargs]` texts, in order."""
 
     endpoint_id: str
-    tasks: Mapping[str, Sequence[str]]
+    tasks: Mapping[str, Sequence[str | StreamedArguments]]
     task_group_id: str | None = None
     create_queue: bool = True
     resource_specification: Mapping[str, Any] | None = None

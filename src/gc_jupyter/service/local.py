@@ -128,7 +128,7 @@ class LocalService:
         for function_id, payloads in request.tasks.items():
             ids[function_id] = self._table.add(group_id, len(payloads))
             tasks += [
-                (task_id, function_id, payload)
+                (task_id, function_id, str(payload))
                 for task_id, payload in zip(ids[function_id], payloads, strict=True)
             ]
         place = _place()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import queue
 import ssl
@@ -29,6 +28,7 @@ from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 
 from gc_jupyter.errors import LoginMisconfigured
 from gc_jupyter.secret import Secret
+from gc_jupyter.serialize.streamed import JSONBody, json_body
 from gc_jupyter.service.tls import ca_file
 
 _CONNECTIONS = 16  # connections that are kept: for the gc-http threads, and for callers who wait
@@ -134,8 +134,12 @@ class DirectTransport(RequestsTransport):
             self._ahead.clear()
             self._pid, self._pool = os.getpid(), self._make_pool()
         is_json = data is None or (isinstance(data, dict | list) and encoding in (None, "json"))
+        body = json_body(data) if data is not None and is_json else None
         if self._pool is None or query_params or stream or not is_json:
             _authorization(caller_info)
+            if isinstance(body, JSONBody):  # requests encodes all else itself
+                data, encoding = b"".join(body), "text"
+                headers = {**(headers or {}), "Content-Type": "application/json"}
             return super().request(
                 method,
                 url,
@@ -148,10 +152,9 @@ class DirectTransport(RequestsTransport):
                 stream=stream,
             )
         sent = {**self.headers, **(headers or {})}
-        body = None
-        if data is not None:
-            body = json.dumps(data).encode()
+        if body is not None:
             sent["Content-Type"] = "application/json"
+            sent["Content-Length"] = str(len(body))
         response = self._send(self._pool, method, url, body, sent, caller_info)
         authorizer = caller_info.authorizer
         if response.status_code == 401 and authorizer is not None:  # noqa: SIM102 - it acts
@@ -164,7 +167,7 @@ class DirectTransport(RequestsTransport):
         pool: urllib3.HTTPConnectionPool,
         method: str,
         url: str,
-        body: bytes | None,
+        body: bytes | JSONBody | None,
         headers: dict[str, str],
         caller_info: RequestCallerInfo,
     ) -> requests.Response:

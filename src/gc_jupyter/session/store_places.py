@@ -11,6 +11,7 @@ from gc_jupyter.capture.worker_side import storing
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.journal.sessions import UNRECORDED, Note
 from gc_jupyter.remote_text import one_line
+from gc_jupyter.serialize.streamed import StreamedArguments
 from gc_jupyter.travel.store import MissingParts, Store, StoreError, is_name
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Far:
 
     def put(self, parts: Sequence[Any]) -> concurrent.futures.Future[Any]:
         """See StorePlace."""
-        return self._task("put", b"".join(parts), sizes=list(map(len, parts)))
+        return self._task("put", parts, sizes=list(map(len, parts)))
 
     def get(self, names: Sequence[str]) -> concurrent.futures.Future[Any]:
         """See StorePlace."""
@@ -159,10 +160,10 @@ class Far:
         """See StorePlace."""
         return self._task("unkeep", ids={one: list(some) for one, some in names.items()})
 
-    def _task(self, what: str, inputs: bytes = b"", **task: Any) -> TaskFuture:
+    def _task(self, what: str, parts: Sequence[Any] = (), **task: Any) -> TaskFuture:
         future = _TransferFuture()
         future._describe(Note(UNRECORDED, self._target.name), label=f"store: {what}")
         task["store"] = what
         options = {"task": task, "store": self._options, "tag": {"kind": UNRECORDED}}
         executor = self._session.executor(self._target)
-        return executor.submit_as(future, runner(), inputs, options)
+        return executor.submit_streamed(future, runner(), StreamedArguments(parts, options))
