@@ -135,7 +135,7 @@ def login_errors() -> contextlib.AbstractContextManager[None]:
     """Turn the errors of a person's login into this package's errors."""
     return refusals(
         lambda: "this login",
-        "Open a new link and try again: a code works once, and only for the newest link.",
+        "Sign in by the newest link, and try again: a code works once.",
     )
 
 

@@ -33,7 +33,7 @@ def require_login(session: Session, target: Target) -> None:
         return
     name = one_line(target.endpoint.name or target.endpoint.endpoint_id, 100)
     why = f"This cell is for {name}, and endpoints run cells of people who are signed in."
-    hint = "The cell then runs again by itself; where it doesn't, run it."
+    hint = "The cell then runs by itself. If it doesn't, run it again."
     if offer(login, hint, why, again=True):
         raise SignInFirst(
             " ".join(["Nobody is signed in to Globus.", *login.notes]),
