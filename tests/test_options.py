@@ -175,6 +175,7 @@ def test_help_and_completion_have_it(option: Option) -> None:
         flags = [flag for flag in (*option.flags, *option.off) if flag.startswith("-")]
         assert set(flags) <= set(option_names(parser))
         said = " ".join(getattr(GCMagics, name).getdoc().split())
+        assert said.startswith(f"%%{name} [")
         assert " ".join((option.off_help or option.help).split()) in said
 
 

@@ -51,7 +51,8 @@ def with_options(magic: Any) -> Any:
     """
     make = functools.cache(functools.partial(_make_parser, magic))
     magic.make_parser = make
-    magic.getdoc = lambda: make().format_help()  # where IPython's `?` looks first
+    # where IPython's `?` looks first; IPython's help begins with reStructuredText's "::"
+    magic.getdoc = lambda: make().format_help().removeprefix("::").lstrip()
     return magic
 
 
