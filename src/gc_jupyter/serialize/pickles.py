@@ -13,7 +13,7 @@ from typing import Any
 
 from gc_jupyter.serialize.foreign import guard
 from gc_jupyter.serialize.official import official_name, same_class_here, stand_in
-from gc_jupyter.travel.objects import Call
+from gc_jupyter.travel.instances import Call
 from gc_jupyter.travel.sending import SendingPickler, dumps
 
 _LINE = 57  # bytes in a line of 76 characters

@@ -17,8 +17,9 @@ from gc_jupyter.journal.sessions import Part
 from gc_jupyter.moments import ago
 from gc_jupyter.remote_text import one_line
 from gc_jupyter.travel import rebuild_classes
+from gc_jupyter.travel.instances import Call
 from gc_jupyter.travel.kept import is_ident
-from gc_jupyter.travel.objects import HELPERS, Call
+from gc_jupyter.travel.objects import HELPERS
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.refused import CannotTravel
 from gc_jupyter.travel.sending import endpoint_there

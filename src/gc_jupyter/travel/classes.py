@@ -18,8 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
-from gc_jupyter.travel.instances import FROM_PYTHON
-from gc_jupyter.travel.objects import Call
+from gc_jupyter.travel.instances import FROM_PYTHON, Call
 from gc_jupyter.travel.refused import CannotTravel
 
 #: The attributes that every class gets when it is made.

@@ -10,7 +10,7 @@ import enum
 import inspect
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
@@ -26,6 +26,16 @@ STANDARD = getattr(  # Python 3.10
 #: Methods that pickle calls as it makes an object or fills it.
 _MAKING = {"__new__", "__init__"}
 _FILLING = {"append", "extend", "__setitem__"}
+
+
+class Call:
+    """Is written as a call. The reader makes the call and uses its result."""
+
+    __slots__ = ("arguments", "function")
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.function = function
+        self.arguments = arguments
 
 
 def reducer_of_instances(kind: type) -> Any:
@@ -46,7 +56,14 @@ def _runs_its_code(kind: type, named: set[str]) -> bool:
     maker = next(one for one in kind.__mro__ if "__new__" in vars(one))
     if maker.__flags__ & FROM_PYTHON and "__getnewargs__" not in vars(maker):
         return True
-    return issubclass(kind, (list, dict)) and not named.isdisjoint(_FILLING)
+    fills = issubclass(kind, (list, dict)) and not named.isdisjoint(_FILLING)
+    return fills or named.issuperset({"__slots__", "__setattr__"}) or _hashes(kind)
+
+
+def _hashes(kind: type) -> bool:
+    """Whether a class's own code says what a key of a dictionary is."""
+    found = getattr(kind, "__hash__", None)
+    return isinstance(found, types.FunctionType) and found.__code__.co_filename != "<string>"
 
 
 def _reduced(pickler: Any, one: Any) -> Any:
@@ -64,25 +81,30 @@ def _reduced(pickler: Any, one: Any) -> Any:
             return reduced
         if state is None and kind.__dictoffset__ and not hasattr(kind, "__setstate__"):
             state = vars(one) or None
-        return _by_its_base(pickler, kind, arguments, state, items)
+        return _by_its_base(pickler, one, by, arguments, state, items)
     heirs = kind.__mro__[:-1]
     if pickler.fits(made_by, arguments, kind) or not all(c.__flags__ & FROM_PYTHON for c in heirs):
         return reduced
     return object.__new__, (kind,), ((), _own(one)), None, None, rebuild.attributes
 
 
-def _by_its_base(pickler: Any, kind: Any, arguments: Any, state: Any, items: list[Any]) -> Any:
-    """Have an object made and filled by the first base that doesn't travel, if classes that do
-    would run their own code."""
-    at = next(at for at, base in enumerate(kind.__mro__) if pickler.has(base.__module__))
-    base, own = kind.__mro__[at], {name for one in kind.__mro__[:at] for name in vars(one)}
+def _by_its_base(
+    pickler: Any, one: Any, by: type, arguments: Any, state: Any, items: list[Any]
+) -> Any:
+    """Have an object made and filled by a base that doesn't travel, if classes that do would run
+    their own code. The base is the first that has `by` say how objects are pickled."""
+    kind: Any = type(one)
+    base = next(b for b in kind.__mro__ if by in b.__mro__ and pickler.has(b.__module__))
+    heirs = kind.__mro__[: kind.__mro__.index(base)]
+    own = {name for heir in heirs for name in vars(heir)}
     made: tuple[Any, ...] = (kind, arguments)
     if not own.isdisjoint(_MAKING):
         made = rebuild_classes.by_base, (base, kind, arguments)
-    if own.isdisjoint(_FILLING) or not any(items):
+    held = _held(one, heirs)
+    if not held and (own.isdisjoint(_FILLING) or not any(items)):
         return (*made, state, *items)
-    listed, paired = [[*(one or ())] for one in [*items, None][:2]]
-    filling: Any = (base, listed, paired, {}, state)
+    listed, paired = [[*(more or ())] for more in [*items, None, None][:2]]
+    filling: Any = (base, listed, paired, held, state)
     return (*made, filling, None, None, rebuild_classes.filled)
 
 
@@ -95,7 +117,13 @@ def _bare(pickler: Any, one: Any) -> Any:
     base, arguments = _of_its_base(kind, one)
     items = [*list.__iter__(one)] if issubclass(kind, list) else []
     pairs = [*dict.items(one)] if issubclass(kind, dict) else []
-    filling = base, items, pairs, _own(one), None
+    own = _own(one)
+    filling: Any = (base, items, pairs, own, None)
+    if _hashes(kind):  # it may be a key of what it holds: what its hash is made of comes first
+        first = {name: value for name, value in own.items() if _is_plain(value)}
+        plain = {name: one for name, one in own.get("__dict__", {}).items() if _is_plain(one)}
+        first.update({"__dict__": plain} if plain else {})
+        filling = Call(rebuild.attributes, one, ((), first)), *filling
     making: tuple[Any, Any] = (base.__new__, (kind, *arguments))
     holding = [name for name, value in vars(kind).items() if value is one]
     if holding and id(kind) in (pickler.known or ()):  # the only one of its class, here as there
@@ -124,7 +152,9 @@ def _with_state(pickler: Any, one: Any) -> Any:
 
 def _refuse_files(one: Any, made_by: Any) -> None:
     """Refuse an object that opens a file when it is read, since that may empty the file."""
-    found = opens_files(made_by, [*_held(one).values(), *getattr(one, "__dict__", {}).values()])
+    found = opens_files(
+        made_by, [*_held(one, type(one).__mro__).values(), *getattr(one, "__dict__", {}).values()]
+    )
     if found is open:
         raise CannotTravel("it is read by opening a file", OPEN)
     if found is not None:
@@ -133,23 +163,28 @@ def _refuse_files(one: Any, made_by: Any) -> None:
 
 def _own(one: Any) -> dict[str, Any]:
     """Return an object's attributes in the form that `rebuild.attributes` sets."""
-    own = _held(one)
+    own = _held(one, type(one).__mro__)
     if type(one).__dictoffset__:
         own["__dict__"] = dict(object.__getattribute__(one, "__dict__"))
     return own
 
 
-def _held(one: Any) -> dict[str, Any]:
-    """Return an object's attributes in slots."""
-    return {name: getattr(one, name) for name in _slots(type(one)) if hasattr(one, name)}
+def _held(one: Any, kinds: Iterable[type]) -> dict[str, Any]:
+    """Return an object's attributes in the slots of these classes."""
+    held = [kind for kind in kinds if "__slots__" in vars(kind)]
+    slots = [name for kind in held for name in vars(kind) if _is_slot(vars(kind)[name])]
+    return {name: getattr(one, name) for name in slots if hasattr(one, name)}
 
 
-def _slots(kind: type) -> Iterator[str]:
-    """Return the names of the slots of a class and its bases."""
-    for base in (one for one in kind.__mro__ if "__slots__" in vars(one)):
-        for name, one in vars(base).items():
-            if isinstance(one, types.MemberDescriptorType):
-                yield name
+def _is_slot(one: Any) -> bool:
+    return isinstance(one, types.MemberDescriptorType)
+
+
+def _is_plain(one: Any) -> bool:
+    """Whether it refers to nothing that may be under way."""
+    if type(one) is tuple:
+        return all(map(_is_plain, one))
+    return type(one) in (str, bytes, int, float, complex, bool, type(None))
 
 
 def fits(made_by: Any, arguments: Any, kind: type) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gc_jupyter.travel import rebuild
-from gc_jupyter.travel.objects import Call, Name
+from gc_jupyter.travel.instances import Call
+from gc_jupyter.travel.objects import Name
 
 #: The names that every module gets when it is made, there too.
 _MACHINERY = {

@@ -10,6 +10,7 @@ import contextvars
 import copyreg
 import functools
 import random
+import struct
 import sys
 import threading
 import types
@@ -18,18 +19,8 @@ import weakref
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
-from gc_jupyter.travel.instances import FROM_PYTHON, reducer_of_instances
+from gc_jupyter.travel.instances import FROM_PYTHON, Call, reducer_of_instances
 from gc_jupyter.travel.refused import refuse, refuses
-
-
-class Call:
-    """Is written as a call. The reader makes the call and uses its result."""
-
-    __slots__ = ("arguments", "function")
-
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.function = function
-        self.arguments = arguments
 
 
 class Helpers:
@@ -198,7 +189,12 @@ def _with_attributes(_pickler: Any, one: Any) -> Any:
     return function, arguments, (state, vars(one)), None, None, rebuild.with_attributes
 
 
+def _struct(_pickler: Any, one: Any) -> Any:
+    return type(one), (one.format,)
+
+
 _REDUCERS: dict[type, Any] = {
+    struct.Struct: _struct,
     types.FunctionType: "function",
     types.ModuleType: "module",
     types.CodeType: "code",

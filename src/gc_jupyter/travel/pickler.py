@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gc_jupyter.travel import classes, code, modules, rebuild, rebuild_classes
-from gc_jupyter.travel.instances import STANDARD, fits
-from gc_jupyter.travel.objects import HELPERS, Call, Helpers, Name, reducer_of
+from gc_jupyter.travel.instances import STANDARD, Call, fits
+from gc_jupyter.travel.objects import HELPERS, Helpers, Name, reducer_of
 from gc_jupyter.travel.refused import CannotTravel
 
 #: Every worker's Python (3.8 and newer) reads protocol 4.

@@ -181,11 +181,13 @@ def held_by_its_class(kind: Any, name: str, make: Any, arguments: tuple[Any, ...
 
 def filled(one: Any, state: tuple[Any, ...]) -> None:
     """Sets an object's items as its base sets them, its own attributes, and the given state."""
-    base, items, pairs, own, given = state
+    base, items, pairs, own, given = state[-5:]  # what stands before them did its work
     if items:
         base.extend(one, items)
     for key, value in pairs:
         base.__setitem__(one, key, value)
+    if "__dict__" in own:  # in its order, and without what is gone
+        object.__getattribute__(one, "__dict__").clear()
     attributes(one, ((), own))
     if given is not None and hasattr(type(one), "__setstate__"):
         one.__setstate__(given)

@@ -14,8 +14,9 @@ from gc_jupyter.capture.worker_side.displays import short_repr
 from gc_jupyter.capture.worker_side.failures import one_line
 from gc_jupyter.capture.worker_side.importing import TaskModules
 from gc_jupyter.capture.worker_side.storing import LARGE, leave_in
+from gc_jupyter.travel.instances import Call
 from gc_jupyter.travel.near import large_buffers
-from gc_jupyter.travel.objects import Call, Helpers, Name
+from gc_jupyter.travel.objects import Helpers, Name
 from gc_jupyter.travel.pickler import Pickler
 from gc_jupyter.travel.rebuild_classes import set_parts
 from gc_jupyter.travel.refused import CannotTravel
