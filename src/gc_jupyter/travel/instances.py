@@ -48,7 +48,9 @@ def reducer_of_instances(kind: type) -> Any:
     if "__getstate__" in named or (runs and "__setstate__" in named):
         return _with_state
     asks = "__setstate__" in named or named.isdisjoint({"__getattr__", "__getattribute__"})
-    return _bare if runs or not asks else None
+    if runs or not asks:
+        return _bare
+    return _as_a_key if _hashes(kind) else None
 
 
 def _runs_its_code(kind: type, named: set[str]) -> bool:
@@ -57,7 +59,7 @@ def _runs_its_code(kind: type, named: set[str]) -> bool:
     if maker.__flags__ & FROM_PYTHON and "__getnewargs__" not in vars(maker):
         return True
     fills = issubclass(kind, (list, dict)) and not named.isdisjoint(_FILLING)
-    return fills or named.issuperset({"__slots__", "__setattr__"}) or _hashes(kind)
+    return fills or named.issuperset({"__slots__", "__setattr__"})
 
 
 def _hashes(kind: type) -> bool:
@@ -129,6 +131,14 @@ def _bare(pickler: Any, one: Any) -> Any:
     if holding and id(kind) in (pickler.known or ()):  # the only one of its class, here as there
         making = rebuild_classes.held_by_its_class, (kind, holding[0], *making)
     return (*making, filling, None, None, rebuild_classes.filled)
+
+
+def _as_a_key(pickler: Any, one: Any) -> Any:
+    """Reduce an object that may be a key of what it holds."""
+    values = [value for name, value in _own(one).items() if name != "__dict__"]
+    if all(map(_is_plain, [*values, *getattr(one, "__dict__", {}).values()])):
+        return NotImplemented
+    return _bare(pickler, one)
 
 
 def _of_its_base(kind: Any, one: Any) -> tuple[Any, Any]:
