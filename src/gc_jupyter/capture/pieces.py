@@ -21,6 +21,7 @@ from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
 from gc_jupyter.travel.installed import worker_has
 from gc_jupyter.travel.modules import module_contents
+from gc_jupyter.travel.objects import viewed
 from gc_jupyter.travel.pickler import NOTEBOOK
 from gc_jupyter.travel.refused import CannotTravel
 from gc_jupyter.travel.sending import SendingPickler, refuse_newer_syntax
@@ -68,8 +69,7 @@ class Pieces:
     modules:
         The names of the modules that are used. Those that aren't installed travel.
     modules_first, modules_last:
-        The modules that travel as objects: those known to be used, and those that values were
-        found to use.
+        The modules that travel as objects: those known to be used, and those that values use.
     brought:
         All modules that travel as objects, also within other pieces.
     as_text:
@@ -150,6 +150,7 @@ class Pieces:
         self._pickler = pickler = self._new_pickler()
         written = pickler.written.setdefault(NOTEBOOK, set(imports))
         self.modules_first = self._add_modules()
+        pickler.viewed = viewed(values.values())
         for name, value in values.items():
             self._add(name, name, value)
             written.add(name)

@@ -40,6 +40,10 @@ def reduce(pickler: Any, kind: Any) -> Any:
     members = vars(kind)
     if not kind.__flags__ & FROM_PYTHON:
         raise CannotTravel("it is, or holds, %r, which is compiled and can't be imported" % kind)
+    if "__class__" in members:  # nothing can set it later
+        raise CannotTravel(
+            "%r says itself what its `__class__` is" % kind, "Define it in the cell."
+        )
     if isinstance(kind, enum.EnumMeta):
         return _enum(pickler, kind)
     if type(kind).__module__ in ("typing", "typing_extensions"):

@@ -59,7 +59,17 @@ def _runs_its_code(kind: type, named: set[str]) -> bool:
     if maker.__flags__ & FROM_PYTHON and "__getnewargs__" not in vars(maker):
         return True
     fills = issubclass(kind, (list, dict)) and not named.isdisjoint(_FILLING)
-    return fills or named.issuperset({"__slots__", "__setattr__"})
+    slots = named.issuperset({"__slots__", "__setattr__"})
+    return fills or slots or _sets_its_dict(kind)
+
+
+def _sets_its_dict(kind: type) -> bool:
+    """Whether a class's own code may have two objects share their attributes."""
+    own = [
+        one for base in kind.__mro__ if base.__flags__ & FROM_PYTHON for one in vars(base).values()
+    ]
+    codes = [one.__code__ for one in own if isinstance(one, types.FunctionType)]
+    return any("__dict__" in code.co_names for code in codes)
 
 
 def _hashes(kind: type) -> bool:
@@ -85,9 +95,13 @@ def _reduced(pickler: Any, one: Any) -> Any:
             state = vars(one) or None
         return _by_its_base(pickler, one, by, arguments, state, items)
     heirs = kind.__mro__[:-1]
-    if pickler.fits(made_by, arguments, kind) or not all(c.__flags__ & FROM_PYTHON for c in heirs):
+    key = id(made_by), len(arguments), id(kind)
+    if key not in pickler.fitting:
+        pickler.fitting[key] = _fits(made_by, arguments, kind), made_by, kind
+    if pickler.fitting[key][0] or not all(c.__flags__ & FROM_PYTHON for c in heirs):
         return reduced
-    return object.__new__, (kind,), ((), _own(one)), None, None, rebuild.attributes
+    filling: Any = (object, [], [], _own(one), None)
+    return object.__new__, (kind,), filling, None, None, rebuild_classes.filled
 
 
 def _by_its_base(
@@ -175,7 +189,7 @@ def _own(one: Any) -> dict[str, Any]:
     """Return an object's attributes in the form that `rebuild.attributes` sets."""
     own = _held(one, type(one).__mro__)
     if type(one).__dictoffset__:
-        own["__dict__"] = dict(object.__getattribute__(one, "__dict__"))
+        own["__dict__"] = object.__getattribute__(one, "__dict__")
     return own
 
 
@@ -197,7 +211,7 @@ def _is_plain(one: Any) -> bool:
     return type(one) in (str, bytes, int, float, complex, bool, type(None))
 
 
-def fits(made_by: Any, arguments: Any, kind: type) -> bool:
+def _fits(made_by: Any, arguments: Any, kind: type) -> bool:
     """Whether an object's reduction still makes it. It doesn't if its class was defined again
     since, or takes other arguments."""
     names = ("__module__", "__qualname__")

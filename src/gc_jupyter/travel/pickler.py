@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gc_jupyter.travel import classes, code, modules, rebuild, rebuild_classes
-from gc_jupyter.travel.instances import STANDARD, Call, fits
+from gc_jupyter.travel.instances import STANDARD, Call
 from gc_jupyter.travel.objects import HELPERS, Helpers, Name, reducer_of
 from gc_jupyter.travel.refused import CannotTravel
 
@@ -111,7 +111,8 @@ class Pickler(pickle.Pickler):
         self._filled: set[int] = set()
         self._kept: list[Any] = []  # they stay alive, since their ids are keys above
         self._reducers: dict[type, Any] = {}
-        self._fits: dict[tuple[int, int, int], tuple[bool, Any, type]] = {}
+        self.fitting: dict[tuple[int, int, int], tuple[bool, Any, type]] = {}
+        self.viewed: set[int] = set()  # see `objects.viewed`
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
@@ -370,13 +371,6 @@ class Pickler(pickle.Pickler):
     def kind(self, one: type) -> Any:
         found = self.reference(one)
         return classes.reduce(self, one) if found is None else found
-
-    def fits(self, made_by: Any, arguments: Any, kind: type) -> bool:
-        """Answer as `objects.fits`, once for all objects of a class."""
-        key = id(made_by), len(arguments), id(kind)
-        if key not in self._fits:
-            self._fits[key] = fits(made_by, arguments, kind), made_by, kind
-        return self._fits[key][0]
 
     def builtin(self, one: Any) -> Any:
         """Return the reduction of NumPy's arrays and scalars, by names that all its versions

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from gc_jupyter.travel.rebuild import _now, attributes, made
+from gc_jupyter.travel.rebuild import _now, made
 
 _quiet = threading.RLock()
 
@@ -186,13 +186,20 @@ def filled(one: Any, state: tuple[Any, ...]) -> None:
         base.extend(one, items)
     for key, value in pairs:
         base.__setitem__(one, key, value)
-    if "__dict__" in own:  # in its order, and without what is gone
-        object.__getattribute__(one, "__dict__").clear()
-    attributes(one, ((), own))
+    for name, value in own.items():  # also its `__dict__`, which others may share
+        object.__setattr__(one, name, value)
     if given is not None and hasattr(type(one), "__setstate__"):
         one.__setstate__(given)
     elif given:
         one.__dict__.update(given)
+
+
+def view(owner: Any, dtype: Any, shape: Any, strides: Any, at: int, writeable: bool) -> Any:
+    """A view of an array's memory, which begins at this byte of it."""
+    flat = owner if owner.flags.c_contiguous else owner.T
+    found = type(owner)(shape, dtype, flat, at, strides)
+    found.flags.writeable = writeable
+    return found
 
 
 def without(kind: Any, names: Iterable[str]) -> None:
