@@ -74,8 +74,7 @@ def _sets_its_dict(kind: type) -> bool:
 
 def _hashes(kind: type) -> bool:
     """Whether a class's own code says what a key of a dictionary is."""
-    found = getattr(kind, "__hash__", None)
-    return isinstance(found, types.FunctionType) and found.__code__.co_filename != "<string>"
+    return isinstance(getattr(kind, "__hash__", None), types.FunctionType)
 
 
 def _reduced(pickler: Any, one: Any) -> Any:
@@ -136,9 +135,11 @@ def _bare(pickler: Any, one: Any) -> Any:
     own = _own(one)
     filling: Any = (base, items, pairs, own, None)
     if _hashes(kind):  # it may be a key of what it holds: what its hash is made of comes first
-        first = {name: value for name, value in own.items() if _is_plain(value)}
-        plain = {name: one for name, one in own.get("__dict__", {}).items() if _is_plain(one)}
-        first.update({"__dict__": plain} if plain else {})
+        first = {name: value for name, value in own.items() if not _contains(value)}
+        held = own.get("__dict__", {}).items()
+        first["__dict__"] = {name: value for name, value in held if not _contains(value)}
+        if not first["__dict__"]:
+            del first["__dict__"]
         filling = Call(rebuild.attributes, one, ((), first)), *filling
     making: tuple[Any, Any] = (base.__new__, (kind, *arguments))
     holding = [name for name, value in vars(kind).items() if value is one]
@@ -202,6 +203,13 @@ def _held(one: Any, kinds: Iterable[type]) -> dict[str, Any]:
 
 def _is_slot(one: Any) -> bool:
     return isinstance(one, types.MemberDescriptorType)
+
+
+def _contains(one: Any) -> bool:
+    """Whether it may have the object that holds it as a key."""
+    return isinstance(one, (list, dict, set, frozenset)) or (
+        type(one) is tuple and any(map(_contains, one))
+    )
 
 
 def _is_plain(one: Any) -> bool:
