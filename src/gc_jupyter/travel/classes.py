@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import enum
+import operator
 import sys
 import types
 import typing
@@ -55,6 +56,8 @@ def reduce(pickler: Any, kind: Any) -> Any:
         return _named_tuple(pickler, kind)
     slots = members.get("__slots__")
     of_ctypes = _OF_CTYPES if type(kind).__module__ == "_ctypes" else ()
+    if of_ctypes and (once := _made_once(kind)):
+        return once
     first = {
         name: members[name]
         for name in ("__module__", "__qualname__", "__slots__", *of_ctypes)
@@ -167,6 +170,21 @@ def _is_written(value: Any) -> bool:
         return False
     where = value.__globals__.get("__name__")
     return value.__code__.co_filename == "<string>" or where in ("dataclasses", "reprlib")
+
+
+def _made_once(kind: Any) -> Any:
+    """Return the reduction of a type that ctypes makes once for a process; None for any other."""
+    ctypes: Any = sys.modules["ctypes"]
+    try:
+        if issubclass(kind, ctypes.Array):
+            made: Any = (operator.mul, (kind._type_, kind._length_))
+        elif hasattr(kind, "_argtypes_"):
+            made = ctypes.CFUNCTYPE, (kind._restype_, *kind._argtypes_)
+        else:
+            made = ctypes.POINTER, (kind._type_,)
+        return made if made[0](*made[1]) is kind else None
+    except (AttributeError, TypeError):  # one that was made by hand
+        return None
 
 
 def _enum(pickler: Any, kind: Any) -> Any:
