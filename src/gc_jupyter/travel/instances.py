@@ -55,12 +55,16 @@ def reducer_of_instances(kind: type) -> Any:
 
 def _runs_its_code(kind: type, named: set[str]) -> bool:
     """Whether plain pickle would call a method of the class, other than for the state."""
-    maker = next(one for one in kind.__mro__ if "__new__" in vars(one))
-    if maker.__flags__ & FROM_PYTHON and "__getnewargs__" not in vars(maker):
+    maker = vars(next(one for one in kind.__mro__ if "__new__" in vars(one)))
+    if _is_from_python(maker["__new__"]) and "__getnewargs__" not in maker:
         return True
     fills = issubclass(kind, (list, dict)) and not named.isdisjoint(_FILLING)
     slots = named.issuperset({"__slots__", "__setattr__"})
     return fills or slots or _sets_its_dict(kind)
+
+
+def _is_from_python(new: Any) -> bool:
+    return isinstance(new, (staticmethod, types.FunctionType))
 
 
 def _sets_its_dict(kind: type) -> bool:
@@ -157,8 +161,9 @@ def _as_a_key(pickler: Any, one: Any) -> Any:
 
 
 def _of_its_base(kind: Any, one: Any) -> tuple[Any, Any]:
-    """Return the base that isn't from Python, and what it makes such an object of."""
-    base: Any = next(base for base in kind.__mro__ if not base.__flags__ & FROM_PYTHON)
+    """Return the base whose `__new__` is compiled, and what it makes such an object of."""
+    having = (base for base in kind.__mro__ if "__new__" in vars(base))
+    base: Any = next(base for base in having if not _is_from_python(vars(base)["__new__"]))
     return base, base.__getnewargs__(one) if hasattr(base, "__getnewargs__") else ()
 
 
