@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -213,6 +214,10 @@ def test_forms_are_read_again() -> None:
     assert read(*message_form(pack_result(message))) == message
     status = TaskStatus("t", "success", "5.0", "wire text\n", None, {"os": "x"})
     assert read(*status_form(status)) == status
+    # earlier versions have no other field, and would call the result damaged
+    assert set(json.loads(status_form(status)[1])) == {
+        *("task_id", "status", "completion_t", "result", "details", "reason")
+    }
 
 
 @pytest.mark.parametrize("form", ["message", "status"])

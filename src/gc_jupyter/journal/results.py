@@ -61,7 +61,9 @@ def message_form(body: bytes) -> tuple[str, bytes]:
 
 def status_form(status: TaskStatus) -> tuple[str, bytes]:
     """The kept form and body of a task's status."""
-    return _STATUS, json.dumps(asdict(status)).encode()
+    # without what isn't known: another version may have no such field
+    known = {name: value for name, value in asdict(status).items() if value is not None}
+    return _STATUS, json.dumps(known).encode()
 
 
 def read(form: str, body: bytes) -> ResultMessage | TaskStatus:
