@@ -3,6 +3,7 @@ refused once runs nowhere, in no later kernel either."""
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from gc_jupyter.serialize import (
 )
 from gc_jupyter.serialize.limits import both, check_result, limit_of
 from gc_jupyter.session import Session
-from gc_jupyter.settings import SettingsError
+from gc_jupyter.settings import SettingsError, files
+from gc_jupyter.settings import known as decisions
 from gc_jupyter.settings.known import known
 from tests.hostile.test_pickles import PAYLOADS, add, nothing, submitted
 from tests.magics.conftest import Kernel, kernels
@@ -177,9 +179,14 @@ def test_the_setting_holds_for_what_was_sent_before_it(
 
 
 def test_a_file_that_cannot_be_read_lets_nothing_be_read(
-    client: Client, loopback: Loopback, limited: str, tmp_path: Path
+    client: Client,
+    loopback: Loopback,
+    limited: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What it would forbid isn't done for want of it."""
+    monkeypatch.setattr(decisions, "LOOK_S", 0.0)
     made = tmp_path / "made"
     executor = Executor(limited, client=client)
     future = submitted(executor)
@@ -193,6 +200,28 @@ def test_a_file_that_cannot_be_read_lets_nothing_be_read(
         assert here.submit(add, 1, 2).result(TIMEOUT) == {"sum": [3]}
     executor.shutdown(wait=False, cancel_futures=True)
     assert not made.exists()
+
+
+def test_a_fan_out_doesnt_look_at_the_files_for_each_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home may be on another machine; what this process changes holds at once all the same."""
+    looked: list[Path] = []
+
+    def signature(path: Path) -> tuple[int, ...] | None:
+        looked.append(path)
+        return files.signature(path)
+
+    monkeypatch.setattr(decisions, "signature", signature)
+    monkeypatch.setattr(decisions, "LOOK_S", 3600.0)
+    endpoint = str(uuid.uuid4())
+    mine, other = (decisions.Known(tmp_path / "known.toml") for _ in range(2))
+    assert [mine.results() for _ in range(1000)] == [{}] * 1000
+    assert len(looked) == 1
+    other.limit_results(endpoint, "json")
+    assert mine.results() == {endpoint: "json"}
+    other.limit_results(endpoint, None)
+    assert mine.results() == {}
 
 
 def test_json_comes_back_from_a_real_worker(

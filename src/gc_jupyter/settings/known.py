@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from gc_jupyter.uuids import is_uuid_like
 
 _HEADER = "# Written by %gc trust and %gc use: what you have agreed to. Yours alone to change.\n"
 NAME = "gc_jupyter_known.toml"
+#: Seconds for which the limits of results are taken from memory: a fan-out of 10,000 tasks would
+#: look at the files 30,000 times, and a home may be on another machine.
+LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,12 @@ class Pinned:
     others: tuple[str, ...] = ()
 
 
+class _Change:
+    """When this process last changed such a file, by the monotonic clock: it holds at once."""
+
+    at = -math.inf
+
+
 class Known:
     """A file beside the user's settings that this package keeps, mode 0600.
 
@@ -56,6 +67,7 @@ class Known:
         self._file = TomlFile(path)
         self._site = Site([]) if site is None else site
         self._results: tuple[object, dict[str, str]] = (None, {})
+        self._looked = -math.inf  # when the files were looked at for it; the monotonic clock
 
     def projects(self) -> dict[str, str]:
         """Trusted project files -> the digest of their content."""
@@ -73,14 +85,18 @@ class Known:
         """Endpoints' UUIDs -> how their results are limited, one of `RESULTS`. The site's limits
         always apply.
 
-        Each result asks for it, so the file is read again only when it has changed.
+        Every task and every result asks for it, so the files are looked at again only after
+        `LOOK_S`, and read again only when one of them has changed.
         """
-        own, site = signature(self._file.path), self._site.read()  # the same until a file changes
-        seen = own, site
-        if self._results[0] != seen:
-            results = {} if own is None else self._part("results", _is_limit)
-            mine = {key.lower(): value for key, value in results.items()}
-            self._results = seen, {**mine, **site.results}
+        now = time.monotonic()
+        if now - self._looked >= LOOK_S or self._looked <= _Change.at:
+            own, site = signature(self._file.path), self._site.read()
+            seen = own, site  # the same until a file changes
+            if self._results[0] != seen:
+                results = {} if own is None else self._part("results", _is_limit)
+                mine = {key.lower(): value for key, value in results.items()}
+                self._results = seen, {**mine, **site.results}
+            self._looked = now
         return self._results[1]
 
     def trust(self, project: Path, digest: str | None) -> None:
@@ -124,6 +140,7 @@ class Known:
             values.pop(key, None)
             if value is not None:
                 values[key] = value
+        _Change.at = time.monotonic()
 
 
 @functools.lru_cache(maxsize=4)
