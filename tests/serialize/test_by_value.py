@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import pytest
 import gc_jupyter
 from gc_jupyter.errors import DeserializationError, SerializationError
 from gc_jupyter.serialize import ComputeSerializer, DillCode, DillDataBase64
+from gc_jupyter.serialize.pickles import dump_by_value, dumps_by_value
 from tests.serialize import sample, sample_helpers
 from tests.serialize.conftest import Official
 
@@ -216,3 +218,13 @@ def test_importing_the_package_loads_no_dill() -> None:
         "s = C(); s.deserialize(s.serialize(({'a': [1]},))); assert 'dill' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parent)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(), {}, (1,), (1, 2.5, None, True, "x" * 1000, b"y" * 10), {"a": 1, "b": "c"}, ("a", "a")],
+)
+def test_plain_values_are_pickled_the_same_without_our_pickler(value: object) -> None:
+    slow = io.BytesIO()
+    dump_by_value(value, slow)
+    assert dumps_by_value(value) == slow.getvalue()

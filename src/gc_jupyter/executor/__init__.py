@@ -387,7 +387,7 @@ class Executor(Registrations):
         return limit_of(self.serializer.allowed_deserializer_types, self._result_serializers)
 
     def _deserialize(self, text: str) -> Any:
-        check_result(text, both(self._limit(), results_limit(self._route.endpoint_id)))
+        check_result(text, self._limit())  # the completer has checked the endpoint's
         value = self.serializer.deserialize_result(text)
         forget(text)
         return value

@@ -14,12 +14,13 @@ from typing import Any
 from gc_jupyter.serialize.foreign import guard
 from gc_jupyter.serialize.official import official_name, same_class_here, stand_in
 from gc_jupyter.travel.instances import Call
+from gc_jupyter.travel.pickler import PROTOCOL
 from gc_jupyter.travel.sending import SendingPickler, dumps
 
 _LINE = 57  # bytes in a line of 76 characters
 _LONG = 1 << 20  # bytes from which on one line is several times faster
 
-
+_PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
 #: A module's name in another dill or Python -> its name here.
 _RENAMED = {"dill.dill": "dill._dill", "pathlib._local": "pathlib"}
 
@@ -94,7 +95,23 @@ def _import(name: str) -> Any:
 
 def dumps_by_value(value: Any) -> bytes:
     """The pickle of any value; functions and classes that workers can't import go by value."""
+    if _is_plain(value):  # what most calls are given: nothing of it goes by value
+        return pickle.dumps(value, PROTOCOL)
     return dumps(value, _Pickler)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a short tuple or dict of numbers and the like."""
+    kind = type(value)
+    if kind is tuple:
+        return len(value) < 10 and _PLAIN.issuperset(map(type, value))
+    if kind is dict:
+        return (
+            len(value) < 10
+            and _PLAIN.issuperset(map(type, value.values()))
+            and all(type(key) is str for key in value)
+        )
+    return False
 
 
 def dump_by_value(value: Any, stream: Any, **options: Any) -> None:
