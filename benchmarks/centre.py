@@ -12,6 +12,7 @@ with it. Prints a table.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import subprocess
@@ -31,20 +32,28 @@ HOUR = 3600.0
 LENGTHS = {5: 0.3, 60: 0.3, 600: 0.2, HOUR: 0.1, 6 * HOUR: 0.1}
 
 
+def days(users: int, hours: float) -> Iterator[list[tuple[float, float]]]:
+    """For each user the tasks of a day, one after the other: when it is sent and how long it runs,
+    in seconds; five minutes of thought between."""
+    draw = random.Random(1)
+    for _ in range(users):
+        at, tasks = draw.uniform(0, HOUR), []
+        while at < hours * HOUR:
+            [length] = draw.choices(list(LENGTHS), list(LENGTHS.values()))
+            tasks.append((at, float(length)))
+            at += length + draw.expovariate(1 / 300)
+        yield tasks
+
+
 def requests(users: int, hours: float, gap: Callable[[float], float]) -> tuple[float, int]:
     """Questions a minute on average, and in the busiest minute, of a working day's last hour."""
-    draw = random.Random(1)
     minutes = [0] * int(hours * 60)
-    for _ in range(users):
-        at = draw.uniform(0, HOUR)
-        while at < hours * HOUR:  # one task after the other
-            [length] = draw.choices(list(LENGTHS), list(LENGTHS.values()))
-            asked = at
-            while asked < at + length:
-                asked += gap(asked - at)
-                if asked < hours * HOUR:
-                    minutes[int(asked / 60)] += 1
-            at += length + draw.expovariate(1 / 300)  # and five minutes of thought between
+    for at, length in itertools.chain.from_iterable(days(users, hours)):
+        asked = at
+        while asked < at + length:
+            asked += gap(asked - at)
+            if asked < hours * HOUR:
+                minutes[int(asked / 60)] += 1
     last = minutes[-60:]
     return sum(last) / len(last), max(last)
 
@@ -52,20 +61,21 @@ def requests(users: int, hours: float, gap: Callable[[float], float]) -> tuple[f
 def connections(users: int, hours: float) -> int:
     """The most connections to the broker at once: a kernel's lasts while a task is open, and for
     two minutes more."""
-    draw = random.Random(1)
     changes: list[tuple[float, int]] = []
-    for _ in range(users):
-        at = draw.uniform(0, HOUR)
-        while at < hours * HOUR:
-            [length] = draw.choices(list(LENGTHS), list(LENGTHS.values()))
-            thought = draw.expovariate(1 / 300)
-            changes += [(at, 1), (at + length + min(LINGER_S, thought), -1)]
-            at += length + thought
+    for tasks in days(users, hours):
+        for (at, length), (following, _) in itertools.pairwise([*tasks, (hours * HOUR, 0)]):
+            changes += [(at, 1), (min(at + length + LINGER_S, max(following, at + length)), -1)]
     most = now = 0
     for _, change in sorted(changes):
         now += change
         most = max(most, now)
     return most
+
+
+def ages(users: int, hours: float) -> list[float]:
+    """The age of each task that is open at the end of a day, in seconds."""
+    end = hours * HOUR
+    return [end - at for tasks in days(users, hours) for at, run in tasks[-1:] if at + run > end]
 
 
 def share_mb(pid: int) -> float:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ PIDS = "import os\ndef f():\n    return os.getpid(), os.getppid()\n"
 # A script without a main guard: anything that imports it again would start another service.
 SCRIPT = """
 import sys
+import tempfile
 print("started", flush=True)
 from gc_jupyter.service.base import FunctionRegistration, SubmitRequest
 from gc_jupyter.serialize import ComputeSerializer
@@ -191,8 +193,21 @@ def test_no_interpreter_to_start_is_an_error_of_the_task(
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/nowhere/python")
         message = consumer.run(ECHO, 1)
-        assert message.error_code == "WorkerLost"
+        assert message.error_code == "RemoteExecutionError"
+        assert "can't be started" in message.data
         assert "/nowhere/python" in message.data
+    assert consumer.value(ECHO, 1) == 1
+
+
+def test_no_folder_for_temporary_files_is_an_error_of_the_task(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a container whose whole file system is read-only, without a volume."""
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/nowhere")
+        message = consumer.run(ECHO, 1)
+    assert message.error_code == "RemoteExecutionError"
+    assert "no folder for temporary files can be written to. Set TMPDIR" in message.data
     assert consumer.value(ECHO, 1) == 1
 
 

@@ -246,7 +246,11 @@ class LocalService:
                 stream.deliver(results)
 
     def _host_ended(self, host: HostProcess, reason: str) -> None:
-        self._fail_all(host, "WorkerLost", f"The local workers' host process ended: {reason}")
+        if host.pid is None:
+            text = f"The local workers can't be started: {reason}"
+            self._fail_all(host, "RemoteExecutionError", text)
+        else:
+            self._fail_all(host, "WorkerLost", f"The local workers' host process ended: {reason}")
         self._host = None
 
     def _fail_all(self, host: HostProcess, code: str, text: str) -> None:

@@ -21,7 +21,8 @@ _PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is i
 _PATIENCE = 5.0  # seconds for the host to kill its workers and end
 _START = (
     "import sys; sys.path[:] = {path!r}; "
-    "from gc_jupyter.service.local_host import main; main({workers}, {folder!r})"
+    "from gc_jupyter.service.local_host import main; "
+    "main({workers}, {folder!r}, {temporary!r})"
 )
 
 
@@ -39,7 +40,8 @@ class HostProcess(asyncio.Protocol):
     on_reports:
         Called with this host and its reports, in order.
     on_end:
-        Called with this host and the reason, once, when it has ended or couldn't be started.
+        Called with this host and the reason, once, when it has ended or couldn't be started: then
+        its `pid` is None.
     """
 
     def __init__(
@@ -127,12 +129,19 @@ class HostProcess(asyncio.Protocol):
     async def _run(self) -> None:
         """Start it, wait for its end, and say why it has ended."""
         run = self._loop.run_in_executor
-        with tempfile.TemporaryFile() as errors:
+        try:
+            errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the next line
+        except OSError:
+            self._end(
+                "no folder for temporary files can be written to. Set TMPDIR to one that can be."
+            )
+            return
+        with errors:
             try:
                 process, ours = await run(None, self._start, errors)
             except (OSError, ValueError) as error:
                 what = sys.executable or "the Python interpreter"
-                self._end(f"it can't be started: {error}. Check that {what} can be run")
+                self._end(f"{error}. Check that {what} can be run.")
                 return
             self.pid = process.pid
             await self._loop.create_connection(lambda: self, sock=ours)
@@ -145,8 +154,8 @@ class HostProcess(asyncio.Protocol):
         # it starts without the notebook's directory, which tasks get with their place.
         here = {"", os.path.realpath(os.curdir)}
         path = [*(p for p in sys.path if p not in here), _PACKAGES]
-        folder = near_files().folder
-        start = _START.format(path=path, workers=self._workers, folder=folder)
+        folder, temporary = near_files().folder, tempfile.gettempdir()
+        start = _START.format(path=path, workers=self._workers, folder=folder, temporary=temporary)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
