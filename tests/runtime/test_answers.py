@@ -56,21 +56,30 @@ def loop() -> Iterator[KernelLoop]:
 
 
 def test_said_once_until_something_answers(words: Words, loop: KernelLoop) -> None:
+    """Once for all tries of a request, and again for what is asked after it was given up."""
     asked = Answers(loop, None)
 
-    def ends_with(error: Exception) -> None:
+    def ends_with(error: Exception, said: int = 1) -> None:
         with asked.expected(False):
-            words.wait_for(1)
+            words.wait_for(said)
             raise error
 
     for _ in range(2):
         with pytest.raises(ServiceUnreachable):
             ends_with(ServiceUnreachable("no answer in time"))
     assert len(words.said) == 1
-    with pytest.raises(ServiceRefused):
-        ends_with(ServiceRefused("no", status=404))  # an answer
     with asked.expected(False):
-        words.wait_for(2)
+        asked.gave_up()  # another request, beside one that is under way
+    with pytest.raises(ServiceUnreachable):
+        ends_with(ServiceUnreachable("no answer in time"))
+    assert len(words.said) == 1
+    asked.gave_up()
+    with pytest.raises(ServiceUnreachable):
+        ends_with(ServiceUnreachable("no answer in time"), said=2)
+    with pytest.raises(ServiceRefused):
+        ends_with(ServiceRefused("no", status=404), said=2)  # an answer
+    with asked.expected(False):
+        words.wait_for(3)
 
 
 def test_what_answers_in_time_is_not_said(words: Words, loop: KernelLoop) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gc_jupyter import Client
 from gc_jupyter.journal import Journal, KernelSession
 from gc_jupyter.server.endpoints import list_endpoints
+from gc_jupyter.session.directory import Directory
 from gc_jupyter.settings import Settings
 from tests.service.handle import Loopback
 
@@ -48,6 +49,31 @@ def test_names_are_asked_for_once_and_remembered(
     assert found["owner"]
     assert found in later["endpoints"]
     assert loopback.requests() == []
+    journal.close()
+
+
+def test_a_binder_session(
+    client: Client,
+    loopback: Loopback,
+    settings: Settings,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The server has no login, since a kernel keeps its own in memory: what it knows is listed."""
+    name = "known to a kernel"
+    loopback.new_endpoint("offline", {"display_name": name})
+    of_kernel = Directory(settings, lambda: client, journal)
+    assert of_kernel.refresh()  # as `%gc endpoints` does
+    for variable in ("GLOBUS_COMPUTE_ACCESS_TOKEN", "GLOBUS_COMPUTE_USER_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BINDER_LAUNCH_HOST", "https://mybinder.org/")
+    found = list_endpoints(settings, journal, Client(do_version_check=False), ask=True)
+    assert not found["signed_in"]
+    assert "each kernel signs in for itself" in found["problem"]
+    assert "%gc endpoints" in found["next_step"]
+    assert name in [one["name"] for one in found["endpoints"]]
     journal.close()
 
 

@@ -52,6 +52,12 @@ class Answers:
             self._said = self._said and silent
             del self._under_way[key]
 
+    def gave_up(self) -> None:
+        """A request isn't tried again. The next cell is told again, unless other requests are
+        under way: they belong to what was reported."""
+        if not self._under_way:
+            self._said = False
+
     def _look(self) -> None:
         """Report late requests; look again when the next one would be late (loop's thread)."""
         self._watched = False  # first: a request that begins from here on makes the loop look again

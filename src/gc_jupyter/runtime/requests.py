@@ -126,6 +126,7 @@ class Requests:
             error, attempt, random.random(), repeatable=not submission, elapsed=elapsed
         )
         if delay is None:
+            self._answers.gave_up()
             raise error
         if isinstance(error, RateLimited):
             if self._budget is not None:

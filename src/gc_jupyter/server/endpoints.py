@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
+from gc_jupyter.auth.storage import may_be_kept
 from gc_jupyter.client import Client
 from gc_jupyter.errors import ComputeError
 from gc_jupyter.journal import Journal, KnownEndpoint
@@ -13,7 +15,12 @@ from gc_jupyter.settings import Settings
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME
 from gc_jupyter.types import Endpoint as Named
 
-_SIGN_IN = "%gc login in a notebook signs in."
+_NOBODY = ("Nobody is signed in.", "%gc login in a notebook signs in.")
+#: On Binder, where a login stays in the memory of the kernel.
+_IN_KERNELS = (
+    "In a Binder session each kernel signs in for itself. This list has what kernels know.",
+    "After a sign-in, %gc endpoints in the notebook adds yours.",
+)
 
 
 def list_endpoints(
@@ -54,7 +61,7 @@ def list_endpoints(
         signed_in = user is not None
         if user is None:
             if not problem:
-                problem, next_step = "Nobody is signed in.", _SIGN_IN
+                problem, next_step = _NOBODY if may_be_kept(os.environ) else _IN_KERNELS
         else:
             login = user.login()
             who = login.username or login.source
