@@ -12,13 +12,11 @@ _HUB = "a hub, its proxy, servers and kernels start in turn, within JupyterHub's
 _CULLER = "the culler's clock runs on while the machine starts kernels"
 _LAB = "JupyterLab passes over answers that a busy machine gives late: completion, a page's load"
 _KILLED = "kernels, workers and brokers are killed, of which the system tells in its own time"
-_CUT = "its streams are cut five times while its token is renewed: it failed once in twelve runs"
 #: The beginning of a test's id -> why it may fail without a fault of ours.
 MAY_RUN_AGAIN: dict[str, str] = {
     "tests/browser/test_": _LAB,
     "tests/faults/test_broker.py::": _KILLED,
     "tests/faults/test_kill.py::": _KILLED,
-    "tests/faults/test_login.py::test_a_token_that_expires_again_and_again": _CUT,
     "tests/faults/test_model.py::": _KILLED,
     "tests/faults/test_sleep.py::": "processes are stopped and connections dropped meanwhile",
     "tests/faults/test_stores.py::test_a_worker_dies_at_each_step": _KILLED,

@@ -1,14 +1,14 @@
-// What panels and commands can do in notebooks. Each says in a sentence what it did, or why not.
+// The actions of panels and commands in notebooks. Each returns a sentence that says what it did, or why not.
 
 import { DONE } from "../widgets/src/task_rows";
 import { CellText } from "./cell_text";
 import { Run, Task } from "./messages";
 
-// Where a task or a run was sent from.
+// The place from which a task or a run was sent.
 export type Place = Pick<Task, "notebook" | "cell_id" | "execution_count">;
 
 export interface Actions {
-  // Whether there is a notebook to act in.
+  // Whether a notebook is open to act in.
   readonly ready: boolean;
   jump(place: Place): Promise<string>;
   again(place: Place): Promise<string>; // runs the cell as it is now
@@ -26,14 +26,14 @@ export const NO_NOTEBOOK = "Open a notebook first.";
 const NOT_SAID = "Its front end didn't say which notebook it is from.";
 const NO_ID = "It has no task id: its request was not answered.";
 
-// What an action has to say, also where it failed: the kernel died, or a file is gone.
+// The message of an action, also if it failed because the kernel died or a file is gone.
 export function said(action: Promise<string>): Promise<string> {
   return action.catch((error: unknown) => `It failed: ${String(error)}`);
 }
 
 export type TaskAction = "jump" | "attach" | "result" | "copy";
 
-// Why something can't be done with a task now; empty where it can.
+// Why an action isn't possible with a task now; empty if it is.
 export function whyNot(action: TaskAction, task: Task, ready: boolean): string {
   const lost = task.endpoint === "local" && !task.kernel_alive;
   switch (action) {
@@ -59,7 +59,7 @@ export function whyNot(action: TaskAction, task: Task, ready: boolean): string {
 
 export type RunAction = "jump" | "attach" | "again" | "stop" | "page";
 
-// Why something can't be done with a run now; empty where it can.
+// Why an action isn't possible with a run now; empty if it is.
 export function whyNotRun(action: RunAction, run: Run, ready: boolean): string {
   switch (action) {
     case "page":
@@ -83,7 +83,7 @@ export function whyNotRun(action: RunAction, run: Run, ready: boolean): string {
   }
 }
 
-// As %gc and %%gcrun take a name: a UUID stays as it is where the name isn't one word.
+// The endpoint as %gc and %%gcrun accept it: its name if that is one word, else its UUID.
 export function nameOf(endpoint: { endpoint_id: string; name: string; alias: string }): string {
   const name = endpoint.alias || endpoint.name;
   return /^[\w.-]+$/.test(name) ? name : endpoint.endpoint_id;

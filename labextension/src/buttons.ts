@@ -6,7 +6,7 @@ export function button(text: string, label?: string): HTMLButtonElement {
   return make("button", { type: "button", class: "gc-button", "aria-label": label }, text);
 }
 
-// `why` is empty where the button can be used.
+// `why` is empty if the button can be used.
 export function setReason(element: HTMLButtonElement, why: string): void {
   element.setAttribute("aria-disabled", String(why !== ""));
   element.title = why;

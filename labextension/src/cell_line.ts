@@ -11,9 +11,9 @@ export interface Edit {
 const SETS_UP = /^\s*(%gc\b|%(re)?load_ext\s+gc_jupyter\b)/m;
 const CLOSING: Record<string, string> = { "(": ")", "[": "]", "{": "}" };
 
-// `name` as the magics take it; null for the kernel. A sentence where it can't be.
+// `name` is as the magics accept it; null means the kernel. Returns a sentence if the edit isn't possible.
 export function runOn(source: string, name: string | null): Edit | string {
-  const from = source.search(/\S|$/); // IPython passes over empty lines
+  const from = source.search(/\S|$/); // IPython skips empty lines
   const line = source.slice(from).split("\n", 1)[0]!;
   const magic = /^%%\S*/.exec(line)?.[0] ?? "";
   if (magic === "%%gcrun" || magic === "%%gcshell") {
@@ -48,7 +48,7 @@ function renamed(from: number, line: string, magic: string, name: string): Edit 
   return { from: end, to: end, text: ` ${name}` };
 }
 
-// The parts between spaces, as `split` in magics/line.py has them: quotes and brackets hold theirs together.
+// The parts between spaces, as `split` in magics/line.py returns them. Spaces in quotes or brackets don't separate.
 function words(line: string): { start: number; text: string }[] {
   const found: { start: number; text: string }[] = [];
   let [start, closing, quote] = [-1, "", ""];

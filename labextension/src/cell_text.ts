@@ -1,4 +1,4 @@
-// What a notebook's cell says and shows, as plain text.
+// A notebook cell's source and output as plain text.
 
 interface Output {
   output_type?: unknown;
@@ -14,7 +14,7 @@ export interface CellText {
 
 const ESCAPES = /\u001b\[[0-9;]*[A-Za-z]/g;
 
-// A cell as nbformat has it.
+// A cell in the form of nbformat.
 export function cellText(cell: { source?: unknown; outputs?: unknown }): CellText {
   const outputs = Array.isArray(cell.outputs) ? (cell.outputs as Output[]) : [];
   return { source: joined(cell.source), output: outputs.map(textOf).join("").replace(ESCAPES, "").trimEnd() };
@@ -26,7 +26,7 @@ function textOf({ text, data, traceback }: Output): string {
   return lines && !lines.endsWith("\n") ? `${lines}\n` : lines;
 }
 
-// nbformat writes a text as one, or as its lines.
+// nbformat writes a text as one string or as a list of lines.
 function joined(text: unknown): string {
   return Array.isArray(text) ? text.map(String).join("") : typeof text === "string" ? text : "";
 }

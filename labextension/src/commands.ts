@@ -1,4 +1,4 @@
-// The palette's commands: everything that the panels do, for the keyboard and for Notebook 7.
+// The palette's commands: all actions of the panels, for the keyboard and for Notebook 7.
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { ICommandPalette, InputDialog, Notification } from "@jupyterlab/apputils";
@@ -14,7 +14,7 @@ import { Panel } from "./sidebar";
 import { Store } from "./store";
 
 const CATEGORY = "Globus Compute";
-const GAP = "\u2003"; // between a name and what is known of it
+const GAP = "\u2003"; // between a name and its description
 
 export const COMMANDS = {
   showEndpoints: "gc-jupyter:show-endpoints",
@@ -108,7 +108,7 @@ export function addCommands(
   }
 }
 
-// In a menu, the line of an endpoint; elsewhere, what the command does.
+// In a menu the label is the endpoint's line, elsewhere the command's name.
 export function listed(
   known: KnownEndpoints,
   otherwise: string,
@@ -124,7 +124,7 @@ export function listed(
   };
 }
 
-// With the endpoint that was named, or the one that the user picks.
+// Run with the endpoint in the arguments, or with the one that the user picks.
 export async function withEndpoint(
   { store, known }: Pick<Parts, "store" | "known">,
   named: unknown,
@@ -148,7 +148,7 @@ export async function withEndpoint(
   }
 }
 
-// What an action has to say, where that is something.
+// Show an action's message, if there is one.
 export function tell(text: string): void {
   if (text) {
     Notification.info(text, { autoClose: 5000 });

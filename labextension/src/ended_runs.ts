@@ -1,4 +1,4 @@
-// Which runs have ended since they were last looked at, and took so long that somebody has turned away.
+// Finds the runs that have ended since the last look and took so long that the user may have turned away.
 
 import { duration } from "../widgets/src/durations";
 import { Run } from "./messages";
@@ -9,7 +9,7 @@ import { count, titleOf } from "./run_item";
 import type { Server } from "./server";
 import { Store } from "./store";
 
-// A cell that sends its tasks one after another has none open in between.
+// A cell that sends its tasks one after another has no open task in between.
 export const QUIET_MS = 2000;
 
 export class EndedRuns {
@@ -18,7 +18,7 @@ export class EndedRuns {
 
   constructor(private readonly tell: (run: Run) => void) {}
 
-  // The newest runs. Told is each that was open before and stays ended, if it took `least` seconds.
+  // The newest runs. Reports each run that was open before and stays ended, if it took `least` seconds.
   look(runs: Run[], least: number): void {
     const before = this.open;
     this.open = new Set(runs.filter((run) => run.open > 0).map((run) => run.run));
@@ -48,7 +48,7 @@ export class EndedRuns {
   }
 }
 
-// Looks at the newest runs at each change, while the user wants to be told.
+// Looks at the newest runs at each change, while notices are switched on.
 export class Notices {
   private readonly ended: EndedRuns;
 

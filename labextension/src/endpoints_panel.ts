@@ -1,4 +1,4 @@
-// The endpoints: which there are, how they are, favourites first, and what to do with one.
+// The panel of endpoints: their states, favourites first, and the actions for each.
 
 import { make, setText } from "../widgets/src/dom";
 import { Listeners } from "../widgets/src/model";
@@ -9,7 +9,7 @@ import { Notice } from "./notice";
 import { Store, Topic } from "./store";
 import { when } from "./times";
 
-// Where the user's favourites are kept.
+// The store of the user's favourites.
 export interface Favourites {
   has(endpointId: string): boolean;
   toggle(endpointId: string): void;
@@ -58,7 +58,7 @@ export class EndpointsPanel {
     }
   }
 
-  // What the administrator says to everybody.
+  // The administrator's message for everybody.
   private drawSite({ notice, notice_link: link }: Endpoints): void {
     this.site.hidden = notice === "" && link === "";
     const shown = make("a", { href: link, target: "_blank", rel: "noopener" }, notice || link);
@@ -86,7 +86,7 @@ export class EndpointsPanel {
     setText(this.note, this.store.problems.endpoints?.message ?? "");
   }
 
-  // Items stay what they are for an endpoint, and so does the focus.
+  // An endpoint keeps its item, so the item keeps the focus.
   private drawItems({ endpoints, default: used }: Endpoints): void {
     const known = new Set(endpoints.map((one) => one.endpoint_id));
     for (const [id, item] of this.items) {
@@ -126,7 +126,7 @@ export class EndpointsPanel {
 }
 
 class EndpointItem {
-  name = ""; // as the magics take it
+  name = ""; // as the magics accept it
   readonly star = make("button", { type: "button", class: "gc-star" });
   readonly use = button("Use in notebook");
   readonly insert = button("Insert %%gcrun");

@@ -38,7 +38,7 @@ function activate(
   if (app.name === "Voila") {
     return; // a page of outputs
   }
-  // Imported above, what Voilà's page has not got would keep all of this extension from starting there.
+  // An import at the top of a package that Voilà's page lacks would keep the whole extension from starting there.
   const statusBar = import("@jupyterlab/statusbar").then((one) => app.resolveOptionalService(one.IStatusBar));
   const launcher = import("@jupyterlab/launcher").then((one) => app.resolveOptionalService(one.ILauncher));
   const server = new Server(app.serviceManager.serverSettings);
@@ -84,7 +84,7 @@ function addStatusItem(app: JupyterFrontEnd, statusBar: IStatusBar | null, store
   });
 }
 
-// The server tells what changes. What was missed while the page slept is asked for once.
+// The server announces changes. After sleep, the page asks once for what it has missed.
 function keepCurrent(app: JupyterFrontEnd, store: Store): void {
   app.serviceManager.events?.stream.connect((_, event) => {
     if (event.schema_id === TASKS_CHANGED) {

@@ -1,4 +1,4 @@
-// The endpoints as menus, cards and completion offer them: favourites first, by the names that the magics take.
+// The endpoints that menus, cards and completion offer: favourites first, by the names that the magics accept.
 
 import { nameOf } from "./actions";
 import { Favourites } from "./endpoints_panel";
@@ -6,7 +6,7 @@ import { Endpoint } from "./messages";
 import { Store } from "./store";
 
 const LOCAL: Endpoint = { endpoint_id: "", name: "local", alias: "", status: "online", python: "", owner: "", at: 0 };
-const IN_MENU = 12; // the others are found by typing
+const IN_MENU = 12; // the user finds the others by typing
 
 export class KnownEndpoints {
   constructor(
@@ -20,7 +20,7 @@ export class KnownEndpoints {
     return [...known].sort((a, b) => first(b) - first(a));
   }
 
-  // As many as a menu has room for: favourites, local, then those that are online.
+  // The endpoints for a menu: favourites, local, then online ones, as many as fit.
   get first(): Endpoint[] {
     const all = this.all();
     if (all.length <= IN_MENU) {
@@ -31,7 +31,7 @@ export class KnownEndpoints {
     return all.sort((a, b) => rank(a) - rank(b)).slice(0, IN_MENU);
   }
 
-  // By the name that a magic was given, or by its id.
+  // Find an endpoint by a magic's argument or by its id.
   find(name: string): Endpoint | undefined {
     if (name === "") {
       return undefined;
@@ -44,12 +44,12 @@ export class KnownEndpoints {
     return this.favourites.has(endpoint.endpoint_id);
   }
 
-  // Name, state and owner, for a line of a menu.
+  // Name, state and owner for a line of a menu.
   describe(endpoint: Endpoint): string {
     return `${this.isFavourite(endpoint) ? "★ " : ""}${shownName(endpoint)} · ${facts(endpoint)}`;
   }
 
-  // As the magics take it: several endpoints may have one name.
+  // The text that the magics accept: the id if several endpoints have the name.
   nameOf(endpoint: Endpoint): string {
     const name = nameOf(endpoint);
     return this.all().filter((one) => nameOf(one) === name).length > 1 ? endpoint.endpoint_id : name;
@@ -59,18 +59,18 @@ export class KnownEndpoints {
     this.favourites.toggle(endpoint.endpoint_id);
   }
 
-  // Why they may be incomplete or old, in a sentence; empty where they aren't.
+  // A sentence that says why the list may be incomplete or old; empty if it is complete.
   get problem(): string {
     const { endpoints, problems } = this.store;
     return problems.endpoints?.message ?? (endpoints?.signed_in ? endpoints.problem : "");
   }
 
-  // What cells without a name use, by the user's settings.
+  // The default endpoint of the user's settings.
   get usual(): string {
     return this.store.endpoints?.default ?? "";
   }
 
-  // Who is signed in, in a sentence; empty where nobody is.
+  // A sentence that says who is signed in; empty if nobody is.
   get who(): string {
     const { endpoints } = this.store;
     return endpoints?.signed_in ? `Signed in: ${endpoints.who || "you"}` : "";

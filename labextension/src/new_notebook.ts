@@ -1,4 +1,4 @@
-// A notebook made for an endpoint: from the launcher, and by a command.
+// Makes a notebook for an endpoint, from the launcher and by a command.
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { ILauncher } from "@jupyterlab/launcher";
@@ -9,9 +9,9 @@ import { KnownEndpoints, shownName } from "./known_endpoints";
 import { LOAD } from "./notebook_actions";
 import { Store } from "./store";
 
-const CARDS = 6; // the rest is behind the last one
+const CARDS = 6; // the last card leads to the rest
 
-// Nothing of it is run.
+// None of its cells is run.
 export async function openNotebookFor(app: JupyterFrontEnd, name: string, cwd: string): Promise<unknown> {
   const { contents, kernelspecs } = app.serviceManager;
   await kernelspecs.ready;

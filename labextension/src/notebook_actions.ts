@@ -1,4 +1,4 @@
-// The actions, in the notebook that was last used: cells are inserted, so that a reader of the
+// The actions in the notebook that was used last. They insert cells, so that a reader of the
 // notebook sees what was done.
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
@@ -37,7 +37,7 @@ export class InNotebooks implements Actions {
     return this.run(`%gc result ${id}`);
   }
 
-  // Where a cell of nothing but magics says it already, that cell is changed and run again.
+  // If a cell of magics alone already has such a line, that cell is changed and run again.
   async use(endpoint: string): Promise<string> {
     const panel = this.panel;
     const said = panel?.content.widgets.find((cell) => SAYS_USE.test(cell.model.sharedModel.getSource()));
@@ -58,7 +58,7 @@ export class InNotebooks implements Actions {
     return this.run("%gc login");
   }
 
-  // A cell to write in; it is not run.
+  // Insert a cell to write in. It is not run.
   async insert(endpoint: string): Promise<string> {
     const panel = this.panel;
     if (!panel) {
@@ -117,7 +117,7 @@ export class InNotebooks implements Actions {
     return cell ? cellText(cell) : null;
   }
 
-  // The notebook, with the cell active; or why there is none.
+  // The notebook with the cell active, or the reason why there is none.
   private async find(place: Place): Promise<NotebookPanel | string> {
     const path = place.notebook;
     const cell = place.execution_count ? `cell [${place.execution_count}]` : "the cell";
@@ -179,7 +179,7 @@ export class InNotebooks implements Actions {
   }
 }
 
-// Below the active cell, or into it where it is empty; the new cell is the active one.
+// Insert below the active cell, or into it if it is empty. The new cell becomes active.
 function insertCell(panel: NotebookPanel, source: string): void {
   const { content } = panel;
   const active = content.activeCell?.model;
@@ -189,7 +189,7 @@ function insertCell(panel: NotebookPanel, source: string): void {
   content.activeCell?.model.sharedModel.setSource(source);
 }
 
-// Whether the kernel has the magics. A busy kernel can't be asked; then the notebook's text tells.
+// Whether the kernel has the magics. If the kernel is busy, the notebook's text decides.
 export async function isLoaded(panel: NotebookPanel): Promise<boolean> {
   const kernel = panel.sessionContext.session?.kernel;
   if (kernel?.status !== "idle") {

@@ -1,5 +1,5 @@
-// What a notebook keeps of widgets that live in its kernel: seconds old while they live, what they
-// came to when they have ended, and a word where their kernel has ended before.
+// The saved form of widgets in a notebook. It is seconds old while they live, and final when they have
+// ended. If their kernel has ended before, a line says so.
 
 import { NotebookActions, NotebookPanel } from "@jupyterlab/notebook";
 import { Kernel, KernelMessage } from "@jupyterlab/services";
@@ -9,7 +9,7 @@ import { asHtml, asOf, VIEW } from "./output_texts";
 
 const OVER: readonly Kernel.Status[] = ["dead", "restarting", "autorestarting", "terminating"];
 
-// An output of ours, where it stands.
+// An output of this package and its place.
 interface Place {
   set(data: Bundle, mark: OutputMark): void;
   data: Bundle;
@@ -17,9 +17,9 @@ interface Place {
 }
 type Bundle = Record<string, unknown>;
 
-// Follows one notebook for as long as it is open.
+// Follows one notebook while it is open.
 export class NotebookOutputs {
-  // Outputs that this page has had from its kernel, and misses nothing of.
+  // Outputs of which this page has received every change.
   private readonly followed = new Set<string>();
 
   constructor(private readonly panel: NotebookPanel) {
@@ -34,7 +34,7 @@ export class NotebookOutputs {
     });
     sessionContext.connectionStatusChanged.connect((_, status) => {
       if (status === "connected") {
-        this.followed.clear(); // what came meanwhile was missed
+        this.followed.clear(); // changes were missed meanwhile
         this.ask();
       }
     });
@@ -46,7 +46,7 @@ export class NotebookOutputs {
     void Promise.all([context.ready, sessionContext.ready]).then(() => this.ask());
   }
 
-  // A kernel shows something: JupyterLab itself knows an output's place until the page is reloaded.
+  // A kernel shows an output. JupyterLab knows its place until the page is reloaded.
   private heard(message: KernelMessage.IMessage): void {
     const update = KernelMessage.isUpdateDisplayDataMsg(message);
     if (!update && !KernelMessage.isDisplayDataMsg(message)) {
@@ -86,8 +86,8 @@ export class NotebookOutputs {
     }
   }
 
-  // After a reload, what the kernel has shown meanwhile. One that doesn't know an output isn't the
-  // one that has made it.
+  // After a reload, ask for the changes of the meantime. If the kernel doesn't know an output, another
+// kernel made it.
   private ask(): void {
     const kernel = this.panel.sessionContext.session?.kernel ?? null;
     const places = this.live().filter((place) => !this.followed.has(place.mark.output!));
@@ -127,7 +127,7 @@ export class NotebookOutputs {
     });
   }
 
-  // Nothing has come since, or it would be here: what is saved is as of now.
+  // No change has come since, so the saved form is up to date.
   private date(): void {
     if (this.panel.sessionContext.session?.kernel?.connectionStatus !== "connected") {
       return;
@@ -179,7 +179,7 @@ function outputsOf(cell: unknown): { metadata: Bundle }[] {
   return Array.from({ length: outputs?.length ?? 0 }, (_, index) => outputs!.get(index));
 }
 
-// Of a code cell's outputs, what is used here.
+// The part of a code cell's outputs that is used here.
 interface Outputs {
   length: number;
   get(index: number): { data: Bundle; metadata: Bundle };
@@ -197,7 +197,7 @@ function show(place: Place, { data, metadata }: OutputNow): void {
   }
 }
 
-// The kernel has ended before the output did: it stays as it was, and says so.
+// The kernel has ended before the output: the output stays as it was, and a line says so.
 function end(place: Place): void {
   const { [VIEW]: _, [LASTING_VIEW]: ___, ...data } = place.data;
   const { ended, live: __, ...mark } = place.mark;

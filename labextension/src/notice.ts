@@ -1,4 +1,4 @@
-// What is missing or wrong, and the next step: one paragraph above a panel, read aloud once.
+// A paragraph above a panel that says what is wrong and the next step. It is read aloud once.
 
 import { make, setText } from "../widgets/src/dom";
 

@@ -20,7 +20,7 @@ export class Options implements Favourites {
     return this.settings?.composite[name] === true;
   }
 
-  // What the user has decided; null where the default holds, which is nobody's decision.
+  // The user's decision; null if the default applies.
   decided(name: Name): boolean | null {
     return this.settings?.user[name] === undefined ? null : this.is(name);
   }
@@ -29,7 +29,7 @@ export class Options implements Favourites {
     await this.settings?.set(name, !this.is(name));
   }
 
-  // Seconds that a run takes at least that is told of.
+  // The shortest run that gets a notice, in seconds.
   get notifyAfter(): number {
     return Number(this.settings?.composite["notifyAfter"] ?? 60);
   }

@@ -1,4 +1,4 @@
-// Does something again whenever told to: once at a time, and for a fifth of the time at most.
+// Repeats an action on request: one at a time, and for a fifth of the time at most.
 
 export class Pacer {
   private running = false;
@@ -8,7 +8,7 @@ export class Pacer {
 
   constructor(private readonly work: () => Promise<void>) {}
 
-  // Soon; what is told meanwhile is done once, afterwards.
+  // Run soon. Further requests meanwhile make one more run afterwards.
   poke(): void {
     this.again = true;
     if (!this.running && this.timer === 0) {
@@ -16,7 +16,7 @@ export class Pacer {
     }
   }
 
-  // Now, or right after what is under way: somebody waits for it.
+  // Run now, or right after the present run, because somebody waits for it.
   hurry(): void {
     this.hurried = true;
     window.clearTimeout(this.timer);

@@ -10,7 +10,7 @@ export interface PagedRow<T> extends WindowRow {
 }
 
 export interface TableKind<T> {
-  name: string; // what its rows are, in the plural
+  name: string; // what its rows are called, in the plural
   columns: (string | HTMLElement)[];
   states: readonly [value: string, text: string][];
   make(): PagedRow<T>;
@@ -30,7 +30,7 @@ export class PagedTable<T> {
   constructor(
     private readonly pages: Pages<T>,
     kind: TableKind<T>,
-    asked: () => void, // other rows are wanted
+    asked: () => void, // called when other rows are wanted
     listeners: Listeners,
   ) {
     const { name, columns } = kind;
@@ -65,7 +65,7 @@ export class PagedTable<T> {
     );
     this.rows = new RowWindow<PagedRow<T>>(
       {
-        columns: 1, // of a row that only takes up room: narrow places leave out others
+        columns: 1, // of a filler row: narrow places hide other columns
         make: () => kind.make(),
         show: (row, index, place) => {
           const shown = pages.row(index);
@@ -104,7 +104,7 @@ export class PagedTable<T> {
     return this.search.value.trim() === "" && this.states.value === "";
   }
 
-  // `words` say what the rows are.
+  // `words` name the rows.
   draw(words: string): void {
     setText(this.words, words);
     if (this.order.length !== this.pages.total) {

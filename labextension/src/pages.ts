@@ -1,25 +1,25 @@
-// Rows of a list of any length: fetched a page at a time, as they come into view.
+// The rows of a list of any length. They are fetched a page at a time when they come into view.
 
 import { Page, PAGE_ROWS } from "./messages";
 
 export interface Question {
   text: string;
   state: string; // a word of STATES, "open", or "" for any
-  run: string; // the run whose tasks are meant; "" for all
+  run: string; // the run whose tasks are listed; "" for all
 }
 
 export type Fetch = (question: Question, offset: number) => Promise<Page>;
 
 export class Pages<T> {
   total = 0;
-  journal: Page["journal"] | null = null; // null until there was an answer
+  journal: Page["journal"] | null = null; // null before the first answer
   private pages = new Map<number, T[]>();
-  private view = [0, 0]; // the first and the last row that were looked at
+  private view = [0, 0]; // the first and the last row in view
   private question: Question;
-  private asked = 0; // counts the questions: an answer to an earlier one is dropped
+  private asked = 0; // counts the requests: an answer to an earlier one is dropped
   private filling = false;
 
-  // `changed` is called when rows have come.
+  // `changed` is called when rows have arrived.
   constructor(
     private readonly fetch: Fetch,
     private readonly changed: () => void,
@@ -28,7 +28,7 @@ export class Pages<T> {
     this.question = { text: "", state: "", run };
   }
 
-  // Undefined until it has come: `look` fetches what is missing.
+  // The row, or undefined before it has arrived: `look` fetches missing rows.
   row(index: number): T | undefined {
     return this.pages.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS];
   }
@@ -41,23 +41,23 @@ export class Pages<T> {
   look(first: number, last: number): void {
     this.view = [first, last];
     if (this.journal && !this.filling) {
-      void this.fill().catch(() => undefined); // the next refresh says what is wrong
+      void this.fill().catch(() => undefined); // the next refresh reports the error
     }
   }
 
-  // Other rows are wanted; they come with the next refresh.
+  // Set which rows are wanted. The next refresh fetches them.
   ask(question: Partial<Question>): void {
     this.question = { ...this.question, ...question };
     this.view = [0, 0];
     this.asked++;
   }
 
-  // Fetches what is in view again, and forgets the rest.
+  // Fetch the rows in view again, and forget the others.
   refresh(): Promise<void> {
     return this.load(this.inView(), false);
   }
 
-  // One fetch at a time, and then what is in view by that time: a scroll passes more than it stops at.
+  // One request at a time, then the rows that are in view by then: a scroll passes many rows.
   private async fill(): Promise<void> {
     const missing = (): number[] => this.inView().filter((page) => !this.pages.has(page));
     this.filling = true;

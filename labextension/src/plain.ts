@@ -1,6 +1,6 @@
-// What becomes a line of a cell that runs: ids and names come from the journal and the service.
+// Makes ids and names safe for a line of a cell that runs: they come from the journal and the service.
 
-// One line of characters that can be seen, with nothing that is looked up in the notebook.
+// One line of visible characters, without those that IPython expands from the notebook's variables.
 export function isPlain(text: string): boolean {
   return !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}{}$]/u.test(text);
 }

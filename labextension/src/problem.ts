@@ -1,4 +1,4 @@
-// What keeps the panels from showing something, and what to do about it.
+// Why the panels can't show something, and the next step.
 
 export class Problem extends Error {
   constructor(

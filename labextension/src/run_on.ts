@@ -1,4 +1,4 @@
-// "Run on": puts, changes or takes away the line of the chosen cells that says where they run. Nothing is run.
+// "Run on": adds, changes or removes the line of the selected cells that says where they run. Runs no cell.
 
 import { Cell } from "@jupyterlab/cells";
 import { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
@@ -9,7 +9,7 @@ import { isLoaded, LOAD } from "./notebook_actions";
 import { isPlain } from "./plain";
 import { whyNoMagics } from "./used_here";
 
-// `name`: as the magics take it; null for the kernel. Says what there is to say, mostly nothing.
+// `name` is as the magics accept it; null means the kernel. Returns a message, which is mostly empty.
 export async function runCellOn(tracker: INotebookTracker | null, name: string | null): Promise<string> {
   const panel = tracker?.currentWidget;
   if (!panel) {
@@ -34,7 +34,7 @@ export async function runCellOn(tracker: INotebookTracker | null, name: string |
 
 const count = (cells: number): string => (cells === 1 ? "One of the cells stays" : `${cells} of the cells stay`);
 
-// Why a cell stays as it is; empty where it was changed.
+// Why a cell stays unchanged; empty if it was changed.
 function changed(cell: Cell, name: string | null): string {
   if (cell.model.type !== "code") {
     return "Only code runs: this cell is text.";
@@ -51,7 +51,7 @@ function changed(cell: Cell, name: string | null): string {
   return "";
 }
 
-// The cell needs the magics: what loads them stands above it, where nothing in the notebook does.
+// The cell needs the magics: insert a cell that loads them above it, if the notebook has none.
 function loadFirst(panel: NotebookPanel, first: Cell): string {
   const { content } = panel;
   const cells = Array.from(content.model?.cells ?? []);

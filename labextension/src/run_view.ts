@@ -1,4 +1,4 @@
-// One run: what became of it, what can be done with it, its errors, its cell, and its tasks.
+// One run: its outcome, actions, errors, cell and tasks.
 
 import { make, setText } from "../widgets/src/dom";
 import { STATES } from "../widgets/src/messages";
@@ -38,7 +38,7 @@ export class RunView {
   private readonly tasks: PagedTable<Task>;
   private readonly details: TaskDetails;
   private readonly listeners = new Listeners();
-  private failed = -1; // of which the errors are shown
+  private failed = -1; // the number of failed tasks whose errors are shown
   readonly element: HTMLElement;
 
   constructor(
@@ -100,7 +100,7 @@ export class RunView {
     this.heading.focus({ preventScroll: true });
   }
 
-  // The same run, later.
+  // Show the run's newer state.
   show(run: Run): void {
     this.run = run;
     setText(this.heading, titleOf(run));
@@ -145,7 +145,7 @@ export class RunView {
     this.tasks.draw(this.tasks.all ? "" : `${count(total)} of ${count(this.run.tasks)} tasks shown`);
   }
 
-  // Equal ones are one, with how many tasks have it.
+  // Equal errors are shown once, with the number of tasks.
   private drawErrors(failures: Failure[]): void {
     const item = ({ error, tasks }: Failure): HTMLElement =>
       make("li", {}, make("code", {}, error || "no message"), tasks > 1 ? ` × ${count(tasks)}` : "");
@@ -153,7 +153,7 @@ export class RunView {
     this.errors.replaceChildren(...failures.map(item));
   }
 
-  // As the notebook has it now.
+  // The cell as the notebook has it now.
   private async readCell(): Promise<void> {
     const found = await this.actions.cell(this.run).catch(() => null);
     const [summary] = this.cell.children;
@@ -188,7 +188,7 @@ export class RunView {
     }
   }
 
-  // Of a cell that has sent its tasks one by one.
+  // For a cell that has sent its tasks one by one.
   private async someIds(): Promise<string[]> {
     const { columns, rows } = await this.server.tasks({ text: "", state: "", run: this.run.run }, 0);
     return rows.map((row) => String(row[columns.indexOf("task_id")])).filter(Boolean);

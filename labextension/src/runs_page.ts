@@ -27,7 +27,7 @@ class RunsPage extends ShownWidget {
   }
 }
 
-// There is one at a time.
+// There is only one page.
 export class RunsPages {
   private page: RunsPage | null = null;
 
@@ -40,7 +40,7 @@ export class RunsPages {
     private readonly area: "main" | "down",
   ) {}
 
-  // Opens it, with a run where one is named.
+  // Open the page, at a run if one is given.
   async open(run = ""): Promise<RunsPage> {
     if (!this.page || this.page.isDisposed) {
       this.page = new RunsPage(new RunsPanel("page", this.store, this.server, this.actions, true));

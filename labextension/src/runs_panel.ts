@@ -1,4 +1,4 @@
-// The runs of all kernels, and one of them: beside each other where there is room, else one at a time.
+// The runs of all kernels and one selected run: side by side if there is room, else one at a time.
 
 import { make } from "../widgets/src/dom";
 import { Listeners } from "../widgets/src/model";
@@ -40,7 +40,7 @@ export class RunsPanel {
   readonly element: HTMLElement;
 
   constructor(
-    private readonly name: string, // of this panel, among those that need rows
+    private readonly name: string, // of this panel, among those that fetch rows
     private readonly store: Store,
     private readonly server: Pick<Server, "runs" | "tasks" | "failures">,
     private readonly actions: Actions,
@@ -80,7 +80,7 @@ export class RunsPanel {
     this.runs.focus();
   }
 
-  // Shows the run of this name.
+  // Show the run with this name.
   async openNamed(run: string): Promise<void> {
     const found = await this.named(run);
     if (found) {

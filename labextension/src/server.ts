@@ -14,7 +14,7 @@ export class Server {
     return this.ask(`runs?${query({ ...question, offset })}`);
   }
 
-  // Those of a run.
+  // The errors of a run.
   tasks(question: Question, offset: number): Promise<Page> {
     return this.ask(`tasks?${query({ ...question, offset })}`);
   }
@@ -23,7 +23,7 @@ export class Server {
     return this.ask(`failures?${query({ run })}`);
   }
 
-  // The service itself is asked for `fresh` alone; otherwise it is what was last heard.
+  // With `fresh` the service itself is asked; otherwise the server answers from what it knows.
   endpoints(fresh: boolean): Promise<Endpoints> {
     return this.ask(fresh ? "endpoints?ask=1" : "endpoints");
   }

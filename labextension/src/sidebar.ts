@@ -24,7 +24,7 @@ export class Sidebar extends SidePanel {
     (this.content as AccordionPanel).setRelativeSizes([1, 2]);
   }
 
-  // Unfolds a panel, where the user has folded it.
+  // Unfold a panel if the user has folded it.
   open(panel: Panel): void {
     (this.content as AccordionPanel).expand(PANELS.indexOf(panel));
   }

@@ -1,4 +1,4 @@
-// How many tasks are open, in the status bar; a click shows them.
+// The number of open tasks in the status bar. A click shows them.
 
 import { Signal } from "@lumino/signaling";
 
@@ -19,7 +19,7 @@ export class StatusItem {
     this.draw();
   }
 
-  // Without the server half there is nothing to count.
+  // Without the server half the number is unknown.
   get active(): boolean {
     return this.store.status !== null;
   }

@@ -1,4 +1,4 @@
-// Stops the open tasks of a run: its kernel alone knows what can be stopped, so it is asked first.
+// Stops the open tasks of a run. Only its kernel knows what can be stopped, so it is asked first.
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { Dialog, showDialog } from "@jupyterlab/apputils";
@@ -7,7 +7,7 @@ import { Kernel } from "@jupyterlab/services";
 import { STOP_TARGET, Stopping, StopTasks } from "../widgets/src/messages";
 import { Run } from "./messages";
 
-// `kernel` is the notebook's, where it is open here.
+// `kernel` is the notebook's, if it is open here.
 export async function stopRun(
   app: JupyterFrontEnd,
   kernel: Kernel.IKernelConnection | null,
@@ -36,7 +36,7 @@ export async function stopRun(
   }
 }
 
-// The kernel of a notebook that isn't open in this page, and what gives the connection up again.
+// The kernel of a notebook that isn't open in this page, and a function that closes the connection.
 async function connect(
   app: JupyterFrontEnd,
   notebook: string,
@@ -48,7 +48,7 @@ async function connect(
   return [kernel, () => kernel?.dispose()];
 }
 
-// Null where the kernel closes the comm without an answer: it has sent nothing.
+// Null if the kernel closes the comm without an answer, because it has submitted nothing.
 function ask(kernel: Kernel.IKernelConnection, run: Run, sure: boolean): Promise<Stopping | null> {
   const comm = kernel.createComm(STOP_TARGET);
   const asked: StopTasks = { request: comm.commId, tasks: [], cells: [run.execution_count], sure };

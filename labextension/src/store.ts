@@ -1,4 +1,4 @@
-// What the panels show, as last heard from the server; kept current by its notices.
+// The data of the panels: the server's last answers, kept current by its notices.
 
 import { Signal } from "@lumino/signaling";
 
@@ -16,22 +16,22 @@ export class Store {
   readonly problems: Record<Topic, Problem | null> = { tasks: null, endpoints: null };
   readonly changed = new Signal<this, Topic>(this);
   private collect: boolean | null = null;
-  private readonly needs = new Map<string, () => Promise<void>>(); // who shows rows, and fetches them
+  private readonly needs = new Map<string, () => Promise<void>>(); // name of a panel -> fetches its rows
   private readonly pacer = new Pacer(() => this.refresh());
 
   constructor(private readonly server: Pick<Server, "endpoints" | "status" | "collect">) {}
 
-  // The server says that tasks have changed, or something else makes it likely.
+  // Tasks have changed, or probably have.
   poke(): void {
     this.pacer.poke();
   }
 
-  // The user has asked for other rows.
+  // The user wants other rows.
   hurry(): void {
     this.pacer.hurry();
   }
 
-  // From now on `fetch` is called at each change; null: no more. Without it, tasks are only counted.
+  // Call `fetch` at each change from now on; null ends that. Without it, tasks are only counted.
   need(who: string, fetch: (() => Promise<void>) | null): void {
     if (fetch) {
       this.needs.set(who, fetch);
@@ -41,14 +41,14 @@ export class Store {
     }
   }
 
-  // `fresh`: the service itself is asked.
+  // With `fresh` the service itself is asked.
   loadEndpoints(fresh: boolean): Promise<void> {
     return this.load("endpoints", async () => {
       this.endpoints = await this.server.endpoints(fresh);
     });
   }
 
-  // Results are collected as the user's setting says; null: the user has not decided.
+  // Collect results as the user's setting says; null means that the user has not decided.
   async follow(collect: boolean | null): Promise<void> {
     if (collect !== this.collect) {
       this.collect = collect;

@@ -1,4 +1,4 @@
-// What the journal knows of one task, and what can be done with it.
+// One task in the journal: its fields and its actions.
 
 import { make, setText } from "../widgets/src/dom";
 import { Listeners } from "../widgets/src/model";
@@ -52,7 +52,7 @@ export class TaskDetails {
     this.buttons.get("result")!.focus({ preventScroll: true });
   }
 
-  // The same task, later.
+  // Show the task's newer state.
   show(task: Task): void {
     this.task = task;
     setText(this.heading, `${task.label || "task"}: ${task.state}`);

@@ -1,4 +1,4 @@
-// One task of a run: label, what became of it, and in a wide place its bar on the run's time axis.
+// One task of a run: its label, its outcome, and if there is room its bar on the run's time axis.
 
 import { make, setText } from "../widgets/src/dom";
 import { duration } from "../widgets/src/durations";
@@ -25,7 +25,7 @@ export class TaskItem implements PagedRow<Task> {
   private readonly running = make("span", { class: "gc-bar-running" });
   readonly element: HTMLTableRowElement;
 
-  // `span` is what the time axis shows, in unix seconds; `title` is the run's.
+  // `span` is the time axis in unix seconds; `title` is the run's.
   constructor(
     private readonly span: () => Span,
     private readonly title: () => string,
@@ -74,17 +74,17 @@ function put(bar: HTMLElement, { from, to }: Span, start: number | null, end: nu
   }
 }
 
-// " 50 %": what a running task has said of itself.
+// " 50 %": the progress that a running task has reported.
 function percent({ progress }: Task): string {
   return progress === null ? "" : ` ${Math.floor(100 * progress)} %`;
 }
 
-// Of "throw darts seed=2" in the run of "throw darts", what tells it from the others.
+// The part of a label that differs between tasks: "seed=2" of "throw darts seed=2" in the run "throw darts".
 function within(label: string, title: string): string {
   return label.startsWith(`${title} `) ? label.slice(title.length + 1) : label;
 }
 
-// How long the worker took.
+// The worker's time.
 export function ran(task: Task): string {
   const { started_at: start, ended_at: end } = task;
   return start === null || end === null ? "" : duration(Math.max(0, end - start));

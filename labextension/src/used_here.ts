@@ -1,4 +1,4 @@
-// The endpoint that cells of a notebook use where they name none, as its kernel says.
+// The default endpoint of a notebook's cells, from its kernel.
 
 import { NotebookActions, NotebookPanel } from "@jupyterlab/notebook";
 import { KernelMessage } from "@jupyterlab/services";
@@ -10,7 +10,7 @@ const ASK = "getattr(get_ipython().magics_manager.registry.get('GCMagics'), 'her
 const IS_PYTHON = /^(i?python|sage)/i;
 const MAY_CHANGE_IT = /%gc\s+use|%config\b|gc_jupyter|default_endpoint/;
 
-// Why magics can't be run in a notebook; empty where they can.
+// Why magics can't run in a notebook; empty if they can.
 export function whyNoMagics(panel: NotebookPanel): string {
   const { session, specsManager } = panel.sessionContext;
   if (!session?.kernel) {
@@ -21,7 +21,7 @@ export function whyNoMagics(panel: NotebookPanel): string {
 }
 
 export class UsedHere {
-  endpoint = ""; // empty where the kernel leaves it to the settings
+  endpoint = ""; // empty if the settings decide
   readonly changed = new Signal<this, void>(this);
 
   constructor(private readonly panel: NotebookPanel) {
@@ -42,7 +42,7 @@ export class UsedHere {
     void sessionContext.ready.then(() => this.ask());
   }
 
-  // A busy kernel answers when the cells before have run.
+  // A busy kernel answers after its running cells.
   private async ask(): Promise<void> {
     const kernel = this.panel.sessionContext.session?.kernel;
     const isOther = kernel != null && whyNoMagics(this.panel) !== "";

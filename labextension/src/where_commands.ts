@@ -1,4 +1,4 @@
-// The commands and menus of where cells run: of a notebook's toolbar, its cells, the launcher, and the panels' rows.
+// Commands and menus that choose where cells run: in the notebook's toolbar, cells, launcher and panels' rows.
 
 import { JupyterFrontEnd } from "@jupyterlab/application";
 import { IToolbarWidgetRegistry } from "@jupyterlab/apputils";
@@ -118,7 +118,7 @@ function addCommands(app: JupyterFrontEnd, tracker: INotebookTracker | null, { s
   });
 }
 
-// What a row of a panel offers besides its buttons.
+// The context menu of a panel's row.
 function addRowMenus(app: JupyterFrontEnd, { known, actions }: Omit<Parts, "store">): void {
   const { commands, contextMenu } = app;
   const here = (act: (name: string) => Promise<string>) => async () => {
@@ -168,7 +168,7 @@ function addRowMenus(app: JupyterFrontEnd, { known, actions }: Omit<Parts, "stor
   );
 }
 
-// The endpoint that a menu was opened for: by its name, or the row that was clicked.
+// The endpoint for which a menu was opened: the named one, or the row that was clicked.
 function endpointOf(app: JupyterFrontEnd, known: KnownEndpoints, named: unknown): Endpoint | undefined {
   if (typeof named === "string" && named) {
     return known.find(named);

@@ -83,7 +83,7 @@ export class WherePicker extends Widget {
   }
 }
 
-// The endpoints that the active cell may run on.
+// A menu of endpoints for the active cell.
 export function runOnMenu(commands: CommandRegistry, known: KnownEndpoints): Menu {
   const menu = new MenuSvg({ commands });
   menu.title.label = "Run Chosen Cells On";
@@ -98,7 +98,7 @@ export function fillRunOn(menu: Menu, known: KnownEndpoints): void {
   menu.addItem({ command: COMMANDS.runHere });
 }
 
-// A line for each, and one for those that have none.
+// One line for each endpoint, and one for those without a line.
 function addEndpoints(menu: Menu, known: KnownEndpoints, command: string, used?: string): void {
   const listed = known.first;
   for (const endpoint of listed) {
@@ -109,7 +109,7 @@ function addEndpoints(menu: Menu, known: KnownEndpoints, command: string, used?:
   menu.addItem({ command, args: { other } });
 }
 
-// Below a button, which has the focus again when the menu closes.
+// Open the menu below a button, which gets the focus back when the menu closes.
 export function openAt(menu: Menu, button: HTMLElement): void {
   const { left, bottom } = button.getBoundingClientRect();
   menu.aboutToClose.connect(() => {

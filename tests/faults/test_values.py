@@ -17,7 +17,7 @@ SETUP = """\
 import threading
 from gc_jupyter.executor import Executor
 from gc_jupyter.session import fetching, store_places, stores, transfer
-from gc_jupyter.session.known_parts import Known
+from gc_jupyter.session.known_parts import KnownParts
 
 there, = sys.argv[1:]
 moved = {"put": 0, "get": 0}
@@ -51,10 +51,10 @@ SENDING = {
     "once it has asked": "then_die(store_places.Far, 'missing')",
     "before the first part": "before(store_places.Far, 'put')",
     "once the first part has left": "then_die(store_places.Far, 'put')",
-    "once the first part is there": "before(Known, 'add')",
-    "once the second part is noted": "then_die(Known, 'add', 2)",
+    "once the first part is there": "before(KnownParts, 'add')",
+    "once the second part is noted": "then_die(KnownParts, 'add', 2)",
     "once all are there": "then_die(transfer, 'wait_for'); stores.wait_for = transfer.wait_for",
-    "before it is remembered": "before(Known, 'save')",
+    "before it is remembered": "before(KnownParts, 'save')",
     "before the cell leaves": "then_die(stores.Stores, 'send', 2)",
 }
 FETCH = """\

@@ -6,18 +6,18 @@ import pytest
 
 from gc_jupyter.service.local_wire import (
     Ended,
+    EndTasks,
     Frames,
-    Run,
+    RunTasks,
     Said,
     Started,
-    Stop,
     Surroundings,
     frame,
 )
 
 VALUES = [
-    Stop(("a",)),
-    Run([("a", "f", "x" * 300)], Surroundings("/", ("",)), ("s",)),
+    EndTasks(("a",)),
+    RunTasks([("a", "f", "x" * 300)], Surroundings("/", ("",)), ("s",)),
     [Started("a", 1.5), Said("a", b"x"), Ended("b", b"", True)],
     [],
 ]

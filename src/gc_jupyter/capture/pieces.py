@@ -15,7 +15,7 @@ from typing import Any
 from gc_jupyter.capture import modules
 from gc_jupyter.capture.credentials import CredentialGuard
 from gc_jupyter.capture.imports import is_local
-from gc_jupyter.capture.states import States
+from gc_jupyter.capture.states import StatesHere
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
@@ -90,7 +90,7 @@ class Pieces:
         guard: CredentialGuard,
         python: str,
         wanted: Callable[[str, Any], bool],
-        states: States,
+        states: StatesHere,
         storing: Storing | None = None,
     ) -> None:
         self.storing = storing

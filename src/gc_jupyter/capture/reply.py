@@ -39,7 +39,7 @@ class Moving(Protocol):
         """Return how far the transfer is."""
 
 
-class Fetching(Moving, Protocol):
+class StoreFetch(Moving, Protocol):
     """A transfer of bytes from an endpoint's store."""
 
     #: The bytes of each `stored`.
@@ -55,7 +55,7 @@ class Fetcher(Protocol):
     def purged(self, error: ValuesMissing) -> None:
         """Note that data which a task needed is gone there: the next task sends it again."""
 
-    def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> Fetching:
+    def begin(self, stored: Sequence[Mapping[str, Any]], folder: str, what: str) -> StoreFetch:
         """Start to bring these; returns at once."""
 
     def fetch(self, stored: Sequence[Mapping[str, Any]], folder: str) -> Sequence[bytearray]:
@@ -219,7 +219,7 @@ class CellFuture(TaskFuture):
         return None, Later(fetching.over, partial(self._understood, reply, read))
 
     def _fetched(
-        self, reply: Any, wanted: Sequence[Packed], fetching: Fetching
+        self, reply: Any, wanted: Sequence[Packed], fetching: StoreFetch
     ) -> tuple[BaseException | None, Any]:
         """Read a reply with the data that has come, or with the reason why it hasn't."""
         error, data = fetching.over.exception(), iter(fetching.data)

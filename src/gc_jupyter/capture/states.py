@@ -54,7 +54,7 @@ _OF_KERNEL = ("gc_jupyter", "IPKernelApp", "ipykernel", "traitlets", "tornado", 
 
 
 @dataclass
-class States:
+class StatesHere:
     """What is set here and isn't there by itself.
 
     Parameters
@@ -114,7 +114,7 @@ class States:
         return [name_of(module, key) for module, keys in self.values.items() for key in keys]
 
 
-def states_of(namespace: Mapping[str, Any]) -> States:
+def states_of(namespace: Mapping[str, Any]) -> StatesHere:
     """What is set in the modules that are loaded here.
 
     Parameters
@@ -122,7 +122,7 @@ def states_of(namespace: Mapping[str, Any]) -> States:
     namespace:
         The notebook's variables, with `In`, its cells.
     """
-    states = States()
+    states = StatesHere()
     cells = history.cells_of(namespace)
     words = history.words(cells)
     for module, find in _FINDERS.items():

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.future import dropped
-from gc_jupyter.magics.terminal import Progress, has_terminal
+from gc_jupyter.magics.terminal import ProgressLine, has_terminal
 from gc_jupyter.session import wait
 from gc_jupyter.session.waiting import StoppedWaiting
 from gc_jupyter.widgets.front_end import has_front_end
@@ -37,7 +37,7 @@ def wait_for(
         others = partial(session.drop_unsent, target)
     shown: list[bool] = []
     pause = None if watch is None else watch.pause
-    line = Progress(target.name, pause) if has_terminal() else None
+    line = ProgressLine(target.name, pause) if has_terminal() else None
 
     def late() -> None:
         if watch is not None and watch.screen.shown:

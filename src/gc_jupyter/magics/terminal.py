@@ -28,7 +28,7 @@ def has_terminal() -> bool:
     return here is not None and getattr(here, "kernel", None) is None and sys.stderr.isatty()
 
 
-class Progress:
+class ProgressLine:
     """The progress line of some tasks. It appears when `start` is called.
 
     Parameters

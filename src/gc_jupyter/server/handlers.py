@@ -26,7 +26,7 @@ Answer = Callable[["Handler"], Awaitable[object]]
 
 
 @dataclass(frozen=True)
-class Route:
+class ServerRoute:
     """A path below the namespace, and the functions that answer its methods.
 
     They return JSON as text, or an object to write as JSON.
@@ -43,7 +43,7 @@ class Handler(APIHandler):
     auth_resource = "gc_jupyter"
     _track_activity = False  # so that an open panel does not keep a server from being culled
 
-    def initialize(self, app: GCJupyter, route: Route) -> None:
+    def initialize(self, app: GCJupyter, route: ServerRoute) -> None:
         """See tornado's RequestHandler: `app` is the extension, `route` what this one answers."""
         self.app = app
         self.route = route
@@ -125,12 +125,12 @@ async def _collect(handler: Handler) -> object:
 
 
 ROUTES = (
-    Route("runs", get=partial(_rows, runs_json)),
-    Route("tasks", get=partial(_rows, tasks_json)),
-    Route("failures", get=_failures),
-    Route("endpoints", get=_endpoints),
-    Route("status", get=_status),
-    Route("collecting", put=_collect),
+    ServerRoute("runs", get=partial(_rows, runs_json)),
+    ServerRoute("tasks", get=partial(_rows, tasks_json)),
+    ServerRoute("failures", get=_failures),
+    ServerRoute("endpoints", get=_endpoints),
+    ServerRoute("status", get=_status),
+    ServerRoute("collecting", put=_collect),
 )
 
 

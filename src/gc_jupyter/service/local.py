@@ -3,8 +3,8 @@ this machine.
 
 ::
 
-    gc-loop ── register, submit ──► table ── Function, Run, Stop ──► host process ──► workers
-    gc-loop ◄─ results, messages ── table ◄─ Started, Said, Ended ── host process ◄── workers
+    gc-loop ── register, submit ──► table ── Function, RunTasks, EndTasks ──► host ──► workers
+    gc-loop ◄─ results, messages ── table ◄─ Started, Said, Ended ─────────── host ◄── workers
 
 The loop owns all of it: functions, tasks, groups, subscriptions, and the socket of the host
 process, which it never waits for. The host starts with the first task, and ends with `close` or
@@ -45,12 +45,12 @@ from gc_jupyter.service.local_table import LocalTaskTable
 from gc_jupyter.service.local_wire import (
     LARGE,
     Ended,
+    EndTasks,
     Function,
     Order,
     Report,
-    Run,
+    RunTasks,
     Said,
-    Stop,
     Surroundings,
     Workers,
 )
@@ -135,7 +135,7 @@ class LocalService:
         known, self._place = self._place, hashlib.blake2b(pickle.dumps(place)).digest()
         news = None if known == self._place else place
         for some in _portions(tasks):
-            host.send(Run(some, news, tuple(request.result_serializers)))
+            host.send(RunTasks(some, news, tuple(request.result_serializers)))
             news = None
         return SubmitReply(
             task_group_id=group_id,
@@ -162,7 +162,7 @@ class LocalService:
 
     def stop_tasks(self, task_ids: Sequence[str], patience: float = 0.0) -> bool:
         """See Service. The processes that the tasks have started end with them."""
-        self._call(self._send, Stop(task_ids, patience))
+        self._call(self._send, EndTasks(task_ids, patience))
         return True
 
     def use_workers(self, count: int) -> None:

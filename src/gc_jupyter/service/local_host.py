@@ -31,21 +31,21 @@ from typing import Any, NoReturn
 
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.serialize.near import use_near_files
-from gc_jupyter.service.local_seats import Seat, Task, best
+from gc_jupyter.service.local_seats import LocalTask, Seat, best
 from gc_jupyter.service.local_traces import adopt_orphans, end_orphans
 from gc_jupyter.service.local_wire import (
     LARGE,
     Assignment,
     Ended,
+    EndTasks,
     Frames,
     Function,
     Ready,
     Renew,
     Report,
-    Run,
+    RunTasks,
     Said,
     Started,
-    Stop,
     Surroundings,
     Workers,
     frame,
@@ -81,7 +81,7 @@ class Host:
         self._functions: dict[str, Function] = {}
         self._loaded: dict[str, Any] = {}  # functions that last
         self._place = Surroundings("")
-        self._waiting: OrderedDict[str, Task] = OrderedDict()
+        self._waiting: OrderedDict[str, LocalTask] = OrderedDict()
         self._seats: dict[int, Seat] = {}  # by process id
         self._ends: list[tuple[float, int, str]] = []  # when interrupted tasks are killed: a heap
         self._numbers = itertools.count()
@@ -146,16 +146,16 @@ class Host:
         for message in self._frames.feed(chunk):
             if isinstance(message, Function):
                 self._take_function(message)
-            elif isinstance(message, Run):
+            elif isinstance(message, RunTasks):
                 self._place = message.place or self._place
                 for task_id, function_id, payload in message.tasks:
-                    self._waiting[task_id] = Task(
+                    self._waiting[task_id] = LocalTask(
                         self._functions[function_id],
                         payload,
                         self._place,
                         message.result_serializers,
                     )
-            elif isinstance(message, Stop):
+            elif isinstance(message, EndTasks):
                 self._stop(message)
             elif isinstance(message, Workers):
                 self._limit = message.number
@@ -173,7 +173,7 @@ class Host:
             for seat in [one for one in self._seats.values() if one.task_id is None]:
                 self._retire(seat)  # workers that are made from now on have it
 
-    def _stop(self, stop: Stop) -> None:
+    def _stop(self, stop: EndTasks) -> None:
         for task_id in stop.task_ids:  # all of them first, so that none takes a free worker
             if self._waiting.pop(task_id, None) is not None:
                 self._tell(_failure(task_id, "TaskStopped", "The task was stopped before it ran."))
@@ -191,7 +191,7 @@ class Host:
 
     def _end_interrupted(self) -> None:
         while self._ends and self._ends[0][0] <= time.monotonic():
-            self._stop(Stop((heapq.heappop(self._ends)[2],)))
+            self._stop(EndTasks((heapq.heappop(self._ends)[2],)))
 
     # --- the workers -----------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class Host:
         else:
             self._keep_one_ready()
 
-    def _run(self, seat: Seat, task_id: str, task: Task) -> None:
+    def _run(self, seat: Seat, task_id: str, task: LocalTask) -> None:
         function_id, code, lasting = task.function
         if seat.used_for is not None and (lasting or seat.used_for != function_id):
             seat.process = None

@@ -13,7 +13,7 @@ from gc_jupyter.service.local_wire import Frames, Function, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class LocalTask:
     function: Function
     payload: str
     place: Surroundings
@@ -50,7 +50,7 @@ class Seat:
                 os.killpg(self.process, signal.SIGKILL)
 
 
-def best(free: Sequence[Seat], task: Task, *, full: bool) -> Seat | None:
+def best(free: Sequence[Seat], task: LocalTask, *, full: bool) -> Seat | None:
     """Which worker is to have the task: one that has just run the function, else a new process;
     None for a new worker."""
     fitting = [one for one in free if one.place == task.place]

@@ -5,8 +5,8 @@ this machine, and nobody else can reach the sockets.
 
 ::
 
-    kernel ── Function, Run, Stop, Workers ──► host ── Assignment, Renew ────► worker
-    kernel ◄─ [Started | Said | Ended, …] ───── host ◄─ Ready, Said, Ended ──── worker
+    kernel ── Function, RunTasks, EndTasks, Workers ──► host ── Assignment, Renew ────► worker
+    kernel ◄─ [Started | Said | Ended, …] ────────────── host ◄─ Ready, Said, Ended ──── worker
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Function(NamedTuple):
     lasting: bool = False
 
 
-class Run(NamedTuple):
+class RunTasks(NamedTuple):
     """Run these tasks: (task id, function id, packed arguments). No surroundings: as before."""
 
     tasks: Sequence[tuple[str, str, str]]
@@ -46,7 +46,7 @@ class Run(NamedTuple):
     result_serializers: tuple[str, ...] = ()
 
 
-class Stop(NamedTuple):
+class EndTasks(NamedTuple):
     """Never start these tasks. Kill those that run: at once, or `patience` seconds after an
     interrupt."""
 
@@ -102,7 +102,7 @@ class Ended(NamedTuple):
     failed: bool = False
 
 
-Order = Function | Run | Stop | Workers
+Order = Function | RunTasks | EndTasks | Workers
 Report = Started | Said | Ended
 
 _HEAD = 8

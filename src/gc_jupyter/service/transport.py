@@ -276,7 +276,7 @@ def _connection_class(connecting: set[object]) -> type[urllib3.connection.HTTPSC
     and report that nothing was sent if the handshake fails. (urllib3 raises the same error for a
     failed reply.)"""
 
-    class Connection(urllib3.connection.HTTPSConnection):
+    class TicketConnection(urllib3.connection.HTTPSConnection):
         @property
         def is_connected(self) -> bool:
             return super().is_connected or _has_tickets_only(self.sock)
@@ -292,4 +292,4 @@ def _connection_class(connecting: set[object]) -> type[urllib3.connection.HTTPSC
             finally:
                 connecting.discard(self)
 
-    return Connection
+    return TicketConnection

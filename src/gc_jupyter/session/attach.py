@@ -91,7 +91,7 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
         else:
             by_group.setdefault(entry.group_id, []).append(entry)
     for group, some in by_group.items():
-        _Group(session, group, namespace, found).attach(some)
+        _GroupEntries(session, group, namespace, found).attach(some)
     if found.unseen:
         found.identity = who_asks(session)
     if session.journal is not None:
@@ -111,7 +111,7 @@ def who_asks(session: Session) -> str:
     return (identity.username or identity.identity_id) if identity is not None else login.source
 
 
-class _Group:
+class _GroupEntries:
     """The entries of one task group."""
 
     def __init__(

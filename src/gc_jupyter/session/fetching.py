@@ -17,7 +17,7 @@ from gc_jupyter.travel.near import NearFiles
 from gc_jupyter.travel.store import PART, Store, StoreError, is_name, name_of
 
 if TYPE_CHECKING:
-    from gc_jupyter.session.known_parts import Known
+    from gc_jupyter.session.known_parts import KnownParts
     from gc_jupyter.session.store_places import StorePlace
     from gc_jupyter.session.stores import Stores
     from gc_jupyter.session.target import Target
@@ -55,7 +55,7 @@ class Fetching(Transfer):
     """
 
     def __init__(
-        self, what: str, stored: Sequence[Mapping[str, Any]], place: StorePlace, known: Known
+        self, what: str, stored: Sequence[Mapping[str, Any]], place: StorePlace, known: KnownParts
     ) -> None:
         self.data: list[bytearray] = []
         self._places: dict[str, list[tuple[bytearray, int]]] = {}
@@ -125,7 +125,7 @@ class Mapped:
     Attributes
     ----------
     over, listeners, data:
-        See `capture.reply.Fetching`: it is over at once.
+        See `capture.reply.StoreFetch`: it is over at once.
     """
 
     def __init__(self, stored: Sequence[Mapping[str, Any]], files: NearFiles) -> None:

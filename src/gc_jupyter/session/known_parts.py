@@ -16,7 +16,7 @@ _KNOWN_S = UNUSED_S - 86400.0
 _MOST_KNOWN = 20_000
 
 
-class Known:
+class KnownParts:
     """The parts that this kernel and earlier ones have put into the store of one endpoint. If the
     file can't be read or written, the endpoint is asked."""
 

@@ -13,7 +13,7 @@ from gc_jupyter.remote_text import one_line
 from gc_jupyter.serialize.near import near_files
 from gc_jupyter.session.background import Sending
 from gc_jupyter.session.fetching import FETCHED, Fetching, StoreFetcher
-from gc_jupyter.session.known_parts import Known
+from gc_jupyter.session.known_parts import KnownParts
 from gc_jupyter.session.store_places import Far, Near, StorePlace
 from gc_jupyter.session.transfer import Transfer, wait_for
 from gc_jupyter.session.waiting import Interrupted, Line
@@ -47,7 +47,7 @@ class Stores:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownParts] = {}
 
     def folder(self, target: Target) -> str:
         """The folder of a target's store; empty if the endpoint decides."""
@@ -95,11 +95,11 @@ class Stores:
             return Near(Store(storing.folder, storing.bound))
         return Far(self._session, target, storing.options())
 
-    def known(self, target: Target) -> Known:
+    def known(self, target: Target) -> KnownParts:
         """The record of the parts in it."""
         key = f"{target.endpoint.endpoint_id} {self.folder(target)}"
         if key not in self._known:
-            self._known[key] = Known(key)
+            self._known[key] = KnownParts(key)
         return self._known[key]
 
     # --- there -----------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class Nowhere:
         return size
 
 
-class Keeper:
+class KeptWriter:
     """Leaves values in a store.
 
     Parameters

@@ -21,7 +21,7 @@ from gc_jupyter.capture.worker_side.commands import TIMED, Shell
 from gc_jupyter.capture.worker_side.displays import Figures, display, make_bundle, short_repr
 from gc_jupyter.capture.worker_side.failures import describe, remember_lines
 from gc_jupyter.capture.worker_side.hosting import Visit
-from gc_jupyter.capture.worker_side.keeping import Keeper
+from gc_jupyter.capture.worker_side.keeping import KeptWriter
 from gc_jupyter.capture.worker_side.live import as_text, host_here, start_live
 from gc_jupyter.capture.worker_side.loading import Loader
 from gc_jupyter.capture.worker_side.namespace import make_namespace
@@ -189,16 +189,16 @@ class Work:
 
     def stay(self, over: dict[str, Any]) -> dict[str, Any]:
         """Keep the names that stay in the store, and the values that are too large to be fetched;
-        see `Keeper.keep`."""
+        see `KeptWriter.keep`."""
         given = dict(self.options.get("keep") or {})
         names = [name for name in given.pop("names", ()) if name in self.namespace]
         given["part"] = (self.options.get("tag") or {}).get("part")
         own = {*self.task["modules"], *self.task["brought"]}
         store = store_of(self.options.get("store"))
         of = (self.reading.made, store, self.options["python"], own)
-        kept = Keeper(*of, given).keep({one: self.namespace[one] for one in names})
+        kept = KeptWriter(*of, given).keep({one: self.namespace[one] for one in names})
         if over:
-            more = Keeper(*of, {**given, "unasked": True}).keep(over)
+            more = KeptWriter(*of, {**given, "unasked": True}).keep(over)
             kept["records"] += more["records"]
             kept["failed"].update(more["failed"])
         return kept
