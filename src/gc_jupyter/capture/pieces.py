@@ -19,9 +19,9 @@ from gc_jupyter.capture.states import StatesHere
 from gc_jupyter.capture.storing import Storing
 from gc_jupyter.errors import CaptureError
 from gc_jupyter.travel import code
+from gc_jupyter.travel.arrays import viewed
 from gc_jupyter.travel.installed import worker_has
 from gc_jupyter.travel.modules import module_contents
-from gc_jupyter.travel.objects import viewed
 from gc_jupyter.travel.pickler import NOTEBOOK
 from gc_jupyter.travel.refused import CannotTravel
 from gc_jupyter.travel.sending import SendingPickler, refuse_newer_syntax

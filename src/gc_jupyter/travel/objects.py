@@ -16,10 +16,10 @@ import threading
 import types
 import typing
 import weakref
-from collections.abc import Iterable
 from typing import Any
 
 from gc_jupyter.travel import rebuild, rebuild_classes
+from gc_jupyter.travel.arrays import reducer_of_numpy
 from gc_jupyter.travel.instances import FROM_PYTHON, Call, reducer_of_instances
 from gc_jupyter.travel.refused import refuse, refuses
 
@@ -190,30 +190,6 @@ def _with_attributes(_pickler: Any, one: Any) -> Any:
     return function, arguments, (state, vars(one)), None, None, rebuild.with_attributes
 
 
-def viewed(values: Iterable[Any]) -> set[int]:
-    """Return the ids of those NumPy arrays whose memory several of these values have a part of."""
-    array = getattr(sys.modules.get("numpy"), "ndarray", None)
-    found: dict[int, list[Any]] = {}
-    for one in {id(one): one for one in values if type(one) is array}.values():
-        owner = one if one.base is None else one.base
-        if type(owner) is array and (owner.flags.c_contiguous or owner.flags.f_contiguous):
-            found.setdefault(id(owner), [owner]).append(one)
-    return {
-        owner
-        for owner, (whole, *parts) in found.items()
-        if len(parts) > 1 and whole.nbytes <= max(10**6, 2 * sum(one.nbytes for one in parts))
-    }
-
-
-def _array(pickler: Any, one: Any) -> Any:
-    owner = one.base
-    if id(owner) not in pickler.viewed or one.dtype.hasobject:
-        return NotImplemented
-    at = one.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-    made_of = owner, one.dtype, one.shape, one.strides, at, one.flags.writeable
-    return rebuild_classes.view, made_of
-
-
 def _struct(_pickler: Any, one: Any) -> Any:
     return type(one), (one.format,)
 
@@ -266,10 +242,10 @@ def reducer_of(kind: type) -> Any:
 
 def _reducer_of(kind: type) -> Any:
     found = _REDUCERS.get(kind)
+    if found is None:
+        found = reducer_of_numpy(kind)
     if found is not None:
         return found
-    if kind is getattr(sys.modules.get("numpy"), "ndarray", None):
-        return _array
     if issubclass(kind, type):
         return "kind"
     if hasattr(kind, "gc_travels"):

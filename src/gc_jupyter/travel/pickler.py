@@ -112,7 +112,7 @@ class Pickler(pickle.Pickler):
         self._kept: list[Any] = []  # they stay alive, since their ids are keys above
         self._reducers: dict[type, Any] = {}
         self.fitting: dict[tuple[int, int, int], tuple[bool, Any, type]] = {}
-        self.viewed: set[int] = set()  # see `objects.viewed`
+        self.viewed: set[int] = set()  # see `arrays.viewed`
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
@@ -149,6 +149,8 @@ class Pickler(pickle.Pickler):
             public = sys.modules.get("IPython.display")
         elif "._" in home and home.partition(".")[0] in STANDARD:  # pathlib._local is Python 3.13's
             public = sys.modules.get(home.partition("._")[0])
+        elif home.startswith("numpy."):  # not all its versions have this module
+            public = sys.modules.get("numpy")
         if public is not None and getattr(public, path, None) is obj:
             return getattr, (public, path)
         return NotImplemented

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextvars
+import importlib
 import threading
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -192,6 +193,29 @@ def filled(one: Any, state: tuple[Any, ...]) -> None:
         one.__setstate__(given)
     elif given:
         one.__dict__.update(given)
+
+
+def from_buffer(data: Any, dtype: Any, shape: Any, order: str, axes: Any = None) -> Any:
+    """An array whose numbers are these bytes."""
+    numpy = importlib.import_module("numpy")
+    found = numpy.frombuffer(data, dtype=dtype)
+    if order == "K" and axes is not None:
+        return found.reshape(shape, order="C").transpose(axes)
+    return found.reshape(shape, order=order)
+
+
+def bit_generator(state: Mapping[str, Any], seed: Any) -> Any:
+    kind = getattr(importlib.import_module("numpy.random"), state["bit_generator"])
+    found = kind(*[] if seed is None else [seed])
+    found.state = state
+    return found
+
+
+def random_state(state: Mapping[str, Any]) -> Any:
+    random = importlib.import_module("numpy.random")
+    found = random.RandomState(getattr(random, state["bit_generator"])())
+    found.set_state(state)
+    return found
 
 
 def view(owner: Any, dtype: Any, shape: Any, strides: Any, at: int, writeable: bool) -> Any:

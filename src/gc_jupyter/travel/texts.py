@@ -17,7 +17,7 @@ from gc_jupyter.travel import rebuild
 #: The files of a module that reads pickles on a worker. Each pickle that needs it has its text.
 READING = ("rebuild", "rebuild_classes")
 #: The files of a module that comes with cells and writes their replies.
-WRITING = ("refused", "code", "instances", "objects", "classes", "modules", "pickler")
+WRITING = ("refused", "code", "arrays", "instances", "objects", "classes", "modules", "pickler")
 #: The files of a module that is the store of values which stay there.
 STORING = ("kept", "store", "near")
 #: Makes a module of the store's text, once in a process.
