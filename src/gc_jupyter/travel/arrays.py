@@ -5,11 +5,13 @@ Its text also runs on workers: standard library only, Python 3.8 syntax.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 from gc_jupyter.travel import rebuild_classes
+from gc_jupyter.travel.instances import Call
 
 
 def reducer_of_numpy(kind: type) -> Any:
@@ -71,14 +73,18 @@ def _generator(_pickler: Any, one: Any) -> Any:
 
 
 def _random_state(_pickler: Any, one: Any) -> Any:
-    return rebuild_classes.random_state, (one.get_state(legacy=False),)
+    state = one.get_state(legacy=False)
+    made_of = Call(getattr(sys.modules["numpy.random"], state["bit_generator"]))
+    return type(one), (made_of,), state
 
 
 def _seed_sequence(_pickler: Any, one: Any) -> Any:
     names = ("entropy", "spawn_key", "pool_size", "n_children_spawned")
     options = {name: getattr(one, name) for name in names}
-    return rebuild_classes.with_keywords, (type(one), (), options)
+    kind: Any = type(one)
+    return functools.partial(kind, **options), ()
 
 
 def _bit_generator(_pickler: Any, one: Any) -> Any:
-    return rebuild_classes.bit_generator, (one.state, getattr(one, "seed_seq", None))
+    seed = getattr(one, "seed_seq", None)
+    return type(one), () if seed is None else (seed,), one.state

@@ -204,20 +204,6 @@ def from_buffer(data: Any, dtype: Any, shape: Any, order: str, axes: Any = None)
     return found.reshape(shape, order=order)
 
 
-def bit_generator(state: Mapping[str, Any], seed: Any) -> Any:
-    kind = getattr(importlib.import_module("numpy.random"), state["bit_generator"])
-    found = kind(*[] if seed is None else [seed])
-    found.state = state
-    return found
-
-
-def random_state(state: Mapping[str, Any]) -> Any:
-    random = importlib.import_module("numpy.random")
-    found = random.RandomState(getattr(random, state["bit_generator"])())
-    found.set_state(state)
-    return found
-
-
 def view(owner: Any, dtype: Any, shape: Any, strides: Any, at: int, writeable: bool) -> Any:
     """A view of an array's memory, which begins at this byte of it."""
     flat = owner if owner.flags.c_contiguous else owner.T
