@@ -6,6 +6,7 @@ Its text also runs on workers: standard library only, Python 3.8 syntax.
 from __future__ import annotations
 
 import functools
+import pickle
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -57,7 +58,7 @@ def _array(pickler: Any, one: Any) -> Any:
         made_of = owner, one.dtype, one.shape, one.strides, at, one.flags.writeable
         return rebuild_classes.view, made_of
     reduced = one.__reduce_ex__(pickler.protocol)
-    if reduced[0].__name__ == "_frombuffer":
+    if isinstance(reduced[1][0], pickle.PickleBuffer):
         return rebuild_classes.from_buffer, reduced[1]
     return reduced
 
