@@ -5,6 +5,7 @@ import { ICommandPalette, InputDialog, Notification } from "@jupyterlab/apputils
 import { CommandRegistry } from "@lumino/commands";
 import { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 
+import { OPEN_RUNS } from "../widgets/src/open_page";
 import { Actions, said } from "./actions";
 import { computeIcon, dotOf } from "./icon";
 import { facts, KnownEndpoints, shownName } from "./known_endpoints";
@@ -19,7 +20,7 @@ const GAP = "\u2003"; // between a name and its description
 export const COMMANDS = {
   showEndpoints: "gc-jupyter:show-endpoints",
   showTasks: "gc-jupyter:show-tasks",
-  openRuns: "gc-jupyter:open-runs",
+  openRuns: OPEN_RUNS,
   checkEndpoints: "gc-jupyter:check-endpoints",
   insert: "gc-jupyter:insert-gcrun",
   use: "gc-jupyter:use-endpoint",

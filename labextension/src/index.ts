@@ -7,6 +7,7 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import type { IStatusBar } from "@jupyterlab/statusbar";
 import { Widget } from "@lumino/widgets";
 
+import { HAS_PAGE, OPEN_RUNS } from "../widgets/src/open_page";
 import { addCommands, COMMANDS } from "./commands";
 import { Notices, sentence } from "./ended_runs";
 import { EndpointsPanel } from "./endpoints_panel";
@@ -62,6 +63,7 @@ function activate(
   addWhere(app, { tracker, toolbars, launcher }, { store, known, actions });
   void statusBar.then((bar) => addStatusItem(app, bar, store));
   keepCurrent(app, store);
+  hearTables(app);
   if (tracker) {
     tracker.forEach((panel) => new NotebookOutputs(panel));
     tracker.widgetAdded.connect((_, panel) => void new NotebookOutputs(panel));
@@ -97,6 +99,15 @@ function keepCurrent(app: JupyterFrontEnd, store: Store): void {
     }
   });
   store.poke();
+}
+
+// A table in a notebook has a button that opens its run as a page.
+function hearTables(app: JupyterFrontEnd): void {
+  document.body.classList.add(HAS_PAGE);
+  document.addEventListener(OPEN_RUNS, (event) => {
+    const run: unknown = (event as CustomEvent<{ run?: unknown } | null>).detail?.run;
+    void app.commands.execute(COMMANDS.openRuns, { run: typeof run === "string" ? run : "" });
+  });
 }
 
 function tell(app: JupyterFrontEnd, actions: InNotebooks, run: Run): void {

@@ -81,10 +81,12 @@ export interface Run {
   progress: number | null;
 }
 
-// An error, and how many tasks of a run have ended with it.
+// An error, how many tasks of a run have ended with it, and the traceback of one of them: empty
+// where the journal has none.
 export interface Failure {
   error: string;
   tasks: number;
+  traceback: string;
 }
 
 // Where the journal is, and what is wrong with it; empty texts while all is well.

@@ -6,7 +6,8 @@ import { Listeners } from "../widgets/src/model";
 import { Axis, Span } from "../widgets/src/timeline";
 import { Actions, RunAction, said, whyNotRun } from "./actions";
 import { button, reason, setReason } from "./buttons";
-import { Failure, Run, Task } from "./messages";
+import { ErrorsList } from "./errors_list";
+import { Run, Task } from "./messages";
 import { PagedTable } from "./paged_table";
 import { Pages } from "./pages";
 import { cellOf, count, countsOf, RunBar, stateOf, titleOf, tookOf } from "./run_item";
@@ -31,7 +32,7 @@ export class RunView {
   private readonly bar = new RunBar();
   private readonly buttons = new Map<RunAction, HTMLButtonElement>();
   private readonly note = make("p", { class: "gc-note", role: "status" });
-  private readonly errors = make("ul", { class: "gc-errors", "aria-label": "Errors" });
+  private readonly errors: ErrorsList;
   private readonly cell = make("details", { class: "gc-cell" });
   private readonly axis = new Axis();
   private readonly pages: Pages<Task>;
@@ -48,7 +49,7 @@ export class RunView {
     full: boolean, // in a page of its own
     asked: () => void,
   ) {
-    this.pages = new Pages((question, offset) => server.tasks(question, offset), () => this.drawTasks(), run.run);
+    this.pages = new Pages((...asked) => server.tasks(...asked), () => this.drawTasks(), run.run);
     this.axis.element.colSpan = 1;
     this.axis.element.classList.add("gc-time");
     const kind = {
@@ -63,7 +64,8 @@ export class RunView {
       chosen: (task: Task) => task.task_id !== "" && task.task_id === this.details.task?.task_id,
       choose: (task: Task) => this.details.start(task),
     };
-    this.details = new TaskDetails(actions, () => this.tasks.focusActive(), this.listeners);
+    this.errors = new ErrorsList(full);
+    this.details = new TaskDetails(actions, (error) => this.errors.tracebackOf(error), () => this.tasks.focusActive(), this.listeners);
     this.tasks = new PagedTable(this.pages, kind, asked, this.listeners);
     for (const [action, text] of BUTTONS) {
       const element = button(text);
@@ -84,7 +86,7 @@ export class RunView {
       this.bar.element,
       make("div", { class: "gc-buttons" }, ...this.buttons.values()),
       this.note,
-      this.errors,
+      this.errors.element,
       this.cell,
       this.tasks.element,
       this.details.element,
@@ -100,8 +102,7 @@ export class RunView {
     this.heading.focus({ preventScroll: true });
   }
 
-  // Show the run's newer state.
-  show(run: Run): void {
+  private show(run: Run): void {
     this.run = run;
     setText(this.heading, titleOf(run));
     this.element.setAttribute("aria-label", `Run of ${titleOf(run)}`);
@@ -115,16 +116,23 @@ export class RunView {
     }
   }
 
-  async refresh(): Promise<void> {
-    await this.pages.refresh();
-    if (this.failed !== this.run.failed) {
-      const { failed, run } = this.run;
-      this.drawErrors(failed > 0 ? await this.server.failures(run) : []);
-      this.failed = failed;
+  refresh(): Promise<void> {
+    return this.pages.refresh();
+  }
+
+  // What has become of it since.
+  async follow(run: Run): Promise<void> {
+    this.show(run);
+    this.drawTasks(); // by its new end
+    if (this.failed !== run.failed) {
+      this.errors.draw(run.failed > 0 ? await this.server.failures(run.run) : []);
+      this.failed = run.failed;
+      this.drawTasks(); // the details have a traceback
     }
   }
 
   remove(): void {
+    this.pages.drop();
     this.listeners.remove();
     this.element.remove();
   }
@@ -143,14 +151,6 @@ export class RunView {
     const { from, to } = this.span;
     this.axis.draw({ from: 0, to: 1000 * (to - from) }, this.tasks.table);
     this.tasks.draw(this.tasks.all ? "" : `${count(total)} of ${count(this.run.tasks)} tasks shown`);
-  }
-
-  // Equal errors are shown once, with the number of tasks.
-  private drawErrors(failures: Failure[]): void {
-    const item = ({ error, tasks }: Failure): HTMLElement =>
-      make("li", {}, make("code", {}, error || "no message"), tasks > 1 ? ` × ${count(tasks)}` : "");
-    this.errors.hidden = failures.length === 0;
-    this.errors.replaceChildren(...failures.map(item));
   }
 
   // The cell as the notebook has it now.

@@ -46,7 +46,7 @@ export class RunsPanel {
     private readonly actions: Actions,
     private readonly full = false,
   ) {
-    this.pages = new Pages((question, offset) => server.runs(question, offset), () => this.draw());
+    this.pages = new Pages((...asked) => server.runs(...asked), () => this.draw());
     const kind = {
       name: "runs",
       columns: ["Cell", "Tasks"],
@@ -112,13 +112,13 @@ export class RunsPanel {
     this.runs.focusActive();
   }
 
+  // Runs and the open one's tasks are asked for at once.
   private async refresh(): Promise<void> {
-    await this.pages.refresh();
     const { view } = this;
+    await Promise.all([this.pages.refresh(), view?.refresh()]);
     const run = view && (this.pages.find((one) => one.run === view.key) ?? (await this.named(view.key)));
     if (view && run) {
-      view.show(run);
-      await view.refresh();
+      await view.follow(run);
     }
   }
 

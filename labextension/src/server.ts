@@ -10,15 +10,16 @@ import { NOT_INSTALLED, Problem } from "./problem";
 export class Server {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  runs(question: Question, offset: number): Promise<Page> {
-    return this.ask(`runs?${query({ ...question, offset })}`);
+  runs(question: Question, offset: number, unless?: AbortSignal): Promise<Page> {
+    return this.ask(`runs?${query({ ...question, offset })}`, { signal: unless ?? null });
+  }
+
+  // The tasks of a run.
+  tasks(question: Question, offset: number, unless?: AbortSignal): Promise<Page> {
+    return this.ask(`tasks?${query({ ...question, offset })}`, { signal: unless ?? null });
   }
 
   // The errors of a run.
-  tasks(question: Question, offset: number): Promise<Page> {
-    return this.ask(`tasks?${query({ ...question, offset })}`);
-  }
-
   failures(run: string): Promise<Failure[]> {
     return this.ask(`failures?${query({ run })}`);
   }

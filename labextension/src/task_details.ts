@@ -19,6 +19,7 @@ export class TaskDetails {
   task: Task | null = null;
   private readonly heading = make("h4");
   private readonly facts = make("dl");
+  private readonly traceback = make("pre", { tabindex: 0, "aria-label": "Traceback of the task" });
   private readonly buttons = new Map<TaskAction, HTMLButtonElement>();
   private readonly close = button("Close");
   private readonly note = make("p", { class: "gc-note", role: "status" });
@@ -26,6 +27,7 @@ export class TaskDetails {
 
   constructor(
     private readonly actions: Actions,
+    private readonly tracebackOf: (error: string) => string,
     private readonly closed: () => void,
     listeners: Listeners,
   ) {
@@ -35,7 +37,7 @@ export class TaskDetails {
       this.buttons.set(action, element);
     }
     const row = make("div", { class: "gc-buttons" }, ...this.buttons.values(), this.close);
-    this.element.append(this.heading, row, this.note, this.facts);
+    this.element.append(this.heading, row, this.note, this.facts, this.traceback);
     listeners.listen(this.close, "click", () => this.end());
     listeners.listen(this.element, "keydown", (event: KeyboardEvent) => {
       if (event.key === "Escape") {
@@ -62,6 +64,8 @@ export class TaskDetails {
       this.facts.replaceChildren(...known.flatMap(() => [make("dt"), make("dd")]));
     }
     known.flat().forEach((text, place) => setText(this.facts.children[place]!, text));
+    setText(this.traceback, task.state === "failed" ? this.tracebackOf(task.error) : "");
+    this.traceback.hidden = !this.traceback.textContent;
     for (const [action, element] of this.buttons) {
       setReason(element, whyNot(action, task, this.actions.ready));
     }

@@ -5,8 +5,8 @@ import { Task } from "../src/messages";
 import { named, Pages } from "../src/pages";
 import { FakeServer, reply, task } from "./fakes";
 
-const many = (count: number): ReturnType<typeof reply> =>
-  reply(Array.from({ length: count }, (_, n) => task({ task_id: `t${n}`, label: `x=${n}` })));
+const many = (count: number, name = "x"): ReturnType<typeof reply> =>
+  reply(Array.from({ length: count }, (_, n) => task({ task_id: `t${n}`, label: `${name}=${n}` })));
 
 test("a page is fetched when it comes into view, and those in view again at a change", async () => {
   const server = new FakeServer();
@@ -25,10 +25,17 @@ test("a page is fetched when it comes into view, and those in view again at a ch
   expect(pages.row(390)?.label).toBe("x=390");
   expect(server.calls).toEqual(["tasks run=r", "tasks run=r from 200", "tasks run=r from 400"]);
   server.calls = [];
+  server.answers.tasks = many(1000, "new x");
   await pages.refresh();
   expect(server.calls).toEqual(["tasks run=r from 200", "tasks run=r from 400"]);
-  expect(pages.row(0)).toBeUndefined();
-  expect(changed).toBe(3);
+  expect(pages.row(200)?.label).toBe("new x=200");
+  expect(pages.row(0)?.label).toBe("x=0"); // until it is looked at
+  expect(pages.find((one) => one.label === "x=0")).toBeUndefined();
+  const again = new Promise<void>((done) => come.push(done));
+  pages.look(0, 10);
+  await again;
+  expect(pages.row(0)?.label).toBe("new x=0");
+  expect(changed).toBe(4);
 });
 
 test("of the rows that a scroll passes, those where it stops are fetched", async () => {
@@ -55,7 +62,33 @@ test("an answer to an earlier question is dropped", async () => {
   expect(pages.total).toBe(0);
   await pages.refresh();
   expect(pages.total).toBe(3);
+  server.answers.tasks = reply([]);
+  pages.ask({ text: "y" });
+  await pages.refresh();
+  expect(pages.row(0)).toBeUndefined(); // it was of another question
+  server.calls.pop();
   expect(server.calls).toEqual(["tasks", "tasks text=x"]);
+});
+
+test("what is no longer asked is given up, and its failure is nobody's", async () => {
+  const server = new FakeServer();
+  server.answers.tasks = many(3);
+  let first = true;
+  const pages = new Pages<Task>(
+    (question, offset, unless) => {
+      if (first) {
+        first = false;
+        return new Promise((_, fail) => unless.addEventListener("abort", () => fail(new Error("aborted"))));
+      }
+      return server.tasks(question, offset);
+    },
+    () => undefined,
+  );
+  const early = pages.refresh();
+  pages.ask({ text: "x" });
+  await early;
+  await pages.refresh();
+  expect(pages.total).toBe(3);
 });
 
 test("columns are found by name, wherever they are", () => {

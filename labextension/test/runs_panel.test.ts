@@ -89,18 +89,21 @@ test("ten thousand runs have elements for those in view, and a page of rows is a
 
 test("text from elsewhere is text", async () => {
   const markup = "<img src=x onerror=alert(1)>";
-  server.answers.failures = [{ error: markup, tasks: 2 }];
+  server.answers.failures = [{ error: markup, tasks: 2, traceback: `at ${markup}` }];
   notebook.text = { source: markup, output: markup };
   await show({ label: markup, endpoint: markup, error: markup, notebook: markup, failed: 2 });
   await open({ label: markup, error: markup, state: "failed", endpoint: markup });
   one(".gc-place .gc-tasks .gc-open").click();
-  one("details").setAttribute("open", "");
-  one("details").dispatchEvent(new Event("toggle"));
+  one(".gc-cell").setAttribute("open", "");
+  one(".gc-cell").dispatchEvent(new Event("toggle"));
   await settled();
   expect(all("img")).toEqual([]);
   expect(one("h3").textContent).toBe(markup);
-  expect(one(".gc-errors").textContent).toBe(`${markup} × 2`);
-  expect(one("pre").textContent).toBe(markup);
+  expect(one(".gc-errors summary").textContent).toBe(`${markup} × 2`);
+  expect(all("pre").map((text) => text.textContent)).toEqual([
+    ...[`at ${markup}`, markup, markup], // of the run's errors, source and output
+    `at ${markup}`, // of the task
+  ]);
   expect(one("dl").textContent).toContain(markup);
 });
 
@@ -193,12 +196,29 @@ test("a run and a task's details follow what becomes of them", async () => {
   expect(one(".gc-details h4").textContent).toBe("fit: running");
   server.answers.runs = reply([run({ run: "new" }), run({ open: 0, failed: 1, state: "failed" })]);
   server.answers.tasks = reply([task({ task_id: "a", state: "failed" })]);
-  server.answers.failures = [{ error: "ValueError", tasks: 1 }];
+  server.answers.failures = [{ error: "ValueError", tasks: 1, traceback: "" }];
   store.poke();
   await news(store, "tasks");
   expect(one(".gc-details h4").textContent).toBe("fit: failed");
   expect(one(".gc-run > .gc-words").textContent).toContain("30/30 tasks · 1 failed");
   expect(one(".gc-errors").textContent).toBe("ValueError");
+});
+
+test("a traceback that was unfolded stays so while tasks fail, and has the focus", async () => {
+  server.answers.failures = [{ error: "ValueError", tasks: 1, traceback: "Traceback: …" }];
+  await show({ failed: 1 });
+  await open({ task_id: "a", state: "failed", error: "ValueError" });
+  const details = one(".gc-errors details") as HTMLDetailsElement;
+  expect([details.open, one(".gc-errors pre").textContent]).toEqual([false, "Traceback: …"]);
+  details.open = true;
+  one(".gc-errors summary").focus();
+  server.answers.runs = reply([run({ failed: 3 })]);
+  server.answers.failures = [{ error: "ValueError", tasks: 3, traceback: "Traceback: …" }];
+  store.poke();
+  await news(store, "tasks");
+  expect(one(".gc-errors summary").textContent).toBe("ValueError × 3");
+  expect(details.isConnected && details.open).toBe(true);
+  expect(document.activeElement).toBe(one(".gc-errors summary"));
 });
 
 test("without the server half, it says what to install where", async () => {

@@ -345,3 +345,13 @@ def gist(error: BaseException) -> str:
     if isinstance(error, ComputeError):
         return error.reason.partition("\n")[0]
     return type(error).__name__
+
+
+def full_text(error: BaseException | None) -> str:
+    """All that is known of what went wrong: a remote traceback or the reason, and the next step.
+    Empty for errors that aren't a ComputeError."""
+    if not isinstance(error, ComputeError):
+        return ""
+    if isinstance(error, TaskExecutionFailed):  # its `str` may be the remote type's
+        return "\n\n".join(part for part in (error.remote_data.rstrip(), error.next_step) if part)
+    return str(error)

@@ -94,6 +94,7 @@ class TaskEvent:
     info: TaskInfo = TaskInfo()
     error: str = ""  # the last line of the remote traceback, as plain text
     uncertain: bool = False  # it failed here, but the service may have the task
+    full_text: str = ""  # the whole remote traceback, or the error's message; as it came
 
 
 @dataclass(frozen=True, slots=True)

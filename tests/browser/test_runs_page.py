@@ -108,7 +108,7 @@ def test_one_notice_for_a_cell(
     for key in ("Tab", "Tab", "Tab", "Enter"):
         page.keyboard.press(key)
     run = runs.locator(".gc-run")
-    expect(run.locator(".gc-errors")).to_have_text("ValueError: seed 2 is unlucky")
+    expect(run.locator(".gc-errors summary")).to_have_text("ValueError: seed 2 is unlucky")
     expect(run.locator("> .gc-words")).to_contain_text("4/4 tasks · 1 failed")
     run.get_by_text("The cell", exact=True).press("Enter")
     expect(run.get_by_label("Source of the cell")).to_contain_text("raise ValueError")

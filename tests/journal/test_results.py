@@ -13,8 +13,9 @@ import pytest
 
 from gc_jupyter.journal import Database, Entry, Journal, KernelSession
 from gc_jupyter.journal import results as results_module
-from gc_jupyter.journal.database import KEPT_S, VERSION
+from gc_jupyter.journal.database import KEPT_S
 from gc_jupyter.journal.results import Collected, message_form, read, status_form
+from gc_jupyter.journal.schema import VERSION
 from gc_jupyter.protocol.messages import ResultMessage, pack_result
 from gc_jupyter.protocol.nonces import new_run, nonce_of
 from gc_jupyter.serialize import ComputeSerializer

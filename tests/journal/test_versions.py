@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gc_jupyter.journal import Database, KernelSession
-from gc_jupyter.journal.database import OTHER_FORMAT, VERSION, KnownEndpoint
+from gc_jupyter.journal.database import KnownEndpoint
 from gc_jupyter.journal.results import Collected
+from gc_jupyter.journal.schema import OTHER_FORMAT, VERSION
 from gc_jupyter.server import panel
 from tests.journal.test_journal import add, entry
 

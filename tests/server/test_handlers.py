@@ -252,7 +252,9 @@ def test_runs_and_their_failures(server: Server, journal: Database, home: Path) 
     (row,) = (dict(zip(found["columns"], row, strict=True)) for row in found["rows"])
     assert (row["label"], row["notebook"], row["tasks"]) == (" fit & plot", "n.ipynb", 3)
     run = urllib.parse.quote(row["run"])
-    assert server.ask(f"failures?run={run}") == [{"error": "<b>no</b>", "tasks": 3}]
+    assert server.ask(f"failures?run={run}") == [
+        {"error": "<b>no</b>", "tasks": 3, "traceback": ""}
+    ]
     assert server.ask(f"tasks?run={run}")["total"] == 3
     assert server.ask(f"runs?run={run}")["total"] == 1
 

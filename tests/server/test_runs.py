@@ -120,7 +120,9 @@ def test_a_task_that_was_run_again_counts_once(database: Database) -> None:
     write(database, first[0], failed, first[2])
     (one,) = listed(database)
     assert (one["tasks"], one["failed"], one["state"]) == (3, 1, "failed")
-    assert runs.failures(database, HERE, one["run"]) == [{"error": "no", "tasks": 1}]
+    assert runs.failures(database, HERE, one["run"]) == [
+        {"error": "no", "tasks": 1, "traceback": ""}
+    ]
     write(
         database,
         entry(
@@ -212,9 +214,11 @@ def test_pages(database: Database) -> None:
     assert (beyond["rows"], beyond["total"]) == ([], 1)
 
 
-def test_a_hundred_thousand_tasks_are_answered_with_a_page(path: Path) -> None:
-    """As SQLite counts its steps, which no load changes: some hundred for a task, not thousands."""
-    fill_journal(path, 100_000)
+@pytest.mark.parametrize("cells", [1, 40, 100_000])
+def test_a_hundred_thousand_tasks_are_answered_with_a_page(path: Path, cells: int) -> None:
+    """As SQLite counts its steps, which no load changes: some hundred for a task of the runs of a
+    page, ten for the others, not thousands."""
+    fill_journal(path, 100_000, cells, fan_outs=True)
     database = Database(path)
     steps = 0
 
@@ -226,9 +230,41 @@ def test_a_hundred_thousand_tasks_are_answered_with_a_page(path: Path) -> None:
     database._connection.set_progress_handler(step, 10_000)
     text = runs.runs_json(database, HERE, Filter(), GOOD)
     assert len(text) < 100_000
-    assert json.loads(text)["total"] == 40
-    assert steps * 10_000 < 100_000 * 600
+    assert json.loads(text)["total"] == cells
+    assert steps * 10_000 < 100_000 * (600 if cells < 200 else 200)
+    (*_, last) = rows(text)
+    steps = 0
+    page = panel.tasks_json(database, HERE, Filter(run=last["run"], limit=100), GOOD)
+    assert json.loads(page)["total"] == 100_000 // cells
+    assert steps * 10_000 < 100_000 * (250 if cells == 1 else 100)
+    steps = 0
+    assert panel.counts(database, HERE) == (40_000, 0)
+    assert steps * 10_000 < 100_000 * 30
     database.close()
+
+
+def test_failures_have_a_traceback_of_each_error(database: Database) -> None:
+    """The first task's; without secrets and control characters, and no more than so many."""
+    failed = {"state": "failed", "session": GONE.session}
+    alike = of_run("a:sweep", 3, error="ValueError: no", **failed)
+    other = of_run("a:sweep", 4, serial=10, error="KeyError: 'x'", **failed)[3:]
+    write(database, *alike, *other)
+    for n in range(80):
+        write(database, *of_run("b:", 1, serial=100 + n, error=str(n), **failed))
+    text = "Traceback:\n  \x1b[31m<b>\n  password = 'hunter2secret'\n"
+    with database:
+        database.tracebacks.put(GONE.session, {1: text + "ValueError: no"})
+        database.tracebacks.put(GONE.session, {2: "later", 3: "later", 13: "x" * 300_000, 99: ""})
+        for n in range(80):
+            database.tracebacks.put(GONE.session, {100 + n: f"of {n}"})
+    first, second = runs.failures(database, HERE, "a:sweep")
+    assert (first["error"], first["tasks"]) == ("ValueError: no", 3)
+    assert first["traceback"].split("\n") == ["Traceback:", "  <b>", "***", "ValueError: no"]
+    assert (second["error"], len(second["traceback"])) == ("KeyError: 'x'", 20_002)
+    assert database.select("SELECT count(*) FROM tracebacks WHERE run = 'b:'") == [(50,)]
+    with database:
+        database.tracebacks.expire(time.time() + 1)
+    assert [one["traceback"] for one in runs.failures(database, HERE, "a:sweep")] == ["", ""]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import gc_jupyter
-from gc_jupyter.journal.database import VERSION
+from gc_jupyter.journal.schema import VERSION
 from tests.server.conftest import User
 from tests.server.test_collecting import ON, abandon, leave, told, wait_for
 from tests.service.handle import Loopback
@@ -24,18 +24,18 @@ def newer(tmp_path: Path) -> Path:
     shutil.copytree(Path(gc_jupyter.__file__).parent, package)
     edits = {
         "__init__.py": (r"^__version__ = .*", f'__version__ = "{NEXT}"'),
-        "journal/database.py": (r"^VERSION = .*", f"VERSION = {VERSION + 1}"),
+        "journal/schema.py": (r"^VERSION = .*", f"VERSION = {VERSION + 1}"),
     }
     for name, (pattern, text) in edits.items():
         path = package / name
         found, count = re.subn(pattern, text, path.read_text("utf-8"), count=1, flags=re.M)
         assert count == 1, name
         path.write_text(found, "utf-8")
-    database = package / "journal/database.py"
-    text = database.read_text("utf-8")
+    schema = package / "journal/schema.py"
+    text = schema.read_text("utf-8")
     added = text.replace("_ADDED = {", '_ADDED = {"priority": "INTEGER DEFAULT 3",', 1)
     assert added != text
-    database.write_text(added, "utf-8")
+    schema.write_text(added, "utf-8")
     return package.parent
 
 

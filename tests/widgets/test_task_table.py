@@ -13,6 +13,7 @@ import pytest
 
 import gc_jupyter
 from gc_jupyter import Executor, TaskFuture
+from gc_jupyter.journal import CellPlace, Note
 from gc_jupyter.runtime.loop import kernel_loop
 from gc_jupyter.types import Hold, TaskInfo, TaskState
 from gc_jupyter.widgets import TaskTable
@@ -130,6 +131,17 @@ def test_a_result_is_shown_when_asked_for(runtime: Runtime) -> None:
         "row": 0,
         "text": repr("<b>" + "x" * 1000),
     }
+
+
+def test_a_table_says_which_run_of_a_cell_it_is_of(runtime: Runtime) -> None:
+    """From the moment that it is made: the button that opens the page needs nothing else."""
+    futures = futures_of(runtime, 3)
+    for future, cell in zip(futures, ("a:fit", "a:fit", "b:fit"), strict=True):
+        future.note = Note(place=CellPlace(cell=cell))
+    assert TaskTable(futures[:2]).state()["run"] == "a:fit"
+    assert flushed(TaskTable(futures[:2])).front_end["run"] == "a:fit"
+    assert flushed(TaskTable(futures)).front_end["run"] == ""
+    assert flushed(TaskTable(futures_of(runtime, 1))).front_end["run"] == ""
 
 
 @pytest.mark.parametrize(

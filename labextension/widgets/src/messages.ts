@@ -49,7 +49,8 @@ export const FIELD = {
 } as const;
 
 // A table's state. `origin` is in unix seconds, `counts` has the order of STATES, and `seq`
-// counts the updates that were sent.
+// counts the updates that were sent. `run` is the run of a cell that all its tasks are of, as
+// the page of runs names it; empty where there is no one run.
 export interface TaskTableState {
   kind: "task_table";
   title: string;
@@ -59,6 +60,7 @@ export interface TaskTableState {
   counts: number[];
   seq: number;
   can_rerun: boolean;
+  run: string;
 }
 
 // A login's state. `why` is the purpose, `after` what happens after the login, and `message` an

@@ -4,6 +4,7 @@ import { copy, make, setText } from "./dom";
 import { counted, Headline } from "./headline";
 import { PAGE_ROWS, STATES, Stopping } from "./messages";
 import { Listeners, Model } from "./model";
+import { openPage } from "./open_page";
 import { RowWindow } from "./row_window";
 import { StopTasks } from "./stopping";
 import { Summary } from "./summary";
@@ -65,6 +66,7 @@ class TaskTable {
   private readonly table = make("table", {}, this.caption, make("thead", {}, this.head));
   private readonly scroller = make("div", { class: "gc-scroll", tabindex: 0, role: "group" }, this.table);
   private readonly nothing = make("p", { class: "gc-nothing", hidden: true }, "No task matches.");
+  private readonly line: HTMLElement; // progress, or what became of the tasks
   private readonly body: HTMLElement;
   readonly element: HTMLElement;
 
@@ -88,14 +90,9 @@ class TaskTable {
     this.tools.append(this.stop.button, this.note);
     this.listeners.on(model, "msg:custom", (message: Stopping) => this.stop.heard(message));
     this.body = make("div", {}, this.tools, this.stop.element, this.scroller, this.nothing, this.details.element);
-    this.element = make(
-      "div",
-      { class: "gc-table" },
-      this.summary.element,
-      this.headline.element,
-      this.summary.live,
-      this.body,
-    );
+    const page = openPage(model, this.listeners);
+    this.line = make("div", { class: "gc-line" }, this.summary.element, this.headline.element, page);
+    this.element = make("div", { class: "gc-table" }, this.line, this.summary.live, this.body);
     const rowKind = {
       columns: COLUMNS.length,
       make: () => new TaskRow(),
@@ -166,7 +163,7 @@ class TaskTable {
       if (ended) {
         this.summary.element.remove();
       } else {
-        this.element.prepend(this.summary.element);
+        this.line.prepend(this.summary.element);
       }
       this.headline.setFolded(ended && !this.used && this.rows.count("failed") === 0);
     }

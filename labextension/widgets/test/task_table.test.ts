@@ -1,33 +1,11 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 
-import widget from "../src/index";
 import { FIELD, Row } from "../src/messages";
-import { State } from "../src/task_rows";
-import { tickStep } from "../src/timeline";
-import { FakeModel, ORIGIN, row, stateOf } from "./fake_model";
+import { FakeModel, row, stateOf } from "./fake_model";
+import { action, button, ends, frames, labels, onPages, show } from "./shown_table";
 
 const HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>";
-let ends: (() => void)[] = [];
-
-beforeEach(() => {
-  // happy-dom has no layout: a row is 20 pixels high, and the table shows ten of them
-  vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(20);
-  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(200);
-});
-
-afterEach(() => {
-  ends.splice(0).forEach((end) => end());
-  document.body.replaceChildren();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
-
-function show(model: FakeModel): HTMLElement {
-  const el = document.createElement("div");
-  document.body.append(el);
-  ends.push(widget.render({ model, el }));
-  return el;
-}
+onPages();
 
 const tasks = (count: number): Row[] =>
   Array.from({ length: count }, (_, index) =>
@@ -35,16 +13,6 @@ const tasks = (count: number): Row[] =>
       [FIELD.task_id]: `id-${index}`,
     }),
   );
-
-const frames = (): Promise<void> =>
-  new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())));
-const labels = (el: HTMLElement): string[] =>
-  [...el.querySelectorAll("tbody th")].map((cell) => cell.textContent!);
-const button = (el: HTMLElement, text: string): HTMLButtonElement =>
-  [...el.querySelectorAll("button")].find((one) => one.textContent === text)!;
-const action = (el: HTMLElement, text: string): HTMLButtonElement =>
-  button(el.querySelector<HTMLElement>(".gc-details")!, text);
-const rowButton = (el: HTMLElement, text: string): HTMLButtonElement => button(el, text);
 
 test("a real table: caption, scopes, words beside icons", () => {
   const el = show(new FakeModel(stateOf([row("failed", "a"), row("running", "b")])));
@@ -68,7 +36,7 @@ test("text from a remote machine is text", () => {
     endpoints: [HOSTILE],
   });
   const el = show(model);
-  rowButton(el, HOSTILE).click();
+  button(el, HOSTILE).click();
   action(el, "Traceback").click();
   const asked = model.sent[0] as { request: string };
   model.emit("msg:custom", { type: "shown", request: asked.request, row: 0, text: HOSTILE });
@@ -133,7 +101,7 @@ test("a heading sorts, and turns around", () => {
 test("an update changes cells, and neither rows nor focus", async () => {
   const model = new FakeModel(stateOf([row("running", "a"), row("running", "b")]));
   const el = show(model);
-  const focused = rowButton(el, "b");
+  const focused = button(el, "b");
   focused.focus();
   model.update(stateOf([row("success", "a"), row("failed", "b")], 2));
   await frames();
@@ -149,7 +117,7 @@ test("arrows move between rows, and stay in the table", () => {
   const press = (key: string): void => {
     document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
   };
-  rowButton(el, "t0").focus();
+  button(el, "t0").focus();
   press("ArrowDown");
   expect(document.activeElement!.textContent).toBe("t1");
   press("End");
@@ -175,7 +143,7 @@ test("keys never reach the notebook's own shortcuts", () => {
 test("a row's details: asked for once, shown, closed with the focus back", () => {
   const model = new FakeModel(stateOf([row("success", "a", { [FIELD.task_id]: "id-a" })]));
   const el = show(model);
-  rowButton(el, "a").click();
+  button(el, "a").click();
   expect(document.activeElement!.textContent).toBe("Result");
   action(el, "Result").click();
   expect(model.sent).toMatchObject([{ type: "show", row: 0 }]);
@@ -192,11 +160,11 @@ test("a row's details: asked for once, shown, closed with the focus back", () =>
 test("an open task offers no result yet, an ended one can run again", () => {
   const model = new FakeModel(stateOf([row("running", "a"), row("failed", "b")]));
   const el = show(model);
-  rowButton(el, "a").click();
+  button(el, "a").click();
   action(el, "Result").click();
   action(el, "Run again").click();
   expect(model.sent).toEqual([]);
-  rowButton(el, "b").click();
+  button(el, "b").click();
   action(el, "Run again").click();
   expect(model.sent).toEqual([{ type: "rerun", row: 1 }]);
 });
@@ -208,7 +176,7 @@ test("a task that runs shows what it prints, and how far it is", async () => {
   const el = show(model);
   const bar = el.querySelector<HTMLProgressElement>(".gc-progress")!;
   expect([bar.hidden, bar.value, bar.max, bar.title]).toEqual([false, 3, 12, "3 of 12"]);
-  rowButton(el, "a").click();
+  button(el, "a").click();
   action(el, "Output").click();
   const { request } = model.sent[0] as { request: string };
   model.emit("msg:custom", { type: "shown", request, row: 0, text: "epoch 1" });
@@ -226,9 +194,9 @@ test("a task that runs shows what it prints, and how far it is", async () => {
 test("what waits for an endpoint that is offline isn't lost", () => {
   const el = show(new FakeModel(stateOf([row("endpoint offline", "a"), row("running", "b")])));
   const kept = "The service keeps the task";
-  rowButton(el, "a").click();
+  button(el, "a").click();
   expect(el.querySelector(".gc-details dl")!.textContent).toContain(kept);
-  rowButton(el, "b").click();
+  button(el, "b").click();
   expect(el.querySelector(".gc-details dl")!.textContent).not.toContain(kept);
 });
 
@@ -237,7 +205,7 @@ test("copying an id, also where the clipboard is closed", async () => {
   const el = show(model);
   const write = vi.fn().mockResolvedValue(undefined);
   Object.defineProperty(navigator, "clipboard", { value: { writeText: write }, configurable: true });
-  rowButton(el, "a").click();
+  button(el, "a").click();
   action(el, "Copy id").click();
   await frames();
   expect(write).toHaveBeenCalledWith("id-a");
@@ -245,20 +213,6 @@ test("copying an id, also where the clipboard is closed", async () => {
   action(el, "Copy id").click();
   await frames();
   expect(el.querySelector(".gc-details .gc-note")!.textContent).toContain("id-a");
-});
-
-test("the timeline shows each task from submission to end", () => {
-  const times = { [FIELD.submitted]: 0, [FIELD.started]: 2000, [FIELD.ended]: 4000 };
-  const late = { [FIELD.submitted]: 0, [FIELD.started]: 6000, [FIELD.ended]: 8000 };
-  const el = show(new FakeModel(stateOf([row("success", "a", times), row("failed", "b", late)])));
-  button(el, "Timeline").click();
-  const bars = [...el.querySelectorAll<HTMLElement>(".gc-bar-running")];
-  expect(bars.map((bar) => bar.style.left)).toEqual(["25%", "75%"]);
-  expect(bars[0]!.style.width).toContain("25%");
-  expect(el.querySelector(".gc-bar")!.textContent).toBe("queued 2.0 s, running 2.0 s");
-  expect(el.querySelectorAll("thead th")).toHaveLength(3);
-  button(el, "Timeline").click();
-  expect(el.querySelectorAll("thead th")).toHaveLength(6);
 });
 
 test("several views of one model live and end on their own", async () => {
@@ -325,94 +279,6 @@ test("a small table says nothing of its view", async () => {
   expect(model.sent).toEqual([]);
 });
 
-const ended = (state: State, index: number): Row =>
-  row(state, `task ${index}`, {
-    [FIELD.submitted]: 0,
-    [FIELD.started]: 1000 + 10 * (29 - index),
-    [FIELD.ended]: 4100,
-  });
-const all = (state: State): Row[] => Array.from({ length: 30 }, (_, index) => ended(state, index));
-const headline = (el: HTMLElement): HTMLElement => el.querySelector<HTMLElement>(".gc-headline")!;
-const folded = (el: HTMLElement): boolean => el.querySelector(".gc-scroll")!.closest("[hidden]") !== null;
-
-test("what has ended is a line that unfolds", () => {
-  const el = show(new FakeModel({ ...stateOf(all("success")), title: "Tasks" }));
-  expect(headline(el).textContent).toBe("30 tasks · 4.1 s · 2 endpoints");
-  expect(folded(el)).toBe(true);
-  headline(el).click();
-  expect(headline(el).getAttribute("aria-expanded")).toBe("true");
-  expect(folded(el)).toBe(false);
-  expect(labels(el).length).toBeGreaterThan(5);
-  expect(el.querySelector("caption")!.textContent).toBe("Tasks: 30 success");
-});
-
-test("failures unfold by themselves, and what is run again is open again", () => {
-  const rows = all("success");
-  rows[3] = ended("failed", 3);
-  const model = new FakeModel(stateOf(rows));
-  const el = show(model);
-  expect(headline(el).textContent).toBe("Squares: 1 of 30 tasks failed · 4.1 s · 2 endpoints");
-  expect(folded(el)).toBe(false);
-  rows[3] = row("running", "task 3");
-  model.update({ ...stateOf(rows, 2) });
-  expect(headline(el).hidden).toBe(true);
-  expect(el.querySelector(".gc-words")!.textContent).toContain("29 of 30 ended");
-  rows[3] = ended("success", 3);
-  model.update({ ...stateOf(rows, 3) });
-  expect(folded(el)).toBe(true);
-});
-
-test("a table that is used when it ends stays unfolded, with its details and the focus", () => {
-  const rows = all("success");
-  rows[3] = row("running", "task 3");
-  const model = new FakeModel(stateOf(rows));
-  const el = show(model);
-  rowButton(el, "task 3").dispatchEvent(new Event("pointerdown", { bubbles: true }));
-  rowButton(el, "task 3").click();
-  const focused = document.activeElement;
-  expect(el.querySelector(".gc-chosen th")!.textContent).toBe("task 3");
-  rows[3] = ended("success", 3);
-  model.update({ ...stateOf(rows, 2) });
-  expect(folded(el)).toBe(false);
-  expect(document.activeElement).toBe(focused);
-  expect(el.querySelector<HTMLElement>(".gc-details")!.hidden).toBe(false);
-  action(el, "Close").click();
-  expect(el.querySelector(".gc-chosen")).toBeNull();
-});
-
-test("the timeline is in the order of the starts, with ticks", () => {
-  const rows = all("success");
-  rows[0] = row("running", "task 0", { [FIELD.submitted]: 0, [FIELD.started]: 2000 });
-  rows[29] = row("waiting for a worker", "task 29", { [FIELD.submitted]: 0 }); // it hasn't
-  const el = show(new FakeModel(stateOf(rows)));
-  button(el, "Timeline").click();
-  expect(labels(el).slice(0, 2)).toEqual(["task 28", "task 27"]);
-  expect(el.querySelector(".gc-ticks")!.children.length).toBeGreaterThan(1);
-  expect(el.querySelector(".gc-ticks")!.firstElementChild!.textContent).toBe("0");
-});
-
-test("a narrow axis has few ticks, so that none covers another", async () => {
-  const sizes: ((entries: { contentRect: { width: number } }[]) => void)[] = [];
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      constructor(resized: (entries: { contentRect: { width: number } }[]) => void) {
-        sizes.push(resized);
-      }
-      observe(): void {}
-      disconnect(): void {}
-    },
-  );
-  const rows = [row("success", "a", { [FIELD.submitted]: 0, [FIELD.started]: 0, [FIELD.ended]: 20_000 })];
-  const el = show(new FakeModel(stateOf([...rows, row("failed", "b")])));
-  button(el, "Timeline").click();
-  const ticks = el.querySelector(".gc-ticks")!.children;
-  expect(ticks).toHaveLength(5);
-  sizes.forEach((resized) => resized([{ contentRect: { width: 150 } }]));
-  expect([...ticks].map((tick) => tick.textContent)).toEqual(["0", "10 s", "20 s"]);
-  vi.unstubAllGlobals();
-});
-
 test("a table that is out of the page while its tasks end has all its rows when it is back", () => {
   const model = new FakeModel(stateOf(tasks(40)));
   const el = show(model);
@@ -420,22 +286,4 @@ test("a table that is out of the page while its tasks end has all its rows when 
   vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(0);
   model.update({ ...stateOf(tasks(40)), seq: 1 });
   expect(labels(el)).toHaveLength(before);
-});
-
-test.each([
-  [10, 2],
-  [450, 100],
-  [4_000, 1_000],
-  [40_000, 10_000],
-  [600_000, 120_000],
-  [1_000_000_000, 172_800_000],
-])("of %d ms, a tick every %d", (length, step) => {
-  expect(tickStep(length)).toBe(step);
-});
-
-test("elapsed, rate, time left and total", () => {
-  vi.useFakeTimers({ now: (ORIGIN + 10) * 1000 });
-  const rows = all("success").map((one, index) => (index < 10 ? one : row("running", `task ${index}`)));
-  const el = show(new FakeModel(stateOf(rows)));
-  expect(el.querySelector(".gc-pace")!.textContent).toBe("10.0 s · 1.0 per s · about 20 s left of 30 s");
 });

@@ -1,4 +1,4 @@
-"""The journal's SQLite file: schema, writes and queries. Each thread has its own `Database`.
+"""The journal's SQLite file: writes and queries. Each thread has its own `Database`.
 
 Homes on clusters are NFS or Lustre, where write-ahead logging doesn't work: hence the rollback
 journal. `synchronous` is off: the operating system has what a killed kernel wrote. A loss of power
@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 
 from gc_jupyter.journal import results
 from gc_jupyter.journal.progress import Progress
+from gc_jupyter.journal.schema import OTHER_FORMAT, VERSION, prepare
 from gc_jupyter.journal.sessions import SESSION_COLUMNS, KernelSession, may_run
+from gc_jupyter.journal.tracebacks import Tracebacks
 from gc_jupyter.moments import clock
 from gc_jupyter.own_files import check_own_database, make_own
 from gc_jupyter.remote_text import one_line
@@ -26,10 +28,6 @@ from gc_jupyter.types import LOCAL_ENDPOINT_ID, TaskState
 
 R = TypeVar("R", "Entry", "KnownEndpoint")
 
-VERSION = 7
-#: Below this number a version only adds tables, and columns that may be left out: so kernels and
-#: servers of several versions of this package use one file, and a downgrade goes on with it.
-OTHER_FORMAT = 50
 LOCK_TIMEOUT_S = 5.0
 KEPT_S = 30 * 86400.0
 #: How many ended tasks of a session stay, the newest ones; otherwise a sweep a minute would fill a
@@ -37,32 +35,6 @@ KEPT_S = 30 * 86400.0
 KEPT_TASKS = 50_000
 #: The service keeps an idle task for two weeks (docs/protocol.md, "Limits").
 REACHABLE_S = 14 * 86400.0
-
-#: Makes what a file lacks: version 1 had neither results nor claims, later ones lack columns.
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS sessions (
-    kernel TEXT, notebook TEXT, host TEXT, pid INTEGER, started TEXT, session TEXT PRIMARY KEY
-);
-CREATE TABLE IF NOT EXISTS tasks (
-    session TEXT, serial INTEGER, task_id TEXT, group_id TEXT, endpoint_id TEXT, endpoint TEXT,
-    function_id TEXT, label TEXT, kind TEXT, notebook TEXT, cell_id TEXT, execution_count INTEGER,
-    bind TEXT, out TEXT, state TEXT, submitted_at REAL, started_at REAL, ended_at REAL, error TEXT,
-    seen INTEGER DEFAULT 0, nonce TEXT DEFAULT '', looked_at REAL, looked_as TEXT DEFAULT '',
-    decodes TEXT DEFAULT '', part TEXT DEFAULT '', cell TEXT DEFAULT '', progress REAL,
-    PRIMARY KEY (session, serial)
-);
-CREATE INDEX IF NOT EXISTS tasks_by_id ON tasks (task_id);
-CREATE INDEX IF NOT EXISTS tasks_by_group ON tasks (group_id);
-CREATE TABLE IF NOT EXISTS endpoints (
-    endpoint_id TEXT PRIMARY KEY, name TEXT, status TEXT, python TEXT, dill TEXT, at REAL
-);
-{results.SCHEMA}
-"""
-#: Columns of `tasks` that older files lack.
-_ADDED = {
-    **dict.fromkeys(("nonce", "looked_as", "decodes", "part", "cell"), "TEXT DEFAULT ''"),
-    **dict.fromkeys(("looked_at", "progress"), "REAL"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +141,7 @@ class Database:
         self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         self.results = results.Results(self._connection)
         self.progress = Progress(self._connection)
+        self.tracebacks = Tracebacks(self._connection)
         try:
             self._prepare()
         except BaseException:
@@ -183,12 +156,7 @@ class Database:
             raise sqlite3.DatabaseError("it was made by a newer gc_jupyter")
         if version < VERSION:
             with self:
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                known = {row[1] for row in self.select("PRAGMA table_info(tasks)")}
-                for new in _ADDED.keys() - known:
-                    self._connection.execute(f"ALTER TABLE tasks ADD COLUMN {new} {_ADDED[new]}")
-                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+                prepare(self._connection)
 
     def close(self) -> None:
         """Close the file."""
@@ -215,6 +183,7 @@ class Database:
         oldest = time.time() - KEPT_S
         self._connection.execute("DELETE FROM tasks WHERE submitted_at < ?", (oldest,))
         self.results.expire(oldest)
+        self.tracebacks.expire(oldest)
         idle = self.sessions(
             "session NOT IN (SELECT session FROM tasks)"
             " AND session NOT IN (SELECT session FROM claims)"
@@ -254,6 +223,14 @@ class Database:
             f" ON CONFLICT (session, serial) DO UPDATE SET {_COALESCED}",
             (json.dumps(list(changes)),),
         )
+
+    def take_news(
+        self, changes: Iterable[tuple[object, ...]], session: str, failed: Mapping[int, str]
+    ) -> None:
+        """`update_tasks`, and with it what tasks of a session have failed with, by their serials:
+        who sees a failure sees its traceback."""
+        self.update_tasks(changes)
+        self.tracebacks.put(session, failed)
 
     def see(self, session: str, serials: Iterable[int]) -> None:
         """These tasks' results were shown."""

@@ -140,7 +140,9 @@ class Journal:
     def on_events(self, events: Sequence[TaskEvent]) -> None:
         """See Recorder."""
         changes = [self._change(event) for event in events if event.state not in _ON_THE_WAY]
-        self.post(lambda db: db.update_tasks(changes), rows=len(changes))
+        failed = {event.serial: event.full_text for event in events if event.full_text}
+        here = self.session.session
+        self.post(lambda db: db.take_news(changes, here, failed), rows=len(changes))
         workers = {
             event.info.endpoint_id: event.info.worker
             for event in events

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from gc_jupyter.journal.recorder import Journal
 
 _LABEL = re.compile(r"""\s--label[ =](?:"([^"]*)"|'([^']*)'|(\S+))""")
-_SECRET = re.compile(r"(?i)(?:passw|passphrase|secret|token|api_?key)\w*['\"\]]*\s*[=:]")
+#: A line of source that sets a secret.
+SECRET = re.compile(r"(?i)(?:passw|passphrase|secret|token|api_?key)\w*['\"\]]*\s*[=:]")
 _NO_TITLE = ("#", "%", "import ", "from ")
 #: The most tasks of one fan-out: a damaged journal may claim more.
 _MOST = 1_000_000
@@ -44,11 +45,15 @@ def run_of_cell(token: str, source: str) -> str:
         title = next(text for text in label.groups() if text is not None)
     else:
         lines = [one.strip() for one in (rest if first.startswith("%%") else [first, *rest])]
-        lines = [one for one in lines if one and not _SECRET.search(one)]
+        lines = [one for one in lines if one and not SECRET.search(one)]
         title = next((one for one in lines if not one.startswith(_NO_TITLE)), [*lines, first][0])
-        title = "" if _SECRET.search(title) else title
+        title = "" if SECRET.search(title) else title
     return f"{token}:{one_line(masked(title), 80)}"
 
+
+#: SQL: the run of a cell that a row of the table of tasks is of. Rows of earlier versions of this
+#: package don't say it; they are told apart by their kernel's count.
+RUN = "coalesce(nullif(cell, ''), session || ':' || execution_count || ':' || cell_id)"
 
 #: The `Note.kind` of auxiliary tasks, which the journal doesn't record.
 UNRECORDED = "live"

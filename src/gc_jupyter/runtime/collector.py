@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from gc_jupyter.credentials import masked
-from gc_jupyter.errors import ComputeError, SubmitUncertain, gist
+from gc_jupyter.errors import ComputeError, SubmitUncertain, full_text, gist
 from gc_jupyter.future import Later, TaskFuture
 from gc_jupyter.protocol.messages import ResultMessage
 from gc_jupyter.protocol.task_book import TaskBook, Unclaimed
@@ -232,7 +232,11 @@ class Collector:
             return
         now = time.time()
         events = [
-            TaskEvent(f.serial, state, now, f.label, f.info, _in_a_line(error), _uncertain(error))
+            TaskEvent(
+                *(f.serial, state, now, f.label, f.info, _in_a_line(error)),
+                isinstance(error, SubmitUncertain),
+                full_text(error) if state is TaskState.FAILED else "",
+            )
             for f, state, error in changes
         ]
         for listener in self.listeners:
@@ -291,10 +295,6 @@ def _end(finished: Finished) -> TaskState:
     if finished.error is None:
         return TaskState.SUCCESS
     return TaskState.CANCELLED if finished.future.cancelled() else TaskState.FAILED
-
-
-def _uncertain(error: BaseException | None) -> bool:
-    return isinstance(error, SubmitUncertain)
 
 
 def _in_a_line(error: BaseException | None) -> str:

@@ -91,10 +91,12 @@ BOOLEAN = ("seen", "kernel_alive", "collected")
 
 
 class Failure(TypedDict):
-    """An error, and how many tasks of a run have ended with it."""
+    """An error, how many tasks of a run have ended with it, and the traceback of one of them: empty
+    where the journal has none."""
 
     error: str
     tasks: int
+    traceback: str
 
 
 class JournalState(TypedDict):

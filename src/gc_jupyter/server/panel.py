@@ -9,12 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from gc_jupyter.journal.database import REACHABLE_S, Database
-from gc_jupyter.journal.sessions import KernelSession, may_run, surely_ended
+from gc_jupyter.journal.schema import OPEN
+from gc_jupyter.journal.sessions import RUN, KernelSession, may_run, surely_ended
 from gc_jupyter.server.messages import BOOLEAN, COLUMNS, PAGE_ROWS, JournalState
 from gc_jupyter.types import LOCAL_ENDPOINT_ID, LOCAL_NAME, TaskState
 
-DONE = ", ".join(f"'{state.value}'" for state in TaskState if state.done)
-OPEN = f"state NOT IN ({DONE})"
 #: What isn't a plain column of the table of tasks.
 _COMPUTED = {
     # an executor's tasks know its id alone
@@ -30,23 +29,25 @@ _COMPUTED = {
     "kernel_alive": "session IN (SELECT value FROM json_each(:alive))",
     "collected": "task_id IN (SELECT task_id FROM results)",
     "progress": f"iif({OPEN}, progress, NULL)",
-    # rows of earlier versions of this package don't say which run of their cell they are of
-    "run": "coalesce(nullif(cell, ''), session || ':' || execution_count || ':' || cell_id)",
+    "run": RUN,
+    "id": "tasks.rowid",
 }
 _PLAIN = ("session", "serial", "part", "cell", *(n for n in COLUMNS if n not in _COMPUTED))
 _SELECTED = ", ".join((*_PLAIN, *(f"{how} AS {name}" for name, how in _COMPUTED.items())))
-#: As `shown`, every task as a panel has it.
-ALL = f"shown AS (SELECT {_SELECTED} FROM tasks)"
-#: The same without those that were run again: of the attempts at one part, the last.
-NEWEST = f"""again AS (
+#: Every task as a panel has it.
+_ALL = f"(SELECT {_SELECTED} FROM tasks)"
+#: As `again`, the fan-outs' parts that were run again, and when the last time.
+AGAIN = """again AS (
     SELECT part, max(submitted_at) AS last FROM tasks WHERE part != '' GROUP BY part
     HAVING count(*) > 1
-),
-shown AS (
-    SELECT {_SELECTED} FROM tasks LEFT JOIN again USING (part)
-    WHERE last IS NULL OR submitted_at = last
 )"""
-#: Whether a row of `shown` has the text, in any of its texts.
+#: The tasks without those that were run again: of the attempts at one part, the last. A subquery to
+#: be written wherever it is needed, so that each use finds its rows by an index.
+NEWEST = (
+    f"(SELECT {_SELECTED} FROM tasks LEFT JOIN again USING (part)"
+    " WHERE last IS NULL OR submitted_at = last)"
+)
+#: Whether a row of `NEWEST` has the text, in any of its texts.
 HAS_TEXT = (
     "instr(lower(cell || char(10) || label || char(10) || task_id || char(10) || group_id"
     " || char(10) || endpoint || char(10) || notebook || char(10) || error), :text) > 0"
@@ -91,12 +92,13 @@ def tasks_json(
         HAS_TEXT if wanted.text else "1",
     ]
     order = "submitted_at DESC, serial DESC" if of_all else "submitted_at, serial"
+    tasks = _ALL if of_all else NEWEST
+    found = f"FROM {tasks} WHERE {' AND '.join(conditions)}"
     ((rows, total),) = database.select(
-        f"WITH {ALL if of_all else NEWEST}, wanted AS"
-        f" (SELECT * FROM shown WHERE {' AND '.join(conditions)})"
-        f" SELECT (SELECT json_group_array(json_array({as_json(COLUMNS)})) FROM"
-        f" (SELECT * FROM wanted ORDER BY {order} LIMIT :limit OFFSET :offset)),"
-        " (SELECT count(*) FROM wanted)",
+        f"WITH {AGAIN}, here AS (SELECT id {found} ORDER BY {order} LIMIT :limit OFFSET :offset)"
+        f" SELECT (SELECT json_group_array(json_array({as_json(COLUMNS)})) FROM (SELECT *"
+        f" FROM {tasks} WHERE id IN (SELECT id FROM here) ORDER BY {order})),"
+        f" (SELECT count(*) {found})",
         values(database, here, wanted, root),
     )
     return page(rows, COLUMNS, total, journal)
@@ -105,7 +107,7 @@ def tasks_json(
 def values(
     database: Database, here: KernelSession, wanted: Filter, root: str = ""
 ) -> dict[str, object]:
-    """What a question about `shown` refers to."""
+    """What a question about tasks refers to."""
     ended = [one.session for one in database.sessions() if surely_ended(one, here)]
     return {
         **asdict(wanted),
@@ -134,9 +136,9 @@ def counts(database: Database, here: KernelSession) -> tuple[int, int]:
     """How many tasks haven't ended, and how many results are kept. (A task of ``local`` ends with
     its kernel, and one that is older than the service keeps it has no end to wait for.)"""
     ((pending, collected),) = database.select(
-        "SELECT (SELECT count(*) FROM tasks WHERE state NOT IN ('success', 'failed', 'cancelled')"
-        " AND submitted_at > ? AND (endpoint_id != ? OR session IN"
-        " (SELECT value FROM json_each(?)))), (SELECT count(*) FROM results)",
+        f"SELECT (SELECT count(*) FROM tasks WHERE {OPEN} AND submitted_at > ?"
+        " AND (endpoint_id != ? OR session IN (SELECT value FROM json_each(?)))),"
+        " (SELECT count(*) FROM results)",
         (time.time() - REACHABLE_S, LOCAL_ENDPOINT_ID, _alive(database, here)),
     )
     return pending, collected
@@ -164,7 +166,7 @@ def active_until(
     collects their results, they are the server's, under an empty id."""
     rows = database.select(
         "SELECT session, max(submitted_at), max(iif(endpoint_id = ?, 0, submitted_at)) FROM tasks"
-        f" WHERE state NOT IN ({DONE}) AND submitted_at > ? GROUP BY session",
+        f" WHERE {OPEN} AND submitted_at > ? GROUP BY session",
         (LOCAL_ENDPOINT_ID, time.time() - min(3600 * hours, REACHABLE_S)),
     )
     sessions = {one.session: one for one in database.sessions()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gc_jupyter.journal.database import Database
-from gc_jupyter.journal.sessions import KernelSession
+from gc_jupyter.journal.schema import OPEN
+from gc_jupyter.journal.sessions import RUN, KernelSession
 from gc_jupyter.server.messages import RUN_COLUMNS, Failure, JournalState
-from gc_jupyter.server.panel import HAS_TEXT, NEWEST, OPEN, Filter, as_json, page, values
+from gc_jupyter.server.panel import AGAIN, HAS_TEXT, NEWEST, Filter, as_json, page, values
 from gc_jupyter.types import TaskState
 
 _SUCCESS, _FAILED = f"'{TaskState.SUCCESS.value}'", f"'{TaskState.FAILED.value}'"
@@ -50,18 +51,31 @@ def runs_json(
     database: Database, here: KernelSession, wanted: Filter, journal: JournalState, root: str = ""
 ) -> str:
     """`messages.Page` of runs as JSON, newest first; see `panel.tasks_json`."""
-    conditions = [
-        _HAVING.get(wanted.state, f"{_FIELDS['state']} = :state"),
-        f"sum({HAS_TEXT}) > 0" if wanted.text else "1",
-    ]
     fields = ", ".join(f"{how} AS {name}" for name, how in _FIELDS.items())
+    if wanted.text or wanted.state or wanted.run:
+        conditions = [
+            _HAVING.get(wanted.state, f"{_FIELDS['state']} = :state"),
+            f"sum({HAS_TEXT}) > 0" if wanted.text else "1",
+        ]
+        runs = (
+            f"runs AS (SELECT {fields} FROM {NEWEST} AS shown"
+            f" WHERE {'run = :run' if wanted.run else '1'}"
+            f" GROUP BY shown.run HAVING {' AND '.join(conditions)})"
+        )
+        limits, total_of = "LIMIT :limit OFFSET :offset", "runs"
+    else:  # only those of the page are put together
+        runs = (
+            f"sent AS (SELECT {RUN} AS run, min(submitted_at) AS at FROM tasks GROUP BY 1),"
+            " here AS (SELECT run FROM sent ORDER BY at DESC, run LIMIT :limit OFFSET :offset),"
+            f" runs AS (SELECT {fields} FROM {NEWEST} AS shown WHERE run IN here"
+            " GROUP BY shown.run)"
+        )
+        limits, total_of = "", "sent"
     ((rows, total),) = database.select(
-        f"WITH {NEWEST}, runs AS (SELECT {fields} FROM shown"
-        f" WHERE {'run = :run' if wanted.run else '1'}"
-        f" GROUP BY shown.run HAVING {' AND '.join(conditions)})"
+        f"WITH {AGAIN}, {runs}"
         f" SELECT (SELECT json_group_array(json_array({as_json(RUN_COLUMNS)})) FROM"
-        " (SELECT * FROM runs ORDER BY submitted_at DESC, run LIMIT :limit OFFSET :offset)),"
-        " (SELECT count(*) FROM runs)",
+        f" (SELECT * FROM runs ORDER BY submitted_at DESC, run {limits})),"
+        f" (SELECT count(*) FROM {total_of})",
         values(database, here, wanted, root),
     )
     return page(rows, RUN_COLUMNS, total, journal)
@@ -70,8 +84,11 @@ def runs_json(
 def failures(database: Database, here: KernelSession, run: str) -> list[Failure]:
     """A run's errors, each with how many tasks have it, the most frequent first."""
     found = database.select(
-        f"WITH {NEWEST} SELECT error, count(*) FROM shown WHERE run = :run"
-        f" AND state = {_FAILED} GROUP BY error ORDER BY 2 DESC, 1 LIMIT {_ERRORS}",
+        f"WITH {AGAIN}, errors AS (SELECT error, count(*) AS tasks FROM {NEWEST}"
+        f" WHERE run = :run AND state = {_FAILED} GROUP BY error ORDER BY 2 DESC, 1"
+        f" LIMIT {_ERRORS}) SELECT error, tasks, coalesce(text, '') FROM errors"
+        " LEFT JOIN (SELECT error, text FROM tracebacks WHERE run = :run) USING (error)"
+        " ORDER BY tasks DESC, error",
         values(database, here, Filter(run=run)),
     )
-    return [{"error": error, "tasks": tasks} for error, tasks in found]
+    return [{"error": error, "tasks": tasks, "traceback": text} for error, tasks, text in found]

@@ -40,7 +40,8 @@ PAGE_ROWS = 100
 
 class TaskTableState(TypedDict):
     """A table's state. `origin` is in unix seconds, `counts` has the order of STATES, and `seq`
-    counts the updates that were sent."""
+    counts the updates that were sent. `run` is the run of a cell that all its tasks are of, as
+    the page of runs names it; empty where there is no one run."""
 
     kind: Literal["task_table"]
     title: str
@@ -50,6 +51,7 @@ class TaskTableState(TypedDict):
     counts: list[int]
     seq: int
     can_rerun: bool
+    run: str
 
 
 #: The comm that a page opens to ask for its outputs.

@@ -12,7 +12,7 @@ from typing import Any
 
 from gc_jupyter.capture import CellFuture
 from gc_jupyter.credentials import masked
-from gc_jupyter.errors import ComputeError, TaskExecutionFailed, gist
+from gc_jupyter.errors import ComputeError, full_text, gist
 from gc_jupyter.functions.shell import ShellResult
 from gc_jupyter.future import dropped
 from gc_jupyter.remote_text import harmless, one_line
@@ -76,12 +76,7 @@ def _qualified(kind: type) -> str:
 def traceback_text(future: concurrent.futures.Future[Any], limit: int = WHOLE) -> str:
     """Return a failed task's remote traceback, cut at its start; empty text for other tasks."""
     error = None if dropped(future) or not future.done() else future.exception()
-    if not isinstance(error, ComputeError):
-        return ""
-    text = str(error)
-    if isinstance(error, TaskExecutionFailed):  # its `str` may be the remote type's
-        text = "\n\n".join(part for part in (error.remote_data.rstrip(), error.next_step) if part)
-    text = masked(harmless(text).strip())
+    text = masked(harmless(full_text(error)).strip())
     return text if len(text) <= limit else "…\n" + text[-limit:]
 
 

@@ -76,6 +76,7 @@ class TaskTable(LiveWidget):
         self.title = one_line(title, 200)
         self._rerun = rerun
         self._keep = keep
+        self._run = _run_of(futures)
         self._places: Any = places  # who has its own places for these tasks
         self._rows = TaskRows(time.time(), dict(endpoint_names or {}))
         self._futures: list[TaskFuture] = []  # the tasks, by row
@@ -219,6 +220,7 @@ class TaskTable(LiveWidget):
             "title": self.title,
             "origin": self._rows.origin,
             "can_rerun": self._rerun is not None,
+            "run": self._run,
             **self._rows.first(),
         }
 
@@ -304,6 +306,12 @@ class TaskTable(LiveWidget):
         elif isinstance(pages, list):
             self._rows.touch(page for page in pages if isinstance(page, int))
         self._changed()
+
+
+def _run_of(futures: Iterable[TaskFuture]) -> str:
+    """Return the run of a cell that all these tasks are of, or an empty text."""
+    runs = {future.note.place.cell if future.note is not None else "" for future in futures}
+    return runs.pop() if len(runs) == 1 else ""
 
 
 def _again(future: Any) -> TaskFuture:
