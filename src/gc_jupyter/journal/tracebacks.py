@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Mapping
 
-from gc_jupyter.credentials import masked
 from gc_jupyter.journal.sessions import RUN, SECRET
 from gc_jupyter.remote_text import harmless
 
@@ -68,6 +67,8 @@ class Tracebacks:
 
 
 def _shown(text: str) -> str:
+    from gc_jupyter.credentials import masked  # not imported by %load_ext
+
     lines = _COLOUR.sub("", harmless(text[-_READ:])).strip().split("\n")
     text = masked("\n".join("***" if SECRET.search(line) else line for line in lines))
     return text if len(text) <= _LENGTH else "…\n" + text[-_LENGTH:]
