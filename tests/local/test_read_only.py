@@ -19,7 +19,8 @@ for one in $(awk '{print $5}' /proc/self/mountinfo | sort -u); do
   case "$one" in "$0"|/proc*|/sys*|/dev*) ;; *) mount -o remount,bind,ro "$one" || true ;; esac
 done
 if touch "$2" 2>/dev/null; then echo "still written to: $2"; exit 77; fi
-export HOME="$0" TMPDIR="$0"
+export HOME="$0"
+if [ -n "$4" ]; then export TMPDIR="$0"; else unset TMPDIR; fi
 cd "$0"
 exec "$1" -c "$3"
 """
@@ -32,9 +33,14 @@ for cell in ("%load_ext gc_jupyter", "x = 6", "%%gcrun local\\nprint('by a worke
 """
 
 
-@pytest.mark.parametrize("as_root", [True, False], ids=["root", "not root"])
-def test_cells_on_local(tmp_path: Path, as_root: bool) -> None:
-    """With the home on the volume; a `%load_ext`, a cell and its journal."""
+@pytest.mark.parametrize(
+    ("as_root", "temporary"),
+    [(True, "TMPDIR"), (False, "TMPDIR"), (False, "")],
+    ids=["root", "not root", "without TMPDIR"],
+)
+def test_cells_on_local(tmp_path: Path, as_root: bool, temporary: str) -> None:
+    """With the home on the volume; a `%load_ext`, a cell and its journal. Without TMPDIR, temporary
+    files are where the kernel works."""
     if as_root and os.getuid():
         pytest.skip("only root can be root")
     namespace = ["unshare", "-m"] if as_root else ["unshare", "-Urm"]
@@ -42,7 +48,7 @@ def test_cells_on_local(tmp_path: Path, as_root: bool) -> None:
     if subprocess.run(probe, capture_output=True).returncode:
         pytest.skip("no mount namespace can be made here")
     volume, elsewhere = tmp_path / "volume", tmp_path / "elsewhere"
-    command = ["sh", "-c", READ_ONLY, str(volume), sys.executable, str(elsewhere), CELLS]
+    command = ["sh", "-c", READ_ONLY, str(volume), sys.executable, str(elsewhere), CELLS, temporary]
     known = {name: text for name, text in os.environ.items() if not name.startswith("JUPYTER_")}
     known.pop("IPYTHONDIR", None)
     ran = subprocess.run(

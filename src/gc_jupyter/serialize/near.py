@@ -11,6 +11,7 @@ import tempfile
 import threading
 from typing import Any
 
+from gc_jupyter.errors import ServiceUnreachable
 from gc_jupyter.serialize.base import SerializationStrategy
 from gc_jupyter.serialize.concretes import DillDataBase64
 from gc_jupyter.serialize.pickles import dump_by_value, loads, to_base64
@@ -26,10 +27,22 @@ _files: list[NearFiles] = []
 
 def near_files() -> NearFiles:
     """The files of this kernel and its workers. The folder is made at first use, and removed when
-    the process ends; where that is killed, the host of its workers removes it."""
+    the process ends; where that is killed, the host of its workers removes it.
+
+    Raises
+    ------
+    ServiceUnreachable
+        No folder can be made.
+    """
     with _making:
         if not _files:
-            folder = tempfile.mkdtemp(prefix="gc-local-", dir=_memory())
+            try:
+                folder = tempfile.mkdtemp(prefix="gc-local-", dir=_memory())
+            except OSError as error:
+                raise ServiceUnreachable(
+                    f"local can't keep values for its workers: {error.strerror}.",
+                    next_step="Set TMPDIR to a folder that can be written to, and has room.",
+                ) from None
             atexit.register(_remove, folder, os.getpid())
             _files.append(NearFiles(folder))
         return _files[0]

@@ -352,10 +352,9 @@ class Host:
             shutil.rmtree(os.path.join(self._folder, seat.task_id), ignore_errors=True)
 
 
-def main(workers: int, near: str, temporary: str) -> None:
+def main(workers: int, near: str) -> None:
     """Run the host, in a process of its own whose standard input is the socket to the kernel; where
-    that is gone at the end, the folder `near` is removed. In `temporary`, the kernel's folder for
-    temporary files, tasks' output is kept."""
+    that is gone at the end, the folder `near` is removed."""
     parent = os.getppid()
     kernel = socket.socket(fileno=os.dup(0))
     # Workers and their children get the null device; the host's errors go to the kernel's file.
@@ -366,9 +365,7 @@ def main(workers: int, near: str, temporary: str) -> None:
     os.close(null)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     helpers()  # then workers have what reading most payloads needs
-    with tempfile.TemporaryDirectory(
-        prefix="gc-local-", dir=temporary, ignore_cleanup_errors=True
-    ) as folder:
+    with tempfile.TemporaryDirectory(prefix="gc-local-", ignore_cleanup_errors=True) as folder:
         use_near_files(near)
         try:
             Host(kernel, workers, folder).run()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import gc_jupyter
+from gc_jupyter.errors import ServiceUnreachable
 from gc_jupyter.serialize.near import near_files
 from gc_jupyter.service.local_wire import LARGE, Frames, Order, Report, frame
 
@@ -21,8 +22,7 @@ _PACKAGES = str(Path(gc_jupyter.__file__).parents[1])  # where this package is i
 _PATIENCE = 5.0  # seconds for the host to kill its workers and end
 _START = (
     "import sys; sys.path[:] = {path!r}; "
-    "from gc_jupyter.service.local_host import main; "
-    "main({workers}, {folder!r}, {temporary!r})"
+    "from gc_jupyter.service.local_host import main; main({workers}, {folder!r})"
 )
 
 
@@ -139,7 +139,7 @@ class HostProcess(asyncio.Protocol):
         with errors:
             try:
                 process, ours = await run(None, self._start, errors)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, ServiceUnreachable) as error:
                 what = sys.executable or "the Python interpreter"
                 self._end(f"{error}. Check that {what} can be run.")
                 return
@@ -154,8 +154,8 @@ class HostProcess(asyncio.Protocol):
         # it starts without the notebook's directory, which tasks get with their place.
         here = {"", os.path.realpath(os.curdir)}
         path = [*(p for p in sys.path if p not in here), _PACKAGES]
-        folder, temporary = near_files().folder, tempfile.gettempdir()
-        start = _START.format(path=path, workers=self._workers, folder=folder, temporary=temporary)
+        folder = near_files().folder
+        start = _START.format(path=path, workers=self._workers, folder=folder)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -165,6 +165,8 @@ class HostProcess(asyncio.Protocol):
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
                     cwd=sys.prefix,
+                    # the notebook's directory may be the only one that can be written to
+                    env={**os.environ, "TMPDIR": tempfile.gettempdir()},
                     # an interrupt of the kernel goes to the kernel's process group only
                     start_new_session=True,
                 )
