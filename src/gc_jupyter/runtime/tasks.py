@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.future import TaskFuture
 from gc_jupyter.protocol.batches import Route
-from gc_jupyter.serialize.streamed import StreamedArguments
 from gc_jupyter.service.base import FunctionRegistration
 from gc_jupyter.types import TaskInfo
 
 if TYPE_CHECKING:
     from gc_jupyter.runtime.completer import Finished
+    from gc_jupyter.serialize.streamed import StreamedArguments
 
 #: Numbers the tasks of this process; `next` is atomic, so any thread may call it.
 serials = itertools.count(1)

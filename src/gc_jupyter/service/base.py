@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from gc_jupyter.protocol.batches import StatusChunks
-from gc_jupyter.serialize.streamed import StreamedArguments
+
+if TYPE_CHECKING:
+    from gc_jupyter.serialize.streamed import StreamedArguments
 
 Reply = TypeVar("Reply")
 

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import globus_sdk
@@ -28,8 +28,10 @@ from globus_sdk.transport import RequestCallerInfo, RequestsTransport
 
 from gc_jupyter.errors import LoginMisconfigured
 from gc_jupyter.secret import Secret
-from gc_jupyter.serialize.streamed import JSONBody, json_body
 from gc_jupyter.service.tls import ca_file
+
+if TYPE_CHECKING:
+    from gc_jupyter.serialize.streamed import JSONBody
 
 _CONNECTIONS = 16  # connections that are kept: for the gc-http threads, and for callers who wait
 # The other end may have dropped an older idle connection unnoticed: a laptop slept, or a router
@@ -126,6 +128,9 @@ class DirectTransport(RequestsTransport):
         stream: bool = False,
     ) -> requests.Response:
         """See RequestsTransport.request."""
+        # imported while the first connection is made, and not before it
+        from gc_jupyter.serialize.streamed import JSONBody, json_body
+
         now = time.time()  # the monotonic clock stands still while a laptop sleeps
         stale, self._used_at = abs(now - self._used_at) > _STALE_S, now
         # a forked child must not write on its parent's connections either
