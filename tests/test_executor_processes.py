@@ -69,6 +69,29 @@ def test_exit_right_after_submitting(to_loopback: Loopback, tmp_path: Path) -> N
     assert "3 tasks" in err
 
 
+@pytest.mark.parametrize("used", [True, False])
+def test_submitting_while_the_interpreter_ends(
+    loopback: Loopback, tmp_path: Path, used: bool
+) -> None:
+    """In a handler of atexit that runs after all was sent: it is said that it isn't sent."""
+    body = """\
+def late():
+    try:
+        executor.submit(double, 2)
+    except Exception as error:
+        print(error)
+
+atexit.register(late)
+"""
+    source = PROLOGUE.replace("import os", "import atexit, os") + body
+    source += "executor.submit(double, 1).result(60)\n" * used
+    out, _err = run(loopback, tmp_path, source, loopback.endpoint("inline"))
+    if used or sys.version_info[:2] != (3, 12):  # which starts no thread then, and says so
+        assert "a task that is submitted now would not be sent" in out
+    assert out
+    assert len(loopback.requests("POST", "/submit")) == used
+
+
 @pytest.mark.parametrize("fault", ["submit", "broker"])
 def test_exit_while_nobody_answers(loopback: Loopback, tmp_path: Path, fault: str) -> None:
     """Neither a request under way nor a broker that can't be reached holds the exit up."""

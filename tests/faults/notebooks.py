@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -184,11 +185,15 @@ class Notebook:
                 pass
 
 
+def keeper(loopback: Loopback, directory: Path) -> subprocess.Popen[str]:
+    """A server's keeper, which ends after a line."""
+    return start(loopback, directory, KEEPER, str(directory / "data"), name="keeper.py")
+
+
 def collect(loopback: Loopback, directory: Path, *, killed: bool) -> list[str]:
     """Let a server's keeper take what is there; the tasks whose results it has, which the service
     then forgets."""
-    data = str(directory / "data")
-    process = start(loopback, directory, KEEPER, data, name="keeper.py")
+    process = keeper(loopback, directory)
     assert process.stdout is not None
     line = process.stdout.readline()
     if killed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -15,8 +15,9 @@ from globus_sdk import AccessTokenAuthorizer
 
 import gc_jupyter
 from gc_jupyter import Client, Executor
+from gc_jupyter.journal import Journal, KernelSession
 from gc_jupyter.runtime import submitter
-from gc_jupyter.runtime.shared import Registry
+from gc_jupyter.runtime.shared import Registry, registry
 from tests.service.handle import Loopback
 
 TIMEOUT = 30
@@ -72,7 +73,22 @@ def _loops() -> int:
     return sum(thread.name == "gc-loop" for thread in threading.enumerate())
 
 
+@pytest.fixture(params=["no journal", "journal"])
+def written_down(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Whether tasks are written down, as in a notebook."""
+    if request.param == "no journal":
+        yield
+        return
+    journal = Journal(tmp_path / "journal.sqlite", KernelSession.here())
+    registry.record(lambda: journal)
+    yield
+    registry.record(lambda: None)
+    journal.close()
+    assert not journal.problem
+
+
 @pytest.mark.skipif(sys.gettrace() is not None, reason="something else traces")
+@pytest.mark.usefixtures("written_down")
 @pytest.mark.parametrize("act", [in_one, in_a_gathering])
 def test_an_interrupt_at_any_line(
     client: Client,

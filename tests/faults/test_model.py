@@ -5,12 +5,12 @@ A sequence is a notebook that runs cells of each kind, some of them twice, at a 
 refuses, answers late, cuts or garbles replies, lists its groups in another order, and whose broker
 brings results twice, early or late. Cells are interrupted, time out, or are stopped before they
 were sent; the kernel is killed at some step, perhaps again and again, or lives and runs tasks of
-its fan-outs again. A server's keeper may collect meanwhile, after which the service forgets what it
-has; another machine may attach while the kernel lives; the kernel that attaches may be killed in
-the midst of it, and its questions go wrong, too. Then the first or a new kernel attaches, and one
-of another machine. The tasks write down that they ran: what a notebook shows is compared with that.
-`make test` takes three sequences, `make soak` as many as `GC_JUPYTER_SEQUENCES` says (100), from
-`GC_JUPYTER_FIRST_SEQUENCE` on.
+its fan-outs again. A server's keeper may collect before a kernel attaches, after which the service
+forgets what it has, or while it does; another machine may attach while the kernel lives; the kernel
+that attaches may be killed in the midst of it, and its questions go wrong, too. Then the first or a
+new kernel attaches, and one of another machine. The tasks write down that they ran: what a notebook
+shows is compared with that. `make test` takes three sequences, `make soak` as many as
+`GC_JUPYTER_SEQUENCES` says (100), from `GC_JUPYTER_FIRST_SEQUENCE` on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import contextlib
 import os
 import random
 import re
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import pytest
 
 from tests.faults.model import FAULTS, OF_READS, OF_RESULTS, Due, Plan
-from tests.faults.notebooks import Notebook, collect
+from tests.faults.notebooks import Notebook, collect, keeper
 from tests.service.handle import Loopback
 from tests.waiting import poll
 
@@ -62,6 +63,7 @@ class Sequence:
         (folder / "ran").touch()
         self._plan = Plan(self._choose, folder / "ran")
         self._started: list[Notebook] = []
+        self._keepers: list[subprocess.Popen[str]] = []
         self._inline, self._offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
         self._groups: dict[str, None] = {}
         self._of_results = {
@@ -77,7 +79,7 @@ class Sequence:
         kernel, said = self._start(), ""
         for _ in range(self._choose.choice([0, 0, 1])):
             self._submit(kernel, killed=True)
-            kernel, said = self._next(kernel, said)
+            kernel, said = self._next(kernel, said, again=True)
         killed = self._choose.random() < 0.7
         self._submit(kernel, killed=killed)
         if self._choose.random() < 0.2:
@@ -86,7 +88,7 @@ class Sequence:
         if not late:
             self._loopback.bring_online(self._offline)
         if killed:
-            kernel, said = self._next(kernel, said)
+            kernel, said = self._next(kernel, said, again=False)
         else:
             said += self._attach(kernel)
         if late:
@@ -111,6 +113,8 @@ class Sequence:
         """End its notebooks."""
         for kernel in self._started:
             kernel.end()
+        for one in self._keepers:
+            one.communicate("\n")
 
     def _act(self, text: str) -> None:
         self.acts.append(f"{time.monotonic() - self._began:5.1f} s: {text}")
@@ -180,8 +184,9 @@ class Sequence:
 
     # --- attaching -------------------------------------------------------------------------
 
-    def _next(self, kernel: Notebook, said: str) -> tuple[Notebook, str]:
-        """Kill a kernel; one that has attached, and what it was told."""
+    def _next(self, kernel: Notebook, said: str, *, again: bool) -> tuple[Notebook, str]:
+        """Kill a kernel; one that has attached, and what it was told. `again`: it will be killed,
+        too."""
         choose = self._choose
         self._act("kill")
         kernel.end()
@@ -189,6 +194,9 @@ class Sequence:
             self._act("a keeper collects")
             killed = choose.random() < 0.5
             self._collected |= bool(collect(self._loopback, self._folder, killed=killed))
+        elif choose.random() < 0.3:
+            self._act("a keeper collects from now on")
+            self._keepers.append(keeper(self._loopback, self._folder))
         cut_short = choose.random() < 0.3
         if cut_short:  # at its first, second, … request
             middle, asked = self._start(), choose.randrange(5)
@@ -200,6 +208,8 @@ class Sequence:
             middle.end()
         new = self._start()
         said += self._attach(new)
+        for run in self._plan.runs:  # what this kernel has shown isn't offered to the next one
+            run.seen = run.seen or again
         if cut_short:  # what the killed one has shown isn't offered
             said += "".join(new.run(f"%gc attach {group}")["text"] for group in self._groups)
         return new, said

@@ -129,6 +129,7 @@ class Dispatcher:
 
     def submit(self, task: QueuedTask, label: str = "") -> None:
         """Queue a task from any thread. `label` names it if it has no name."""
+        self.loop.check_not_ended()
         future = task.future
         if self._recorder is not None:
             self._recorder.queued(future)
@@ -364,6 +365,7 @@ class Dispatcher:
         sending = asyncio.run_coroutine_threadsafe(self.submitter.all_sent(), self.loop.aio)
         with contextlib.suppress(concurrent.futures.TimeoutError):
             sending.result(limit_s)
+        self.loop.ended = True
         for line in self.loop.ask(self._left_behind):
             print(f"gc_jupyter: {line}", file=sys.stderr)
 
@@ -379,13 +381,11 @@ class Dispatcher:
             futures = [future for future, _ in owners if not isinstance(future, Stray)]
             groups = Counter(future.info.task_group_id for future in futures)
             cells = {future.info.task_group_id for future in futures if future.nonce}
-            for group, count in groups.items():
+            for group, n in groups.items():
                 how = f"Executor(endpoint_id, task_group_id={group!r}).reload_tasks()"
                 if group in cells:
                     how = f"%gc attach {group} in a notebook"
-                lines.append(
-                    f"still at the endpoint: {_tasks(count)}. To pick up the results: {how}"
-                )
+                lines.append(f"still at the endpoint: {_tasks(n)}. To pick up the results: {how}")
         return lines
 
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from gc_jupyter.errors import ComputeError
 from gc_jupyter.runtime.budget import Budget
 
 P = ParamSpec("P")
@@ -103,6 +104,8 @@ class KernelLoop:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        #: Whether the interpreter ends, and what was submitted before has been sent.
+        self.ended = not threading.main_thread().is_alive()
         self._budgets: dict[str, Budget] = {}
         self.http = DaemonPool("gc-http", _HTTP_THREADS)
         self.aio: asyncio.AbstractEventLoop = _Loop(self.http)
@@ -123,6 +126,14 @@ class KernelLoop:
     def here(self) -> bool:
         """Whether the caller runs on the loop's thread."""
         return threading.current_thread() is self._thread
+
+    def check_not_ended(self) -> None:
+        """Raise where nothing would be sent any more: in a handler of `atexit`."""
+        if self.ended:
+            raise ComputeError(
+                "The interpreter is ending: a task that is submitted now would not be sent.",
+                next_step="Submit it before the end of the script, not in a handler of atexit.",
+            )
 
     def budget(self, address: str) -> Budget:
         """The budget of a service, for all clients of this process: the service counts by user."""
