@@ -238,6 +238,27 @@ def file_outputs(server: JupyterServer, name: str, cells: tuple[int, ...]) -> li
     ]
 
 
+def test_a_page_is_reloaded_while_a_cell_waits(
+    server: JupyterServer, open_page: OpenPage, where: str, tmp_path: Path
+) -> None:
+    """What the cell comes to is lost with the page; `%gc attach` shows it again."""
+    gate, name = tmp_path / "gate", "waits.ipynb"
+    cell = GATED.format(line=f"{where} -q", gate=str(gate), then="print('said')\n'its value'")
+    server.write(name, LOAD, cell, "%gc attach")
+    opened = open_page(server)
+    page = opened.open(name)
+    opened.run_cell(0)
+    start_cell(opened, 1)
+    expect(page.locator(".jp-CodeCell").nth(1)).to_contain_text("[*]")
+    page.reload()
+    gate.touch()
+    opened.ready()
+    opened.run_cell(2)
+    shown = output(page, 2)
+    expect(shown.first).to_contain_text("said", timeout=LATE)
+    expect(shown.last).to_have_text("'its value'")
+
+
 LOST = """%%gcrun {where}
 import os, signal
 {how}

@@ -159,6 +159,8 @@ class Sequence:
             if choose.random() < 0.15:
                 self._act("cancel --all")
                 kernel.run("%gc cancel --all")
+            if step != at and choose.random() < 0.2:
+                self._run_one_again(kernel)
             if choose.random() < 0.1:
                 self._act("streams are cut")
                 loopback.cut_streams()
@@ -240,6 +242,22 @@ class Sequence:
         self._plan.check(shown, self._plan.ran(), said, due)
 
     # --- again -----------------------------------------------------------------------------
+
+    def _run_one_again(self, kernel: Notebook) -> None:
+        """Run a task of a fan-out again, where it is over; the kernel may be killed after it."""
+        if (run := self._plan.sweep()) is None:
+            return
+        place, fault = self._choose.randrange(len(run.marks)), self._choose.choice(FAULTS)
+        self._act(f"run {run.name}[{place}] again with {fault}")
+        self._note_groups()
+        self._plan.again.add(run.marks[place])
+        if fault is not None:  # the one that isn't known has the place
+            run.tellable = False
+            self._loopback.fault(path=r".*/submit", **fault)
+        kernel.run(f"{run.name}.rerun({place})\n{WAIT_FOR_IDS}({run.name}, 10)")
+        self._note_groups()
+        self._loopback.reset()
+        self._loopback.result_fault(**self._of_results)
 
     def _run_again(self, kernel: Notebook) -> None:
         """Run tasks of fan-outs again, with faults: the others keep their results."""
