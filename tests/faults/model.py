@@ -37,7 +37,6 @@ OF_READS: list[dict[str, Any]] = [
 OF_RESULTS: list[dict[str, Any]] = [
     *[{}] * 4,
     {"duplicates": 1},
-    {"early": True},
     {"delay_s": 0.2},
 ]
 #: What becomes of tasks that were stopped before they were sent.

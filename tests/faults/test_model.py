@@ -3,7 +3,7 @@ or the words say that it isn't known.
 
 A sequence is a notebook that runs cells of each kind, some of them twice, at a service that
 refuses, answers late, cuts or garbles replies, lists its groups in another order, and whose broker
-brings results twice, early or late. Cells are interrupted, time out, or are stopped before they
+brings results twice or late. Cells are interrupted, time out, or are stopped before they
 were sent; the kernel is killed at some step, perhaps again and again, or lives and runs tasks of
 its fan-outs again. A server's keeper may collect before a kernel attaches, after which the service
 forgets what it has, or while it does; another machine may attach while the kernel lives; the kernel
@@ -254,7 +254,7 @@ class Sequence:
         if fault is not None:  # the one that isn't known has the place
             run.tellable = False
             self._loopback.fault(path=r".*/submit", **fault)
-        kernel.run(f"{run.name}.rerun({place})\n{WAIT_FOR_IDS}({run.name}, 10)")
+        kernel.run(f"{run.name}.rerun({place})\n{WAIT_FOR_IDS}({run.name}, 3)")
         self._note_groups()
         self._loopback.reset()
         self._loopback.result_fault(**self._of_results)

@@ -129,6 +129,39 @@ def test_one_task_of_a_group(loopback: Loopback, start: Start) -> None:
     assert new.ok("other.result(15)").text == "'the value of other'"  # before anybody asks
 
 
+def test_plain_tasks_that_cannot_be_told_apart(loopback: Loopback, start: Start) -> None:
+    """They are listed by their ids, and kept until somebody wants to hear of them no more."""
+    inline, offline = loopback.endpoint("inline"), loopback.new_endpoint("offline")
+    kernel = start()
+    told(kernel)
+    kernel.ok(f"%%gcrun {inline}\n1")
+    kernel.ok("from gc_jupyter import Executor\ndef one(x): return x\ndef other(x): return -x")
+    loopback.result_fault(early=True)  # the reply waits for the results, which don't come
+    both = "executor.submit(one, 1)\n    executor.submit(other, 2)"
+    kernel.ok(f"executor = Executor({offline!r})\nwith executor.gathering():\n    {both}")
+    loopback.wait_for_submissions(2, answered=False)
+    kernel.kill()
+    loopback.reset()
+    new = start()
+    assert told(new) == "2 earlier tasks: 2 not over. %gc attach"
+    said = new.ok("%gc attach").stream("stdout")
+    assert "2 tasks are of plain functions, whose results say nothing of where they belong" in said
+    ids = re.search(r"It can't be told whose these are: (\S+), (\S+)\. %gc result ID", said)
+    assert ids is not None, said
+    new.kill()
+    third = start()
+    assert told(third) == "2 earlier tasks: 2 can't be told from others. %gc attach"
+    listed = third.ok("%gc tasks --all").stream("stdout")
+    assert len(re.findall(r"can't be told from others at \d\d:\d\d:\d\d", listed)) == 2
+    loopback.bring_online(offline)
+    loopback.wait_for_results(list(ids.groups()))
+    results = [third.ok(f"%gc result {one}").text for one in ids.groups()]
+    assert sorted(results) == ["-2", "1"]
+    assert third.ok("%gc attach --forget").stream("stdout").startswith("2 tasks are forgotten.")
+    third.kill()
+    assert told(start()) == ""
+
+
 def test_a_fan_out_keeps_its_order(loopback: Loopback, start: Start) -> None:
     offline = loopback.new_endpoint("offline")
     kernel = start()

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from gc_jupyter.journal import results
 from gc_jupyter.journal.progress import Progress
 from gc_jupyter.journal.schema import OTHER_FORMAT, VERSION, prepare
-from gc_jupyter.journal.sessions import SESSION_COLUMNS, KernelSession, may_run
+from gc_jupyter.journal.sessions import SESSION_COLUMNS, UNTOLD, KernelSession, may_run
 from gc_jupyter.journal.tracebacks import Tracebacks
 from gc_jupyter.moments import clock
 from gc_jupyter.own_files import check_own_database, make_own
@@ -42,9 +42,9 @@ class Entry:
     """A task as the journal knows it. `task_id` is empty until the service's reply was read; times
     are unix seconds; `seen` says that its result was shown. `nonce` is what its own reply carries
     (`protocol.nonces`); empty for a plain function's. `looked_at` is when the service was last
-    asked for it in vain, `looked_as` the identity that asked. `decodes` names the strategies that
-    may read its result (`serialize.limits`), `part` its place in a fan-out (`sessions.Part`),
-    `cell` the run of the cell that submitted it (`sessions.run_of_cell`)."""
+    asked for it in vain, `looked_as` the identity that asked, or `UNTOLD`. `decodes` names the
+    strategies that may read its result (`serialize.limits`), `part` its place in a fan-out, `cell`
+    the run of the cell that submitted it (`sessions.Part`, `sessions.run_of_cell`)."""
 
     session: str
     serial: int
@@ -74,13 +74,17 @@ class Entry:
     cell: str = ""
 
     @property
+    def vain(self) -> str:
+        """What came of asking the service for it, in words."""
+        return UNTOLD if self.looked_as == UNTOLD else "not seen at the service"
+
+    @property
     def unseen(self) -> str:
         """When the service was last asked for it in vain, in words; empty if it wasn't."""
         if self.looked_at is None:
             return ""
-        at = clock(self.looked_at)
-        who = f" as {self.looked_as}" if self.looked_as else ""
-        return f"not seen at the service at {at}{who}"
+        who = f" as {self.looked_as}" if self.looked_as not in ("", UNTOLD) else ""
+        return f"{self.vain} at {clock(self.looked_at)}{who}"
 
     @property
     def word(self) -> str:
@@ -246,22 +250,18 @@ class Database:
 
     def name_tasks(self, names: Iterable[tuple[str, str, int]]) -> None:
         """Set task ids that were found later: (task id, session, serial)."""
-        self._connection.executemany(
-            "UPDATE tasks SET task_id = ? WHERE session = ? AND serial = ?", names
-        )
+        name = "UPDATE tasks SET task_id = ? WHERE session = ? AND serial = ?"
+        self._connection.executemany(name, names)
 
     def claim(self, moves: Iterable[tuple[str, int, str]]) -> None:
         """Move tasks to another session: (session, serial, task id)."""
-        self._connection.executemany(
-            "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE task_id = ?", moves
-        )
+        move = "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE task_id = ?"
+        self._connection.executemany(move, moves)
 
     def claim_nameless(self, moves: Iterable[tuple[str, int, str, int]]) -> None:
         """As `claim`, for tasks without ids: (session, serial, old session, old serial)."""
-        self._connection.executemany(
-            "UPDATE OR REPLACE tasks SET session = ?, serial = ? WHERE session = ? AND serial = ?",
-            moves,
-        )
+        to, of = "session = ?, serial = ?", "session = ? AND serial = ?"
+        self._connection.executemany(f"UPDATE OR REPLACE tasks SET {to} WHERE {of}", moves)
 
     def look_in_vain(self, tasks: Iterable[tuple[str, int]], at: float, identity: str) -> None:
         """Note that the service was asked for these (session, serial), and didn't list them."""

@@ -232,7 +232,7 @@ class Journal:
         self.post(lambda db: db.claim_nameless(rows))
 
     def look_in_vain(self, entries: Iterable[Entry], identity: str) -> None:
-        """Note that the service was asked for these tasks, and didn't list them."""
+        """Note that the service was asked for these tasks in vain; see `Entry.looked_as`."""
         tasks, now = [(one.session, one.serial) for one in entries], time.time()
         self.post(lambda db: db.look_in_vain(tasks, now, identity))
 

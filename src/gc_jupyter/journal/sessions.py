@@ -57,6 +57,8 @@ RUN = "coalesce(nullif(cell, ''), session || ':' || execution_count || ':' || ce
 
 #: The `Note.kind` of auxiliary tasks, which the journal doesn't record.
 UNRECORDED = "live"
+#: The `Entry.looked_as` of a task that the service may have: others of its group could be it, too.
+UNTOLD = "can't be told from others"
 
 
 @dataclass(slots=True)

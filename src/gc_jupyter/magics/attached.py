@@ -30,7 +30,7 @@ def report(found: Attached) -> None:
     if found.unnamed:
         print(
             f"{_tasks(len(found.unnamed))} of plain functions, whose results say nothing of where"
-            " they belong: nothing is bound to them."
+            " they belong: nothing is bound to them. They are kept: %gc attach --forget ends that."
         )
     if found.strays:
         ids = ", ".join(one_line(one) for one in found.strays[:_NAMED])

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 #: The state of a task whose kernel has not heard of its end. The service wasn't asked again.
 _OPEN = "not over"
-#: The state of a task that the service was asked for in vain.
-_UNSEEN = "not seen at the service"
 #: The entries of earlier kernels that %load_ext has announced in this kernel.
 _told: list[Entry] = []
 
@@ -30,7 +28,7 @@ def summary(entries: Sequence[Entry]) -> str:
     if not entries:
         return ""
     counts = Counter(
-        _UNSEEN if entry.looked_at is not None else entry.state if entry.done else _OPEN
+        entry.vain if entry.looked_at is not None else entry.state if entry.done else _OPEN
         for entry in entries
     )
     words = sorted(counts, key=lambda word: (word == _OPEN, word))

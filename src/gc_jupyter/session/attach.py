@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import NotFound, ServiceError, SubmitUncertain
 from gc_jupyter.journal.database import Entry
-from gc_jupyter.journal.sessions import CellPlace, Note
+from gc_jupyter.journal.sessions import UNTOLD, CellPlace, Note
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import statuses_of
 from gc_jupyter.session.target import Target
@@ -97,6 +97,7 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
     if session.journal is not None:
         session.journal.give_up(found.ended)
         session.journal.look_in_vain(found.unseen, found.identity)
+        session.journal.look_in_vain(found.unnamed, UNTOLD)
         session.journal.look_in_vain(found.unknown, "")
     return found
 
