@@ -122,7 +122,7 @@ def test_each_task_is_found_once(
     assert new.returncode == 0, out + err
     (found,) = (json.loads(line) for line in out.splitlines() if line.startswith("["))
     assert sorted(found) == expected
-    said = re.findall(r"(\d+) tasks of [^:]*: on the way to (\S+) when", out)
+    said = re.findall(r"(\d+) tasks of [^:]*: on the way to (\S+) at", out)
     assert set(said) == {(str(TASKS), names[1])}
     assert "The service can't be asked whether it accepted these tasks" in out
     unseen = re.findall(r"(\d+) tasks of [^:]*: not seen at the service at", out)

@@ -70,7 +70,7 @@ def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
     assert told(new) == "1 earlier task: 1 not over. %gc attach"
     said = new.ok("%gc attach").stream("stdout")
     assert said.startswith("1 task of cell [2]")
-    assert f"on the way to {offline} when the kernel ended (" in said
+    assert re.search(rf"on the way to {offline} at \d\d:\d\d:\d\d, and no reply was read\.", said)
     assert "The service can't be asked whether it accepted these tasks" in said
     assert f"they run at {offline} all the same" in said
     assert "Running the cell again runs them a second time." in said
@@ -82,6 +82,23 @@ def test_the_first_reply_is_lost(loopback: Loopback, start: Start) -> None:
     third.kill()
     assert told(start()) == ""
     loopback.bring_online(offline)  # or the service would wait for it at its end
+
+
+def test_the_first_reply_is_garbled(loopback: Loopback, start: Start) -> None:
+    """In a kernel that lives on: nothing is said of its end."""
+    inline, kernel = loopback.endpoint("inline"), start()
+    told(kernel)
+    loopback.fault(path=".*/submit", garble=True)
+    shown = kernel.run(f"%%gcrun {inline} --future kept\n'accepted'")
+    assert shown.error["ename"] == "SubmitUncertain"
+    said = kernel.ok("%gc attach").stream("stdout")
+    assert re.search(
+        r"\(kept\): on the way to \S+ at \d\d:\d\d:\d\d, and no reply was read\.", said
+    )
+    assert "ended" not in said
+    assert kernel.ok(f"%%gcrun {inline}\n'usable'").text == "'usable'"
+    assert kernel.ok("%gc attach --forget").stream("stdout").startswith("1 task is forgotten.")
+    assert "nothing to attach" in kernel.ok("%gc attach").stream("stdout")
 
 
 def test_the_connection_breaks_after_the_request(loopback: Loopback, start: Start) -> None:

@@ -61,7 +61,7 @@ def _report_unknown(entries: Sequence[Entry]) -> None:
         first = some[0]
         sent = clock(first.submitted_at)
         endpoint = first.endpoint or first.endpoint_id
-        line = f"{_place(some)}: on the way to {endpoint} when the kernel ended ({sent})."
+        line = f"{_place(some)}: on the way to {endpoint} at {sent}, and no reply was read."
         print(one_line(line, 1000))  # the notebook's file name may have any characters
     endpoints = (some[0].endpoint or some[0].endpoint_id for some in cells)
     where = one_line(" and ".join(dict.fromkeys(endpoints)), 500)
