@@ -85,6 +85,14 @@ def shows(page: Page, record: Record, stage: str) -> None:
         expect(text).not_to_contain_text("failed", use_inner_text=True)
 
 
+def at_stages(*stages: str) -> pytest.MarkDecorator:
+    """Runs a test at these stages in JupyterLab, and at two of them in Notebook 7, which has the
+    same extension."""
+    every = [("lab", stage) for stage in stages]
+    every += [("notebook7", stage) for stage in stages if stage in ("half", "whole")]
+    return pytest.mark.parametrize(("server", "stage"), every, indirect=["server"])
+
+
 def saved(server: JupyterServer, name: str) -> dict[str, Any]:
     """The sweep's output in the file."""
     outputs = nbformat.read(server.root / name, 4).cells[2].outputs
@@ -148,7 +156,7 @@ def ended_well(opened: NotebookPage, server: JupyterServer, name: str) -> None:
     assert counts_in(exported(server, name)) == WHOLE
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@at_stages(*STAGES)
 def test_the_page_is_reloaded(
     server: JupyterServer, open_page: OpenPage, record: Record, stage: str
 ) -> None:
@@ -164,7 +172,7 @@ def test_the_page_is_reloaded(
     ended_well(opened, server, name)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@at_stages(*STAGES)
 def test_the_page_is_closed_and_reopened(
     server: JupyterServer, open_page: OpenPage, record: Record, stage: str
 ) -> None:
@@ -181,7 +189,7 @@ def test_the_page_is_closed_and_reopened(
     ended_well(opened, server, name)
 
 
-@pytest.mark.parametrize("stage", ["none", "failed", "half"])
+@at_stages("none", "failed", "half")
 def test_it_ends_while_no_page_is_open(
     server: JupyterServer, open_page: OpenPage, record: Record, stage: str
 ) -> None:
@@ -245,12 +253,13 @@ def stays(opened: NotebookPage, server: JupyterServer, name: str, stage: str) ->
 
 
 ENDS = [
-    *(("killed", stage) for stage in STAGES),
-    *((how, stage) for how in ("restarted", "shut down") for stage in ("half", "whole")),
+    *(("lab", "killed", stage) for stage in STAGES),
+    *(("lab", how, stage) for how in ("restarted", "shut down") for stage in ("half", "whole")),
+    *(("notebook7", "killed", stage) for stage in ("half", "whole")),
 ]
 
 
-@pytest.mark.parametrize(("how", "stage"), ENDS)
+@pytest.mark.parametrize(("server", "how", "stage"), ENDS, indirect=["server"])
 def test_the_kernel_ends(
     server: JupyterServer,
     open_page: OpenPage,
@@ -275,7 +284,7 @@ def test_the_kernel_ends(
     no_axe_findings(page, ".jp-OutputArea-output")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@at_stages(*STAGES)
 def test_the_kernel_ends_while_no_page_is_open(
     server: JupyterServer, open_page: OpenPage, record: Record, stage: str, shot: Shot
 ) -> None:
@@ -290,6 +299,7 @@ def test_the_kernel_ends_while_no_page_is_open(
     shot(stays(opened, server, name, stage), f"table-kernel-gone-{stage}-{server.app}")
 
 
+@pytest.mark.parametrize("server", ["lab"], indirect=True)
 def test_what_nobody_has_seen_before_the_kernel_ended(
     server: JupyterServer, open_page: OpenPage, record: Record
 ) -> None:
