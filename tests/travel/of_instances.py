@@ -107,3 +107,88 @@ def instances_in_cycles(w: Writer) -> Iterator[str]:
         f"sub{a}.up is all{a}[1] and top{a}.down[0] is sub{a}",
         f"all{a}[2] is {a} is type(top{a})",
     )
+
+
+@step
+def made_by_its_own_new(w: Writer) -> Iterator[str]:
+    a, o = w.cls(), w.own("made")
+    base = w.pick("int", "str", "tuple", "frozenset", "list", "dict", "object")
+    given = {"object": "", "tuple": "given", "frozenset": "given", "list": "", "dict": ""}
+    yield f"""
+        class {a}({base}):
+            count = 0
+            def __new__(cls, *given):
+                cls.count += 1
+                found = {base}.__new__(cls, {given.get(base, "len(given)")})
+                found.given = given
+                return found
+            def __init__(self, *given): self.given += ('init',)
+    """
+    yield f"{o} = {a}({w.data()}, {w.int()})"
+    w.use(
+        f"{base} in (object, frozenset) or repr({o})",
+        f"{o}.given",
+        f"{a}.count",
+        f"type({o}) is {a}",
+    )
+    w.back(o, f"{o}.given", f"type({o}) is {a}", f"{a}.count")
+
+
+@step
+def containers_of_their_own(w: Writer) -> Iterator[str]:
+    a, o = w.cls(), w.own("box")
+    base = w.pick("list", "dict", "collections.OrderedDict", "collections.deque", "set")
+    yield f"""
+        class {a}({base}):
+            def __init__(self, *given):
+                super().__init__()
+                self.tag = {w.int()}
+                for one in given: self.put(one)
+            def put(self, one):
+                (self.__setitem__(one, 1) if isinstance(self, dict) else
+                 self.add(one) if isinstance(self, set) else self.append(one))
+            def append(self, one): print('append'); super().append((one, 'in'))
+            def add(self, one): print('add'); super().add(one)
+            def __setitem__(self, key, one): print('set'); super().__setitem__(key, [one])
+    """
+    yield f"{o} = {a}({w.data()}, 'x')"
+    if w.maybe():
+        w.do(f"{o}.put('there')")
+    w.use(f"sorted(map(str, {o}))", f"{o}.tag", f"len({o})", f"getattr({o}, 'values', list)()")
+    w.back(o, f"sorted(map(str, {o}))", f"{o}.tag")
+
+
+@step
+def keys_that_hold_themselves(w: Writer) -> Iterator[str]:
+    a, o, p = w.cls(), w.own("node"), w.own("peer")
+    kind = w.pick("{{one: one.name for one in {o}}}", "{{*{o}}}", "[*{o}]")
+    near = kind.format(o=f"({o}, {p})")
+    yield f"""
+        class {a}:
+            def __init__(self, name): self.near, self.name = None, name
+            def __hash__(self): return hash(self.name)
+            def __eq__(self, other): return self.name == other.name
+    """
+    yield f"""
+        {o}, {p} = {a}({w.data()}), {a}('peer')
+        {o}.near = {p}.near = {near}
+    """
+    w.use(
+        f"{p} in {o}.near", f"{o}.near is {p}.near", f"[*vars({o})]",
+        f"sorted(str(one_.name) for one_ in {o}.near)", f"{a}('peer') in {p}.near",
+    )  # fmt: skip
+    w.back(o, f"{a}('peer') in {o}.near", f"sorted(str(one_.name) for one_ in {o}.near)")
+
+
+@step
+def attributes_that_are_shared(w: Writer) -> Iterator[str]:
+    a, o, p = w.cls(), w.own("one"), w.own("two")
+    own = w.maybe()
+    yield f"""
+        class {a}({"dict" if own else ""}):
+            state = {{'first': {w.data()}}}
+            def __init__(self): self.__dict__ = {"self" if own else "self.state"}
+    """
+    yield f"{o}, {p} = {a}(), {a}()\n{o}.x = {w.int()}"
+    w.do(f"{o}.y = {w.int()}")
+    w.use(f"{o}.x, {o}.y", f"sorted(vars({o}))", f"vars({o}) is vars({p})", f"len(vars({p}))")
