@@ -154,7 +154,7 @@ def containers_of_their_own(w: Writer) -> Iterator[str]:
     yield f"{o} = {a}({w.data()}, 'x')"
     if w.maybe():
         w.do(f"{o}.put('there')")
-    w.use(f"sorted(map(str, {o}))", f"{o}.tag", f"len({o})", f"getattr({o}, 'values', list)()")
+    w.use(f"sorted(map(str, {o}))", f"{o}.tag", f"len({o})", f"[*getattr({o}, 'values', list)()]")
     w.back(o, f"sorted(map(str, {o}))", f"{o}.tag")
 
 

@@ -30,10 +30,15 @@ _MANY = int(os.environ.get("GC_JUPYTER_HISTORIES", "0"))
 #: Steps of a woven history.
 _MOST = 5
 _KINDS = sorted(STEPS)
-#: Kinds that `make histories` alone weaves with others: modules, and the order of a class's names.
+#: Kinds that `make histories` alone weaves with others: modules, the order of a class's names, and
+#: objects whose class has a say in how they are made.
 _ALONE = {
     "about_the_class",
+    "attributes_that_are_shared",
+    "containers_of_their_own",
     "installed_module_set",
+    "keys_that_hold_themselves",
+    "made_by_its_own_new",
     "module_changed",
     "module_edited",
     "module_made_by_hand",
