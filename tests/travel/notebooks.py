@@ -72,11 +72,16 @@ def run(path: Path, where: str, limit: int) -> None:
 def look(path: Path, where: str, limit: int) -> list[Any]:
     """Run a notebook in a process; an empty list where that doesn't end well."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:
+        paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         command = [sys.executable, "-m", "tests.travel.notebooks", "--limit", str(limit)]
         done = subprocess.run(
             [*command, f"--run={where}", path],
             cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_DATA_DIR": home},
+            env={
+                **os.environ,
+                **{"OMP_NUM_THREADS": "1", "JUPYTER_DATA_DIR": home},
+                "PYTHONPATH": os.pathsep.join(paths),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=limit * 10,

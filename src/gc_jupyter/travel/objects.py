@@ -190,6 +190,12 @@ def _with_attributes(_pickler: Any, one: Any) -> Any:
     return function, arguments, (state, vars(one)), None, None, rebuild.with_attributes
 
 
+def _generator(_pickler: Any, one: Any) -> Any:
+    if one.gi_frame is not None:  # it would have to go on where it is
+        return NotImplemented
+    return rebuild_classes.ended_generator, (one.__name__, one.__qualname__)
+
+
 def _struct(_pickler: Any, one: Any) -> Any:
     return type(one), (one.format,)
 
@@ -202,6 +208,7 @@ _REDUCERS: dict[type, Any] = {
     types.CellType: "cell",
     types.BuiltinFunctionType: "builtin",
     types.MethodType: _method,
+    types.GeneratorType: _generator,
     types.MappingProxyType: _mapping_proxy,
     contextvars.ContextVar: _context_variable,
     contextvars.Context: _context,

@@ -195,6 +195,13 @@ def filled(one: Any, state: tuple[Any, ...]) -> None:
         one.__dict__.update(given)
 
 
+def ended_generator(name: str, path: str) -> Any:
+    found: Any = (one for one in ())
+    found.close()
+    found.__name__, found.__qualname__ = name, path
+    return found
+
+
 def from_buffer(data: Any, dtype: Any, shape: Any, order: str, axes: Any = None) -> Any:
     """An array whose numbers are these bytes."""
     numpy = importlib.import_module("numpy")
