@@ -196,7 +196,7 @@ def filled(one: Any, state: tuple[Any, ...]) -> None:
 
 
 def ended_generator(name: str, path: str) -> Any:
-    found: Any = (one for one in ())
+    found: Any = (one for one in "")
     found.close()
     found.__name__, found.__qualname__ = name, path
     return found
