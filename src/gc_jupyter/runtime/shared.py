@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
+from gc_jupyter.types import LOCAL_ENDPOINT_ID
+
 if TYPE_CHECKING:  # imports here would slow `%load_ext` down
     from gc_jupyter.auth import Login
     from gc_jupyter.errors import VersionMismatch
@@ -157,9 +159,6 @@ class Shared:
         port:
             AMQP port of the result stream; None for the one that the service names.
         """
-        from gc_jupyter.runtime.dispatcher import Dispatcher
-        from gc_jupyter.types import LOCAL_ENDPOINT_ID
-
         local = endpoint_id == LOCAL_ENDPOINT_ID
         key = (local, None if local else port)
         found = self.dispatchers.get(key)
@@ -167,6 +166,8 @@ class Shared:
             self.dispatchers.pop(key, None)
             found = None
         if found is None:
+            from gc_jupyter.runtime.dispatcher import Dispatcher
+
             service: Service
             if local:
                 from gc_jupyter.runtime.loop import kernel_loop

@@ -7,6 +7,7 @@ kernel applies it, too.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from gc_jupyter.errors import DeserializationError
@@ -33,10 +34,17 @@ def limit_of(
     asked:
         Where all are allowed: those that the endpoint was asked to use, if none of them runs code.
     """
+    return _limit_of(tuple(allowed), tuple(asked or ()))
+
+
+@functools.lru_cache(maxsize=64)  # each task and each result of an Executor asks
+def _limit_of(
+    allowed: tuple[type[SerializationStrategy], ...], asked: tuple[Strategylike, ...]
+) -> str:
     kinds = set(allowed)
     data = {kind for kind in kinds if not kind.for_code}
     if not kinds:
-        kinds = data = {validate_strategylike(one).type_ for one in asked or ()}
+        kinds = data = {validate_strategylike(one).type_ for one in asked}
         if any(kind.runs_code or kind.for_code for kind in kinds):
             return ""
     elif not any(kind.runs_code for kind in data):
