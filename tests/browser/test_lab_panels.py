@@ -155,7 +155,7 @@ def active_source(page: Page) -> str:
 
 
 def test_ten_thousand_tasks_by_keyboard(
-    home: Path, server: JupyterServer, open_page: OpenPage, shot: Shot
+    home: Path, server: JupyterServer, open_page: OpenPage
 ) -> None:
     server.write("many.ipynb", "1")
     opened = open_page(server)
@@ -185,7 +185,6 @@ def test_ten_thousand_tasks_by_keyboard(
     page.keyboard.press("Enter")
     details = panel.locator(".gc-details")
     expect(details).to_contain_text("ValueError: <script>window.hacked=1</script>")
-    shot(page.locator(".gc-sidebar"), "lab-details")
     no_axe_findings(page, ".gc-sidebar")
     page.keyboard.press("Escape")
     expect(page.locator("*:focus")).to_have_text("fit #1")
@@ -194,7 +193,6 @@ def test_ten_thousand_tasks_by_keyboard(
     assert page.evaluate("window.hacked") is None
     opened.execute("apputils:change-theme", theme="JupyterLab Dark")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-    shot(page, "lab-dark")
     no_axe_findings(page, ".gc-sidebar")
 
 
