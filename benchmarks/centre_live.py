@@ -151,10 +151,10 @@ def main() -> None:
     if options.work:
         work()
         return
-    hubs = [measure(options.users, options.minutes, blocked=one) for one in (False, True)]
-    print("| | AMQP open | AMQP blocked |\n|---|---|---|")
-    for name in hubs[0]:
-        print(f"| {name} | " + " | ".join(f"{hub[name]:,.1f}" for hub in hubs) + " |")
+    for blocked in (False, True):
+        print(f"| AMQP {'blocked' if blocked else 'open'} | |\n|---|---|")
+        for name, figure in measure(options.users, options.minutes, blocked=blocked).items():
+            print(f"| {name} | {figure:,.1f} |", flush=True)
 
 
 if __name__ == "__main__":

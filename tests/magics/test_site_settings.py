@@ -95,3 +95,19 @@ def test_a_hubs_token_that_is_dead(start: Start, loopback: Loopback) -> None:
         assert "storage.db" in later.ok("%gc whoami").stream("stdout")
         later.ok("%gc config login none")
         assert "GLOBUS_COMPUTE_ACCESS_TOKEN" in later.ok("%gc whoami").stream("stdout")
+
+
+def test_a_dead_token_where_the_site_wants_the_hubs(
+    start: Start, loopback: Loopback, tmp_path: Path
+) -> None:
+    """A login of one's own, which the site has locked, is not advised."""
+    site = tmp_path / "site/gc_jupyter.toml"
+    site.parent.mkdir()
+    site.write_text("login = 'hub'\nlocked = ['login']\n")
+    hub = {"GLOBUS_COMPUTE_ACCESS_TOKEN": "expired", "JUPYTERHUB_API_TOKEN": "the server's"}
+    kernel = start({**loopback.environment, **hub})
+    for line in (f"%%gcrun {loopback.endpoint('inline')}\n1", "%gc login", "%gc doctor"):
+        said = words(kernel, line)
+        assert "Restart your server from the hub's control panel" in said
+        assert "--own" not in said
+    assert "login is set for everybody here" in words(kernel, "%gc login --own")

@@ -41,7 +41,7 @@ from gc_jupyter.auth.storage import (
 )
 from gc_jupyter.errors import LoginMisconfigured, ServiceError
 from gc_jupyter.secret import Environment
-from gc_jupyter.settings import login_setting
+from gc_jupyter.settings import login_is_locked, login_setting
 
 #: The official SDK's public native client. Refresh tokens are bound to their client, so sharing
 #: its login means being this client (protocol, "Credentials").
@@ -218,14 +218,16 @@ def _nobody(notes: list[str]) -> Login:
 
 
 _SIGN_IN_AT_THE_HUB = "Log out of the hub and in again, then restart your server"
-_OF_YOUR_OWN = "or sign in with a login of your own: %gc login --own"
 _OF_A_USER = (
     "Set GLOBUS_COMPUTE_ACCESS_TOKEN to a valid Compute token, or remove it to log in another way."
 )
-_OF_A_HUB = (
-    "Restart your server from the hub's control panel, which may give it a new token,"
-    f" {_OF_YOUR_OWN}."
-)
+_RESTART = "Restart your server from the hub's control panel, which may give it a new token"
+
+
+def _or_own(repair: str) -> str:
+    """A hub's repair, and the other one, unless the site has locked the setting `login`."""
+    own = "" if login_is_locked() else ", or sign in with a login of your own: %gc login --own"
+    return f"{repair}{own}."
 
 
 def _access_token(environ: Mapping[str, str]) -> Login | None:
@@ -234,7 +236,7 @@ def _access_token(environ: Mapping[str, str]) -> Login | None:
     return Login(
         "the access token in GLOBUS_COMPUTE_ACCESS_TOKEN",
         authorizer=AccessTokenAuthorizer(token),
-        next_step=_OF_A_HUB if environ.get("JUPYTERHUB_API_TOKEN") else _OF_A_USER,
+        next_step=_or_own(_RESTART) if environ.get("JUPYTERHUB_API_TOKEN") else _OF_A_USER,
     )
 
 
@@ -243,7 +245,7 @@ def _hub(environ: Mapping[str, str], notes: list[str]) -> Login | None:
     api_url, api_token, user = (environ.get(name, "") for name in names)
     if not (api_url and api_token and user) or not may_be_kept(environ):
         return None  # BinderHub's hub knows nobody, and has no tokens to give
-    next_step = f"{_SIGN_IN_AT_THE_HUB}, {_OF_YOUR_OWN}."
+    next_step = _or_own(_SIGN_IN_AT_THE_HUB)
     hub = HubAuthorizer(api_url, api_token, user, next_step)
     try:
         hub.get_authorization_header()
@@ -271,8 +273,7 @@ def _globus_data(environ: Mapping[str, str], notes: list[str]) -> Login | None:
         "JupyterHub's GLOBUS_DATA",
         authorizer=AccessTokenAuthorizer(token),
         # It has a lifetime but no date, and its refresh token is the hub's own client's.
-        next_step="Restart your server from the hub's control panel to get a new token,"
-        f" {_OF_YOUR_OWN}.",
+        next_step=_or_own("Restart your server from the hub's control panel to get a new token"),
         notes=tuple(notes),
         **_whose(state),
     )

@@ -33,6 +33,7 @@ __all__ = [
     "Project",
     "Settings",
     "SettingsError",
+    "login_is_locked",
     "login_setting",
     "shown",
     "to_toml",
@@ -234,3 +235,8 @@ def _passing_over() -> Iterator[None]:
 def login_setting() -> str:
     """What the user, or the site, has set of `login`: ``own``, ``hub``, or nothing."""
     return str(Settings(projects=False).get("login") or "")
+
+
+def login_is_locked() -> bool:
+    """Whether the site has set `login` for everybody."""
+    return "login" in Settings(projects=False).site().locked
