@@ -29,10 +29,11 @@ _PYTHON = platform.python_version()
 @dataclass(slots=True)
 class Finished:
     """A task and how it ended. `tag` is its message's, to acknowledge; `error` is set by
-    `resolve` where the task failed, `later` where parts of its result are still to be fetched."""
+    `resolve` where the task failed, `later` where parts of its result are still to be fetched. The
+    outcome is None once it has been resolved: its text may be large."""
 
     future: TaskFuture
-    outcome: Outcome
+    outcome: Outcome | None
     origin: Origin
     tag: object = None
     error: BaseException | None = None
@@ -51,6 +52,7 @@ def resolve_all(finished: Sequence[Finished], done: Callable[[], None]) -> None:
             if not one.future.done():
                 one.error = _undecodable(error, one.future.task_id)
                 one.future.set_exception(one.error)
+        one.outcome = None
     done()
 
 
@@ -67,6 +69,7 @@ def resolve(one: Finished) -> None:
         later, one.later = one.later, None
         _settle(one, later.decode)
         return
+    assert outcome is not None
     if isinstance(outcome, ComputeError):
         one.error = outcome
         future.set_exception(outcome)

@@ -261,6 +261,7 @@ class Recovery:
     def _arrived(self, search: _Search, finished: Finished) -> None:
         """A stray has ended: match it with a future."""
         task_id, outcome = finished.future.task_id or "", finished.outcome
+        assert outcome is not None
         search.open.pop(task_id, None)
         text, failed = _result(outcome)
         owner = search.owner_of("" if failed else nonce_in(text))

@@ -54,6 +54,10 @@ class Fetching(Transfer):
         `stored` doesn't describe parts of a store.
     """
 
+    #: Each result is in memory as text and as bytes when it comes; the endpoint may publish all
+    #: of them at once. Three of them use the whole request budget if each takes 1.5 s at most.
+    under_way = 3
+
     def __init__(
         self, what: str, stored: Sequence[Mapping[str, Any]], place: StorePlace, known: KnownParts
     ) -> None:
@@ -96,6 +100,8 @@ class Fetching(Transfer):
             if self._kept is not None:
                 with contextlib.suppress(StoreError):  # a full disk: nothing to go on with
                     self._kept.put(data)
+        if isinstance(result, list):
+            result.clear()  # the task's future is held until its message is acknowledged
         self._known.add(names)
 
     def _fill(self, name: str, data: bytes) -> None:

@@ -15,8 +15,6 @@ from gc_jupyter.errors import ComputeError, ServiceUnreachable, SubmitUncertain,
 from gc_jupyter.session.waiting import Interrupted, Line
 from gc_jupyter.travel.store import PART, megabytes
 
-#: How many requests of a transfer are under way at once.
-_UNDER_WAY = 5
 #: How often a part is tried.
 _TRIES = 4
 _AGAIN = (SubmitUncertain, ServiceUnreachable, WorkerLost)
@@ -46,6 +44,9 @@ class Transfer:
         raised, or `Stopped`.
     """
 
+    #: How many requests are under way at once.
+    under_way = 5
+
     def __init__(
         self,
         what: str,
@@ -72,7 +73,7 @@ class Transfer:
     @property
     def large(self) -> bool:
         """Whether it will take long."""
-        return self._total >= _UNDER_WAY * PART
+        return self._total >= self.under_way * PART
 
     def begin(self) -> None:
         """Send the next requests. Returns at once, unless the store is a folder of this machine."""
@@ -109,7 +110,7 @@ class Transfer:
     def _start_some(self) -> None:
         while True:
             with self._lock:
-                if not self._waiting or len(self._open) >= _UNDER_WAY:
+                if not self._waiting or len(self._open) >= self.under_way:
                     break
                 names, tries = self._waiting.popleft()
             try:
