@@ -13,6 +13,7 @@ from gc_jupyter.capture.worker_side.spool import SPOOLS
 from gc_jupyter.session.live import why_no_reader
 from tests.magics.conftest import Kernel
 from tests.service.handle import Loopback
+from tests.waiting import poll
 
 #: A cell's part that waits until somebody has seen what it has printed before.
 WAIT = """
@@ -157,15 +158,24 @@ def test_a_sweep_is_bounded(far: Kernel, two: str, loopback_session: Loopback) -
     assert 20 <= sum(len(some) for tasks in sent for some in tasks.values()) <= 22
 
 
+@pytest.mark.parametrize("where", ["beside", "here"])
 def test_tail_follows_a_task_of_an_earlier_kernel(
-    loopback_session: Loopback, two: str, tmp_path: Path
+    loopback_session: Loopback, two: str, where: str, tmp_path: Path
 ) -> None:
+    """By readers, and by the file itself; the kernel that had sent it was killed."""
     seen, env = tmp_path / "seen", {**loopback_session.environment, "HOME": str(tmp_path)}
+    endpoint = two
+    if where == "here":
+        home = {"HOME": str(tmp_path)}
+        endpoint = loopback_session.new_endpoint("inline", environment=home)
+    note = tmp_path / "spools"
+    spools = f"open({str(note)!r}, 'w').write(os.path.expanduser('~/{SPOOLS}'))"
     first = Kernel(tmp_path, env)
     try:
         first.ok("%load_ext gc_jupyter")
         first.ok(
-            f"%%gcrun {two} --live -a --future f\nprint('first')\n{waiting(seen)}\nprint('last')"
+            f"%%gcrun {endpoint} --live -a --future f\nimport os\n{spools}\nprint('first')"
+            f"\n{waiting(seen)}\nprint('last')"
         )
         wait = "import time\nwhile f.task_id is None: time.sleep(0.02)\nf.task_id"
         identifier = first.ok(wait).text.strip("'")
@@ -181,6 +191,30 @@ def test_tail_follows_a_task_of_an_earlier_kernel(
         assert listed.count("\n") == 2  # the head, and one task: readers are nobody's
     finally:
         kernel.close()
+    folder = Path(note.read_text("utf-8"))
+    poll(lambda: not list(folder.iterdir()))
+
+
+@pytest.mark.parametrize("where", ["beside", "here"])
+def test_no_spool_is_left_where_the_worker_is_killed(
+    far: Kernel, loopback_session: Loopback, where: str, tmp_path: Path
+) -> None:
+    """The kernel removes it, or has it removed by a task on another worker."""
+    home = tmp_path if where == "beside" else far.home
+    endpoint = loopback_session.new_endpoint("inline", count=2, environment={"HOME": str(home)})
+    seen, modes = tmp_path / "seen", []
+
+    def look() -> None:
+        modes.extend(oct(one.stat().st_mode) for one in (home / SPOOLS).iterdir())
+        seen.touch()
+
+    end = "import signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    cell = f"print('first')\n{waiting(seen)}\n{end}"
+    shown = far.run_until(f"%%gcrun {endpoint} --live\n{cell}", "first", look)
+    assert shown.status == "error"
+    assert shown.stream("stdout") == "first\n"
+    assert modes == ["0o100600"]
+    poll(lambda: not list((home / SPOOLS).iterdir()))
 
 
 def test_tail_says_what_it_cannot_follow(far: Kernel, two: str, tmp_path: Path) -> None:

@@ -64,7 +64,10 @@ def _task(magics: NotebookMagics, name: str) -> NotebookFuture:
     own, entries, foreign = wanted(magics, [name], True)
     if not own and entries and len(entries) == 1:
         if entries[0].endpoint_id == LOCAL_ENDPOINT_ID:
-            raise UsageError(f"Task {name} was one of local, and has ended with its kernel.")
+            raise UsageError(
+                f"Task {name} is another kernel's on local: its output is in that kernel's"
+                " notebook, and it ends with that kernel."
+            )
         found = attach(magics.session, entries, magics.shell.user_ns)
         report(found)
         magics.session.keep(found.futures)

@@ -123,6 +123,8 @@ class _Follower:
         async with _bounds_of(self._loop).following:
             if not self._over and not self._future.done():
                 await self._follow()
+        if self._lost:
+            await self._beside(remove_spool, self._future.nonce)
 
     async def _follow(self) -> None:
         self._here = HereSpool(self._future.nonce)
@@ -175,8 +177,6 @@ class _Follower:
             else:
                 await self._pause(LOOK_S)
             data = await self._here.read()
-        if self._lost:
-            await self._beside(remove_spool, self._future.nonce)
 
     async def _follow_there(self) -> None:
         """Follow by one reader after the other, less often with time."""
