@@ -83,10 +83,11 @@ def test_bars_and_log_lines_are_seen_as_they_are_written(
     lab: JupyterServer, open_page: OpenPage, shot: Shot, tmp_path: Path
 ) -> None:
     setup = f"%load_ext gc_jupyter\ngates = {str(tmp_path)!r}"
-    lab.write("live.ipynb", setup, f"%%gcrun local --label spectra\n{CELL}", CELL)
+    name = f"{tmp_path.name}.ipynb"
+    lab.write(name, setup, f"%%gcrun local -q --label spectra\n{CELL}", CELL)
     opened = open_page(lab)
-    page = opened.open("live.ipynb")
-    run = show_runs(opened).filter(has_text="live.ipynb")
+    page = opened.open(name)
+    run = show_runs(opened).filter(has_text=name)
     opened.run_cell(0)
     start(page, 1)
     cell, plain = page.locator(".jp-Notebook-cell").nth(1), page.locator(".jp-Notebook-cell").nth(2)
@@ -132,10 +133,11 @@ def test_a_fan_out_shows_its_bars_in_the_table_alone(
     lab: JupyterServer, open_page: OpenPage, shot: Shot, tmp_path: Path
 ) -> None:
     setup = f"%load_ext gc_jupyter\ngates = {str(tmp_path)!r}"
-    lab.write("bars.ipynb", setup, FAN_OUT)
+    name = f"{tmp_path.name}.ipynb"
+    lab.write(name, setup, FAN_OUT)
     opened = open_page(lab)
-    page = opened.open("bars.ipynb")
-    run = show_runs(opened).filter(has_text="bars.ipynb")
+    page = opened.open(name)
+    run = show_runs(opened).filter(has_text=name)
     opened.run_cell(0)
     start(page, 1)
     cell = page.locator(".jp-Notebook-cell").nth(1)
@@ -159,6 +161,7 @@ def test_a_fan_out_shows_its_bars_in_the_table_alone(
     (tmp_path / "tables").touch()
     page.wait_for_function("window.ran", timeout=SEEN_S)
     expect(details.locator("pre")).to_contain_text("whole 1", timeout=SEEN_S, use_inner_text=True)
-    for name in ("stdout", "stderr"):
-        expect(stream(cell, name)).to_have_count(0)
+    for text in ("fit", "whole"):
+        for name in ("stdout", "stderr"):
+            expect(stream(cell, name).filter(has_text=text)).to_have_count(0)
     shot(page, "live-table-ended")

@@ -195,26 +195,24 @@ def test_tail_follows_a_task_of_an_earlier_kernel(
     poll(lambda: not list(folder.iterdir()))
 
 
-@pytest.mark.parametrize("where", ["beside", "here"])
 def test_no_spool_is_left_where_the_worker_is_killed(
-    far: Kernel, loopback_session: Loopback, where: str, tmp_path: Path
+    far: Kernel, shared: str, tmp_path: Path
 ) -> None:
-    """The kernel removes it, or has it removed by a task on another worker."""
-    home = tmp_path if where == "beside" else far.home
-    endpoint = loopback_session.new_endpoint("inline", count=2, environment={"HOME": str(home)})
-    seen, modes = tmp_path / "seen", []
+    """The kernel removes it."""
+    folder, seen = far.home / SPOOLS, tmp_path / "seen"
+    modes: list[str] = []
 
     def look() -> None:
-        modes.extend(oct(one.stat().st_mode) for one in (home / SPOOLS).iterdir())
+        modes.extend(oct(one.stat().st_mode) for one in folder.iterdir())
         seen.touch()
 
     end = "import signal\nos.kill(os.getpid(), signal.SIGKILL)"
     cell = f"print('first')\n{waiting(seen)}\n{end}"
-    shown = far.run_until(f"%%gcrun {endpoint} --live\n{cell}", "first", look)
+    shown = far.run_until(f"%%gcrun {shared} --live\n{cell}", "first", look)
     assert shown.status == "error"
     assert shown.stream("stdout") == "first\n"
     assert modes == ["0o100600"]
-    poll(lambda: not list((home / SPOOLS).iterdir()))
+    poll(lambda: not list(folder.iterdir()))
 
 
 def test_tail_says_what_it_cannot_follow(far: Kernel, two: str, tmp_path: Path) -> None:

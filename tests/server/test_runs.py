@@ -293,7 +293,7 @@ def test_the_title_of_a_cell(source: str, title: str) -> None:
 def test_what_tasks_say_of_themselves(database: Database) -> None:
     write(
         database,
-        *of_run("a:fit", 2, state="running"),
+        *of_run("a:fit", 2, state="waiting for a worker"),  # nobody has watched
         *of_run("a:fit", 1, serial=9, state="success"),
         *of_run("b:say nothing", 1, serial=20, state="running"),
     )
@@ -301,4 +301,6 @@ def test_what_tasks_say_of_themselves(database: Database) -> None:
         database.progress.put("old", {1: 0.5, 2: 0.25, 9: 0.5})
     told = {run["label"]: run["progress"] for run in listed(database)}
     assert told == {"fit": 0.75, "say nothing": None}
-    assert [one["progress"] for one in tasks(database, "a:fit")] == [0.5, 0.25, None]
+    found = tasks(database, "a:fit")
+    assert [one["progress"] for one in found] == [0.5, 0.25, None]
+    assert [one["state"] for one in found] == ["running", "running", "success"]

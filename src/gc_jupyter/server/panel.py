@@ -22,6 +22,7 @@ _COMPUTED = {
     # it is written down right before it is sent; one of local ends with its kernel
     "state": f"CASE WHEN {OPEN} AND endpoint_id = '{LOCAL_ENDPOINT_ID}' AND session"
     f" IN (SELECT value FROM json_each(:ended)) THEN '{TaskState.CANCELLED.value}'"
+    f" WHEN {OPEN} AND progress IS NOT NULL THEN '{TaskState.RUNNING.value}'"
     f" WHEN state = '{TaskState.UNSENT.value}' THEN '{TaskState.UNCONFIRMED.value}'"
     " ELSE state END",
     "notebook": "iif(:folder != '' AND substr(notebook, 1, length(:folder)) = :folder,"
