@@ -20,11 +20,6 @@ def report(found: Attached) -> None:
             f"{_tasks(len(found.ended))} gone: those of local, and their results, end with their"
             " kernel. Run the cell again."
         )
-    if found.elsewhere:
-        print(
-            f"{_tasks(len(found.elsewhere))} another kernel's on local: what such tasks show and"
-            " return is in that kernel's notebook."
-        )
     if found.nameless:
         print(
             f"{_tasks(found.nameless)} waited for whose ids no reply has told: each is recognised"

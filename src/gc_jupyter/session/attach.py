@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gc_jupyter.errors import NotFound, ServiceError, SubmitUncertain
 from gc_jupyter.journal.database import Entry
-from gc_jupyter.journal.sessions import UNTOLD, CellPlace, KernelSession, Note, may_run
+from gc_jupyter.journal.sessions import UNTOLD, CellPlace, Note
 from gc_jupyter.runtime.tasks import Origin
 from gc_jupyter.service.base import statuses_of
 from gc_jupyter.session.target import Target
@@ -42,8 +42,6 @@ class Attached:
         The tasks' futures; those of ended tasks are resolved.
     ended:
         Tasks on `local`, which ended with their kernel.
-    elsewhere:
-        Tasks on `local` of another kernel that may still run.
     unseen:
         The service didn't list them: they were not accepted, are too old, or are another user's.
     unknown:
@@ -58,7 +56,6 @@ class Attached:
 
     futures: list[TaskFuture] = field(default_factory=list)
     ended: list[Entry] = field(default_factory=list)
-    elsewhere: list[Entry] = field(default_factory=list)
     unseen: list[Entry] = field(default_factory=list)
     unknown: list[Entry] = field(default_factory=list)
     unnamed: list[Entry] = field(default_factory=list)
@@ -86,11 +83,9 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
     """
     found = Attached()
     by_group: dict[str, list[Entry]] = {}
-    here = any(entry.endpoint_id == LOCAL_ENDPOINT_ID for entry in entries)
-    running = _running(session) if here else set()
     for entry in entries:
         if entry.endpoint_id == LOCAL_ENDPOINT_ID:
-            (found.elsewhere if entry.session in running else found.ended).append(entry)
+            found.ended.append(entry)
         elif not entry.group_id:
             found.unknown.append(entry)
         else:
@@ -105,15 +100,6 @@ def attach(session: Session, entries: Sequence[Entry], namespace: Mapping[str, A
         session.journal.look_in_vain(found.unnamed, UNTOLD)
         session.journal.look_in_vain(found.unknown, "")
     return found
-
-
-def _running(session: Session) -> set[str]:
-    """The other kernels of this machine that may still run."""
-    if session.journal is None:
-        return set()
-    here = session.journal.session
-    known: list[KernelSession] = session.journal.ask(lambda db: db.sessions(), [])
-    return {one.session for one in known if one.session != here.session and may_run(one, here)}
 
 
 def who_asks(session: Session) -> str:
