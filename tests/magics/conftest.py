@@ -187,9 +187,15 @@ class Kernel:
         return shown
 
     def wait_for_ids(self, futures: str) -> None:
-        """Wait until the service has accepted the tasks of this expression, a list of futures."""
+        """Wait until the service has accepted the tasks of this expression, a list of futures, and
+        the journal, if there is one, has their ids: the kernel may be killed then."""
         waiting = "__import__('gc_jupyter.session.waiting', fromlist=['_'])"
-        assert self.ok(f"{waiting}.wait_for_ids({futures}, {TIMEOUT})").text == "True"
+        loop = "__import__('gc_jupyter.runtime.loop', fromlist=['_']).kernel_loop()"
+        core = "__import__('sys').modules.get('gc_jupyter.session.core')"
+        journal = f"getattr(getattr({core}, '_current', None), 'journal', None)"
+        written = f"(lambda journal: not journal or journal.ask(lambda _: True, True))({journal})"
+        known = f"{waiting}.wait_for_ids({futures}, {TIMEOUT})"
+        assert self.ok(f"{known} and {loop}.ask(lambda: True) and {written}").text == "True"
 
     def wait_for_callbacks(self) -> None:
         """Wait until the callbacks of the tasks that have ended so far have run."""
