@@ -218,9 +218,11 @@ class Plan:
         if is_due and any(one[0] == "value" for one in each):
             assert newest in fitting, f"an older run's: {what}"
         for mark, one in zip(newest.marks, each, strict=False):
-            kind, content, *_text = one
+            kind, content, *text = one
             if kind == "value":
                 assert content in ran, f"never ran: {what}"
+            elif content == "ComputeError":  # others of its fan-out are known
+                assert "It isn't known here" in text[0], what
             elif content != "ValueError":
                 kinds = ["SubmitUncertain"] if mark in ran else ["SubmitUncertain", *DROPPED]
                 assert content in kinds, what
