@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import uuid
@@ -22,7 +23,27 @@ ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "notebooks/quickstart.ipynb"
 ON_A_HUB = ROOT / "notebooks/jupyterhub_and_binder.ipynb"
 API, BROKER, ALIAS, PROXY = "compute.test", "amqp.test", "other.test", "proxy.test"
+SILENT = "silent.test"
 BY_5671 = "amqps://{user}:{password}@amqp.test:5671/%2F"
+
+#: Two tasks, and what is said while they run.
+TASKS = """
+import logging, sys, time
+from gc_jupyter import Executor
+class Said(logging.Handler):
+    def emit(self, record):
+        print(f"said: {time.monotonic() - began:.1f} s: {record.getMessage()}", flush=True)
+logging.getLogger("gc_jupyter").addHandler(Said())
+def wait(seconds):
+    import time
+    time.sleep(seconds)
+    return time.time()
+with Executor(sys.argv[1]) as executor:
+    began = time.monotonic()
+    for seconds in (8, 3):
+        ended = executor.submit(wait, seconds).result(100)
+        print(f"result: {time.time() - ended:.1f} s after its end")
+"""
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -37,25 +58,26 @@ class Inside:
     home: Path
 
     def start(self, notebook: Path, endpoint: str, **environment: str) -> subprocess.Popen[str]:
-        """Execute a notebook inside, and then ask the doctor. The kernel trusts the test
-        authority."""
+        """Execute a notebook inside, and then ask the doctor."""
         made = nbformat.read(notebook, as_version=4)
         made.cells.append(nbformat.v4.new_code_cell(f"%gc doctor {endpoint}"))
         path = self.home / f"{uuid.uuid4()}.ipynb"
         nbformat.write(made, path)
+        script = str(ROOT / "notebooks/run.py")
+        return self.python(script, str(path), "--endpoint", endpoint, **environment)
+
+    def python(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """Run Python inside. It trusts the test authority."""
         places = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
         env = {
             **{name: text for name, text in os.environ.items() if "proxy" not in name.lower()},
             **{name: str(self.home / name) for name in places},
             **self.loopback.environment,
             "GLOBUS_SDK_SERVICE_URL_COMPUTE": f"https://{API}",
-            "GLOBUS_SDK_VERIFY_SSL": str(self.authority.path),
+            "REQUESTS_CA_BUNDLE": str(self.authority.path),  # of HTTPS and AMQP
             **environment,
         }
-        script = str(ROOT / "notebooks/run.py")
-        return self.network.start(
-            *(sys.executable, script, str(path), "--endpoint", endpoint), env=env
-        )
+        return self.network.start(sys.executable, *command, env=env)
 
     def finish(self, process: subprocess.Popen[str]) -> tuple[str, dict[str, list[str]]]:
         """What the notebook printed, and the doctor's lines by subject."""
@@ -75,7 +97,7 @@ def edge(
 ) -> Iterator[tuple[Namespace, Loopback, Authority]]:
     """The service with TLS on port 443, for HTTPS and AMQP each at an address of its own."""
     try:
-        network = Namespace(API, BROKER, PROXY, aliases={ALIAS: BROKER})
+        network = Namespace(API, BROKER, PROXY, SILENT, aliases={ALIAS: BROKER})
     except NoNamespace as reason:
         pytest.skip(str(reason))
     authority = Authority(tmp_path_factory.mktemp("authority"))
@@ -127,6 +149,24 @@ def test_amqp_blocked_altogether_and_https_by_a_proxy(inside: Inside) -> None:
     assert set(proxy.asked) == {f"{API}:443"}
     assert "HTTPS goes through a proxy here, and AMQP can't" in doctor["Results"][0]
     assert doctor["Proxies"][0].startswith("✓ https by proxy.test:80")
+
+
+def test_a_port_443_that_says_nothing(inside: Inside) -> None:
+    """It takes connections; no other port leads out. That is said once, while the first task runs,
+    and the results come by HTTPS."""
+    inside.loopback.broker_fault(url=BY_5671.replace(BROKER, SILENT).replace("5671", "443"))
+    endpoint = inside.loopback.endpoint("process")
+    with socket.create_server((inside.network.address(SILENT), 443), backlog=100):
+        # connections that nobody accepts are established all the same
+        process = inside.python("-c", TASKS, endpoint)
+        shown, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, shown
+    lines = [line for line in shown.splitlines() if line.startswith(("said: ", "result: "))]
+    told = [at for at, line in enumerate(lines) if "results are asked for by HTTPS" in line]
+    assert len(told) == 1, shown
+    assert told[0] < lines.index(next(one for one in lines if one.startswith("result: ")))
+    assert shown.count("result: ") == 2
+    assert inside.loopback.requests("POST", "/v2/batch_status")
 
 
 def test_a_certificate_is_refused(inside: Inside) -> None:
