@@ -71,7 +71,6 @@ def test_a_run_moves_and_is_stopped(server: JupyterServer, open_page: OpenPage, 
     question.get_by_role("button", name="Stop 4 tasks").press("Enter")
     expect(run.locator("> .gc-note")).to_contain_text("is stopped.", timeout=30_000)
     expect(row).to_contain_text("4/4", timeout=30_000)
-    expect(row).to_contain_text("cancelled · local", timeout=30_000)
 
 
 def test_one_notice_for_a_cell(
