@@ -194,16 +194,13 @@ def test_what_a_call_leaves_here_is_said_once_before_it(far: Kernel, where: str)
 
 
 def test_what_threads_cannot_have_is_said_before(far: Kernel, loopback_session: Loopback) -> None:
-    """The service's record of an endpoint is asked for, once, where a state is of the process."""
+    """The service's record of an endpoint tells its engine."""
     engine = {"metadata": {"endpoint_config": "engine:\n  type: ThreadPoolEngine\n"}}
     threads = loopback_session.new_endpoint("inline", engine)
-    loopback_session.clear()
     far.ok("import decimal\ndecimal.getcontext().prec = 5")
     assert far.ok(f"%%gcrun {threads}\ndecimal.getcontext().prec").stream("stderr") == ""
-    assert not loopback_session.requests("GET", f"/endpoints/{threads}")
     far.ok("import builtins\nbuiltins.own_of_this_test = 1")
     shown = far.ok(f"%%gcrun {threads}\n1")
     assert f"set in builtins stays here: tasks on {threads} are threads" in shown.stream("stderr")
     assert "stays here" not in far.ok(f"%%gcrun {threads}\n2").stream("stderr")
-    assert len(loopback_session.requests("GET", f"/endpoints/{threads}")) == 1
     far.ok("del builtins.own_of_this_test")
