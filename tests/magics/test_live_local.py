@@ -75,6 +75,16 @@ def test_streams_keep_their_order(kernel: Kernel, tmp_path: Path) -> None:
     assert shown.stream("stdout") == "a\nd\ne\n"
 
 
+def test_a_burst_keeps_its_order(kernel: Kernel) -> None:
+    cell = (
+        "import sys\nfor i in range(40):\n"
+        "    print(i, file=(sys.stdout, sys.stderr, sys.stderr)[i % 3], flush=True)"
+    )
+    shown = kernel.run(f"%%gcrun local\n{cell}")
+    texts = [one["text"] for one in shown.outputs if one["kind"] == "stream"]
+    assert "".join(texts).split() == list(map(str, range(40)))
+
+
 def test_clearing_clears(kernel: Kernel, tmp_path: Path) -> None:
     cell = (
         "from IPython.display import clear_output\nprint('old')\n"

@@ -46,6 +46,7 @@ class Screen:
         self._text_room, self._display_room = TEXT_LIMIT, DISPLAY_LIMIT
         self._displays, self._pieces = DISPLAYS, PIECES
         self._rest: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._written = ""  # the stream that the last text went to
         self._lost: dict[str, int] = {}  # task id -> characters
         self._unshown = 0  # displays
         self._hidden = False
@@ -163,6 +164,10 @@ class Screen:
     def _write(self) -> None:
         for kind, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
             if self._rest[kind]:
+                if kind != self._written:  # a kernel gathers the text of each stream
+                    self._written = kind
+                    sys.stdout.flush()
+                    sys.stderr.flush()
                 stream.write("".join(self._rest[kind]))
                 self._rest[kind].clear()
 
