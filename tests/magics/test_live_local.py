@@ -3,11 +3,13 @@ seen."""
 
 from __future__ import annotations
 
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gc_jupyter.session import output
 from tests.magics.conftest import Kernel, Shown
 from tests.magics.test_live import waiting
 
@@ -213,3 +215,20 @@ def test_a_fan_out_shows_its_lines_in_the_table_alone(kernel: Kernel, tmp_path: 
     assert shown.text == "[['line 0', (1.0, 4.0)], ['line 1', (2.0, 4.0)]]"
     assert shown.stream("stdout") == ""
     kernel.ok("fs.result()")
+
+
+def test_output_stays_live_however_long_a_cell_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where it may no longer keep the order of both streams in a burst."""
+    monkeypatch.setattr(output, "SWITCHES", 2)
+    events: list[tuple[str, Any]] = []
+    live = types.SimpleNamespace(why="", cut=False)
+    task: Any = types.SimpleNamespace(so_far=events, replied=False, live=live, task_id="x")
+    screen = output.Screen()
+    for at in range(20):
+        kind = ("stdout", "stderr")[at % 2]
+        events.append((kind, f"{at}\n"))
+        screen.follow(task)
+        shown = capsys.readouterr()
+        assert {"stdout": shown.out, "stderr": shown.err}[kind] == f"{at}\n"

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 #: The limits of a single task are smaller (`capture.worker_side.output`).
 TEXT_LIMIT = 4_000_000
 DISPLAY_LIMIT = 20_000_000
-#: The most displays, and pieces of text between them: each is a message and an output.
+#: The most displays of a cell: each is a message and an output.
 DISPLAYS = 1_000
-PIECES = 10_000
+#: How often text may go from one stream to the other. After that it keeps no order in a burst.
+SWITCHES = 1_000
 
 _CUT = "\n[There is more than what can be shown while the task runs. It goes on.]\n"
 _HIDDEN = "HTML from an endpoint is shown on request only: run the cell with --html.\n"
@@ -44,9 +45,9 @@ class Screen:
 
     def __init__(self) -> None:
         self._text_room, self._display_room = TEXT_LIMIT, DISPLAY_LIMIT
-        self._displays, self._pieces = DISPLAYS, PIECES
+        self._displays, self._switches = DISPLAYS, SWITCHES
         self._rest: dict[str, list[str]] = {"stdout": [], "stderr": []}
-        self._written = ""  # the stream that the last text went to
+        self._last = ""  # the stream of the last text
         self._lost: dict[str, int] = {}  # task id -> characters
         self._unshown = 0  # displays
         self._hidden = False
@@ -98,6 +99,7 @@ class Screen:
         for at in range(len(self._seen), len(events)):
             self._add(*events[at], task, at if live else None)
         self._seen = events if live else []
+        self._write()
 
     def _add(self, kind: str, content: Any, task: str, at: int | None = None) -> None:
         if self._clear:
@@ -107,16 +109,20 @@ class Screen:
         if kind in self._rest:
             shown, more = content[: self._text_room], max(0, len(content) - self._text_room)
             self._text_room -= len(shown)
-            self._pieces -= 1
-            self._rest[kind].append(harmless(shown))
-            if self._pieces > 0:  # the last ones are shown without their order
+            if kind != self._last and self._switches > 0:
+                self._switches -= 1
                 self._write()
+                sys.stdout.flush()  # a kernel gathers the text of each stream
+                sys.stderr.flush()
+            self._last = kind
+            self._rest[kind].append(harmless(shown))
         elif kind == "display":
             size = sum(map(len, content.values()))
             if self._displays == 0 or size > self._display_room:
                 more = max(size, 1)
                 self._unshown += 1
             else:
+                self._write()
                 self._display_room -= size
                 self._displays -= 1
                 handle = _display(content, display_id=at is not None)
@@ -164,10 +170,6 @@ class Screen:
     def _write(self) -> None:
         for kind, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
             if self._rest[kind]:
-                if kind != self._written:  # a kernel gathers the text of each stream
-                    self._written = kind
-                    sys.stdout.flush()
-                    sys.stderr.flush()
                 stream.write("".join(self._rest[kind]))
                 self._rest[kind].clear()
 
