@@ -241,7 +241,13 @@ class Connection:
         return self.endpoint_reported(endpoint_id).python
 
     def endpoint_reported(self, endpoint_id: str) -> Reported:
-        """What an endpoint reported of itself. Asked once; see `endpoint_python`."""
+        """What an endpoint reported of itself. Asked once; see `endpoint_python`.
+
+        Parameters
+        ----------
+        endpoint_id:
+            The endpoint.
+        """
         asking: Future[Reported] = Future()
         known = self.cache().endpoints
         try:

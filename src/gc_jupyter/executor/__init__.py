@@ -214,15 +214,12 @@ class Executor(Registrations):
         future:
             Is returned.
         fn, *args, **kwargs:
-            As for `submit`.
+            As for `submit`; or one `StreamedArguments`.
         """
-        return self._queue(future, self._registration(fn), args, kwargs)
-
-    def submit_streamed(
-        self, future: TaskFuture, fn: Submittable, arguments: StreamedArguments
-    ) -> TaskFuture:
-        """As `submit_as`, for arguments that are encoded while the request is sent."""
-        return self._put(future, self._registration(fn), self._route, arguments)
+        function = self._registration(fn)
+        if args and isinstance(args[0], StreamedArguments):
+            return self._put(future, function, self._route, args[0])
+        return self._queue(future, function, args, kwargs)
 
     def _registration(self, fn: Submittable) -> FunctionRegistration | str:
         self._check_ready()

@@ -166,4 +166,4 @@ class Far:
         task["store"] = what
         options = {"task": task, "store": self._options, "tag": {"kind": UNRECORDED}}
         executor = self._session.executor(self._target)
-        return executor.submit_streamed(future, runner(), StreamedArguments(parts, options))
+        return executor.submit_as(future, runner(), StreamedArguments(parts, options))

@@ -28,7 +28,7 @@ def reducer_of_numpy(kind: type) -> Any:
     if made is not kind:
         return None
     if kind.__name__ == "Generator":
-        return _generator
+        return _random_generator
     if kind.__name__ == "RandomState":
         return _random_state
     if kind.__name__ == "SeedSequence":
@@ -69,7 +69,7 @@ def _ufunc(_pickler: Any, one: Any) -> Any:
     return (getattr, (numpy, one.__name__)) if known else NotImplemented
 
 
-def _generator(_pickler: Any, one: Any) -> Any:
+def _random_generator(_pickler: Any, one: Any) -> Any:
     return type(one), (one.bit_generator,)
 
 
