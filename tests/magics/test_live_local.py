@@ -232,3 +232,28 @@ def test_output_stays_live_however_long_a_cell_runs(
         screen.follow(task)
         shown = capsys.readouterr()
         assert {"stdout": shown.out, "stderr": shown.err}[kind] == f"{at}\n"
+
+
+def test_a_display_that_is_interrupted_is_shown_once_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[Any] = []
+
+    def display(content: Any, **_more: Any) -> Any:
+        if content == {"text/plain": "2"} and len(shown) == 2:
+            raise KeyboardInterrupt
+        shown.append(content["text/plain"])
+        return types.SimpleNamespace(update=lambda *_args, **_options: None)
+
+    monkeypatch.setattr(output, "_display", display)
+    events: list[tuple[str, Any]] = [("display", {"text/plain": str(at)}) for at in range(4)]
+    live = types.SimpleNamespace(why="", cut=False)
+    task: Any = types.SimpleNamespace(so_far=events, replied=False, live=live, task_id="x")
+    screen = output.Screen()
+    with pytest.raises(KeyboardInterrupt):
+        screen.follow(task)
+    events.append(("display", {"text/plain": "4"}))
+    events[0] = ("display", {"text/plain": "0, updated"})
+    screen.follow(task)
+    screen.show(task)
+    assert shown == ["0", "1", "3", "4"]

@@ -68,7 +68,10 @@ def test_it_is_one_word(way: Any, tmp_path: Path, kernels: Callable[..., Kernel]
     kernel = kernels(home, {"GC_JUPYTER_LOCAL_WORKERS": "3"}, cwd=home)
     kernel.ok("%load_ext gc_jupyter")
     kernel.ok(f"folder = {str(marks)!r}")
-    way(kernel, lambda: poll(lambda: len(list(marks.iterdir())) == 2))
+    way(
+        kernel,
+        lambda: poll(lambda: len(list(marks.iterdir())) == 2 and "failed" in panel_states(home)),
+    )
     assert kernel.ok("[one.exception() and one.cancelled() for one in many]").text == (
         "[False, True, True]"
     )
@@ -102,12 +105,21 @@ def listed(kernel: Kernel, command: str) -> list[str]:
 
 
 def in_the_panel(home: Path) -> None:
+    run, tasks = shown(home)
+    assert [one["state"] for one in tasks] == WORDS
+    assert (run["state"], run["failed"], run["cancelled"], run["open"]) == ("failed", 1, 2, 0)
+
+
+def panel_states(home: Path) -> list[str]:
+    return [one["state"] for one in shown(home)[1]]
+
+
+def shown(home: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The run and its tasks, as the panel has them."""
     (journal,) = home.rglob("journal.sqlite")
     database, here = Database(journal), KernelSession.here()
     try:
         (run,) = rows(runs.runs_json(database, here, Filter(), GOOD))
-        tasks = rows(panel.tasks_json(database, here, Filter(run=run["run"]), GOOD))
+        return run, rows(panel.tasks_json(database, here, Filter(run=run["run"]), GOOD))
     finally:
         database.close()
-    assert [one["state"] for one in tasks] == WORDS
-    assert (run["state"], run["failed"], run["cancelled"], run["open"]) == ("failed", 1, 2, 0)

@@ -121,6 +121,7 @@ def test_long_job_outlives_its_kernel(tmp_path: Path, loopback_session: Loopback
     first = Kernel(tmp_path, loopback_session.environment)
     for source in before:
         first.ok(source)
+    first.wait_for_ids("[job]")
     first.kill()
     kernel = Kernel(tmp_path, loopback_session.environment)
     try:

@@ -97,8 +97,10 @@ class Screen:
             if kind in self._rest and len(content) > len(before):
                 self._add(kind, content[len(before) :], task)
         for at in range(len(self._seen), len(events)):
+            # before it is shown: a stop button may interrupt that, and it is shown once at most
+            self._seen.append(events[at])
             self._add(*events[at], task, at if live else None)
-        self._seen = events if live else []
+        self._seen, self._handles = (events, self._handles) if live else ([], {})
         self._write()
 
     def _add(self, kind: str, content: Any, task: str, at: int | None = None) -> None:
