@@ -119,7 +119,10 @@ def shown(home: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     (journal,) = home.rglob("journal.sqlite")
     database, here = Database(journal), KernelSession.here()
     try:
-        (run,) = rows(runs.runs_json(database, here, Filter(), GOOD))
+        found = rows(runs.runs_json(database, here, Filter(), GOOD))
+        if not found:  # the journal is written behind the submission
+            return {}, []
+        (run,) = found
         return run, rows(panel.tasks_json(database, here, Filter(run=run["run"]), GOOD))
     finally:
         database.close()
