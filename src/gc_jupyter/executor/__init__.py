@@ -346,8 +346,8 @@ class Executor(Registrations):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> TaskFuture:
-        serializer, own = self.serializer, self._limit()
-        near = self._is_local and not own and self._result_serializers is None
+        serializer = self.serializer
+        near = self._is_local and not self._limit() and self._result_serializers is None
         near = near and serializer.data_serializer is DEFAULT_STRATEGY_DATA
         with going_to(self._python_there, self._route.endpoint_id):
             write = NEAR_DATA.serialize if near else serializer.serialize
